@@ -1,0 +1,73 @@
+/**
+ * Every error that clada throws. A message says the subject, what was found, what was expected and what to do; `code` is
+ * stable and is what programs should test. Five classes, by whose move is next:
+ *
+ * - `FormatError`: the bytes are not what their format says (damaged or hostile file)
+ * - `ModelError`: the file is sound, but this engine cannot run it (family, dtype, missing tensor, does not fit)
+ * - `InputError`: the caller asked for something impossible (empty prompt, context full, unknown option)
+ * - `StateError`: the object is not in a state to answer (closed, poisoned by a trap)
+ * - `AbortedError`: an `AbortSignal` fired; `name` is `AbortError`, as in the web platform
+ */
+export type ErrorCode =
+  // FormatError
+  | 'E_GGUF_MAGIC' | 'E_GGUF_VERSION' | 'E_GGUF_TRUNCATED' | 'E_GGUF_LIMIT' | 'E_GGUF_TYPE' | 'E_GGUF_KEY'
+  | 'E_GGUF_TENSOR' | 'E_GGUF_SPLIT' | 'E_SOURCE_READ'
+  // ModelError
+  | 'E_FAMILY' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS' | 'E_WONT_FIT'
+  | 'E_TOKENIZER' | 'E_CHAT_TEMPLATE' | 'E_NO_SIMD'
+  // InputError
+  | 'E_EMPTY_PROMPT' | 'E_CONTEXT_FULL' | 'E_TOKEN_RANGE' | 'E_UTF8' | 'E_OPTION' | 'E_USAGE' | 'E_NOT_FOUND'
+  // StateError
+  | 'E_CLOSED' | 'E_POISONED' | 'E_ABI'
+  // AbortedError
+  | 'E_ABORTED';
+
+export interface ErrorParts {
+  /** What the error is about: a file, key, tensor or option. */
+  subject: string;
+  /** What was found there. */
+  found: string;
+  /** What would have been right. */
+  expected: string;
+  /** What the reader can do about it. */
+  remedy: string;
+  cause?: unknown;
+}
+
+export class CladaError extends Error {
+  readonly code: ErrorCode;
+  readonly subject: string;
+  readonly found: string;
+  readonly expected: string;
+  readonly remedy: string;
+
+  constructor(code: ErrorCode, parts: ErrorParts) {
+    super(`${parts.subject}: found ${parts.found}; expected ${parts.expected}. ${parts.remedy} [${code}]`,
+      parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.subject = parts.subject;
+    this.found = parts.found;
+    this.expected = parts.expected;
+    this.remedy = parts.remedy;
+  }
+}
+
+export class FormatError extends CladaError {}
+export class ModelError extends CladaError {}
+export class InputError extends CladaError {}
+export class StateError extends CladaError {}
+
+export class AbortedError extends CladaError {
+  constructor(subject: string, cause?: unknown) {
+    super('E_ABORTED', {
+      subject, found: 'the AbortSignal fired', expected: 'no abort', remedy: 'Nothing was left half done; start again when ready.', cause,
+    });
+    this.name = 'AbortError';
+  }
+}
+
+/** Throws an {@link AbortedError} if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined, subject: string): void {
+  if (signal?.aborted) throw new AbortedError(subject, signal.reason);
+}
