@@ -1,0 +1,3 @@
+/** Every kernel, exported for tests and benches. Never shipped: the engine's own entry is `index.ts`. */
+export * from './kernels/repack/repack';
+export * from './kernels/embed/embed';

@@ -1,0 +1,109 @@
+/**
+ * Builds everything: AssemblyScript → build/wasm, then esbuild → dist, then types → dist/types.
+ *
+ *   tsx scripts/build.ts [--if-stale] [--quiet] [--wasm-only]
+ *
+ * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. Kernel twins
+ * (`kernels-*`) export every kernel for tests and benches and are never shipped. Each engine binary also becomes a
+ * JavaScript module with the bytes inside, so that a bundler can neither lose nor mislocate a `.wasm` file.
+ */
+import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import * as asc from 'assemblyscript/asc';
+import * as esbuild from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { values: flags } = parseArgs({
+  options: { 'if-stale': { type: 'boolean' }, quiet: { type: 'boolean' }, 'wasm-only': { type: 'boolean' } },
+});
+const say = (line: string): void => { if (!flags.quiet) console.error(line); };
+
+/** Binary → entry file and asconfig target. */
+const binaries: Record<string, { entry: string; target: string }> = {
+  base: { entry: 'assembly/index.ts', target: 'base' },
+  relaxed: { entry: 'assembly/index.ts', target: 'relaxed' },
+  'kernels-debug': { entry: 'assembly/kernels.entry.ts', target: 'debug' },
+  'kernels-base': { entry: 'assembly/kernels.entry.ts', target: 'base' },
+  'kernels-relaxed': { entry: 'assembly/kernels.entry.ts', target: 'relaxed' },
+};
+
+function sourceHash(folders: readonly string[], files: readonly string[]): string {
+  const hash = createHash('sha256');
+  const visit = (path: string): void => {
+    for (const entry of readdirSync(join(root, path), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const child = join(path, entry.name);
+      if (entry.isDirectory()) visit(child);
+      else hash.update(child).update(readFileSync(join(root, child)));
+    }
+  };
+  folders.forEach(visit);
+  for (const file of files) hash.update(file).update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+async function buildWasm(): Promise<void> {
+  const config = JSON.parse(readFileSync(join(root, 'asconfig.json'), 'utf8')) as {
+    options: Record<string, unknown>; targets: Record<string, Record<string, unknown>>;
+  };
+  mkdirSync(join(root, 'build/wasm'), { recursive: true });
+  for (const [name, { entry, target }] of Object.entries(binaries)) {
+    const args = [entry, '--outFile', `build/wasm/${name}.wasm`, '--textFile', `build/wasm/${name}.wat`];
+    for (const [key, value] of Object.entries({ ...config.options, ...config.targets[target] })) {
+      if (value === true) args.push(`--${key}`);
+      else for (const v of [value].flat()) args.push(`--${key}`, String(v));
+    }
+    // `use abort=` in a debug build too: a failed assertion is a bare trap with the function's name in the stack.
+    const { error, stderr } = await asc.main([...args, '--baseDir', root, '--config', 'none']);
+    if (error) throw new Error(`asc ${name}: ${error.message}\n${stderr.toString()}`);
+    if (name === 'base' || name === 'relaxed') writeModule(name);
+    say(`wasm  ${name.padEnd(16)} ${readFileSync(join(root, `build/wasm/${name}.wasm`)).length} bytes`);
+  }
+}
+
+function writeModule(name: string): void {
+  const base64 = readFileSync(join(root, `build/wasm/${name}.wasm`)).toString('base64');
+  writeFileSync(join(root, `build/wasm/${name}.wasm.js`),
+    `export default Uint8Array.from(atob(${JSON.stringify(base64)}), (c) => c.charCodeAt(0));\n`);
+}
+
+async function buildLibrary(): Promise<void> {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const common: esbuild.BuildOptions = {
+    absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', minify: true, keepNames: true, legalComments: 'none',
+    external: ['node:*'], logLevel: 'warning', outdir: 'dist', splitting: true, sourcemap: false,
+  };
+  await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
+  await esbuild.build({
+    ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
+    // The CLI uses the library as any user does: through its public file.
+    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada$/ }, () => ({ path: './index.js', external: true })) }],
+  });
+  const types = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' });
+  if (types.status !== 0) throw new Error(`tsc (types): ${types.stdout}${types.stderr}`);
+}
+
+/** Runs a step unless its inputs are those of the last successful run. */
+async function step(name: string, hash: string, products: readonly string[], run: () => Promise<void>): Promise<void> {
+  const stamp = join(root, `build/.${name}`);
+  const fresh = products.every((p) => existsSync(join(root, p))) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
+  if (flags['if-stale'] && fresh) return;
+  const start = performance.now();
+  if (flags.quiet) console.error(`building ${name} …`);
+  rmSync(stamp, { force: true });
+  await run();
+  writeFileSync(stamp, hash);
+  say(`${name} built in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+}
+
+process.chdir(root); // asc resolves entry files against the working directory
+mkdirSync(join(root, 'build'), { recursive: true });
+const wasmHash = sourceHash(['assembly'], ['asconfig.json', 'scripts/build.ts', 'package-lock.json']);
+await step('wasm', wasmHash, Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), buildWasm);
+if (!flags['wasm-only']) {
+  const hash = wasmHash + sourceHash(['src'], ['tsconfig.json', 'tsconfig.types.json', 'package.json']);
+  await step('dist', hash, ['dist/index.js', 'dist/cli.js'], buildLibrary);
+}
