@@ -47,6 +47,8 @@
 @unmanaged export class SessionRecord {
   modelPtr: u32;
   position: i32;      // tokens in the cache
+  lastRow: i32;       // row of the logits that holds the distribution after them, -1 if none does
+  weightBytes: u32;   // bytes of weights read by the pass under way
   capacity: i32;      // positions the cache holds, a multiple of 8
   chunk: i32;         // most tokens of one prefill pass
   logitRows: i32;     // most tokens of one pass that keeps all logits
@@ -56,14 +58,14 @@
   tokensPtr: u32;     // [chunk] i32, input
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32;      // quantised activations, see kernels/quantize
+  quantPtr: u32; quantBytes: u32;       // quantised activations: X4 records of a chunk in the first half, X8 in the second (kernels/quantize)
   qPtr: u32;          // [chunk, heads * headDim]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headDim]
   attnPtr: u32;       // [chunk, heads * headDim]
   outPtr: u32;        // [chunk, hidden] output of attention or FFN before it joins the residual
   gatePtr: u32; upPtr: u32;       // [chunk, ffn]
   ropePtr: u32;       // [chunk, ropeDim] cos and sin of each position
-  scoresPtr: u32;     // [capacity] attention scores of one head, and scratch of the same size behind them
+  scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
   logitsPtr: u32;     // [logitRows, vocab padded to 8]
   reportPtr: u32;     // [logitRows] StepReport
 }

@@ -1,0 +1,68 @@
+/**
+ * The few SIMD words that every kernel speaks, and the whole difference between the two builds: `madd` fuses on `relaxed` and
+ * rounds twice on `base`. Constants that a loop needs lie in memory: V8 13 and later rebuild a `v128.const` at every use.
+ */
+
+// 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
+const TABLE: usize = memory.data<u32>([
+  0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
+  0x00010001, 0x00010001, 0x00010001, 0x00010001,
+  0x000f000f, 0x000f000f, 0x000f000f, 0x000f000f,
+  0x00f000f0, 0x00f000f0, 0x00f000f0, 0x00f000f0,
+  0x0f000f00, 0x0f000f00, 0x0f000f00, 0x0f000f00,
+  0x00ff00ff, 0x00ff00ff, 0x00ff00ff, 0x00ff00ff,
+  0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff,
+], 16);
+
+@inline export function nibbleMask(): v128 { return v128.load(TABLE); }
+@inline export function ones16(): v128 { return v128.load(TABLE, 16); }
+@inline export function mask000f(): v128 { return v128.load(TABLE, 32); }
+@inline export function mask00f0(): v128 { return v128.load(TABLE, 48); }
+@inline export function mask0f00(): v128 { return v128.load(TABLE, 64); }
+@inline export function mask00ff(): v128 { return v128.load(TABLE, 80); }
+
+/** 2^112: what the shifted bits of an f16 are short of (see `half4`). */
+export const TWO112: f32 = 5.192296858534828e33;
+
+/** a * b + c. */
+@inline export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Four f16 at `p` as f32 times 2^-112, exact for every finite value; the caller folds 2^112 into another factor. */
+@inline export function half4(p: usize): v128 {
+  return v128.and(i32x4.shl(v128.load16x4_s(p), 13), v128.load(TABLE, 96));
+}
+
+/** Four f16 at `p` as f32, exact for every finite value. */
+@inline export function half4Exact(p: usize): v128 {
+  return f32x4.mul(half4(p), f32x4.splat(TWO112));
+}
+
+/** Four bf16 at `p` as f32, exact. */
+@inline export function brain4(p: usize): v128 {
+  return i32x4.shl(v128.load16x4_u(p), 16);
+}
+
+/** Four u8 at `p` as f32. */
+@inline export function bytes4u(p: usize): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p))));
+}
+
+/** Four i8 at `p` as f32. */
+@inline export function bytes4s(p: usize): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(p))));
+}
+
+/** Sum of the four lanes, pairs first: the same order in every build. */
+@inline export function hsum(v: v128): f32 {
+  const pair = f32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
+}
+
+/** Largest of the four lanes. */
+@inline export function hmax(v: v128): f32 {
+  const pair = f32x4.max(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return max(f32x4.extract_lane(pair, 0), f32x4.extract_lane(pair, 1));
+}

@@ -1,0 +1,31 @@
+/** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
+import { Rope } from './abi/enums';
+import { ModelRecord, SessionRecord } from './abi/records';
+import { ropeFrequencies } from './kernels/rope/rope';
+import { pass } from './forward/pass';
+
+export { heapBase } from './base/memory';
+export { repack, layoutBytes } from './kernels/repack/repack';
+export { readMemory } from './kernels/bandwidth/bandwidth';
+export { selfTest } from './forward/selftest';
+
+/** Changes whenever a record, a layout or an export changes its meaning; the host refuses another one. */
+export function abiVersion(): i32 { return 1; }
+
+/** Once a model is in place: fills what the engine computes for itself. */
+export function prepare(modelPtr: usize): void {
+  const model = changetype<ModelRecord>(modelPtr);
+  if (model.rope != Rope.none) ropeFrequencies(model.ropeFreqPtr, model.ropeDim, model.ropeBase, model.ropeScale, model.ropeFactorsPtr);
+}
+
+/** nTokens tokens (1 .. chunk) from the session's token buffer; logits and reports of the last `rows` of them (1 .. logitRows). */
+export function prefill(sessionPtr: usize, nTokens: i32, rows: i32): i32 {
+  return pass(changetype<SessionRecord>(sessionPtr), nTokens, rows);
+}
+
+/** One token: the decode step. */
+export function step(sessionPtr: usize, token: i32): i32 {
+  const session = changetype<SessionRecord>(sessionPtr);
+  store<i32>(session.tokensPtr, token);
+  return pass(session, 1, 1);
+}

@@ -1,0 +1,109 @@
+/**
+ * y[rows] = W x for 8-bit weights in the interleaved layouts q8_0, q8_1, q5_k and q6_k (abi/enums.ts), x quantised as X8 records
+ * (kernels/quantize). A 16-bit lane v holds two weights of one row: odd column in the high byte, even column + 128 in the low one.
+ * With p = v & 255:  dot(v, x_odd) + dot(p, 256 x_even - x_odd) = 256 * (sum of q x + 128 * sum of x_even); the last term is the same for all
+ * rows and starts the accumulator (the tail's corrections). Two instructions for 16 products in plain simd128, no widening, no 7-bit
+ * limit, so both builds share it. Integers are exact; f32 adds one term a block, in block order.
+ * Preconditions as in q4.ts. Test: test/kernels/matvec.test.ts.
+ */
+import { Layout } from '../../abi/enums';
+import { bytes4s, bytes4u, half4, half4Exact, madd, mask00ff } from '../../base/simd';
+import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
+
+/** 4 rows x 4 columns: sum + 256 * (q x). */
+@inline export function dotBytes(v: v128, odd: v128, even: v128, low: v128, sum: v128): v128 {
+  return i32x4.add(sum, i32x4.add(i32x4.dot_i16x8_s(v, odd), i32x4.dot_i16x8_s(v128.and(v, low), even)));
+}
+
+/** f + one block's (q6_k: half block's) term for 4 rows. */
+@inline export function addBlock8(layout: i32, dot: v128, scales: usize, mins: usize, tail: usize, f: v128): v128 {
+  const sums = f32x4.convert_i32x4_s(dot);
+  if (layout == Layout.q8_0) return madd(sums, f32x4.mul(v128.load32_splat(tail, 4), half4(scales)), f);
+  if (layout == Layout.q8_1) {
+    const g = madd(v128.load32_splat(tail, 12), half4(mins), f);
+    return madd(sums, f32x4.mul(v128.load32_splat(tail, 4), half4(scales)), g);
+  }
+  if (layout == Layout.q5_k) return madd(sums, f32x4.mul(v128.load32_splat(tail), bytes4u(scales)), f);
+  return madd(sums, f32x4.mul(v128.load32_splat(tail), bytes4s(scales)), f);
+}
+
+/** `layout` must be a literal: each call site becomes a kernel of its own. */
+@inline function matvec(layout: i32, w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+  const low = mask00ff();
+  const nBlocks = cols >> 5;
+  const blockBytes: usize = layout == Layout.q8_1 ? 288 : 272;
+  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
+    let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0;
+    let x = x0;
+    for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
+      let a0 = v128.load32_splat(x, 80), a1 = a0;
+      let odd = v128.load32_splat(x), even = v128.load32_splat(x, 4);
+      a0 = dotBytes(v128.load(w), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 16), odd, even, low, a1);
+      odd = v128.load32_splat(x, 8); even = v128.load32_splat(x, 12);
+      a0 = dotBytes(v128.load(w, 32), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 48), odd, even, low, a1);
+      odd = v128.load32_splat(x, 16); even = v128.load32_splat(x, 20);
+      a0 = dotBytes(v128.load(w, 64), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 80), odd, even, low, a1);
+      odd = v128.load32_splat(x, 24); even = v128.load32_splat(x, 28);
+      a0 = dotBytes(v128.load(w, 96), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 112), odd, even, low, a1);
+      const tail = x + X8_DATA;
+      if (layout == Layout.q6_k) {
+        g0 = addBlock8(layout, a0, w + 256, 0, tail, g0);
+        g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
+        a0 = v128.load32_splat(x, 84); a1 = a0;
+      } else {
+        const second = v128.load32_splat(x, 84);
+        a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second);
+      }
+      odd = v128.load32_splat(x, 32); even = v128.load32_splat(x, 36);
+      a0 = dotBytes(v128.load(w, 128), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 144), odd, even, low, a1);
+      odd = v128.load32_splat(x, 40); even = v128.load32_splat(x, 44);
+      a0 = dotBytes(v128.load(w, 160), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 176), odd, even, low, a1);
+      odd = v128.load32_splat(x, 48); even = v128.load32_splat(x, 52);
+      a0 = dotBytes(v128.load(w, 192), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 208), odd, even, low, a1);
+      odd = v128.load32_splat(x, 56); even = v128.load32_splat(x, 60);
+      a0 = dotBytes(v128.load(w, 224), odd, even, low, a0);
+      a1 = dotBytes(v128.load(w, 240), odd, even, low, a1);
+      if (layout == Layout.q6_k) {
+        g0 = addBlock8(layout, a0, w + 264, 0, tail, g0);
+        g1 = addBlock8(layout, a1, w + 268, 0, tail, g1);
+      } else if (layout == Layout.q5_k) {
+        g0 = addBlock8(layout, a0, w + 256, 0, tail, g0);
+        g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
+        h0 = madd(v128.load32_splat(tail, 8), bytes4u(w + 264), h0);
+        h1 = madd(v128.load32_splat(tail, 8), bytes4u(w + 268), h1);
+      } else {
+        f0 = addBlock8(layout, a0, w + 256, w + 272, tail, f0);
+        f1 = addBlock8(layout, a1, w + 264, w + 280, tail, f1);
+      }
+      w += blockBytes;
+      x += X8_STRIDE;
+      if (layout == Layout.q5_k || layout == Layout.q6_k) {
+        if ((iBlock & 7) == 7) {
+          f0 = f32x4.add(f0, f32x4.mul(g0, half4Exact(w)));
+          f1 = f32x4.add(f1, f32x4.mul(g1, half4Exact(w + 8)));
+          if (layout == Layout.q5_k) {
+            f0 = f32x4.sub(f0, f32x4.mul(h0, half4Exact(w + 16)));
+            f1 = f32x4.sub(f1, f32x4.mul(h1, half4Exact(w + 24)));
+            w += 16;
+          }
+          g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0;
+          w += 16;
+        }
+      }
+    }
+    v128.store(y, f0);
+    v128.store(y, f1, 16);
+  }
+}
+
+export function matvecQ80(w: usize, groups: i32, cols: i32, x8: usize, y: usize): void { matvec(Layout.q8_0, w, groups, cols, x8, y); }
+export function matvecQ81(w: usize, groups: i32, cols: i32, x8: usize, y: usize): void { matvec(Layout.q8_1, w, groups, cols, x8, y); }
+export function matvecQ5K(w: usize, groups: i32, cols: i32, x8: usize, y: usize): void { matvec(Layout.q5_k, w, groups, cols, x8, y); }
+export function matvecQ6K(w: usize, groups: i32, cols: i32, x8: usize, y: usize): void { matvec(Layout.q6_k, w, groups, cols, x8, y); }

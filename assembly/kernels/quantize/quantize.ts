@@ -1,0 +1,107 @@
+/**
+ * Activations to 8 bits, once per vector, for the quantised matrix kernels. A block of 32 values has one scale
+ * s = amax / 127 and q = nearest(x / s), |q| <= 127 (never -128: the relaxed dot product wants 7 bits and a sign).
+ * Error of a value: at most s / 2.
+ *
+ * Two formats, because 4-bit and 8-bit weights multiply in different ways (kernels/matvec). One record a block:
+ *
+ *   X4, relaxed  32 B  i8 q, in column order
+ *   X4, base     64 B  i16, per 8 columns [x0 x2]*256 [x4 x6]*16 [x1 x3] [x5 x7]*256: the partners of nibbles left in place
+ *   X8           64 B  i16, per 4 columns [x1 x3] [256 x0 - x1, 256 x2 - x3]
+ * followed by 32 B of constants ("tail"):
+ *   +0  f32 s' (s, divided by 256 where the integer sum is 256 times too large)     +4  f32 s' * 2^112
+ *   +8  f32 s * sum(q)                                                              +12 f32 s * sum(q) * 2^112
+ *   +16 i32 integer corrections: X4: -8 sum(q) (times 256 on base), X8: -128 * 256 * sum of even q, columns 0..15
+ *   +20 i32 X8: the same of columns 16..31
+ * Test: test/kernels/quantize.test.ts.
+ */
+import { TWO112, hmax } from '../../base/simd';
+
+/** Bytes of the data part of an X4 record. */
+@inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
+/** Bytes of a whole X4 record. */
+@inline export function x4Stride(): usize { return ASC_FEATURE_RELAXED_SIMD ? 64 : 96; }
+export const X8_DATA: usize = 64;
+export const X8_STRIDE: usize = 96;
+
+/** Formats, as bits. */
+export const FORMAT_X4: i32 = 1;
+export const FORMAT_X8: i32 = 2;
+
+@inline function sum16(v: v128): i32 {
+  const s = i32x4.extadd_pairwise_i16x8_s(v);
+  return i32x4.extract_lane(s, 0) + i32x4.extract_lane(s, 1) + i32x4.extract_lane(s, 2) + i32x4.extract_lane(s, 3);
+}
+
+@inline function round4(p: usize, inverse: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p), inverse)));
+}
+
+@inline function storeX4(dst: usize, a: v128, b: v128, c: v128, d: v128): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    v128.store(dst, i8x16.narrow_i16x8_s(a, b));
+    v128.store(dst, i8x16.narrow_i16x8_s(c, d), 16);
+  } else {
+    const factors = i16x8(256, 256, 16, 16, 1, 1, 256, 256);
+    v128.store(dst, i16x8.mul(i16x8.shuffle(a, a, 0, 2, 4, 6, 1, 3, 5, 7), factors));
+    v128.store(dst, i16x8.mul(i16x8.shuffle(b, b, 0, 2, 4, 6, 1, 3, 5, 7), factors), 16);
+    v128.store(dst, i16x8.mul(i16x8.shuffle(c, c, 0, 2, 4, 6, 1, 3, 5, 7), factors), 32);
+    v128.store(dst, i16x8.mul(i16x8.shuffle(d, d, 0, 2, 4, 6, 1, 3, 5, 7), factors), 48);
+  }
+}
+
+/** [x0..x7] → [x1 x3][256 x0 - x1, 256 x2 - x3][x5 x7][256 x4 - x5, 256 x6 - x7]. */
+@inline function pairsX8(v: v128): v128 {
+  const odd = i16x8.shuffle(v, v, 1, 3, 5, 7, 1, 3, 5, 7);
+  const even = i16x8.sub(i16x8.shl(i16x8.shuffle(v, v, 0, 2, 4, 6, 0, 2, 4, 6), 8), odd);
+  return i32x4.shuffle(odd, even, 0, 4, 1, 5);
+}
+
+@inline function evens(v: v128): v128 { return v128.and(v, i32x4.splat(0xffff)); }
+
+/** Even lanes (as i16) of two vectors, summed. */
+@inline function sumEven(a: v128, b: v128): i32 {
+  return sum16(evens(a)) + sum16(evens(b));
+}
+
+@inline function storeTail(tail: usize, scale: f32, reduced: f32, sum: i32, first: i32, second: i32): void {
+  store<f32>(tail, reduced);
+  store<f32>(tail, reduced * TWO112, 4);
+  store<f32>(tail, scale * <f32>sum, 8);
+  store<f32>(tail, scale * <f32>sum * TWO112, 12);
+  store<i32>(tail, first, 16);
+  store<i32>(tail, second, 20);
+}
+
+/**
+ * Quantises x [cols] (cols a multiple of 32) into the records at `x4` and/or `x8`, as the bits of `formats` say.
+ */
+export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
+  for (const end = x + (<usize>cols << 2); x < end; x += 128) {
+    let peak = f32x4.max(f32x4.abs(v128.load(x)), f32x4.abs(v128.load(x, 16)));
+    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 32)), f32x4.abs(v128.load(x, 48))));
+    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 64)), f32x4.abs(v128.load(x, 80))));
+    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 96)), f32x4.abs(v128.load(x, 112))));
+    const amax = hmax(peak);
+    const live = amax > 1e-30; // smaller ones would overflow the inverse; NaN and zero blocks become zeros
+    const scale: f32 = live ? amax / 127 : 0;
+    const inverse = f32x4.splat(live ? <f32>127 / amax : 0);
+    const a = i16x8.narrow_i32x4_s(round4(x, inverse), round4(x + 16, inverse));
+    const b = i16x8.narrow_i32x4_s(round4(x + 32, inverse), round4(x + 48, inverse));
+    const c = i16x8.narrow_i32x4_s(round4(x + 64, inverse), round4(x + 80, inverse));
+    const d = i16x8.narrow_i32x4_s(round4(x + 96, inverse), round4(x + 112, inverse));
+    const sum = sum16(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)));
+    if (formats & FORMAT_X4) {
+      storeX4(x4, a, b, c, d);
+      const times: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 256;
+      storeTail(x4 + x4Data(), scale, scale / <f32>times, sum, -8 * times * sum, 0);
+      x4 += x4Stride();
+    }
+    if (formats & FORMAT_X8) {
+      v128.store(x8, pairsX8(a)); v128.store(x8, pairsX8(b), 16);
+      v128.store(x8, pairsX8(c), 32); v128.store(x8, pairsX8(d), 48);
+      storeTail(x8 + X8_DATA, scale, scale / 256, sum, -32768 * sumEven(a, b), -32768 * sumEven(c, d));
+      x8 += X8_STRIDE;
+    }
+  }
+}
