@@ -1,0 +1,151 @@
+/**
+ * From logits to a token. The chain, in llama.cpp's order: logit bias → repetition, frequency and presence penalties → greedy
+ * if the temperature is 0, else top-k → typical → top-p → min-p → temperature → draw. Every decision uses arithmetic that is
+ * the same in all runtimes (`exp.ts`, `random.ts`): same logits, options and seed, same tokens.
+ */
+import { InputError } from '../errors.ts';
+import { show } from '../options.ts';
+import { Candidates } from './candidates.ts';
+import { argmax, badLogit, checkToken, noToken } from './check.ts';
+import { logprobs, type Logprobs } from './logprobs.ts';
+import { resolveSamplerOptions, type ResolvedSamplerOptions, type SamplerOptions } from './options.ts';
+import { MAX_ENTRIES } from './order.ts';
+import { PenaltyWindow } from './penalties.ts';
+import { Random, type RandomState } from './random.ts';
+
+/** Everything that the next tokens depend on besides logits and options. Plain JSON. */
+export interface SamplerState {
+  readonly random: RandomState;
+  /** Tokens in the penalty window, oldest first; empty when no penalty is on. */
+  readonly recent: readonly number[];
+}
+
+export interface Sampler {
+  /** The seed in use, also when it was not given: pass it to repeat the run. */
+  readonly seed: number;
+  readonly options: ResolvedSamplerOptions;
+  /**
+   * Chooses a token. `logits` ([vocabulary] f32, at most 2²¹) may be a view of engine memory: it is read, never changed. Does
+   * not accept the token.
+   * @throws ModelError `E_LOGITS` for NaN, +Infinity or nothing finite; InputError `E_TOKEN_RANGE` for a bias or accepted
+   * token outside the vocabulary
+   */
+  sample(logits: Float32Array): number;
+  /** Adds a token to the penalty window: each prompt token, then each chosen one. @throws InputError `E_TOKEN_RANGE` */
+  accept(id: number): void;
+  /** Back to the start: the seed's first number, an empty window. */
+  reset(): void;
+  saveState(): SamplerState;
+  /** @throws InputError `E_OPTION` if `state` is none of a sampler; nothing changes then. */
+  restoreState(state: SamplerState): void;
+  /** Log-probabilities (natural) from the raw logits, before the chain; see {@link logprobs}. */
+  logprobs(logits: Float32Array, id: number, topN?: number, logSumExp?: number): Logprobs;
+}
+
+/**
+ * ```ts
+ * const sampler = createSampler({ temperature: 0.7, seed: 42 });
+ * const id = sampler.sample(logits); sampler.accept(id);
+ * ```
+ * @throws InputError `E_OPTION` for an unknown option, NaN or a value out of range
+ */
+export function createSampler(options: SamplerOptions = {}): Sampler {
+  return new ChainSampler(options);
+}
+
+class ChainSampler implements Sampler {
+  readonly seed: number;
+  readonly options: ResolvedSamplerOptions;
+  private readonly random: Random;
+  private readonly window: PenaltyWindow;
+  // Sized at the first sample and again only if the vocabulary changes.
+  private edited = new Float32Array(0);
+  private candidates = new Candidates(0);
+
+  constructor(options: SamplerOptions) {
+    const { seed, ...resolved } = resolveSamplerOptions(options);
+    this.seed = seed;
+    this.options = resolved;
+    this.random = new Random(seed);
+    this.window = new PenaltyWindow(resolved);
+  }
+
+  sample(logits: Float32Array): number {
+    const { temperature, typicalP, topP, minP } = this.options;
+    if (logits.length > MAX_ENTRIES) {
+      throw new InputError('E_TOKEN_RANGE', {
+        subject: 'logits', found: `${logits.length} entries`, expected: `at most ${MAX_ENTRIES}`, remedy: 'Pass the logits of one position.',
+      });
+    }
+    const biased = this.edit(logits);
+    if (temperature === 0) return argmax(biased);
+    const candidates = this.take(biased);
+    candidates.typical(typicalP);
+    candidates.topP(topP);
+    candidates.minP(minP);
+    return candidates.draw(temperature, this.random);
+  }
+
+  accept(id: number): void {
+    checkToken(id, MAX_ENTRIES, 'accepted token');
+    this.window.accept(id);
+  }
+
+  reset(): void {
+    this.random.restoreState(new Random(this.seed).saveState());
+    this.window.clear();
+  }
+
+  saveState(): SamplerState {
+    return { random: this.random.saveState(), recent: this.window.tokens() };
+  }
+
+  restoreState(state: SamplerState): void {
+    const recent: unknown = state?.recent;
+    if (!Array.isArray(recent)) {
+      throw new InputError('E_OPTION', {
+        subject: 'sampler state', found: show(state), expected: 'an object with random and recent', remedy: 'Pass what saveState() returned.',
+      });
+    }
+    for (const id of recent) checkToken(id, MAX_ENTRIES, 'token of a sampler state');
+    this.random.restoreState(state.random);
+    this.window.clear();
+    for (const id of recent) this.window.accept(id);
+  }
+
+  logprobs(logits: Float32Array, id: number, topN?: number, logSumExp?: number): Logprobs {
+    return logprobs(logits, id, topN, logSumExp);
+  }
+
+  /** The logits after bias and penalties: a copy if anything changes, else `logits` itself. */
+  private edit(logits: Float32Array): Float32Array {
+    const { logitBias } = this.options;
+    if (logitBias.size === 0 && !this.window.active) return logits;
+    if (this.edited.length !== logits.length) this.edited = new Float32Array(logits.length);
+    this.edited.set(logits);
+    for (const [id, bias] of logitBias) {
+      checkToken(id, logits.length, 'token of logitBias');
+      this.edited[id] = this.edited[id]! + bias;
+    }
+    this.window.apply(this.edited);
+    return this.edited;
+  }
+
+  /** The first stage, top-k: the only one that looks at the whole vocabulary in the default chain. */
+  private take(logits: Float32Array): Candidates {
+    const { topK } = this.options;
+    const n = logits.length;
+    const size = topK === 0 ? n : Math.min(topK, n);
+    if (this.candidates.capacity !== size) this.candidates = new Candidates(size);
+    const { candidates } = this;
+    if (size < n) {
+      candidates.takeTop(logits, size);
+      if (candidates.logits[0] === -Infinity) throw noToken(n);
+      if (candidates.logits[0] === Infinity) throw badLogit(logits, candidates.ids[0]!);
+    } else {
+      argmax(logits); // refuses what no stage could handle
+      candidates.takeAll(logits);
+    }
+    return candidates;
+  }
+}
