@@ -1,8 +1,9 @@
 /**
  * Y[nTokens, rows] = X W^T for 4-bit weights in the interleaved layouts q4_0, q4_1 and q4_k, X quantised as X4 records, one vector after the
- * other. A tile is 4 rows x 4 tokens: a weight vector is unpacked once and meets four activations in registers (more accumulators would
- * spill: V8 has 15 vector registers on x64). Every sum is taken in the order of kernels/matvec/q4.ts, so a token's result does
- * not depend on how the prompt was cut into chunks. Numbers of tokens that are no multiple of 4 repeat the last token.
+ * other. A tile is 8 rows x 2 tokens: every unpacked weight vector meets two activations and every activation two weight vectors, with
+ * four accumulators (4 rows x 4 tokens loads half as much again and is a quarter slower; more tokens spill: V8 has 15 vector
+ * registers on x64). Every sum is taken in the order of kernels/matvec/q4.ts, so a token's result does not depend on how the prompt was
+ * cut into chunks. An odd last token is computed twice.
  * Preconditions: those of the matvec; `xStride` bytes from one token's records to the next, `yStride` bytes from row to row of Y.
  * Test: test/kernels/matmul.test.ts.
  */
@@ -11,155 +12,74 @@ import { mask000f, mask00f0, mask0f00, nibbleMask, ones16 } from '../../base/sim
 import { addBlock, addMin, closeSuper } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 
-@inline function dot(x: v128, nibbles: v128): v128 { return i16x8.relaxed_dot_i8x16_i7x16_s(x, nibbles); }
+/** relaxed: 4 rows x 8 columns from low and high nibbles, sums in i16. */
+@inline function dot8(xa: v128, xb: v128, low: v128, high: v128): v128 {
+  return i16x8.add(i16x8.relaxed_dot_i8x16_i7x16_s(xa, low), i16x8.relaxed_dot_i8x16_i7x16_s(xb, high));
+}
 
-/** 4 rows (set 0 or 1 of a group; `w` points at its first quants) times 4 tokens. `layout` and `set` are literals. */
-@inline function tile(
-  layout: i32, set: usize, w: usize, nBlocks: i32, x0: usize, x1: usize, x2: usize, x3: usize, y0: usize, y1: usize, y2: usize, y3: usize,
-): void {
-  const low = nibbleMask();
-  const one = ones16();
-  const scaleAt: usize = layout == Layout.q4_k ? 128 - set * 16 + set * 4 : 128 - set * 16 + set * 8;
-  const minAt: usize = layout == Layout.q4_k ? scaleAt + 8 : scaleAt + 16;
+/** base: 4 rows x 4 columns from two masked vectors, sums in i32 (times 256). */
+@inline function dot4(xa: v128, xb: v128, k: v128, l: v128): v128 {
+  return i32x4.add(i32x4.dot_i16x8_s(k, xa), i32x4.dot_i16x8_s(l, xb));
+}
+
+/** 8 rows times 2 tokens. `layout` is a literal. */
+@inline function tile(layout: i32, w: usize, nBlocks: i32, x: usize, z: usize, yx: usize, yz: usize): void {
+  const low = nibbleMask(), one = ones16(), tail = x4Data();
   const blockBytes: usize = layout == Layout.q4_1 ? 160 : 144;
-  let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
-  let g0 = f0, g1 = f0, g2 = f0, g3 = f0, h0 = f0, h1 = f0, h2 = f0, h3 = f0;
+  let f0 = f32x4.splat(0), f1 = f0, e0 = f0, e1 = f0; // sums of token x, of token z
+  let g0 = f0, g1 = f0, h0 = f0, h1 = f0, i0 = f0, i1 = f0, j0 = f0, j1 = f0; // q4_k: of the superblock under way
   for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-    let a0: v128, a1: v128, a2: v128, a3: v128, v: v128, u: v128;
+    let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, p = w, q = x, r = z;
+    const stop = w + 128;
     if (ASC_FEATURE_RELAXED_SIMD) {
-      v = v128.load(w, 0); u = v128.and(i16x8.shr_u(v, 4), low); v = v128.and(v, low);
-      a0 = i16x8.add(dot(v128.load32_splat(x0, 0), v), dot(v128.load32_splat(x0, 4), u));
-      a1 = i16x8.add(dot(v128.load32_splat(x1, 0), v), dot(v128.load32_splat(x1, 4), u));
-      a2 = i16x8.add(dot(v128.load32_splat(x2, 0), v), dot(v128.load32_splat(x2, 4), u));
-      a3 = i16x8.add(dot(v128.load32_splat(x3, 0), v), dot(v128.load32_splat(x3, 4), u));
-      v = v128.load(w, 32); u = v128.and(i16x8.shr_u(v, 4), low); v = v128.and(v, low);
-      a0 = i16x8.add(a0, i16x8.add(dot(v128.load32_splat(x0, 8), v), dot(v128.load32_splat(x0, 12), u)));
-      a1 = i16x8.add(a1, i16x8.add(dot(v128.load32_splat(x1, 8), v), dot(v128.load32_splat(x1, 12), u)));
-      a2 = i16x8.add(a2, i16x8.add(dot(v128.load32_splat(x2, 8), v), dot(v128.load32_splat(x2, 12), u)));
-      a3 = i16x8.add(a3, i16x8.add(dot(v128.load32_splat(x3, 8), v), dot(v128.load32_splat(x3, 12), u)));
-      v = v128.load(w, 64); u = v128.and(i16x8.shr_u(v, 4), low); v = v128.and(v, low);
-      a0 = i16x8.add(a0, i16x8.add(dot(v128.load32_splat(x0, 16), v), dot(v128.load32_splat(x0, 20), u)));
-      a1 = i16x8.add(a1, i16x8.add(dot(v128.load32_splat(x1, 16), v), dot(v128.load32_splat(x1, 20), u)));
-      a2 = i16x8.add(a2, i16x8.add(dot(v128.load32_splat(x2, 16), v), dot(v128.load32_splat(x2, 20), u)));
-      a3 = i16x8.add(a3, i16x8.add(dot(v128.load32_splat(x3, 16), v), dot(v128.load32_splat(x3, 20), u)));
-      v = v128.load(w, 96); u = v128.and(i16x8.shr_u(v, 4), low); v = v128.and(v, low);
-      a0 = i16x8.add(a0, i16x8.add(dot(v128.load32_splat(x0, 24), v), dot(v128.load32_splat(x0, 28), u)));
-      a1 = i16x8.add(a1, i16x8.add(dot(v128.load32_splat(x1, 24), v), dot(v128.load32_splat(x1, 28), u)));
-      a2 = i16x8.add(a2, i16x8.add(dot(v128.load32_splat(x2, 24), v), dot(v128.load32_splat(x2, 28), u)));
-      a3 = i16x8.add(a3, i16x8.add(dot(v128.load32_splat(x3, 24), v), dot(v128.load32_splat(x3, 28), u)));
-      a0 = i32x4.dot_i16x8_s(a0, one);
-      a1 = i32x4.dot_i16x8_s(a1, one);
-      a2 = i32x4.dot_i16x8_s(a2, one);
-      a3 = i32x4.dot_i16x8_s(a3, one);
-    } else {
-      v = v128.load(w, 0); u = v128.and(v, mask000f());
-      a0 = i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 0));
-      a1 = i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 0));
-      a2 = i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 0));
-      a3 = i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 0));
-      u = v128.and(v, mask00f0());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 4)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 4)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 4)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 4)));
-      u = v128.and(v, mask0f00());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 8)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 8)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 8)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 8)));
-      u = i16x8.shr_u(v, 12);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 12)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 12)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 12)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 12)));
-      v = v128.load(w, 32); u = v128.and(v, mask000f());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 16)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 16)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 16)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 16)));
-      u = v128.and(v, mask00f0());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 20)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 20)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 20)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 20)));
-      u = v128.and(v, mask0f00());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 24)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 24)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 24)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 24)));
-      u = i16x8.shr_u(v, 12);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 28)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 28)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 28)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 28)));
-      v = v128.load(w, 64); u = v128.and(v, mask000f());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 32)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 32)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 32)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 32)));
-      u = v128.and(v, mask00f0());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 36)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 36)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 36)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 36)));
-      u = v128.and(v, mask0f00());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 40)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 40)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 40)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 40)));
-      u = i16x8.shr_u(v, 12);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 44)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 44)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 44)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 44)));
-      v = v128.load(w, 96); u = v128.and(v, mask000f());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 48)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 48)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 48)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 48)));
-      u = v128.and(v, mask00f0());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 52)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 52)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 52)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 52)));
-      u = v128.and(v, mask0f00());
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 56)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 56)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 56)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 56)));
-      u = i16x8.shr_u(v, 12);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 60)));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 60)));
-      a2 = i32x4.add(a2, i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 60)));
-      a3 = i32x4.add(a3, i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 60)));
+      for (; p < stop; p += 32, q += 8, r += 8) {
+        const v = v128.load(p), u = v128.load(p, 16);
+        const vl = v128.and(v, low), vh = v128.and(i16x8.shr_u(v, 4), low), ul = v128.and(u, low), uh = v128.and(i16x8.shr_u(u, 4), low);
+        const qa = v128.load32_splat(q), qb = v128.load32_splat(q, 4), ra = v128.load32_splat(r), rb = v128.load32_splat(r, 4);
+        a0 = i16x8.add(a0, dot8(qa, qb, vl, vh)); a1 = i16x8.add(a1, dot8(qa, qb, ul, uh));
+        b0 = i16x8.add(b0, dot8(ra, rb, vl, vh)); b1 = i16x8.add(b1, dot8(ra, rb, ul, uh));
+      }
+      a0 = i32x4.dot_i16x8_s(a0, one); a1 = i32x4.dot_i16x8_s(a1, one);
+      b0 = i32x4.dot_i16x8_s(b0, one); b1 = i32x4.dot_i16x8_s(b1, one);
+    } else { // even columns, then odd ones: all eight masked vectors at once would spill
+      for (; p < stop; p += 32, q += 16, r += 16) {
+        const v = v128.load(p), u = v128.load(p, 16);
+        const vk = v128.and(v, mask000f()), vl = v128.and(v, mask00f0()), uk = v128.and(u, mask000f()), ul = v128.and(u, mask00f0());
+        const qa = v128.load32_splat(q), qb = v128.load32_splat(q, 4), ra = v128.load32_splat(r), rb = v128.load32_splat(r, 4);
+        a0 = i32x4.add(a0, dot4(qa, qb, vk, vl)); a1 = i32x4.add(a1, dot4(qa, qb, uk, ul));
+        b0 = i32x4.add(b0, dot4(ra, rb, vk, vl)); b1 = i32x4.add(b1, dot4(ra, rb, uk, ul));
+      }
+      p = w; q = x + 8; r = z + 8;
+      for (; p < stop; p += 32, q += 16, r += 16) {
+        const v = v128.load(p), u = v128.load(p, 16);
+        const vk = v128.and(v, mask0f00()), vl = i16x8.shr_u(v, 12), uk = v128.and(u, mask0f00()), ul = i16x8.shr_u(u, 12);
+        const qa = v128.load32_splat(q), qb = v128.load32_splat(q, 4), ra = v128.load32_splat(r), rb = v128.load32_splat(r, 4);
+        a0 = i32x4.add(a0, dot4(qa, qb, vk, vl)); a1 = i32x4.add(a1, dot4(qa, qb, uk, ul));
+        b0 = i32x4.add(b0, dot4(ra, rb, vk, vl)); b1 = i32x4.add(b1, dot4(ra, rb, uk, ul));
+      }
     }
-    const tail = x4Data();
     if (layout == Layout.q4_k) {
-      g0 = addBlock(layout, a0, w + scaleAt, 0, x0 + tail, g0); h0 = addMin(w + minAt, x0 + tail, h0);
-      g1 = addBlock(layout, a1, w + scaleAt, 0, x1 + tail, g1); h1 = addMin(w + minAt, x1 + tail, h1);
-      g2 = addBlock(layout, a2, w + scaleAt, 0, x2 + tail, g2); h2 = addMin(w + minAt, x2 + tail, h2);
-      g3 = addBlock(layout, a3, w + scaleAt, 0, x3 + tail, g3); h3 = addMin(w + minAt, x3 + tail, h3);
+      g0 = addBlock(layout, a0, w + 128, 0, x + tail, g0); g1 = addBlock(layout, a1, w + 132, 0, x + tail, g1);
+      h0 = addMin(w + 136, x + tail, h0); h1 = addMin(w + 140, x + tail, h1);
+      i0 = addBlock(layout, b0, w + 128, 0, z + tail, i0); i1 = addBlock(layout, b1, w + 132, 0, z + tail, i1);
+      j0 = addMin(w + 136, z + tail, j0); j1 = addMin(w + 140, z + tail, j1);
     } else {
-      f0 = addBlock(layout, a0, w + scaleAt, w + minAt, x0 + tail, f0);
-      f1 = addBlock(layout, a1, w + scaleAt, w + minAt, x1 + tail, f1);
-      f2 = addBlock(layout, a2, w + scaleAt, w + minAt, x2 + tail, f2);
-      f3 = addBlock(layout, a3, w + scaleAt, w + minAt, x3 + tail, f3);
+      f0 = addBlock(layout, a0, w + 128, w + 144, x + tail, f0); f1 = addBlock(layout, a1, w + 136, w + 152, x + tail, f1);
+      e0 = addBlock(layout, b0, w + 128, w + 144, z + tail, e0); e1 = addBlock(layout, b1, w + 136, w + 152, z + tail, e1);
     }
     w += blockBytes;
-    x0 += x4Stride(); x1 += x4Stride(); x2 += x4Stride(); x3 += x4Stride();
+    x += x4Stride(); z += x4Stride();
     if (layout == Layout.q4_k) {
       if ((iBlock & 7) == 7) {
-        const d = w - set * 16 + set * 8;
-        f0 = closeSuper(g0, h0, d, d + 16, f0);
-        f1 = closeSuper(g1, h1, d, d + 16, f1);
-        f2 = closeSuper(g2, h2, d, d + 16, f2);
-        f3 = closeSuper(g3, h3, d, d + 16, f3);
-        g0 = f32x4.splat(0); g1 = g0; g2 = g0; g3 = g0; h0 = g0; h1 = g0; h2 = g0; h3 = g0;
+        f0 = closeSuper(g0, h0, w, w + 16, f0); f1 = closeSuper(g1, h1, w + 8, w + 24, f1);
+        e0 = closeSuper(i0, j0, w, w + 16, e0); e1 = closeSuper(i1, j1, w + 8, w + 24, e1);
+        g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0; i0 = g0; i1 = g0; j0 = g0; j1 = g0;
         w += 32;
       }
     }
   }
-  v128.store(y0, f0); v128.store(y1, f1); v128.store(y2, f2); v128.store(y3, f3);
+  v128.store(yx, f0); v128.store(yx, f1, 16);
+  v128.store(yz, e0); v128.store(yz, e1, 16);
 }
 
 /** `layout` must be a literal. */
@@ -168,12 +88,9 @@ import { x4Data, x4Stride } from '../quantize/quantize';
   const groupBytes: usize = layout == Layout.q4_k ? <usize>(nBlocks >> 3) * 1184 : <usize>nBlocks * (layout == Layout.q4_1 ? 160 : 144);
   const last = <usize>(nTokens - 1);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    for (let t: usize = 0; t <= last; t += 4) {
-      const t1 = min(t + 1, last), t2 = min(t + 2, last), t3 = min(t + 3, last);
-      const x0 = x + t * xStride, x1 = x + t1 * xStride, x2 = x + t2 * xStride, x3 = x + t3 * xStride;
-      const y0 = y + t * yStride, y1 = y + t1 * yStride, y2 = y + t2 * yStride, y3 = y + t3 * yStride;
-      tile(layout, 0, w, nBlocks, x0, x1, x2, x3, y0, y1, y2, y3);
-      tile(layout, 1, w + 16, nBlocks, x0, x1, x2, x3, y0 + 16, y1 + 16, y2 + 16, y3 + 16);
+    for (let t: usize = 0; t <= last; t += 2) {
+      const s = min(t + 1, last);
+      tile(layout, w, nBlocks, x + t * xStride, x + s * xStride, y + t * yStride, y + s * yStride);
     }
     w += groupBytes;
   }

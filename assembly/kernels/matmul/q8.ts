@@ -1,122 +1,69 @@
 /**
  * Y[nTokens, rows] = X W^T for 8-bit weights in the interleaved layouts q8_0, q8_1, q5_k and q6_k, X quantised as X8 records. Tiles of
- * 4 rows x 4 tokens as in kernels/matmul/q4.ts; arithmetic and order of sums as in kernels/matvec/q8.ts.
+ * 8 rows x 2 tokens as in kernels/matmul/q4.ts; arithmetic and order of sums as in kernels/matvec/q8.ts.
  * Test: test/kernels/matmul.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { bytes4u, half4Exact, madd, mask00ff } from '../../base/simd';
-import { addBlock8 } from '../matvec/q8';
+import { mask00ff } from '../../base/simd';
+import { addBlock8, addMin8, closeSuper8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
 
-/** 4 rows (set 0 or 1 of a group; `w` points at its first quants) times 4 tokens. `layout` and `set` are literals. */
-@inline function tile(
-  layout: i32, set: usize, w: usize, nBlocks: i32, x0: usize, x1: usize, x2: usize, x3: usize, y0: usize, y1: usize, y2: usize, y3: usize,
-): void {
+/** 8 rows times 2 tokens. `layout` is a literal. */
+@inline function tile(layout: i32, w: usize, nBlocks: i32, x: usize, z: usize, yx: usize, yz: usize): void {
   const low = mask00ff();
-  const perSuper = layout == Layout.q5_k || layout == Layout.q6_k; // folded
-  const scaleAt: usize = 256 - set * 16 + (perSuper ? set * 4 : set * 8);
-  const minAt: usize = perSuper ? scaleAt + 8 : scaleAt + 16;
+  const superblocks = layout == Layout.q5_k || layout == Layout.q6_k; // folded
   const blockBytes: usize = layout == Layout.q8_1 ? 288 : 272;
-  let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
-  let g0 = f0, g1 = f0, g2 = f0, g3 = f0, h0 = f0, h1 = f0, h2 = f0, h3 = f0;
+  let f0 = f32x4.splat(0), f1 = f0, e0 = f0, e1 = f0; // sums of token x, of token z
+  let g0 = f0, g1 = f0, h0 = f0, h1 = f0, i0 = f0, i1 = f0, j0 = f0, j1 = f0; // of the superblock under way
   for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-    let v: v128, u: v128;
-    let a0 = v128.load32_splat(x0, 80), a1 = v128.load32_splat(x1, 80), a2 = v128.load32_splat(x2, 80), a3 = v128.load32_splat(x3, 80);
-    v = v128.load(w, 0); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 0)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 4))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 0)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 4))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 0)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 4))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 0)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 4))));
-    v = v128.load(w, 32); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 8)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 12))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 8)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 12))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 8)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 12))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 8)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 12))));
-    v = v128.load(w, 64); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 16)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 20))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 16)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 20))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 16)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 20))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 16)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 20))));
-    v = v128.load(w, 96); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 24)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 28))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 24)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 28))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 24)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 28))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 24)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 28))));
-    if (layout == Layout.q6_k) {
-      g0 = addBlock8(layout, a0, w + scaleAt, 0, x0 + X8_DATA, g0);
-      g1 = addBlock8(layout, a1, w + scaleAt, 0, x1 + X8_DATA, g1);
-      g2 = addBlock8(layout, a2, w + scaleAt, 0, x2 + X8_DATA, g2);
-      g3 = addBlock8(layout, a3, w + scaleAt, 0, x3 + X8_DATA, g3);
-      a0 = v128.load32_splat(x0, 84); a1 = v128.load32_splat(x1, 84); a2 = v128.load32_splat(x2, 84); a3 = v128.load32_splat(x3, 84);
-    } else {
-      a0 = i32x4.add(a0, v128.load32_splat(x0, 84));
-      a1 = i32x4.add(a1, v128.load32_splat(x1, 84));
-      a2 = i32x4.add(a2, v128.load32_splat(x2, 84));
-      a3 = i32x4.add(a3, v128.load32_splat(x3, 84));
+    const tail = x + X8_DATA, tailZ = z + X8_DATA;
+    let a0 = v128.load32_splat(tail, 16), a1 = a0, b0 = v128.load32_splat(tailZ, 16), b1 = b0;
+    let p = w, q = x, r = z;
+    for (const stop = w + 128; p < stop; p += 32, q += 8, r += 8) {
+      const v = v128.load(p), u = v128.load(p, 16), vl = v128.and(v, low), ul = v128.and(u, low);
+      const qo = v128.load32_splat(q), qe = v128.load32_splat(q, 4), ro = v128.load32_splat(r), re = v128.load32_splat(r, 4);
+      a0 = i32x4.add(a0, dot4(v, vl, qo, qe)); a1 = i32x4.add(a1, dot4(u, ul, qo, qe));
+      b0 = i32x4.add(b0, dot4(v, vl, ro, re)); b1 = i32x4.add(b1, dot4(u, ul, ro, re));
     }
-    v = v128.load(w, 128); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 32)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 36))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 32)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 36))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 32)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 36))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 32)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 36))));
-    v = v128.load(w, 160); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 40)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 44))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 40)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 44))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 40)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 44))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 40)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 44))));
-    v = v128.load(w, 192); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 48)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 52))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 48)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 52))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 48)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 52))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 48)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 52))));
-    v = v128.load(w, 224); u = v128.and(v, low);
-    a0 = i32x4.add(a0, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x0, 56)), i32x4.dot_i16x8_s(u, v128.load32_splat(x0, 60))));
-    a1 = i32x4.add(a1, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x1, 56)), i32x4.dot_i16x8_s(u, v128.load32_splat(x1, 60))));
-    a2 = i32x4.add(a2, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x2, 56)), i32x4.dot_i16x8_s(u, v128.load32_splat(x2, 60))));
-    a3 = i32x4.add(a3, i32x4.add(i32x4.dot_i16x8_s(v, v128.load32_splat(x3, 56)), i32x4.dot_i16x8_s(u, v128.load32_splat(x3, 60))));
     if (layout == Layout.q6_k) {
-      g0 = addBlock8(layout, a0, w + minAt, 0, x0 + X8_DATA, g0);
-      g1 = addBlock8(layout, a1, w + minAt, 0, x1 + X8_DATA, g1);
-      g2 = addBlock8(layout, a2, w + minAt, 0, x2 + X8_DATA, g2);
-      g3 = addBlock8(layout, a3, w + minAt, 0, x3 + X8_DATA, g3);
-    } else if (layout == Layout.q5_k) {
-      g0 = addBlock8(layout, a0, w + scaleAt, 0, x0 + X8_DATA, g0);
-      h0 = madd(v128.load32_splat(x0, X8_DATA + 8), bytes4u(w + minAt), h0);
-      g1 = addBlock8(layout, a1, w + scaleAt, 0, x1 + X8_DATA, g1);
-      h1 = madd(v128.load32_splat(x1, X8_DATA + 8), bytes4u(w + minAt), h1);
-      g2 = addBlock8(layout, a2, w + scaleAt, 0, x2 + X8_DATA, g2);
-      h2 = madd(v128.load32_splat(x2, X8_DATA + 8), bytes4u(w + minAt), h2);
-      g3 = addBlock8(layout, a3, w + scaleAt, 0, x3 + X8_DATA, g3);
-      h3 = madd(v128.load32_splat(x3, X8_DATA + 8), bytes4u(w + minAt), h3);
+      g0 = addBlock8(layout, a0, w + 256, 0, tail, g0); g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
+      i0 = addBlock8(layout, b0, w + 256, 0, tailZ, i0); i1 = addBlock8(layout, b1, w + 260, 0, tailZ, i1);
+      a0 = v128.load32_splat(tail, 20); a1 = a0; b0 = v128.load32_splat(tailZ, 20); b1 = b0;
     } else {
-      f0 = addBlock8(layout, a0, w + scaleAt, w + minAt, x0 + X8_DATA, f0);
-      f1 = addBlock8(layout, a1, w + scaleAt, w + minAt, x1 + X8_DATA, f1);
-      f2 = addBlock8(layout, a2, w + scaleAt, w + minAt, x2 + X8_DATA, f2);
-      f3 = addBlock8(layout, a3, w + scaleAt, w + minAt, x3 + X8_DATA, f3);
+      const second = v128.load32_splat(tail, 20), secondZ = v128.load32_splat(tailZ, 20);
+      a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second); b0 = i32x4.add(b0, secondZ); b1 = i32x4.add(b1, secondZ);
+    }
+    for (const stop = w + 256; p < stop; p += 32, q += 8, r += 8) {
+      const v = v128.load(p), u = v128.load(p, 16), vl = v128.and(v, low), ul = v128.and(u, low);
+      const qo = v128.load32_splat(q), qe = v128.load32_splat(q, 4), ro = v128.load32_splat(r), re = v128.load32_splat(r, 4);
+      a0 = i32x4.add(a0, dot4(v, vl, qo, qe)); a1 = i32x4.add(a1, dot4(u, ul, qo, qe));
+      b0 = i32x4.add(b0, dot4(v, vl, ro, re)); b1 = i32x4.add(b1, dot4(u, ul, ro, re));
+    }
+    if (layout == Layout.q6_k) {
+      g0 = addBlock8(layout, a0, w + 264, 0, tail, g0); g1 = addBlock8(layout, a1, w + 268, 0, tail, g1);
+      i0 = addBlock8(layout, b0, w + 264, 0, tailZ, i0); i1 = addBlock8(layout, b1, w + 268, 0, tailZ, i1);
+    } else if (layout == Layout.q5_k) {
+      g0 = addBlock8(layout, a0, w + 256, 0, tail, g0); g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
+      i0 = addBlock8(layout, b0, w + 256, 0, tailZ, i0); i1 = addBlock8(layout, b1, w + 260, 0, tailZ, i1);
+      h0 = addMin8(w + 264, tail, h0); h1 = addMin8(w + 268, tail, h1);
+      j0 = addMin8(w + 264, tailZ, j0); j1 = addMin8(w + 268, tailZ, j1);
+    } else {
+      f0 = addBlock8(layout, a0, w + 256, w + 272, tail, f0); f1 = addBlock8(layout, a1, w + 264, w + 280, tail, f1);
+      e0 = addBlock8(layout, b0, w + 256, w + 272, tailZ, e0); e1 = addBlock8(layout, b1, w + 264, w + 280, tailZ, e1);
     }
     w += blockBytes;
-    x0 += X8_STRIDE; x1 += X8_STRIDE; x2 += X8_STRIDE; x3 += X8_STRIDE;
-    if (perSuper) {
+    x += X8_STRIDE; z += X8_STRIDE;
+    if (superblocks) {
       if ((iBlock & 7) == 7) {
-        const d = half4Exact(w - set * 16 + set * 8);
-        f0 = f32x4.add(f0, f32x4.mul(g0, d));
-        f1 = f32x4.add(f1, f32x4.mul(g1, d));
-        f2 = f32x4.add(f2, f32x4.mul(g2, d));
-        f3 = f32x4.add(f3, f32x4.mul(g3, d));
-        if (layout == Layout.q5_k) {
-          const dmin = half4Exact(w - set * 16 + set * 8 + 16);
-          f0 = f32x4.sub(f0, f32x4.mul(h0, dmin));
-          f1 = f32x4.sub(f1, f32x4.mul(h1, dmin));
-          f2 = f32x4.sub(f2, f32x4.mul(h2, dmin));
-          f3 = f32x4.sub(f3, f32x4.mul(h3, dmin));
-          w += 16;
-        }
-        g0 = f32x4.splat(0); g1 = g0; g2 = g0; g3 = g0; h0 = g0; h1 = g0; h2 = g0; h3 = g0;
-        w += 16;
+        f0 = closeSuper8(layout, g0, h0, w, f0); f1 = closeSuper8(layout, g1, h1, w + 8, f1);
+        e0 = closeSuper8(layout, i0, j0, w, e0); e1 = closeSuper8(layout, i1, j1, w + 8, e1);
+        g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0; i0 = g0; i1 = g0; j0 = g0; j1 = g0;
+        w += layout == Layout.q5_k ? 32 : 16;
       }
     }
   }
-  v128.store(y0, f0); v128.store(y1, f1); v128.store(y2, f2); v128.store(y3, f3);
+  v128.store(yx, f0); v128.store(yx, f1, 16);
+  v128.store(yz, e0); v128.store(yz, e1, 16);
 }
 
 /** `layout` must be a literal. */
@@ -127,12 +74,9 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
     : <usize>nBlocks * (layout == Layout.q8_1 ? 288 : 272);
   const last = <usize>(nTokens - 1);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    for (let t: usize = 0; t <= last; t += 4) {
-      const t1 = min(t + 1, last), t2 = min(t + 2, last), t3 = min(t + 3, last);
-      const x0 = x + t * xStride, x1 = x + t1 * xStride, x2 = x + t2 * xStride, x3 = x + t3 * xStride;
-      const y0 = y + t * yStride, y1 = y + t1 * yStride, y2 = y + t2 * yStride, y3 = y + t3 * yStride;
-      tile(layout, 0, w, nBlocks, x0, x1, x2, x3, y0, y1, y2, y3);
-      tile(layout, 1, w + 16, nBlocks, x0, x1, x2, x3, y0 + 16, y1 + 16, y2 + 16, y3 + 16);
+    for (let t: usize = 0; t <= last; t += 2) {
+      const s = min(t + 1, last);
+      tile(layout, w, nBlocks, x + t * xStride, x + s * xStride, y + t * yStride, y + s * yStride);
     }
     w += groupBytes;
   }

@@ -6,6 +6,7 @@
  *   below 8 * 2 * 1905 = 30480. Never the i32 form of the instruction: Node 20's baseline tier computes it wrong.
  * base: nibbles stay in place inside 16-bit lanes; their partners in x carry the missing powers of two, so that all four i16 dot
  *   products share the factor 256, which the block's scale takes out again.
+ * The loop over a block's four chunks stays a loop: written out, V8 loads all of x first, runs out of registers and is a fifth slower.
  * Preconditions: cols a multiple of 32 (q4_k: 256); W has `groups` groups of 8 rows; y has room for all of them.
  * Error: that of the activations' rounding; f32 rounding about (cols / 32) * 6e-8 relative to the sum of magnitudes.
  * Test: test/kernels/matvec.test.ts.
@@ -65,47 +66,23 @@ import { x4Data, x4Stride } from '../quantize/quantize';
     let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0;
     let x = x0;
     for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-      let a0: v128, a1: v128, v: v128, u: v128, xa: v128, xb: v128;
+      let a0 = i32x4.splat(0), a1 = a0, p = w, q = x;
+      for (const stop = w + 128; p < stop; p += 32) {
+        const v = v128.load(p), u = v128.load(p, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+        if (ASC_FEATURE_RELAXED_SIMD) {
+          a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
+          a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
+          q += 8;
+        } else {
+          const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+          a0 = i32x4.add(a0, i32x4.add(dotLow(v, xa, xb), dotHigh(v, xc, xd)));
+          a1 = i32x4.add(a1, i32x4.add(dotLow(u, xa, xb), dotHigh(u, xc, xd)));
+          q += 16;
+        }
+      }
       if (ASC_FEATURE_RELAXED_SIMD) {
-        v = v128.load(w, 0); u = v128.load(w, 16); xa = v128.load32_splat(x, 0); xb = v128.load32_splat(x, 4);
-        a0 = dotNibbles(v, xa, xb, low);
-        a1 = dotNibbles(u, xa, xb, low);
-        v = v128.load(w, 32); u = v128.load(w, 48); xa = v128.load32_splat(x, 8); xb = v128.load32_splat(x, 12);
-        a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
-        a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
-        v = v128.load(w, 64); u = v128.load(w, 80); xa = v128.load32_splat(x, 16); xb = v128.load32_splat(x, 20);
-        a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
-        a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
-        v = v128.load(w, 96); u = v128.load(w, 112); xa = v128.load32_splat(x, 24); xb = v128.load32_splat(x, 28);
-        a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
-        a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
         a0 = i32x4.dot_i16x8_s(a0, one);
         a1 = i32x4.dot_i16x8_s(a1, one);
-      } else {
-        v = v128.load(w, 0); u = v128.load(w, 16); xa = v128.load32_splat(x, 0); xb = v128.load32_splat(x, 4);
-        a0 = dotLow(v, xa, xb);
-        a1 = dotLow(u, xa, xb);
-        xa = v128.load32_splat(x, 8); xb = v128.load32_splat(x, 12);
-        a0 = i32x4.add(a0, dotHigh(v, xa, xb));
-        a1 = i32x4.add(a1, dotHigh(u, xa, xb));
-        v = v128.load(w, 32); u = v128.load(w, 48); xa = v128.load32_splat(x, 16); xb = v128.load32_splat(x, 20);
-        a0 = i32x4.add(a0, dotLow(v, xa, xb));
-        a1 = i32x4.add(a1, dotLow(u, xa, xb));
-        xa = v128.load32_splat(x, 24); xb = v128.load32_splat(x, 28);
-        a0 = i32x4.add(a0, dotHigh(v, xa, xb));
-        a1 = i32x4.add(a1, dotHigh(u, xa, xb));
-        v = v128.load(w, 64); u = v128.load(w, 80); xa = v128.load32_splat(x, 32); xb = v128.load32_splat(x, 36);
-        a0 = i32x4.add(a0, dotLow(v, xa, xb));
-        a1 = i32x4.add(a1, dotLow(u, xa, xb));
-        xa = v128.load32_splat(x, 40); xb = v128.load32_splat(x, 44);
-        a0 = i32x4.add(a0, dotHigh(v, xa, xb));
-        a1 = i32x4.add(a1, dotHigh(u, xa, xb));
-        v = v128.load(w, 96); u = v128.load(w, 112); xa = v128.load32_splat(x, 48); xb = v128.load32_splat(x, 52);
-        a0 = i32x4.add(a0, dotLow(v, xa, xb));
-        a1 = i32x4.add(a1, dotLow(u, xa, xb));
-        xa = v128.load32_splat(x, 56); xb = v128.load32_splat(x, 60);
-        a0 = i32x4.add(a0, dotHigh(v, xa, xb));
-        a1 = i32x4.add(a1, dotHigh(u, xa, xb));
       }
       const tail = x + x4Data();
       if (layout == Layout.q4_k) {

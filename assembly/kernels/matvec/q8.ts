@@ -10,9 +10,9 @@ import { Layout } from '../../abi/enums';
 import { bytes4s, bytes4u, half4, half4Exact, madd, mask00ff } from '../../base/simd';
 import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
 
-/** 4 rows x 4 columns: sum + 256 * (q x). */
-@inline export function dotBytes(v: v128, odd: v128, even: v128, low: v128, sum: v128): v128 {
-  return i32x4.add(sum, i32x4.add(i32x4.dot_i16x8_s(v, odd), i32x4.dot_i16x8_s(v128.and(v, low), even)));
+/** 4 rows x 4 columns of `v` (low = v & 255): 256 * (q x + 128 x_even), see above. */
+@inline export function dot4(v: v128, low: v128, odd: v128, even: v128): v128 {
+  return i32x4.add(i32x4.dot_i16x8_s(v, odd), i32x4.dot_i16x8_s(low, even));
 }
 
 /** f + one block's (q6_k: half block's) term for 4 rows. */
@@ -27,74 +27,67 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
   return madd(sums, f32x4.mul(v128.load32_splat(tail), bytes4s(scales)), f);
 }
 
+/** q5_k: sum of x's block sums times the 6-bit minimum. */
+@inline export function addMin8(mins: usize, tail: usize, f: v128): v128 {
+  return madd(v128.load32_splat(tail, 8), bytes4u(mins), f);
+}
+
+/** q5_k, q6_k: closes a superblock; `g` are its scaled sums, `h` its minimum sums (q5_k), `d` the f16 factors of 4 rows, dmin 16 bytes on. */
+@inline export function closeSuper8(layout: i32, g: v128, h: v128, d: usize, f: v128): v128 {
+  const sum = f32x4.add(f, f32x4.mul(g, half4Exact(d)));
+  return layout == Layout.q5_k ? f32x4.sub(sum, f32x4.mul(h, half4Exact(d + 16))) : sum;
+}
+
 /** `layout` must be a literal: each call site becomes a kernel of its own. */
 @inline function matvec(layout: i32, w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const low = mask00ff();
+  const superblocks = layout == Layout.q5_k || layout == Layout.q6_k; // folded
   const nBlocks = cols >> 5;
   const blockBytes: usize = layout == Layout.q8_1 ? 288 : 272;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0;
     let x = x0;
     for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-      let a0 = v128.load32_splat(x, 80), a1 = a0;
-      let odd = v128.load32_splat(x), even = v128.load32_splat(x, 4);
-      a0 = dotBytes(v128.load(w), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 16), odd, even, low, a1);
-      odd = v128.load32_splat(x, 8); even = v128.load32_splat(x, 12);
-      a0 = dotBytes(v128.load(w, 32), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 48), odd, even, low, a1);
-      odd = v128.load32_splat(x, 16); even = v128.load32_splat(x, 20);
-      a0 = dotBytes(v128.load(w, 64), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 80), odd, even, low, a1);
-      odd = v128.load32_splat(x, 24); even = v128.load32_splat(x, 28);
-      a0 = dotBytes(v128.load(w, 96), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 112), odd, even, low, a1);
       const tail = x + X8_DATA;
-      if (layout == Layout.q6_k) {
+      let a0 = v128.load32_splat(tail, 16), a1 = a0, p = w, q = x;
+      for (const stop = w + 128; p < stop; p += 32, q += 8) {
+        const v = v128.load(p), u = v128.load(p, 16), odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
+        a0 = i32x4.add(a0, dot4(v, v128.and(v, low), odd, even));
+        a1 = i32x4.add(a1, dot4(u, v128.and(u, low), odd, even));
+      }
+      const second = v128.load32_splat(tail, 20);
+      if (layout == Layout.q6_k) { // scales change in mid-block
         g0 = addBlock8(layout, a0, w + 256, 0, tail, g0);
         g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
-        a0 = v128.load32_splat(x, 84); a1 = a0;
+        a0 = second; a1 = second;
       } else {
-        const second = v128.load32_splat(x, 84);
         a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second);
       }
-      odd = v128.load32_splat(x, 32); even = v128.load32_splat(x, 36);
-      a0 = dotBytes(v128.load(w, 128), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 144), odd, even, low, a1);
-      odd = v128.load32_splat(x, 40); even = v128.load32_splat(x, 44);
-      a0 = dotBytes(v128.load(w, 160), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 176), odd, even, low, a1);
-      odd = v128.load32_splat(x, 48); even = v128.load32_splat(x, 52);
-      a0 = dotBytes(v128.load(w, 192), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 208), odd, even, low, a1);
-      odd = v128.load32_splat(x, 56); even = v128.load32_splat(x, 60);
-      a0 = dotBytes(v128.load(w, 224), odd, even, low, a0);
-      a1 = dotBytes(v128.load(w, 240), odd, even, low, a1);
+      for (const stop = w + 256; p < stop; p += 32, q += 8) {
+        const v = v128.load(p), u = v128.load(p, 16), odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
+        a0 = i32x4.add(a0, dot4(v, v128.and(v, low), odd, even));
+        a1 = i32x4.add(a1, dot4(u, v128.and(u, low), odd, even));
+      }
       if (layout == Layout.q6_k) {
         g0 = addBlock8(layout, a0, w + 264, 0, tail, g0);
         g1 = addBlock8(layout, a1, w + 268, 0, tail, g1);
       } else if (layout == Layout.q5_k) {
         g0 = addBlock8(layout, a0, w + 256, 0, tail, g0);
         g1 = addBlock8(layout, a1, w + 260, 0, tail, g1);
-        h0 = madd(v128.load32_splat(tail, 8), bytes4u(w + 264), h0);
-        h1 = madd(v128.load32_splat(tail, 8), bytes4u(w + 268), h1);
+        h0 = addMin8(w + 264, tail, h0);
+        h1 = addMin8(w + 268, tail, h1);
       } else {
         f0 = addBlock8(layout, a0, w + 256, w + 272, tail, f0);
         f1 = addBlock8(layout, a1, w + 264, w + 280, tail, f1);
       }
       w += blockBytes;
       x += X8_STRIDE;
-      if (layout == Layout.q5_k || layout == Layout.q6_k) {
+      if (superblocks) {
         if ((iBlock & 7) == 7) {
-          f0 = f32x4.add(f0, f32x4.mul(g0, half4Exact(w)));
-          f1 = f32x4.add(f1, f32x4.mul(g1, half4Exact(w + 8)));
-          if (layout == Layout.q5_k) {
-            f0 = f32x4.sub(f0, f32x4.mul(h0, half4Exact(w + 16)));
-            f1 = f32x4.sub(f1, f32x4.mul(h1, half4Exact(w + 24)));
-            w += 16;
-          }
+          f0 = closeSuper8(layout, g0, h0, w, f0);
+          f1 = closeSuper8(layout, g1, h1, w + 8, f1);
           g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0;
-          w += 16;
+          w += layout == Layout.q5_k ? 32 : 16;
         }
       }
     }
