@@ -1,0 +1,141 @@
+/**
+ * The command line as data: every command with its flags, from which parsing, types, messages and help all follow. Names are
+ * llama.cpp's (and llama-bench's for `bench`); ranges and defaults of sampling flags are the sampler's own. A flag's key is the
+ * name of the property it fills.
+ */
+import type { NumberRange, NumberSpec } from '../options.ts';
+import { samplerNumbers, seedRange } from '../sampler/options.ts';
+
+interface FlagBase {
+  /** The long name, without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  readonly help: string;
+  /** What applies when the flag is absent; shown in the help only. */
+  readonly default?: string | number;
+}
+
+export type Flag = FlagBase & (
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'text' | 'texts'; readonly value: string } // texts: may be repeated
+  | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange } // numbers: separated by commas
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'bias'; readonly value: string } // may be repeated
+);
+
+export interface Command {
+  readonly summary: string;
+  readonly flags: Readonly<Record<string, Flag>>;
+  /** The flag that one bare argument fills. */
+  readonly positional?: string;
+  /** Pairs of flags that contradict each other. */
+  readonly conflicts?: readonly (readonly [string, string])[];
+}
+
+const fromSpec = <const Name extends string>(name: Name, { help, default: value, ...range }: NumberSpec) =>
+  ({ kind: 'number', name, value: 'N', range, help, default: value }) as const;
+
+const count = { min: 1, integer: true } as const;
+const countOrNone = { min: 0, integer: true } as const;
+
+const model = { kind: 'text', name: 'model', short: 'm', value: 'FILE', help: 'GGUF file; of a split model the first part', default: 'the embedded one' } as const;
+const prompt = { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text' } as const;
+const file = { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: 'read the text from a file; - is stdin' } as const;
+const json = { kind: 'switch', name: 'json', help: 'print JSON' } as const;
+const stats = { kind: 'switch', name: 'stats', help: 'close with a line of statistics on stderr' } as const;
+
+const loading = {
+  kv: { kind: 'choice', name: 'kv', choices: ['f32', 'f16', 'q8'], help: 'type of the KV cache' },
+  tier: { kind: 'choice', name: 'tier', choices: ['auto', 'base', 'relaxed'], help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto' },
+} as const;
+
+const contextSize = { kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: count, help: 'context size in tokens' } as const;
+
+const generating = {
+  predict: { kind: 'number', name: 'predict', short: 'n', value: 'N', range: { min: -1, integer: true }, help: 'tokens to generate at most; -1 = until the end' },
+  temperature: fromSpec('temp', samplerNumbers.temperature),
+  topK: fromSpec('top-k', samplerNumbers.topK),
+  topP: fromSpec('top-p', samplerNumbers.topP),
+  minP: fromSpec('min-p', samplerNumbers.minP),
+  typicalP: fromSpec('typical', samplerNumbers.typicalP),
+  repeatPenalty: fromSpec('repeat-penalty', samplerNumbers.repeatPenalty),
+  frequencyPenalty: fromSpec('frequency-penalty', samplerNumbers.frequencyPenalty),
+  presencePenalty: fromSpec('presence-penalty', samplerNumbers.presencePenalty),
+  repeatLastN: fromSpec('repeat-last-n', samplerNumbers.repeatLastN),
+  logitBias: { kind: 'bias', name: 'logit-bias', value: 'ID±BIAS', help: 'add to a logit: 15043+1, 15043-0.5, 15043-inf; may be repeated' },
+  seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'repeats a run exactly', default: 'a fresh one, reported' },
+  stop: { kind: 'texts', name: 'stop', value: 'TEXT', help: 'stop at this text, which is not shown; may be repeated' },
+} as const;
+
+const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
+
+export const commands = {
+  run: {
+    summary: 'Continue a prompt, or answer it with --chat.',
+    flags: {
+      model, prompt, file,
+      chat: { kind: 'switch', name: 'chat', help: "put the prompt into the model's chat template" },
+      raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
+      system, ...generating, contextSize, ...loading, json, stats,
+    },
+    conflicts: [['prompt', 'file'], ['chat', 'raw'], ['system', 'raw']],
+  },
+  chat: {
+    summary: 'Talk with the model in the terminal.',
+    flags: { model, system, ...generating, contextSize, ...loading, json, stats },
+  },
+  inspect: {
+    summary: 'Show what a model file holds and how it would be loaded.',
+    flags: { model, json },
+    positional: 'model',
+  },
+  tokenize: {
+    summary: 'Show the tokens of a text.',
+    flags: {
+      model, prompt, file,
+      parseSpecial: { kind: 'switch', name: 'parse-special', help: 'read control tokens in the text as such' },
+      json,
+    },
+    positional: 'prompt',
+    conflicts: [['prompt', 'file']],
+  },
+  eval: {
+    summary: 'Measure how well the model predicts a text: mean NLL, perplexity.',
+    flags: { model, prompt, file, contextSize, ...loading, json },
+    conflicts: [['prompt', 'file']],
+  },
+  bench: {
+    summary: "Measure speed, with llama-bench's columns and conventions.",
+    flags: {
+      model,
+      nPrompt: { kind: 'numbers', name: 'n-prompt', short: 'p', value: 'N,…', range: countOrNone, help: 'prompt lengths; 0 = none', default: 512 },
+      nGen: { kind: 'numbers', name: 'n-gen', short: 'n', value: 'N,…', range: countOrNone, help: 'generated lengths; 0 = none', default: 128 },
+      nDepth: { kind: 'numbers', name: 'n-depth', short: 'd', value: 'N,…', range: countOrNone, help: 'tokens in the context beforehand', default: 0 },
+      repetitions: { kind: 'number', name: 'repetitions', short: 'r', value: 'N', range: count, help: 'measured runs of each test', default: 5 },
+      threads: { kind: 'numbers', name: 'threads', short: 't', value: 'N,…', range: count, help: 'thread counts', default: 1 },
+      output: { kind: 'choice', name: 'output', short: 'o', choices: ['md', 'json', 'jsonl', 'csv'], help: 'output format', default: 'md' },
+      ...loading, json,
+    },
+    conflicts: [['json', 'output']],
+  },
+  doctor: {
+    summary: 'Tell what this runtime can do: SIMD tier, threads, memory.',
+    flags: { json },
+  },
+} as const satisfies Record<string, Command>;
+
+export type CommandName = keyof typeof commands;
+export const commandNames = Object.keys(commands) as readonly CommandName[];
+
+type FlagsOf<C extends CommandName> = (typeof commands)[C]['flags'];
+
+type ValueOf<F> = F extends { kind: 'choice'; choices: readonly (infer Choice)[] } ? Choice
+  : F extends { kind: 'number' } ? number
+  : F extends { kind: 'numbers' } ? number[]
+  : F extends { kind: 'texts' } ? string[]
+  : F extends { kind: 'bias' } ? Map<number, number>
+  : F extends { kind: 'switch' } ? boolean
+  : string;
+
+/** What was given on the command line of `C`; absent flags are absent properties, defaults belong to the library. */
+export type Values<C extends CommandName> = { -readonly [K in keyof FlagsOf<C>]?: ValueOf<FlagsOf<C>[K]> };

@@ -1,0 +1,21 @@
+/** Colours for one output stream. kleur knows one global switch; stdout and stderr may differ, so each gets its own style. */
+import kleur from 'kleur';
+
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  cyan(text: string): string;
+}
+
+const same = (text: string): string => text;
+
+/** Changes nothing: for pipes, files and tests. */
+export const plainStyle: Style = { bold: same, dim: same, red: same, cyan: same };
+
+/** Colours only for a terminal, and never where NO_COLOR (https://no-color.org) is set to anything or TERM is `dumb`. */
+export function styleFor(stream: { isTTY?: boolean | undefined }, env: Readonly<Record<string, string | undefined>>): Style {
+  if (!stream.isTTY || env['NO_COLOR'] || env['TERM'] === 'dumb') return plainStyle;
+  kleur.enabled = true;
+  return { bold: kleur.bold, dim: kleur.dim, red: kleur.red, cyan: kleur.cyan };
+}
