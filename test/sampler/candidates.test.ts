@@ -125,4 +125,11 @@ test('draw takes one number, never a masked token, and survives any temperature'
   }
 });
 
+test('draw: a number so near 1 that its target rounds up to the whole mass still gives a possible token', () => {
+  const candidates = all(Float32Array.of(0, 0, 0, -Infinity)); // total 3; 3 · (1 − 2⁻⁵³) rounds to 3
+  assert.is(candidates.draw(1, { float64: () => 1 - 2 ** -53 } as Random), 2);
+  const masked = all(Float32Array.of(-Infinity, 0, 0));
+  assert.is(masked.draw(1, { float64: () => 0 } as Random), 1);
+});
+
 test.run();

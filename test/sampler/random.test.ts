@@ -48,6 +48,12 @@ test('float64 is uniform in [0, 1): 64 bins of 64,000 draws by chi-square', () =
   assert.ok(chi < 103.4, `chi-square ${chi} with 63 degrees of freedom; 103.4 is the 99.9 % point`);
 });
 
+test('float64 takes 27 high bits of one output and 26 of the next', () => {
+  const random = Random.fromState([1, 2, 3, 4]);
+  assert.is(random.float64(), 360 / 2 ** 27); // from 11520 and 0
+  assert.is(random.float64(), 185220 / 2 ** 27 + 1106550 / 2 ** 53); // from 5927040 and 70819200
+});
+
 test('refuses what is no state', () => {
   const bad: unknown[] = [[0, 0, 0, 0], [1, 2, 3], [1, 2, 3, -1], [1, 2, 3, 2 ** 32], [1, 2, 3, 0.5], [1, 2, 3, NaN], null, undefined, 'abcd'];
   for (const state of bad) {
