@@ -1,0 +1,94 @@
+/**
+ * Reads a header of unknown length front to back in pieces of 1 MiB: never the whole file, never past its end. Numbers are little-endian.
+ * Waiting happens only in {@link Cursor.need}; the getters behind it are synchronous.
+ */
+import type { ByteSource } from '../../bytes/source.ts';
+import { FormatError, type ErrorCode } from '../../errors.ts';
+import { limits } from './limits.ts';
+
+const pieceBytes = 1024 * 1024;
+
+export class Cursor {
+  #bytes = new Uint8Array(0);
+  #view = new DataView(this.#bytes.buffer);
+  #loaded = 0;
+  #ended = false;
+  /** Offset of the next byte to be read. */
+  position = 0;
+
+  constructor(readonly source: ByteSource, private readonly signal?: AbortSignal) {}
+
+  /** Makes the next `count` bytes readable. @throws FormatError `E_GGUF_TRUNCATED` at the end of the file. */
+  async need(count: number, what: string): Promise<void> {
+    const end = this.position + count;
+    if (end <= this.#loaded) return;
+    if (this.source.size !== undefined && end > this.source.size) this.#truncated(what, end, this.source.size);
+    if (end > limits.headerBytes) {
+      this.fail('E_GGUF_LIMIT', what, `a header of more than ${limits.headerBytes} bytes`, `at most ${limits.headerBytes}`);
+    }
+    while (this.#loaded < end && !this.#ended) await this.#load();
+    if (this.#loaded < end) this.#truncated(what, end, this.#loaded);
+  }
+
+  u8(): number { return this.#view.getUint8(this.#advance(1)); }
+  i8(): number { return this.#view.getInt8(this.#advance(1)); }
+  u16(): number { return this.#view.getUint16(this.#advance(2), true); }
+  i16(): number { return this.#view.getInt16(this.#advance(2), true); }
+  u32(): number { return this.#view.getUint32(this.#advance(4), true); }
+  i32(): number { return this.#view.getInt32(this.#advance(4), true); }
+  f32(): number { return this.#view.getFloat32(this.#advance(4), true); }
+  f64(): number { return this.#view.getFloat64(this.#advance(8), true); }
+  u64(): bigint { return this.#view.getBigUint64(this.#advance(8), true); }
+  i64(): bigint { return this.#view.getBigInt64(this.#advance(8), true); }
+
+  /** A copy of the next `count` bytes. */
+  take(count: number): Uint8Array<ArrayBuffer> {
+    const at = this.#advance(count);
+    return this.#bytes.slice(at, at + count);
+  }
+
+  /** True if `count` bytes can be read without waiting. */
+  has(count: number): boolean { return this.position + count <= this.#loaded; }
+
+  /** A count or length: refused above `limit` before anything is allocated for it. */
+  async count(limit: number, what: string): Promise<number> {
+    await this.need(8, what);
+    return this.length(limit, what);
+  }
+
+  /** The same, of eight bytes that are there already. */
+  length(limit: number, what: string): number {
+    const value = this.u64();
+    if (value > BigInt(limit)) this.fail('E_GGUF_LIMIT', what, `${value}`, `at most ${limit}`);
+    return Number(value);
+  }
+
+  fail(code: ErrorCode, what: string, found: string, expected: string): never {
+    throw new FormatError(code, {
+      subject: `${this.source.name}, byte ${this.position}, ${what}`, found, expected,
+      remedy: 'The file is damaged or is not a GGUF model; fetch it again and compare its checksum.',
+    });
+  }
+
+  #truncated(what: string, end: number, size: number): never {
+    this.fail('E_GGUF_TRUNCATED', what, `the end of the file at byte ${size}`, `at least ${end} bytes`);
+  }
+
+  #advance(count: number): number {
+    const at = this.position;
+    this.position += count;
+    return at;
+  }
+
+  async #load(): Promise<void> {
+    if (this.#bytes.length < this.#loaded + pieceBytes) {
+      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.#loaded + pieceBytes));
+      grown.set(this.#bytes.subarray(0, this.#loaded));
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    const read = await this.source.read(this.#loaded, this.#bytes.subarray(this.#loaded, this.#loaded + pieceBytes), this.signal);
+    this.#loaded += read;
+    if (read < pieceBytes) this.#ended = true;
+  }
+}

@@ -1,0 +1,111 @@
+/** What a GGUF file declares (github.com/ggml-org/ggml, docs/gguf.md), as data. */
+import type { ByteSource } from '../../bytes/source.ts';
+
+/** A tensor type: GGML's id, values a block, bytes a block. */
+export interface DtypeInfo {
+  readonly id: number;
+  readonly blockSize: number;
+  readonly typeSize: number;
+}
+
+/** Every tensor type of ggml.h by its GGUF name in lower case. Ids that are missing were withdrawn. */
+export const dtypes = {
+  f32: { id: 0, blockSize: 1, typeSize: 4 },
+  f16: { id: 1, blockSize: 1, typeSize: 2 },
+  q4_0: { id: 2, blockSize: 32, typeSize: 18 },
+  q4_1: { id: 3, blockSize: 32, typeSize: 20 },
+  q5_0: { id: 6, blockSize: 32, typeSize: 22 },
+  q5_1: { id: 7, blockSize: 32, typeSize: 24 },
+  q8_0: { id: 8, blockSize: 32, typeSize: 34 },
+  q8_1: { id: 9, blockSize: 32, typeSize: 36 },
+  q2_k: { id: 10, blockSize: 256, typeSize: 84 },
+  q3_k: { id: 11, blockSize: 256, typeSize: 110 },
+  q4_k: { id: 12, blockSize: 256, typeSize: 144 },
+  q5_k: { id: 13, blockSize: 256, typeSize: 176 },
+  q6_k: { id: 14, blockSize: 256, typeSize: 210 },
+  q8_k: { id: 15, blockSize: 256, typeSize: 292 },
+  iq2_xxs: { id: 16, blockSize: 256, typeSize: 66 },
+  iq2_xs: { id: 17, blockSize: 256, typeSize: 74 },
+  iq3_xxs: { id: 18, blockSize: 256, typeSize: 98 },
+  iq1_s: { id: 19, blockSize: 256, typeSize: 50 },
+  iq4_nl: { id: 20, blockSize: 32, typeSize: 18 },
+  iq3_s: { id: 21, blockSize: 256, typeSize: 110 },
+  iq2_s: { id: 22, blockSize: 256, typeSize: 82 },
+  iq4_xs: { id: 23, blockSize: 256, typeSize: 136 },
+  i8: { id: 24, blockSize: 1, typeSize: 1 },
+  i16: { id: 25, blockSize: 1, typeSize: 2 },
+  i32: { id: 26, blockSize: 1, typeSize: 4 },
+  i64: { id: 27, blockSize: 1, typeSize: 8 },
+  f64: { id: 28, blockSize: 1, typeSize: 8 },
+  iq1_m: { id: 29, blockSize: 256, typeSize: 56 },
+  bf16: { id: 30, blockSize: 1, typeSize: 2 },
+  tq1_0: { id: 34, blockSize: 256, typeSize: 54 },
+  tq2_0: { id: 35, blockSize: 256, typeSize: 66 },
+  mxfp4: { id: 39, blockSize: 32, typeSize: 17 },
+} as const satisfies Record<string, DtypeInfo>;
+
+export type GgufDtype = keyof typeof dtypes;
+
+const nameById = new Map<number, GgufDtype>(Object.entries(dtypes).map(([name, { id }]) => [id, name as GgufDtype]));
+
+/** The dtype of a GGML type id, or undefined. */
+export function dtypeOfId(id: number): GgufDtype | undefined {
+  return nameById.get(id);
+}
+
+/** Bytes of `values` values (a multiple of the block size). */
+export function dtypeBytes(dtype: GgufDtype, values: number): number {
+  const { blockSize, typeSize } = dtypes[dtype];
+  return (values / blockSize) * typeSize;
+}
+
+/** A vocabulary of 150,000 strings as one run of bytes: strings are made only when asked for. */
+export class StringArray {
+  constructor(
+    /** All strings, one after the other, as in the file. */
+    readonly bytes: Uint8Array,
+    /** `length + 1` offsets into `bytes`. */
+    readonly offsets: Uint32Array,
+  ) {}
+
+  get length(): number { return this.offsets.length - 1; }
+
+  /** The bytes of string `i`; not necessarily valid UTF-8. */
+  bytesAt(i: number): Uint8Array { return this.bytes.subarray(this.offsets[i], this.offsets[i + 1]); }
+
+  /** String `i`; invalid UTF-8 becomes U+FFFD. */
+  get(i: number): string { return decoder.decode(this.bytesAt(i)); }
+
+  toArray(): string[] { return Array.from({ length: this.length }, (_, i) => this.get(i)); }
+}
+
+const decoder = new TextDecoder();
+
+export type NumberArray =
+  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array | BigInt64Array | BigUint64Array;
+
+/** A metadata value. 64-bit integers are numbers where they are exact, else bigint; bool arrays are bytes 0 and 1. */
+export type GgufValue = number | bigint | boolean | string | NumberArray | StringArray;
+
+export interface GgufTensor {
+  readonly name: string;
+  /** GGUF order: `dims[0]` is contiguous (columns), `dims[1]` counts rows. */
+  readonly dims: readonly number[];
+  readonly dtype: GgufDtype;
+  /** Index into {@link GgufFile.parts}. */
+  readonly part: number;
+  /** Absolute offset in that part, bytes. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface GgufFile {
+  readonly version: 2 | 3;
+  /** Of the first part; later parts carry only their split keys. */
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** In file order, all parts. */
+  readonly tensors: ReadonlyMap<string, GgufTensor>;
+  readonly parts: readonly ByteSource[];
+  /** Bytes of all parts, from the header's point of view (end of the last tensor of each). */
+  readonly size: number;
+}
