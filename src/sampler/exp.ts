@@ -8,7 +8,7 @@
  * test/sampler/exp.test.ts holds both against `Math`).
  */
 
-// ln2 in two parts; the first has 32 zero bits at its end, so k × LN2_HIGH is exact for every exponent k.
+// ln2 in two parts; the first ends in 21 zero bits, so k × LN2_HIGH is exact for every exponent k.
 const LN2_HIGH = 6.93147180369123816490e-1;
 const LN2_LOW = 1.90821492927058770002e-10;
 const LOG2_E = 1.4426950408889634;
