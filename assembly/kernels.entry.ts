@@ -14,3 +14,5 @@ export { storeKv } from './kernels/attention/cache';
 export { attend } from './kernels/attention/attention';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
+export { repack, layoutBytes } from './kernels/repack/repack';
+export { dequantRow } from './kernels/embed/embed';
