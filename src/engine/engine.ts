@@ -1,0 +1,168 @@
+/**
+ * A model in memory and the calls into it. Everything that is decided once is decided on this side; a pass runs on the other.
+ *
+ * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
+ */
+import { StateError } from '../errors.ts';
+import type { GgufFile } from '../format/gguf/types.ts';
+import { Activation, KvKind, Layout, Norm, Rope, Status } from '../model/enums.ts';
+import type { ModelPlan } from '../model/plan.ts';
+import { RecordView, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
+import type { SessionOptions } from '../model/session-layout.ts';
+import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
+import { Arena } from './arena.ts';
+import type { Tier } from './binaries.ts';
+import type { Instance } from './instantiate.ts';
+import { instantiate } from './instantiate.ts';
+import type { LoadProgress } from './load.ts';
+import { loadWeights, stagingBytes } from './load.ts';
+
+export interface EngineOptions extends SessionOptions {
+  /** Which build; 'auto' takes the fastest that is sound here. */
+  readonly tier: Tier | 'auto';
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** What one token decided, natural logarithms (nats). */
+export interface StepReport {
+  /** The token that was fed, and its position from 0. */
+  readonly token: number;
+  readonly position: number;
+  /** -log p(token) under the distribution before it; NaN where that was not kept (first token, inside a prompt). */
+  readonly surprisal: number;
+  /** Entropy of the distribution after it. */
+  readonly entropy: number;
+  readonly maxLogit: number;
+  readonly logSumExp: number;
+  /** The most likely next token; the lowest id on ties. */
+  readonly topToken: number;
+  /** Bytes of weights that the pass read. */
+  readonly weightBytes: number;
+}
+
+export class Engine {
+  /** Most tokens of one pass, and of one that keeps all logits. */
+  readonly chunkSize = CHUNK;
+  readonly logitRows = LOGIT_ROWS;
+  readonly #arena: Arena;
+  #instance: Instance | undefined;
+  #poison: unknown;
+
+  /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
+  static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
+    planMemory(plan, options);
+    const instance = await instantiate(options.tier);
+    const arena = new Arena(instance.memory, instance.exports.heapBase());
+    const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
+    const frequencies = arena.take(2 * plan.hparams.ropeDim);
+    // one growth for everything: weights, then staging and later the session in the same place
+    const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + 64;
+    arena.reserve(plan.weightBytes + Math.max(session, stagingBytes(plan)));
+    const addresses = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
+    fillRecords(plan, addresses, instance.memory, records, layers, frequencies);
+    instance.exports.prepare(records);
+    return new Engine(plan, options, instance, arena, records);
+  }
+
+  private constructor(readonly plan: ModelPlan, private readonly options: SessionOptions, instance: Instance, arena: Arena, private readonly modelPtr: number) {
+    this.#instance = instance;
+    this.#arena = arena;
+  }
+
+  get tier(): Tier { return this.#live.tier; }
+  get tierReason(): string { return this.#live.tierReason; }
+  get wasmBytes(): number { return this.#live.wasmBytes; }
+  get memoryBytes(): number { return this.#live.memory.buffer.byteLength; }
+  get contextSize(): number { return this.options.contextSize; }
+  get vocab(): number { return this.plan.hparams.vocab; }
+
+  /** Lays out a session in memory and returns its address. */
+  openSession(): number {
+    const { hparams } = this.plan, { memory } = this.#live;
+    const { capacity, kvBytes, buffers } = layoutSession(hparams, this.options);
+    const ptr = this.#arena.take(recordBytes(sessionFields));
+    const pointers = Object.fromEntries(Object.entries(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)]));
+    new RecordView(memory, ptr, sessionFields).assign({
+      ...pointers, modelPtr: this.modelPtr, position: 0, lastRow: -1, capacity, chunk: CHUNK, logitRows: LOGIT_ROWS,
+      kvKind: KvKind[this.options.kv], kvBytes, quantBytes: buffers['quantPtr']!,
+    });
+    return ptr;
+  }
+
+  /** Runs `tokens` (checked by the caller) and keeps logits and reports of the last `rows`. */
+  pass(session: number, tokens: Int32Array, rows: number): void {
+    const { exports, memory } = this.#live;
+    new Int32Array(memory.buffer, this.#session(session).get('tokensPtr'), tokens.length).set(tokens);
+    let status: number;
+    try {
+      status = exports.prefill(session, tokens.length, rows);
+    } catch (trap) {
+      this.#poison = trap;
+      throw this.#poisoned();
+    }
+    if (status !== Status.ok) {
+      throw new StateError('E_ABI', { subject: 'pass', found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada: the host must check what it asks for. Please report it.' });
+    }
+  }
+
+  truncate(session: number, length: number): void {
+    this.#session(session).assign({ position: length, lastRow: -1 });
+  }
+
+  /** Logits of a row, [vocab] f32: a view. */
+  logits(session: number, row: number): Float32Array {
+    const stride = 4 * 8 * Math.ceil(this.vocab / 8);
+    return new Float32Array(this.#live.memory.buffer, this.#session(session).get('logitsPtr') + row * stride, this.vocab);
+  }
+
+  report(session: number, row: number): StepReport {
+    const view = new RecordView(this.#live.memory, this.#session(session).get('reportPtr') + row * recordBytes(reportFields), reportFields);
+    return Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as unknown as StepReport;
+  }
+
+  /** Reads all weights once and returns the bytes: the memory bandwidth that decode is held against, when the caller times it. */
+  readWeights(): number {
+    const bytes = 64 * Math.floor(this.plan.weightBytes / 64);
+    this.#live.exports.readMemory(this.modelPtr, bytes);
+    return bytes;
+  }
+
+  /** Gives the memory back. */
+  close(): void {
+    this.#instance = undefined;
+  }
+
+  #session(ptr: number): RecordView<typeof sessionFields> {
+    return new RecordView(this.#live.memory, ptr, sessionFields);
+  }
+
+  get #live(): Instance {
+    if (this.#poison !== undefined) throw this.#poisoned();
+    if (this.#instance) return this.#instance;
+    throw new StateError('E_CLOSED', { subject: 'model', found: 'a call after close()', expected: 'an open model', remedy: 'Load the model again.' });
+  }
+
+  #poisoned(): StateError {
+    return new StateError('E_POISONED', {
+      subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap', remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
+    });
+  }
+}
+
+function fillRecords(plan: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, records: number, layers: number, frequencies: number): void {
+  const { family, hparams: h } = plan;
+  const model = new RecordView(memory, records, modelFields);
+  const { hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale } = h;
+  model.assign({
+    hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale,
+    norm: Norm[family.norm], rope: Rope[family.rope], activation: Activation[family.activation], ropeFreqPtr: frequencies, layersPtr: layers,
+  });
+  for (const [i, { role, layer, layout }] of plan.tensors.entries()) {
+    const record = layer === undefined ? model : new RecordView(memory, layers + layer * recordBytes(layerFields), layerFields);
+    const fields: Record<string, number> = { [`${role.field}Ptr`]: addresses[i]! };
+    if (role.kind === 'matrix') fields[`${role.field}Layout`] = Layout[layout];
+    record.assign(fields);
+  }
+  if (plan.tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+}

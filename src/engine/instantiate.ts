@@ -1,0 +1,83 @@
+/**
+ * Chooses a build and instantiates it over a memory of its own. The only user of `@assemblyscript/loader`, for its handling of imports
+ * and readable aborts.
+ *
+ * `relaxed` runs where relaxed SIMD validates and its numeric self-test passes; else `base`, which is bit-identical everywhere.
+ */
+import { instantiate as loaderInstantiate } from '@assemblyscript/loader';
+import { InputError, ModelError, StateError } from '../errors.ts';
+import type { Tier } from './binaries.ts';
+import { wasmBytes } from './binaries.ts';
+import { hasRelaxedSimd, hasSimd } from './features.ts';
+
+/** What `assembly/index.ts` exports. Pointers come back signed: see `pointer()` in arena.ts. */
+export interface EngineExports {
+  abiVersion(): number;
+  heapBase(): number;
+  selfTest(): number;
+  layoutBytes(layout: number, rows: number, cols: number): number;
+  repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
+  readMemory(ptr: number, bytes: number): number;
+  prepare(model: number): void;
+  prefill(session: number, nTokens: number, rows: number): number;
+  step(session: number, token: number): number;
+}
+
+export interface Instance {
+  readonly exports: EngineExports;
+  readonly memory: WebAssembly.Memory;
+  readonly tier: Tier;
+  /** Why this tier, in a few words. */
+  readonly tierReason: string;
+  /** Size of the binary in bytes. */
+  readonly wasmBytes: number;
+}
+
+/** The record layout and exports that this host was written for (`assembly/index.ts`). */
+export const ABI_VERSION = 1;
+
+/** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
+export const MAX_PAGES = 65535;
+
+async function build(tier: Tier, tierReason: string): Promise<Instance> {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
+  const bytes = await wasmBytes(tier);
+  const { exports } = await loaderInstantiate<Record<string, unknown>>(bytes, { env: { memory } });
+  const engine = exports as unknown as EngineExports;
+  if (engine.abiVersion() !== ABI_VERSION) {
+    throw new StateError('E_ABI', {
+      subject: `WebAssembly build "${tier}"`, found: `ABI version ${engine.abiVersion()}`, expected: `${ABI_VERSION}`,
+      remedy: 'The JavaScript and the binary are of different releases; install or build clada again.',
+    });
+  }
+  return { exports: engine, memory, tier, tierReason, wasmBytes: bytes.length };
+}
+
+/** @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing. */
+export async function instantiate(tier: Tier | 'auto' = 'auto'): Promise<Instance> {
+  if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {
+    throw new InputError('E_OPTION', { subject: 'tier', found: String(tier), expected: 'auto, base or relaxed', remedy: 'Leave it out for the fastest build that is sound here.' });
+  }
+  if (typeof WebAssembly === 'undefined' || !hasSimd()) {
+    throw new ModelError('E_NO_SIMD', {
+      subject: 'this runtime', found: 'no WebAssembly SIMD', expected: 'simd128 (every browser since 2023, Node 16.4 and later)',
+      remedy: 'Use a newer runtime.',
+    });
+  }
+  if (tier === 'base') return build('base', 'asked for');
+  if (!hasRelaxedSimd()) {
+    if (tier === 'auto') return build('base', 'no relaxed SIMD in this runtime');
+    throw new ModelError('E_NO_SIMD', {
+      subject: 'tier "relaxed"', found: 'no relaxed SIMD in this runtime', expected: 'Node 20 or later, Deno, Bun, Chromium 114 or later',
+      remedy: 'Use tier "auto" or "base".',
+    });
+  }
+  const relaxed = await build('relaxed', tier === 'auto' ? 'relaxed SIMD validates, self-test passed' : 'asked for');
+  const failed = relaxed.exports.selfTest();
+  if (failed === 0) return relaxed;
+  if (tier === 'auto') return build('base', `relaxed SIMD failed self-test ${failed}`);
+  throw new ModelError('E_NO_SIMD', {
+    subject: 'tier "relaxed"', found: `self-test ${failed} failed on this processor`, expected: 'exact relaxed dot products',
+    remedy: 'Use tier "auto" or "base", and please report the processor.',
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * Weights from the file into the arena. The file is read front to back into a staging buffer that lies inside the engine's memory (behind
+ * the weights, where sessions will be), and repacked from there to its place: no second copy of the model ever exists.
+ */
+import type { ByteSource } from '../bytes/source.ts';
+import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
+import { Dtype, Layout, Status } from '../model/enums.ts';
+import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
+import { aligned } from '../model/plan.ts';
+import type { Arena } from './arena.ts';
+import type { EngineExports } from './instantiate.ts';
+
+export interface LoadProgress {
+  readonly phase: 'weights';
+  /** Bytes of the file done, and in all. */
+  readonly loaded: number;
+  readonly total: number;
+}
+
+/** Bytes of file read at a time: large enough that a read costs nothing, small enough to stay in the last-level cache until repacked. */
+const pieceBytes = 2 * 1024 * 1024;
+
+/** Rows of a tensor that are staged together: a multiple of 8 (a group), or one stretch of a vector. */
+function rowsPerPiece({ rows, fileBytes }: PlannedTensor): number {
+  const rowBytes = fileBytes / rows;
+  return Math.min(rows, Math.max(8, 8 * Math.floor(pieceBytes / rowBytes / 8)));
+}
+
+/** Bytes of staging that a plan needs: a piece of its largest rows. */
+export function stagingBytes(plan: ModelPlan): number {
+  return Math.max(...plan.tensors.map((tensor) => (tensor.fileBytes / tensor.rows) * rowsPerPiece(tensor)));
+}
+
+/**
+ * Places all tensors; returns their addresses in the order of `plan.tensors`.
+ * @throws FormatError `E_SOURCE_READ`, `E_GGUF_TRUNCATED`; ModelError `E_NAN_WEIGHTS`; AbortedError.
+ */
+export async function loadWeights(
+  plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: EngineExports, signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void,
+): Promise<number[]> {
+  const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes));
+  const staging = arena.top; // not taken: sessions will lie here
+  arena.reserve(aligned(stagingBytes(plan)));
+  const total = plan.tensors.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  const order = plan.tensors.map((_, i) => i).sort((a, b) => {
+    const [s, t] = [plan.tensors[a]!, plan.tensors[b]!];
+    return s.source.part - t.source.part || s.offset - t.offset;
+  });
+  let loaded = 0;
+  for (const i of order) {
+    const tensor = plan.tensors[i]!, step = rowsPerPiece(tensor), rowBytes = tensor.fileBytes / tensor.rows;
+    const groupBytes = tensor.layout === 'vector' ? (8 * tensor.bytes) / tensor.rows : tensor.bytes / Math.ceil(tensor.rows / 8);
+    for (let row = 0; row < tensor.rows; row += step) {
+      throwIfAborted(signal, 'load');
+      const rows = Math.min(step, tensor.rows - row);
+      await readExactly(parts[tensor.source.part]!, tensor, tensor.offset + row * rowBytes, arena.u8(staging, rows * rowBytes), signal);
+      const status = exports.repack(Dtype[tensor.dtype], Layout[tensor.layout], staging, addresses[i]! + (row / 8) * groupBytes, rows, tensor.cols);
+      if (status !== Status.ok) refuse(tensor, status);
+      loaded += rows * rowBytes;
+      onProgress?.({ phase: 'weights', loaded, total });
+    }
+  }
+  arena.u8(staging, stagingBytes(plan)).fill(0); // sessions start from zeros
+  return addresses;
+}
+
+async function readExactly(source: ByteSource, tensor: PlannedTensor, offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  const read = await source.read(offset, target, signal);
+  if (read === target.length) return;
+  throw new FormatError('E_GGUF_TRUNCATED', {
+    subject: `${source.name}, tensor ${tensor.source.name}`, found: `the end of the data at byte ${offset + read}`, expected: `${target.length - read} bytes more`,
+    remedy: 'The file is cut short; fetch it again.',
+  });
+}
+
+function refuse(tensor: PlannedTensor, status: number): never {
+  if (status === Status.nonFinite) {
+    throw new ModelError('E_NAN_WEIGHTS', {
+      subject: `tensor ${tensor.source.name}`, found: 'NaN or infinite weights', expected: 'finite ones', remedy: 'The file is damaged or the conversion overflowed; fetch or convert the model again.',
+    });
+  }
+  throw new StateError('E_ABI', { subject: `repack of ${tensor.dtype} to ${tensor.layout}`, found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada; please report the model.' });
+}

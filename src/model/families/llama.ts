@@ -1,0 +1,14 @@
+/**
+ * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971). q and k rows are permuted by the converter so that
+ * rotated pairs are adjacent. Llama 3.1 and later bring frequency factors as a tensor. A missing head is the embedding.
+ */
+import type { Family } from '../family.ts';
+import { gatedLayer, rmsModel } from './parts.ts';
+
+export const llama: Family = {
+  architectures: ['llama'],
+  norm: 'rms', rope: 'adjacent', activation: 'silu',
+  epsKey: 'attention.layer_norm_rms_epsilon',
+  model: rmsModel,
+  layer: gatedLayer,
+};

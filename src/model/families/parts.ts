@@ -1,0 +1,29 @@
+/** Rows that families share. */
+import type { SizeName, TensorRole } from '../family.ts';
+
+export const matrix = (field: string, name: string, rows: SizeName, cols: SizeName): TensorRole => ({ field, name, kind: 'matrix', rows, cols });
+export const vector = (field: string, name: string, cols: SizeName): TensorRole => ({ field, name, kind: 'vector', rows: 'one', cols });
+export const bias = (of: string, name: string, cols: SizeName): TensorRole => vector(`${of}Bias`, name, cols);
+
+export const embedding = matrix('embed', 'token_embd.weight', 'vocab', 'hidden');
+/** Absent where the embedding is the head ("tied"). */
+export const head: TensorRole = { ...matrix('head', 'output.weight', 'vocab', 'hidden'), optional: true };
+
+export const rmsModel: readonly TensorRole[] = [
+  embedding,
+  vector('outNorm', 'output_norm.weight', 'hidden'),
+  head,
+  { ...vector('ropeFactors', 'rope_freqs.weight', 'ropePairs'), optional: true },
+];
+
+export const gatedLayer: readonly TensorRole[] = [
+  vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
+  matrix('q', 'blk.{}.attn_q.weight', 'qWidth', 'hidden'),
+  matrix('k', 'blk.{}.attn_k.weight', 'kvWidth', 'hidden'),
+  matrix('v', 'blk.{}.attn_v.weight', 'kvWidth', 'hidden'),
+  matrix('o', 'blk.{}.attn_output.weight', 'hidden', 'qWidth'),
+  vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden'),
+  matrix('gate', 'blk.{}.ffn_gate.weight', 'ffn', 'hidden'),
+  matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
+  matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
+];

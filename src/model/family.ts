@@ -1,0 +1,54 @@
+/**
+ * A model family is a row of a table: which parts its block has, what its tensors are called, how it rotates. The forward pass knows no
+ * names (assembly/forward/block.ts); a new family is a new row, checked against reference logits.
+ */
+import { ModelError } from '../errors.ts';
+import { gpt2 } from './families/gpt2.ts';
+import { llama } from './families/llama.ts';
+import { qwen2 } from './families/qwen2.ts';
+import type { Activation, Norm, Rope } from './enums.ts';
+
+/** A size by name, so that a shape can be written before a model is known. `qWidth` = heads x headDim, `kvWidth` = kvHeads x headDim. */
+export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'context' | 'ropePairs' | 'one';
+
+/** One tensor that a record points at. */
+export interface TensorRole {
+  /** Field of the record without its suffix: `q` fills `qPtr` (and `qLayout` for a matrix). */
+  readonly field: string;
+  /** GGUF name; `{}` stands for the layer's number. */
+  readonly name: string;
+  /** `matrix`: [rows, cols] in an interleaved layout. `vector`: plain f32. */
+  readonly kind: 'matrix' | 'vector';
+  /** Vectors have the shape [one, cols], the position table [context, hidden]. */
+  readonly rows: SizeName;
+  readonly cols: SizeName;
+  /** Absent in some files of this family. */
+  readonly optional?: true;
+  /** Of a fused tensor: the rows (for a vector: the elements) before this part, as sizes to add up. */
+  readonly after?: readonly SizeName[];
+}
+
+export interface Family {
+  /** `general.architecture` values that this row serves. */
+  readonly architectures: readonly string[];
+  readonly norm: keyof typeof Norm;
+  readonly rope: keyof typeof Rope;
+  readonly activation: keyof typeof Activation;
+  /** Metadata key (behind the architecture) of the norm's epsilon. */
+  readonly epsKey: string;
+  readonly model: readonly TensorRole[];
+  readonly layer: readonly TensorRole[];
+}
+
+const families: readonly Family[] = [llama, qwen2, gpt2];
+
+/** @throws ModelError `E_FAMILY` that lists the known ones. */
+export function familyOf(architecture: string): Family {
+  const family = families.find(({ architectures }) => architectures.includes(architecture));
+  if (family) return family;
+  const known = families.flatMap(({ architectures }) => architectures);
+  throw new ModelError('E_FAMILY', {
+    subject: 'general.architecture', found: JSON.stringify(architecture), expected: `one of ${known.join(', ')} (llama also covers Mistral and SmolLM)`,
+    remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
+  });
+}

@@ -1,0 +1,59 @@
+/** The records of assembly/abi/records.ts, field by field, for the host: name → type, in order. test/model/abi.test.ts compares the two. */
+export type FieldType = 'i32' | 'u32' | 'f32';
+export type Fields = Readonly<Record<string, FieldType>>;
+
+export const modelFields = {
+  hidden: 'i32', ffn: 'i32', nLayers: 'i32', heads: 'i32', kvHeads: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', rope: 'i32', ropeDim: 'i32',
+  activation: 'i32', normEps: 'f32', ropeBase: 'f32', ropeScale: 'f32', embedScale: 'f32', attnScale: 'f32',
+  embedPtr: 'u32', embedLayout: 'i32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32',
+  headBiasPtr: 'u32', ropeFactorsPtr: 'u32', ropeFreqPtr: 'u32', layersPtr: 'u32',
+} as const satisfies Fields;
+
+export const layerFields = {
+  attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
+  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32',
+  gatePtr: 'u32', gateLayout: 'i32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32',
+} as const satisfies Fields;
+
+export const sessionFields = {
+  modelPtr: 'u32', position: 'i32', lastRow: 'i32', weightBytes: 'u32', capacity: 'i32', chunk: 'i32', logitRows: 'i32', kvKind: 'i32', kvBytes: 'u32',
+  keysPtr: 'u32', valuesPtr: 'u32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32',
+  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32',
+} as const satisfies Fields;
+
+export const reportFields = {
+  token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', topToken: 'i32', weightBytes: 'u32',
+} as const satisfies Fields;
+
+/** Bytes of a record. */
+export function recordBytes(fields: Fields): number {
+  return 4 * Object.keys(fields).length;
+}
+
+/** Reads and writes one record by field name. Void once the memory has grown: make it anew. */
+export class RecordView<F extends Fields> {
+  readonly #index: ReadonlyMap<string, number>;
+  readonly #arrays: { i32: Int32Array; u32: Uint32Array; f32: Float32Array };
+
+  constructor(memory: WebAssembly.Memory, ptr: number, private readonly fields: F) {
+    const names = Object.keys(fields);
+    this.#index = new Map(names.map((name, i) => [name, i]));
+    this.#arrays = {
+      i32: new Int32Array(memory.buffer, ptr, names.length),
+      u32: new Uint32Array(memory.buffer, ptr, names.length),
+      f32: new Float32Array(memory.buffer, ptr, names.length),
+    };
+  }
+
+  get(field: keyof F & string): number {
+    return this.#arrays[this.fields[field]!][this.#index.get(field)!]!;
+  }
+
+  set(field: keyof F & string, value: number): void {
+    this.#arrays[this.fields[field]!][this.#index.get(field)!] = value;
+  }
+
+  assign(values: Partial<Record<keyof F & string, number>>): void {
+    for (const [field, value] of Object.entries(values)) this.set(field as keyof F & string, value as number);
+  }
+}

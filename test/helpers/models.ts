@@ -1,0 +1,53 @@
+/** Fixture models with trusted logits, and opening them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openFile } from '../../src/bytes/file.ts';
+import type { EngineOptions } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { readGguf } from '../../src/format/gguf/read.ts';
+import { planModel } from '../../src/model/plan.ts';
+import { Session } from '../../src/session/session.ts';
+
+const path = (url: string): string => fileURLToPath(new URL(url, import.meta.url));
+
+export const embeddedModel = path('../../models/smollm2-135m-instruct-q4_1.gguf');
+/** Large or unredistributable data beside the checkout; tests that need it are skipped, visibly, where it is absent. */
+export const shared = path('../../../shared/');
+export const hasShared = existsSync(shared);
+
+/** A tiny fixture model: in the project, or beside it. */
+export function tinyPath(name: string): string {
+  const own = path(`../fixtures/tiny/${name}`);
+  return existsSync(own) ? own : `${shared}fixtures/tiny/${name}`;
+}
+
+export interface TinyTruth {
+  sequences: number[][];
+  greedyPrompt: number[];
+  greedy: [token: number, margin: number][];
+  /** Logits of all positions of the sequences, row by row. */
+  logits: Float32Array;
+}
+
+export function tinyTruth(name: string, tokens = name): TinyTruth {
+  const bytes = readFileSync(tinyPath(`${name}.logits.f32`));
+  return {
+    ...(JSON.parse(readFileSync(tinyPath(`${tokens}.tokens.json`), 'utf8')) as Omit<TinyTruth, 'logits'>),
+    logits: new Float32Array(new Uint8Array(bytes).buffer),
+  };
+}
+
+export async function openEngine(file: string, options: Partial<EngineOptions> = {}): Promise<Engine> {
+  const source = await openFile(file);
+  try {
+    const gguf = await readGguf(source);
+    const plan = planModel(gguf);
+    return await Engine.open(gguf, plan, { tier: 'base', contextSize: Math.min(plan.hparams.contextLength, 2048), kv: 'f32', ...options });
+  } finally {
+    await source.close();
+  }
+}
+
+export async function openSession(file: string, options: Partial<EngineOptions> = {}): Promise<Session> {
+  return new Session(await openEngine(file, options));
+}
