@@ -79,8 +79,9 @@ async function buildLibrary(): Promise<void> {
   await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
   await esbuild.build({
     ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
-    // The CLI uses the library as any user does: through its public file.
-    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada$/ }, () => ({ path: './index.js', external: true })) }],
+    define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
+    // The CLI uses the library as any user does: through its public file, error classes included (an error has one class).
+    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada$|\/errors\.ts$/ }, () => ({ path: './index.js', external: true })) }],
   });
   const types = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' });
   if (types.status !== 0) throw new Error(`tsc (types): ${types.stdout}${types.stderr}`);

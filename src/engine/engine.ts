@@ -5,6 +5,7 @@
  */
 import { StateError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
+import type { KvName } from '../model/enums.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Status } from '../model/enums.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { RecordView, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
@@ -75,6 +76,7 @@ export class Engine {
   get wasmBytes(): number { return this.#live.wasmBytes; }
   get memoryBytes(): number { return this.#live.memory.buffer.byteLength; }
   get contextSize(): number { return this.options.contextSize; }
+  get kv(): KvName { return this.options.kv; }
   get vocab(): number { return this.plan.hparams.vocab; }
 
   /** Lays out a session in memory and returns its address. */

@@ -81,3 +81,17 @@ export async function instantiate(tier: Tier | 'auto' = 'auto'): Promise<Instanc
     remedy: 'Use tier "auto" or "base", and please report the processor.',
   });
 }
+
+export interface RuntimeInfo {
+  readonly simd: boolean;
+  readonly relaxedSimd: boolean;
+  /** The build that `tier: 'auto'` takes here, and why. */
+  readonly tier: Tier;
+  readonly tierReason: string;
+}
+
+/** What this runtime can do. @throws ModelError `E_NO_SIMD` where nothing runs. */
+export async function describeRuntime(): Promise<RuntimeInfo> {
+  const { tier, tierReason } = await instantiate('auto');
+  return { simd: hasSimd(), relaxedSimd: hasRelaxedSimd(), tier, tierReason };
+}

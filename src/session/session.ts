@@ -1,18 +1,29 @@
 /**
- * One sequence of tokens in the engine: its key/value cache, the logits after its last token, and what each token decided.
+ * One sequence of tokens in the engine: its key/value cache and the logits after its last token.
  *
- * A session is asked for a state ("these tokens, please"), not for steps: {@link Session.advanceTo} keeps the longest common prefix that the
- * cache already holds and computes the rest. Prefix reuse, continued chats and several generators taking turns on one cache all
- * follow from that and need no locks.
+ * A session is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache already
+ * holds and computes the rest. Prefix reuse, continued chats and several generators taking turns on one cache all follow from that.
+ * Requests run one after the other, each to its end, so none can see another's half-done work and none can wait for ever.
  */
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import { Turns } from './turn.ts';
 
-export interface AdvanceResult {
-  /** Tokens taken from the cache and tokens computed. */
+/** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
+export interface State {
+  /** Logits after the last token, [vocab] f32: a view of engine memory. */
+  readonly logits: Float32Array;
+  /** What the last token decided. */
+  readonly report: StepReport;
+  /** Tokens taken from the cache, and tokens computed. */
   readonly reused: number;
   readonly computed: number;
+}
+
+export interface EvaluateOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** After each chunk of the prompt. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export class Session {
@@ -22,6 +33,9 @@ export class Session {
   readonly #tokens: Int32Array;
   #length = 0;
   #hasLogits = false;
+  /** Settles when the last request has. */
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -35,64 +49,59 @@ export class Session {
   /** Positions that the cache holds. */
   get contextSize(): number { return this.#engine.contextSize; }
 
-  /** Logits after the last token, [vocab] f32: a view of engine memory, valid until the next call. */
-  get logits(): Float32Array { return this.#engine.logits(this.#ptr, 0); }
-
-  /** Report of the last token. */
-  get report(): StepReport { return this.#engine.report(this.#ptr, 0); }
-
-  /** Forgets everything behind the first `length` tokens. */
-  truncate(length: number): void {
-    if (length >= this.#length) return;
-    this.#length = length;
-    this.#hasLogits = false;
-    this.#engine.truncate(this.#ptr, length);
-  }
-
   /**
-   * Makes the cache hold exactly `tokens` and the logits those after the last of them.
-   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; AbortedError between chunks, the cache then holds what was done.
+   * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
+   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
-  async advanceTo(tokens: ArrayLike<number>, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<AdvanceResult> {
-    this.#check(tokens);
-    const reused = this.#commonPrefix(tokens);
-    this.truncate(reused);
-    const turns = new Turns();
-    let done = reused;
-    while (done < tokens.length) {
-      throwIfAborted(signal, 'prompt');
-      const count = Math.min(this.#engine.chunkSize, tokens.length - done);
-      this.#run(tokens, done, count, 1);
-      done += count;
-      onProgress?.(done, tokens.length);
-      await turns.give();
-    }
-    return { reused, computed: tokens.length - reused };
-  }
-
-  /** Appends one token; the logits are then those after it. */
-  step(token: number): StepReport {
-    this.#check([token], this.#length);
-    this.#run([token], 0, 1, 1);
-    return this.report;
+  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, { signal, onProgress }: EvaluateOptions = {}): Promise<T> {
+    return this.#enqueue(async () => {
+      this.#check(tokens);
+      const reused = this.#commonPrefix(tokens);
+      this.#truncate(reused);
+      for (let done = reused; done < tokens.length;) {
+        throwIfAborted(signal, 'evaluation');
+        const count = Math.min(this.#engine.chunkSize, tokens.length - done);
+        this.#run(tokens, done, count, 1);
+        done += count;
+        if (count > 1) onProgress?.(done, tokens.length);
+        await this.#turns.give();
+      }
+      return use({ logits: this.#engine.logits(this.#ptr, 0), report: this.#engine.report(this.#ptr, 0), reused, computed: tokens.length - reused });
+    });
   }
 
   /**
    * Feeds `tokens` from an empty cache and hands over the logits after every one of them (a view, valid during the call) with its report.
+   * @throws as {@link evaluate}
    */
-  async score(tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void, signal?: AbortSignal): Promise<void> {
-    this.#check(tokens);
-    this.truncate(0);
-    const turns = new Turns();
-    for (let done = 0; done < tokens.length;) {
-      throwIfAborted(signal, 'score');
-      const count = Math.min(this.#engine.logitRows, tokens.length - done);
-      this.#run(tokens, done, count, count);
-      for (let row = 0; row < count; row++) each(this.#engine.report(this.#ptr, row), this.#engine.logits(this.#ptr, row), done + row);
-      done += count;
-      await turns.give();
-    }
-    this.#hasLogits = false; // they may lie in a row other than the first
+  async score(tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void, { signal, onProgress }: EvaluateOptions = {}): Promise<void> {
+    return this.#enqueue(async () => {
+      this.#check(tokens);
+      this.#truncate(0);
+      for (let done = 0; done < tokens.length;) {
+        throwIfAborted(signal, 'score');
+        const count = Math.min(this.#engine.logitRows, tokens.length - done);
+        this.#run(tokens, done, count, count);
+        for (let row = 0; row < count; row++) each(this.#engine.report(this.#ptr, row), this.#engine.logits(this.#ptr, row), done + row);
+        done += count;
+        onProgress?.(done, tokens.length);
+        await this.#turns.give();
+      }
+      this.#hasLogits = false; // those of the last token lie in a row of their own
+    });
+  }
+
+  #enqueue<T>(request: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(request);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #truncate(length: number): void {
+    if (length >= this.#length) return;
+    this.#length = length;
+    this.#hasLogits = false;
+    this.#engine.truncate(this.#ptr, length);
   }
 
   /** Tokens of the cache that can stay: all but the last must be recomputed if the logits after it are gone. */
@@ -111,15 +120,15 @@ export class Session {
     this.#hasLogits = true;
   }
 
-  #check(tokens: ArrayLike<number>, held = 0): void {
+  #check(tokens: ArrayLike<number>): void {
     if (tokens.length === 0) {
       throw new InputError('E_EMPTY_PROMPT', {
         subject: 'prompt', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text, or start from the BOS token.',
       });
     }
-    if (held + tokens.length > this.contextSize) {
+    if (tokens.length > this.contextSize) {
       throw new InputError('E_CONTEXT_FULL', {
-        subject: 'context', found: `${held + tokens.length} tokens`, expected: `at most ${this.contextSize} (contextSize)`,
+        subject: 'context', found: `${tokens.length} tokens`, expected: `at most ${this.contextSize} (contextSize)`,
         remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
       });
     }

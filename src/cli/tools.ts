@@ -1,0 +1,73 @@
+/** The commands that look rather than generate: inspect, tokenize, eval, doctor. */
+import { totalmem } from 'node:os';
+import { describeRuntime, openSource, plan, readGguf } from 'clada';
+import type { Values } from './commands.ts';
+import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** Metadata values for people: long ones are cut, arrays counted. */
+function short(value: unknown): string {
+  if (typeof value === 'object' && value !== null && 'length' in value) return `[${String(value.length)} values]`;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+export async function inspect(values: Values<'inspect'>, signal: AbortSignal): Promise<void> {
+  const path = modelPath(values.model);
+  const source = await openSource(path);
+  const file = await readGguf(source, signal).finally(() => source.close());
+  if (values.json) {
+    const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value]));
+    const { model, memory, session } = await plan(path, { signal });
+    const tensors = model.tensors.map(({ source: { name }, rows, cols, dtype, layout, bytes }) => ({ name, rows, cols, dtype, layout, bytes }));
+    printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
+    return;
+  }
+  print(`${path}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
+  for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value)}`);
+  const { memory, session, lines } = await plan(path, { signal }); // a family that is not known says so here, below its metadata
+  print('\nHow it would be loaded');
+  for (const line of lines()) print(`  ${line}`);
+  print(`  memory at context ${session.contextSize}, kv ${session.kv}: weights ${megabytes(memory.weights)} + kv ${megabytes(memory.kv)} + activations ${megabytes(memory.activations)}`);
+}
+
+export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {
+  const text = await readText(values, 'tokenize');
+  await using model = await openModel({ ...values, contextSize: 8 }, signal);
+  const ids = model.tokenizer.encode(text, { parseSpecial: values.parseSpecial ?? false });
+  if (values.json) { printJson({ text, ids: [...ids] }); return; }
+  for (const id of ids) print(`${String(id).padStart(7)}  ${JSON.stringify(model.tokenizer.decode([id]))}`);
+  note(`${ids.length} tokens`);
+}
+
+export async function evaluate(values: Values<'eval'>, signal: AbortSignal): Promise<void> {
+  const text = await readText(values, 'eval');
+  await using model = await openModel(values, signal);
+  const started = performance.now();
+  const onProgress = (done: number, total: number): void => { process.stderr.write(`\r${done} of ${total} tokens`); };
+  const { tokens, meanNll, perplexity, windowNll } = await model.score(text, { signal, ...(process.stderr.isTTY ? { onProgress } : {}) });
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  const scored = tokens.map(({ surprisal }) => surprisal).filter((surprisal) => !Number.isNaN(surprisal));
+  const deviation = Math.sqrt(scored.reduce((sum, surprisal) => sum + (surprisal - meanNll) ** 2, 0) / (scored.length - 1));
+  const standardError = deviation / Math.sqrt(scored.length);
+  const seconds = (performance.now() - started) / 1000;
+  if (values.json) { printJson({ tokens: tokens.length, scored: scored.length, windows: windowNll.length, meanNll, standardError, perplexity, seconds }); return; }
+  print(`${tokens.length} tokens in ${windowNll.length} windows of at most ${model.info.contextSize}, each with its own context; ${scored.length} scored`);
+  print(`mean NLL    ${meanNll.toFixed(4)} ± ${standardError.toFixed(4)} nats a token (standard error)`);
+  print(`perplexity  ${perplexity.toFixed(3)}`);
+  note(`${(tokens.length / seconds).toFixed(0)} tokens a second`);
+}
+
+export async function doctor(values: Values<'doctor'>): Promise<void> {
+  const { versions, platform, arch } = process;
+  const name = versions['bun'] ? `Bun ${versions['bun']}` : versions['deno'] ? `Deno ${versions['deno']}` : `Node ${versions.node}`;
+  const runtime = await describeRuntime();
+  const report = { runtime: name, platform, arch, ...runtime, threads: 1, threadsReason: 'this version computes on one thread', maxModelMemory: 65535 * 65536, systemMemory: totalmem() };
+  if (values.json) { printJson(report); return; }
+  print(`runtime   ${name}, ${platform} ${arch}, V8 ${versions['v8'] ?? 'none'}`);
+  print(`build     ${runtime.tier}: ${runtime.tierReason}`);
+  print(`simd128   ${runtime.simd ? 'yes' : 'no'}, relaxed SIMD ${runtime.relaxedSimd ? 'yes' : 'no'}`);
+  print(`threads   1 (${report.threadsReason})`);
+  print(`memory    up to ${megabytes(report.maxModelMemory)} a model (32-bit WebAssembly), ${megabytes(report.systemMemory)} in this machine`);
+}

@@ -1,0 +1,30 @@
+/**
+ * clada: GGUF language models in WebAssembly SIMD, the same bytes in every JavaScript runtime.
+ *
+ * ```ts
+ * import { load } from 'clada';
+ * await using model = await load('model.gguf');
+ * for await (const { text } of model.chat().send('Hello!')) process.stdout.write(text);
+ * ```
+ */
+export { load, plan, Model } from './text/model.ts';
+export type { LoadOptions, ModelInfo, ModelSource, Plan, PlanOptions, Progress } from './text/model.ts';
+export type { Generation, GenerateOptions, GeneratedToken, GenerationStats, StopReason } from './text/generate.ts';
+export type { Chat, ChatOptions } from './text/chat.ts';
+export type { ChatMessage } from './text/template.ts';
+export type { Score, ScoredToken, ScoreOptions } from './text/score.ts';
+export type { SamplerOptions } from './sampler/options.ts';
+export type { Tokenizer } from './tokenizer/tokenizer.ts';
+export { describeRuntime } from './engine/instantiate.ts';
+export type { RuntimeInfo } from './engine/instantiate.ts';
+export type { StepReport } from './engine/engine.ts';
+export type { EvaluateOptions } from './session/session.ts';
+export { openSource } from './bytes/open.ts';
+export { readGguf } from './format/gguf/read.ts';
+export type { GgufFile, GgufTensor } from './format/gguf/types.ts';
+export type { ByteSource } from './bytes/source.ts';
+export type { SourceInput } from './bytes/open.ts';
+export type { Tier } from './engine/binaries.ts';
+export type { KvName } from './model/enums.ts';
+export { AbortedError, CladaError, FormatError, InputError, ModelError, StateError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';

@@ -1,0 +1,179 @@
+/** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
+import { AbortedError, InputError } from '../errors.ts';
+import { checkNames, checkNumber, show } from '../options.ts';
+import type { Logprobs } from '../sampler/logprobs.ts';
+import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
+import type { Sampler } from '../sampler/sampler.ts';
+import { createSampler } from '../sampler/sampler.ts';
+import type { Session, State } from '../session/session.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { createStopper } from './stop.ts';
+
+export interface GenerateOptions extends SamplerOptions {
+  /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
+  maxTokens?: number;
+  /** Texts that end the generation and are not part of it. */
+  stop?: string | readonly string[];
+  /** Go on past end-of-generation tokens. Default false. */
+  ignoreEos?: boolean;
+  /** Log-probabilities of this many alternatives with each token. Default 0: none. */
+  logprobs?: number;
+  /** Surprisal and entropy with each token. Default false. */
+  telemetry?: boolean;
+  /** Stops between tokens; iterating then throws {@link AbortedError}. */
+  signal?: AbortSignal;
+  /** Prompt tokens done, and in all. */
+  onPrompt?: (done: number, total: number) => void;
+}
+
+export interface GeneratedToken {
+  readonly id: number;
+  /** The text that became certain with this token: empty while a character or a stop string is incomplete. */
+  readonly text: string;
+  /** log p(token), natural, before temperature and filters. */
+  readonly logprob: number;
+  /** The most likely alternatives, if asked for. */
+  readonly top?: Logprobs['top'];
+  /** -logprob, and the entropy of the distribution that the token was drawn from, in nats; if asked for. */
+  readonly surprisal?: number;
+  readonly entropy?: number;
+}
+
+/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
+export type StopReason = 'eog' | 'stop' | 'length' | 'context';
+
+/** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
+export interface GenerationStats {
+  readonly promptTokens: number;
+  /** Prompt tokens that the cache held already. */
+  readonly cachedTokens: number;
+  readonly promptMs: number;
+  readonly generatedTokens: number;
+  readonly generateMs: number;
+  /** Tokens computed a second; NaN where there were none. */
+  readonly promptPerSecond: number;
+  readonly generatePerSecond: number;
+  /** Weights read a second while generating, in bytes. */
+  readonly weightBytesPerSecond: number;
+  readonly stopReason: StopReason | undefined;
+  /** The stop text met. */
+  readonly stop: string | undefined;
+  readonly seed: number;
+}
+
+const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'signal', 'onPrompt'];
+const maxTokensSpec = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true, default: Number.MAX_SAFE_INTEGER, help: 'tokens to generate at most' } as const;
+const logprobsSpec = { min: 0, max: 100, integer: true, default: 0, help: 'alternatives with each token' } as const;
+
+export class Generation implements AsyncIterable<GeneratedToken> {
+  readonly #options: GenerateOptions;
+  readonly #sampler: Sampler;
+  readonly #maxTokens: number;
+  readonly #logprobs: number;
+  readonly #stops: readonly string[];
+  #started = false;
+  #promptTokens = 0;
+  #cachedTokens = 0;
+  #promptMs = 0;
+  #generated = 0;
+  #generateMs = 0;
+  #weightBytes = 0;
+  #stopReason: StopReason | undefined;
+  #stop: string | undefined;
+
+  /** @internal use `model.generate` */
+  constructor(private readonly session: Session, private readonly tokenizer: Tokenizer, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions) {
+    checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
+    this.#options = options;
+    this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
+    this.#maxTokens = checkNumber('maxTokens', maxTokensSpec, options.maxTokens);
+    this.#logprobs = checkNumber('logprobs', logprobsSpec, options.logprobs);
+    this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
+    createStopper(this.#stops); // refuses bad ones now rather than at the first token
+    for (const name of ['ignoreEos', 'telemetry'] as const) {
+      if (options[name] !== undefined && typeof options[name] !== 'boolean') {
+        throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(options[name]), expected: 'true or false', remedy: 'Leave it out for false.' });
+      }
+    }
+  }
+
+  /** The whole text. Runs the generation unless it is being iterated elsewhere. */
+  async text(): Promise<string> {
+    let text = '';
+    for await (const token of this) text += token.text;
+    return text;
+  }
+
+  /** All tokens. */
+  async tokens(): Promise<GeneratedToken[]> {
+    const tokens: GeneratedToken[] = [];
+    for await (const token of this) tokens.push(token);
+    return tokens;
+  }
+
+  /** Figures so far; final once iteration has ended. */
+  stats(): GenerationStats {
+    const perSecond = (count: number, ms: number): number => (count > 0 ? (1000 * count) / ms : NaN);
+    return {
+      promptTokens: this.#promptTokens, cachedTokens: this.#cachedTokens, promptMs: this.#promptMs,
+      generatedTokens: this.#generated, generateMs: this.#generateMs,
+      promptPerSecond: perSecond(this.#promptTokens - this.#cachedTokens, this.#promptMs),
+      generatePerSecond: perSecond(this.#generated - 1, this.#generateMs), // the first token's work is the prompt's
+      weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
+      stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
+    };
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {
+    if (this.#started) {
+      throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
+    }
+    this.#started = true;
+    const tokens = Array.from(this.prompt());
+    this.#promptTokens = tokens.length;
+    for (const id of tokens) this.#sampler.accept(id);
+    const decoder = this.tokenizer.decodeStream({ skipSpecial: true });
+    const stopper = createStopper(this.#stops);
+    let clock = performance.now();
+
+    for (let index = 0; index < this.#maxTokens; index++) {
+      if (index > 0 && tokens.length >= this.session.contextSize) { this.#stopReason = 'context'; break; }
+      const token = await this.#next(tokens, index);
+      const eog = !this.#options.ignoreEos && this.tokenizer.isEog(token.id);
+      const pushed = stopper.push(eog ? decoder.flush() : decoder.push(token.id));
+      let { text } = pushed;
+      tokens.push(token.id);
+      this.#generated++;
+      if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
+      else if (eog) this.#stopReason = 'eog';
+      else if (this.#generated === this.#maxTokens) this.#stopReason = 'length';
+      else if (tokens.length >= this.session.contextSize) this.#stopReason = 'context';
+      if (this.#stopReason && !pushed.stopped) text += stopper.push(decoder.flush()).text + stopper.flush();
+      const now = performance.now();
+      if (index === 0) this.#promptMs = now - clock;
+      else this.#generateMs += now - clock;
+      if (!eog || text !== '') yield { ...token, text };
+      clock = performance.now();
+      if (this.#stopReason) return;
+    }
+    this.#stopReason ??= 'length';
+  }
+
+  /** Samples the token after `tokens`. */
+  async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
+    const { signal, onPrompt, telemetry } = this.#options;
+    if (signal?.aborted) throw new AbortedError('generation', signal.reason);
+    return this.session.evaluate(tokens, ({ logits, report, reused }: State) => {
+      if (index === 0) this.#cachedTokens = reused;
+      else this.#weightBytes += report.weightBytes;
+      const id = this.#sampler.sample(logits);
+      this.#sampler.accept(id);
+      const logprob = logits[id]! - report.logSumExp;
+      return {
+        id, logprob,
+        ...(this.#logprobs > 0 ? { top: this.#sampler.logprobs(logits, id, this.#logprobs, report.logSumExp).top } : {}),
+        ...(telemetry ? { surprisal: -logprob, entropy: report.entropy } : {}),
+      };
+    }, { signal, onProgress: index === 0 ? onPrompt : undefined });
+  }
+}

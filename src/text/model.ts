@@ -1,0 +1,236 @@
+/** The public face of a loaded model: text in, text out. */
+import type { SourceInput } from '../bytes/open.ts';
+import { openSource } from '../bytes/open.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import type { Tier } from '../engine/binaries.ts';
+import type { StepReport } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
+import { InputError, throwIfAborted } from '../errors.ts';
+import { readGguf } from '../format/gguf/read.ts';
+import { splitNames } from '../format/gguf/split.ts';
+import type { GgufFile } from '../format/gguf/types.ts';
+import type { KvName } from '../model/enums.ts';
+import type { ModelPlan } from '../model/plan.ts';
+import { describePlan, planModel } from '../model/plan.ts';
+import type { MemoryPlan, SessionOptions } from '../model/session-layout.ts';
+import { planMemory } from '../model/session-layout.ts';
+import { checkNames } from '../options.ts';
+import type { EvaluateOptions } from '../session/session.ts';
+import { Session } from '../session/session.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { createTokenizer } from '../tokenizer/tokenizer.ts';
+import type { ChatOptions } from './chat.ts';
+import { Chat } from './chat.ts';
+import type { GenerateOptions } from './generate.ts';
+import { Generation } from './generate.ts';
+import type { Score, ScoreOptions } from './score.ts';
+import { scoreTokens } from './score.ts';
+import type { ChatTemplate } from './template.ts';
+import { createChatTemplate } from './template.ts';
+
+/** A model's bytes: a path, bytes, Blob, stream; of a split model all parts in order (a path to the first is enough). */
+export type ModelSource = SourceInput | readonly SourceInput[];
+
+export interface PlanOptions {
+  /** Positions that the key/value cache holds, in tokens. Default: what the model was trained on, at most 4,096. */
+  contextSize?: number;
+  /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
+  kv?: KvName;
+  /** Refuse more memory than this, in bytes. Default: the 4 GiB of a 32-bit memory. */
+  maxBytes?: number;
+  signal?: AbortSignal;
+}
+
+export interface LoadOptions extends PlanOptions {
+  /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
+  tier?: Tier | 'auto';
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  phase: 'header' | 'weights';
+  /** Bytes done, and in all. */
+  loaded: number;
+  total: number;
+  /** Name of the (first) file. */
+  file: string;
+}
+
+const planNames = ['contextSize', 'kv', 'maxBytes', 'signal'];
+const defaultContext = 4096;
+
+export interface Plan {
+  readonly model: ModelPlan;
+  readonly memory: MemoryPlan;
+  readonly session: SessionOptions;
+  /** The plan for people, line by line. */
+  lines(): string[];
+}
+
+/**
+ * What loading would do and need, from the header alone.
+ *
+ * ```ts
+ * const { memory } = await plan('model.gguf', { contextSize: 8192 });
+ * ```
+ * @throws as {@link load}, but allocates nothing
+ */
+export async function plan(source: ModelSource, options: PlanOptions = {}): Promise<Plan> {
+  checkNames('plan options', options, planNames);
+  const parts = await openParts(source);
+  try {
+    return planOf(await readGguf(parts, options.signal), options);
+  } finally {
+    await closeParts(parts);
+  }
+}
+
+function planOf(file: GgufFile, options: PlanOptions): Plan {
+  const model = planModel(file);
+  const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
+  const memory = planMemory(model, session, options.maxBytes);
+  return { model, memory, session, lines: () => describePlan(model) };
+}
+
+/**
+ * Loads a GGUF model. The file streams into place: peak memory is the model, its context, and a few MB.
+ *
+ * ```ts
+ * await using model = await load('models/smollm2-135m-instruct-q4_1.gguf');
+ * for await (const { text } of model.generate('Once upon a time', { maxTokens: 64 })) process.stdout.write(text);
+ * ```
+ * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), AbortedError;
+ * nothing is left behind
+ */
+export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress']);
+  const started = performance.now();
+  const parts = await openParts(source);
+  try {
+    throwIfAborted(options.signal, 'load');
+    const file = await readGguf(parts, options.signal);
+    const name = parts[0]!.name;
+    options.onProgress?.({ phase: 'header', loaded: 0, total: file.size, file: name });
+    const { model, session } = planOf(file, options);
+    const tokenizer = createTokenizer(file.metadata);
+    const template = createChatTemplate(file.metadata, tokenizer);
+    const engine = await Engine.open(file, model, {
+      ...session, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
+    });
+    return new Model(engine, tokenizer, template, name, performance.now() - started);
+  } finally {
+    await closeParts(parts);
+  }
+}
+
+async function openParts(source: ModelSource): Promise<ByteSource[]> {
+  if (Array.isArray(source) && source.length === 0) {
+    throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
+  }
+  const inputs = Array.isArray(source) ? (source as readonly SourceInput[]) : ((typeof source === 'string' && splitNames(source)) || [source as SourceInput]);
+  const parts: ByteSource[] = [];
+  try {
+    for (const input of inputs) parts.push(await openSource(input));
+    return parts;
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+async function closeParts(parts: readonly ByteSource[]): Promise<void> {
+  for (const part of parts) await part.close();
+}
+
+/** What was loaded, and how. Sizes in bytes. */
+export interface ModelInfo {
+  readonly name: string;
+  readonly file: string;
+  readonly architecture: string;
+  readonly params: number;
+  readonly vocab: number;
+  readonly contextSize: number;
+  readonly kv: KvName;
+  readonly fileBytes: number;
+  readonly weightBytes: number;
+  /** Weights that one dense decode step reads. */
+  readonly weightBytesPerToken: number;
+  /** All WebAssembly memory of this model. */
+  readonly memoryBytes: number;
+  /** The engine's binary. */
+  readonly wasmBytes: number;
+  readonly tier: Tier;
+  readonly tierReason: string;
+  readonly loadMs: number;
+}
+
+export class Model implements AsyncDisposable {
+  readonly info: ModelInfo;
+  readonly #engine: Engine;
+  readonly #session: Session;
+
+  /** @internal use {@link load} */
+  constructor(engine: Engine, readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, file: string, loadMs: number) {
+    this.#engine = engine;
+    this.#session = new Session(engine);
+    const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
+    const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
+    this.info = {
+      name: hparams.name, file, architecture: hparams.architecture, params, vocab: hparams.vocab, contextSize, kv,
+      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs,
+    };
+  }
+
+  /**
+   * Continues a text (tokenised, control tokens in it are plain text) or token ids. Nothing runs until it is iterated.
+   *
+   * ```ts
+   * const text = await model.generate('The capital of France is', { maxTokens: 8, temperature: 0 }).text();
+   * ```
+   * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
+   */
+  generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
+    return new Generation(this.#session, this.tokenizer, () => this.#tokens(prompt), options);
+  }
+
+  /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
+  chat(options: ChatOptions = {}): Chat {
+    return new Chat(this.#session, this.tokenizer, this.template, options);
+  }
+
+  /**
+   * How well the model predicts a text: surprisal of every token in nats. Longer than the context: in windows, each with a context of its own.
+   * @throws as {@link generate}
+   */
+  async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
+    return scoreTokens(this.#session, this.#tokens(text), options);
+  }
+
+  /**
+   * The distribution after these tokens, raw. Tokens that the cache holds already are not computed again.
+   * @returns a copy of the logits [vocab], and the report of the last token
+   * @throws as {@link generate}
+   */
+  async evaluate(tokens: ArrayLike<number>, options: EvaluateOptions = {}): Promise<{ logits: Float32Array; report: StepReport }> {
+    return this.#session.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options);
+  }
+
+  /** Reads all weights once from memory and returns GB/s: the ceiling that decode speed is held against. */
+  measureBandwidth(): number {
+    const started = performance.now();
+    return this.#engine.readWeights() / (performance.now() - started) / 1e6;
+  }
+
+  /** Gives the memory back; every later call throws `E_CLOSED`. */
+  close(): void {
+    this.#engine.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #tokens(text: string | ArrayLike<number>): ArrayLike<number> {
+    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial: true }) : text;
+  }
+}

@@ -1,0 +1,54 @@
+/** Scoring: what the model makes of a given text, token by token. Natural logarithms (nats). */
+import { InputError } from '../errors.ts';
+import { checkNames, checkNumber } from '../options.ts';
+import type { Session } from '../session/session.ts';
+
+export interface ScoreOptions {
+  /** Tokens a window, each window with a context of its own. Default: the context size. */
+  window?: number;
+  signal?: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface ScoredToken {
+  readonly id: number;
+  /** -log p(token | those before it in its window); NaN for the first of a window. */
+  readonly surprisal: number;
+  /** Entropy of the distribution after it. */
+  readonly entropy: number;
+}
+
+export interface Score {
+  readonly tokens: readonly ScoredToken[];
+  /** Mean surprisal of the tokens that have one; NaN if none has. */
+  readonly meanNll: number;
+  /** e^meanNll. */
+  readonly perplexity: number;
+  /** Mean surprisal of each window. */
+  readonly windowNll: readonly number[];
+}
+
+export async function scoreTokens(session: Session, tokens: ArrayLike<number>, options: ScoreOptions): Promise<Score> {
+  checkNames('score options', options, ['window', 'signal', 'onProgress']);
+  const spec = { min: 1, max: session.contextSize, integer: true, default: session.contextSize, help: 'tokens a window' } as const;
+  const window = checkNumber('window', spec, options.window);
+  if (tokens.length === 0) {
+    throw new InputError('E_EMPTY_PROMPT', { subject: 'text to score', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text.' });
+  }
+  const scored: ScoredToken[] = [];
+  const windowNll: number[] = [];
+  for (let from = 0; from < tokens.length; from += window) {
+    const part = Array.from({ length: Math.min(window, tokens.length - from) }, (_, i) => tokens[from + i]!);
+    await session.score(part, ({ token, surprisal, entropy }) => { scored.push({ id: token, surprisal, entropy }); }, {
+      signal: options.signal, onProgress: (done) => options.onProgress?.(from + done, tokens.length),
+    });
+    windowNll.push(meanSurprisal(scored.slice(from)));
+  }
+  const meanNll = meanSurprisal(scored);
+  return { tokens: scored, meanNll, perplexity: Math.exp(meanNll), windowNll };
+}
+
+function meanSurprisal(tokens: readonly ScoredToken[]): number {
+  const known = tokens.map(({ surprisal }) => surprisal).filter((surprisal) => !Number.isNaN(surprisal));
+  return known.reduce((sum, surprisal) => sum + surprisal, 0) / known.length;
+}
