@@ -1,7 +1,7 @@
 /**
  * One row of a matrix in any layout as f32 [cols]: the embedding lookup, and the second opinion on repacking. The same f32 values as
  * ggml's dequantize: d * q, d * q + m, d * (q - 8), (d * sc) * q - (dmin * mn), each operation rounded once.
- * Test: test/kernels/embed.test.ts.
+ * Test: test/kernels/repack.test.ts.
  */
 import { Dtype, Layout } from '../../abi/enums';
 import { valueOf } from '../repack/floats';

@@ -1,0 +1,113 @@
+/** Random matrices in every layout, their float64 values read back through `dequantRow`, and the reference product. */
+import type { Kernels } from './kernels.ts';
+import { Random } from '../../src/sampler/random.ts';
+
+export interface Kind {
+  name: string;
+  /** GGML dtype id and layout number (assembly/abi/enums.ts). */
+  dtype: number;
+  layout: number;
+  /** Values and bytes of a block of the file. */
+  block: number;
+  blockBytes: number;
+  /** Bytes of a block that are f16 numbers: offsets. Everything else is random bits. */
+  halves: number[];
+  /** Activation format: 0 plain f32, 1 X4, 2 X8. */
+  format: 0 | 1 | 2;
+  matvec: string;
+  matmul: string;
+}
+
+const kind = (name: string, dtype: number, layout: number, block: number, blockBytes: number, halves: number[], format: 0 | 1 | 2, kernel: string): Kind =>
+  ({ name, dtype, layout, block, blockBytes, halves, format, matvec: `matvec${kernel}`, matmul: `matmul${kernel}` });
+
+export const kinds: Kind[] = [
+  kind('f32', 0, 2, 1, 4, [], 0, 'F32'),
+  kind('f16', 1, 3, 1, 2, [0], 0, 'F16'),
+  kind('bf16', 30, 4, 1, 2, [], 0, 'BF16'),
+  kind('q4_0', 2, 5, 32, 18, [0], 1, 'Q40'),
+  kind('q4_1', 3, 6, 32, 20, [0, 2], 1, 'Q41'),
+  kind('q8_0', 8, 7, 32, 34, [0], 2, 'Q80'),
+  kind('q8_1 (from q5_1)', 7, 8, 32, 24, [0, 2], 2, 'Q81'),
+  kind('q4_k', 12, 9, 256, 144, [0, 2], 1, 'Q4K'),
+  kind('q5_k', 13, 10, 256, 176, [0, 2], 2, 'Q5K'),
+  kind('q6_k', 14, 11, 256, 210, [208], 2, 'Q6K'),
+];
+
+/** A random number in [-1, 1). */
+export const uniform = (random: Random): number => 2 * random.float64() - 1;
+
+/** Bytes of `rows` x `cols` weights: random bits, f16 fields finite and of either sign. */
+function randomWeights(k: Kind, rows: number, cols: number, random: Random, extreme: boolean): Uint8Array {
+  const bytes = new Uint8Array((rows * cols / k.block) * k.blockBytes);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = extreme ? 0xff : random.uint32() & 255;
+  for (let at = 0; at < bytes.length; at += k.blockBytes) {
+    if (k.name === 'f32') view.setFloat32(at, uniform(random), true);
+    else if (k.name === 'bf16') view.setUint16(at, 0x3c00 + (random.uint32() & 0x81ff), true);
+    else for (const half of k.halves) view.setUint16(at + half, (extreme ? 0x2400 : 0x2000 + (random.uint32() & 0x0bff)) | (random.uint32() & 0x8000), true);
+  }
+  return bytes;
+}
+
+export interface Matrix { ptr: number; values: Float64Array[] }
+
+/** Packs random weights and reads them back. `extreme`: every quant at its largest. */
+export function randomMatrix(k: Kernels, kind: Kind, rows: number, cols: number, random: Random, extreme = false): Matrix {
+  const src = k.putBytes(randomWeights(kind, rows, cols, random, extreme));
+  const ptr = k.alloc(k.call('layoutBytes', kind.layout, rows, cols));
+  const status = k.call('repack', kind.dtype, kind.layout, src, ptr, rows, cols);
+  if (status !== 0) throw new Error(`repack ${kind.name}: ${status}`);
+  const row = k.alloc(cols * 4);
+  const values = Array.from({ length: rows }, (_, r) => {
+    k.call('dequantRow', kind.layout, ptr, cols, r, row);
+    return Float64Array.from(k.f32(row, cols));
+  });
+  return { ptr, values };
+}
+
+/** What quantising activations to 8 bits leaves of x: blocks of 32, scale amax / 127, nearest. Plain reference for assembly/kernels/quantize. */
+export function quantised(x: ArrayLike<number>): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let b = 0; b < x.length; b += 32) {
+    let amax = 0;
+    for (let i = b; i < b + 32; i++) amax = Math.max(amax, Math.abs(x[i]!));
+    const scale = Math.fround(amax / 127), inverse = Math.fround(127 / amax);
+    for (let i = b; i < b + 32; i++) out[i] = amax > 1e-30 ? nearestEven(Math.fround(x[i]! * inverse)) * scale : 0;
+  }
+  return out;
+}
+
+function nearestEven(v: number): number {
+  const floor = Math.floor(v), rest = v - floor;
+  return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
+}
+
+/** Rows of x (f32) written, and quantised where the kind wants it; the values that the kernel really multiplies. */
+export function putActivations(k: Kernels, kind: Kind, rows: Float32Array[], skew = 0): { ptr: number; stride: number; used: Float64Array[] } {
+  const cols = rows[0]!.length;
+  if (kind.format === 0) {
+    const ptr = k.alloc(rows.length * cols * 4, skew);
+    rows.forEach((row, t) => k.f32(ptr + t * cols * 4, cols).set(row));
+    return { ptr, stride: cols * 4, used: rows.map((row) => Float64Array.from(row)) };
+  }
+  const record = kind.format === 1 ? k.call('x4Stride') : 96;
+  const stride = (cols / 32) * record;
+  const ptr = k.alloc(rows.length * stride, skew);
+  const x = k.alloc(cols * 4);
+  rows.forEach((row, t) => {
+    k.f32(x, cols).set(row);
+    k.call('quantize', x, cols, kind.format, ptr + t * stride, ptr + t * stride);
+  });
+  return { ptr, stride, used: rows.map(quantised) };
+}
+
+/** Exact product of a row and x, and the sum of magnitudes that rounding is measured by. */
+export function product(weights: Float64Array, x: Float64Array): { value: number; magnitude: number } {
+  let value = 0, magnitude = 0;
+  for (let i = 0; i < x.length; i++) {
+    value += weights[i]! * x[i]!;
+    magnitude += Math.abs(weights[i]! * x[i]!);
+  }
+  return { value, magnitude };
+}

@@ -1,0 +1,34 @@
+/** Many tokens at once give bit for bit what one token at a time gives: a text does not depend on how its prompt was cut into chunks. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
+
+for (const build of builds) {
+  const test = suite(`matmul (${build})`);
+  const k = new Kernels(build, 256);
+  for (const kind of kinds) {
+    test(`${kind.name}: every token's row is the matvec's`, () => {
+      const random = new Random(11);
+      for (const nTokens of [1, 2, 3, 4, 5, 8, 9]) for (const rows of [3, 8, 24]) {
+        const cols = kind.block === 1 ? 33 + nTokens : kind.block === 32 ? 96 : 512;
+        k.reset();
+        const matrix = randomMatrix(k, kind, rows, cols, random);
+        const x = Array.from({ length: nTokens }, () => Float32Array.from({ length: cols }, () => uniform(random)));
+        const { ptr, stride } = putActivations(k, kind, x);
+        const groups = Math.ceil(rows / 8), yStride = groups * 32 + 64;
+        const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32);
+        k.u8(y, nTokens * yStride).fill(0x77);
+        k.call(kind.matmul, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride);
+        for (let t = 0; t < nTokens; t++) {
+          k.call(kind.matvec, matrix.ptr, groups, cols, ptr + t * stride, one);
+          assert.equal([...k.i32(y + t * yStride, groups * 8)], [...k.i32(one, groups * 8)], `${kind.name}, ${nTokens} tokens, ${rows} rows, token ${t}`);
+          assert.ok(k.u8(y + t * yStride + groups * 32, 64).every((b) => b === 0x77), 'the gap between rows is not written');
+        }
+        k.checkCanaries();
+      }
+    });
+  }
+  test.run();
+}

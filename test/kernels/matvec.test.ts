@@ -1,0 +1,73 @@
+/**
+ * Matrix times vector in every layout against float64. For quantised layouts the reference multiplies the same rounded activations, so that
+ * what is left is f32 rounding: a few units in the last place for each block of the sum.
+ */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { kinds, product, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
+
+const eps = 2 ** -23;
+
+for (const build of builds) {
+  const test = suite(`matvec (${build})`);
+  const k = new Kernels(build, 512);
+
+  for (const kind of kinds) {
+    const widths = kind.block === 1 ? [1, 2, 3, 7, 16, 31, 32, 33, 64, 65, 576] : kind.block === 32 ? [32, 64, 96, 576, 1536] : [256, 512, 1536];
+
+    test(`${kind.name}: agrees with float64`, () => {
+      const random = new Random(7);
+      for (const cols of widths) for (const rows of [1, 2, 7, 8, 9, 17, 64]) {
+        if (build === 'debug' && rows * cols > 20_000) continue;
+        k.reset();
+        const matrix = randomMatrix(k, kind, rows, cols, random);
+        const x = Float32Array.from({ length: cols }, () => 3 * uniform(random) ** 3);
+        const { ptr, used } = putActivations(k, kind, [x], [0, 4, 8, 12][rows % 4]!);
+        const y = k.alloc(Math.ceil(rows / 8) * 32, [0, 4, 8, 12][cols % 4]!);
+        k.call(kind.matvec, matrix.ptr, Math.ceil(rows / 8), cols, ptr, y);
+        const got = k.f32(y, Math.ceil(rows / 8) * 8);
+        for (let r = 0; r < got.length; r++) {
+          const { value, magnitude } = r < rows ? product(matrix.values[r]!, used[0]!) : { value: 0, magnitude: 0 };
+          // one rounding a term (floats) or a few a block; minima add terms of the size of the block's sum of |x|
+          const tolerance = eps * (4 + cols / (kind.block === 1 ? 2 : 8)) * magnitude + 1e-30;
+          assert.ok(Math.abs(got[r]! - value) <= tolerance, `${kind.name} ${rows}x${cols} row ${r}: ${got[r]} instead of ${value} (tolerance ${tolerance})`);
+        }
+        k.checkCanaries();
+      }
+    });
+
+    if (kind.block > 1) {
+      test(`${kind.name}: largest quants against largest activations do not overflow`, () => {
+        const random = new Random(8);
+        const cols = kind.block === 32 ? 64 : 256;
+        for (const sign of [1, -1]) {
+          k.reset();
+          const matrix = randomMatrix(k, kind, 8, cols, random, true);
+          const { ptr, used } = putActivations(k, kind, [new Float32Array(cols).fill(sign * 127)]);
+          const y = k.alloc(32);
+          k.call(kind.matvec, matrix.ptr, 1, cols, ptr, y);
+          for (let r = 0; r < 8; r++) {
+            const { value, magnitude } = product(matrix.values[r]!, used[0]!);
+            assert.ok(Math.abs(k.f32(y, 8)[r]! - value) <= eps * 64 * magnitude, `row ${r}: ${k.f32(y, 8)[r]} instead of ${value}`);
+          }
+        }
+      });
+    }
+
+    test(`${kind.name}: zero activations give zeros`, () => {
+      const random = new Random(9);
+      const cols = kind.block === 1 ? 33 : kind.block;
+      k.reset();
+      const matrix = randomMatrix(k, kind, 8, cols, random);
+      const { ptr } = putActivations(k, kind, [new Float32Array(cols)]);
+      const y = k.alloc(32);
+      k.f32(y, 8).fill(5);
+      k.call(kind.matvec, matrix.ptr, 1, cols, ptr, y);
+      assert.ok(k.f32(y, 8).every((v) => v === 0));
+    });
+  }
+
+  test.run();
+}
