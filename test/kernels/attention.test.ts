@@ -1,0 +1,80 @@
+/** Attention over each kind of cache, against float64 over the values that the cache really holds. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { uniform } from '../helpers/matrices.ts';
+
+const kinds = ['f32', 'f16', 'q8'] as const;
+
+/** What a cache keeps of a head's vector. */
+function kept(kind: (typeof kinds)[number], x: Float32Array): Float64Array {
+  if (kind === 'f32') return Float64Array.from(x);
+  if (kind === 'f16') return Float64Array.from(x, toHalfAndBack);
+  const amax = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return Float64Array.from(x, (v) => (amax === 0 ? 0 : Math.round(v * Math.fround(127 / amax)) * Math.fround(amax / 127)));
+}
+
+function toHalfAndBack(v: number): number {
+  const magnitude = Math.min(Math.abs(v), 65504);
+  if (magnitude === 0) return v;
+  const step = 2 ** (Math.max(Math.floor(Math.log2(magnitude)), -14) - 10);
+  const n = magnitude / step, floor = Math.floor(n);
+  const rounded = n - floor > 0.5 || (n - floor === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+  return Math.sign(v) * rounded * step;
+}
+
+for (const build of builds) {
+  const test = suite(`attention (${build})`);
+  const k = new Kernels(build, 256);
+
+  kinds.forEach((kind, number) => {
+    test(`${kind} cache`, () => {
+      const random = new Random(number);
+      for (const [heads, kvHeads, headDim] of [[1, 1, 16], [3, 1, 64], [4, 2, 80], [2, 2, 128]] as const) {
+        for (const n of build === 'debug' ? [1, 7, 9] : [1, 2, 7, 8, 9, 15, 17, 255, 257, 513]) {
+          k.reset();
+          const capacity = Math.ceil(n / 8) * 8 + 8, scale = 1 / Math.sqrt(headDim), width = kvHeads * headDim;
+          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const keys = k.alloc(bytes), values = k.alloc(bytes), pk = k.alloc(width * 4), pv = k.alloc(width * 4);
+          const held: { k: Float64Array[]; v: Float64Array[] }[] = [];
+          for (let t = 0; t < n; t++) {
+            const row = (): Float32Array => Float32Array.from({ length: width }, () => 2 * uniform(random));
+            const [kRow, vRow] = [row(), row()];
+            k.f32(pk, width).set(kRow); k.f32(pv, width).set(vRow);
+            k.call('storeKv', number, pk, pv, keys, values, kvHeads, headDim, capacity, t);
+            const split = (x: Float32Array): Float64Array[] => Array.from({ length: kvHeads }, (_, h) => kept(kind, x.slice(h * headDim, (h + 1) * headDim)));
+            held.push({ k: split(kRow), v: split(vRow) });
+          }
+          const q = Float32Array.from({ length: heads * headDim }, () => 2 * uniform(random));
+          const pq = k.putF32(q), scores = k.alloc(4 * capacity + 1024), out = k.alloc(heads * headDim * 4);
+          k.call('attend', number, pq, keys, values, heads, kvHeads, headDim, capacity, n, scale, scores, out);
+          for (let h = 0; h < heads; h++) {
+            const kv = Math.floor(h / (heads / kvHeads));
+            const logits = held.map((p) => scale * p.k[kv]!.reduce((s, v, d) => s + v * q[h * headDim + d]!, 0));
+            const max = Math.max(...logits), weights = logits.map((l) => Math.exp(l - max)), total = weights.reduce((s, w) => s + w, 0);
+            for (let d = 0; d < headDim; d++) {
+              const want = held.reduce((s, p, t) => s + (weights[t]! / total) * p.v[kv]![d]!, 0);
+              const got = k.f32(out, heads * headDim)[h * headDim + d]!;
+              // q8: q and the weights are rounded to 16 bits; two ties of `nearest` against Math.round may differ by a step of one value in n
+              const tolerance = kind === 'q8' ? 2e-3 : 3e-5;
+              assert.ok(Math.abs(got - want) < tolerance, `${heads}/${kvHeads} heads of ${headDim}, ${n} positions, head ${h}, dimension ${d}: ${got} instead of ${want}`);
+            }
+          }
+          k.checkCanaries();
+        }
+      }
+    });
+  });
+
+  test('f16 clamps instead of becoming infinite', () => {
+    k.reset();
+    const bytes = 2 * 16 * 8, keys = k.alloc(bytes), values = k.alloc(bytes), big = k.putF32(new Float32Array(16).fill(1e6));
+    k.call('storeKv', 1, big, big, keys, values, 1, 16, 8, 0);
+    const q = k.putF32(new Float32Array(16)), scores = k.alloc(32 + 1024), out = k.alloc(64);
+    k.call('attend', 1, q, keys, values, 1, 1, 16, 8, 1, 0.25, scores, out);
+    assert.ok(k.f32(out, 16).every((v) => v === 65504));
+  });
+
+  test.run();
+}

@@ -1,0 +1,84 @@
+/** Activation records: values, corrections and special inputs, field by field. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { quantised, uniform } from '../helpers/matrices.ts';
+
+const f16Factor = 2 ** 112;
+
+for (const build of builds) {
+  const test = suite(`quantize (${build})`);
+  const k = new Kernels(build, 32);
+  const relaxed = build === 'relaxed';
+  const x4Data = relaxed ? 32 : 64, x4Stride = relaxed ? 64 : 96, x4Times = relaxed ? 1 : 256;
+
+  /** The 32 integers of a block, from an X4 record. */
+  function x4Values(ptr: number): number[] {
+    if (relaxed) return [...k.i8(ptr, 32)];
+    const i16 = new Int16Array(k.memory.buffer, ptr, 32), out: number[] = [];
+    for (let chunk = 0; chunk < 4; chunk++) {
+      const v = i16.subarray(8 * chunk, 8 * chunk + 8);
+      // [x0 x2]*256 [x4 x6]*16 [x1 x3] [x5 x7]*256
+      out.push(v[0]! / 256, v[4]!, v[1]! / 256, v[5]!, v[2]! / 16, v[6]! / 256, v[3]! / 16, v[7]! / 256);
+    }
+    return out;
+  }
+
+  function x8Values(ptr: number): number[] {
+    const i16 = new Int16Array(k.memory.buffer, ptr, 32), out: number[] = [];
+    for (let i = 0; i < 32; i += 4) { // [x1 x3] [256 x0 - x1, 256 x2 - x3]
+      out.push((i16[i + 2]! + i16[i]!) / 256, i16[i]!, (i16[i + 3]! + i16[i + 1]!) / 256, i16[i + 1]!);
+    }
+    return out;
+  }
+
+  test('both formats hold the same rounded integers, and their sums', () => {
+    const random = new Random(3);
+    for (const cols of [32, 64, 96, 576]) for (const skew of [0, 4, 8, 12]) {
+      k.reset();
+      const x = Float32Array.from({ length: cols }, () => uniform(random) * 10 ** (8 * uniform(random)));
+      const src = k.putF32(x, skew), x4 = k.alloc((cols / 32) * x4Stride), x8 = k.alloc((cols / 32) * 96);
+      k.call('quantize', src, cols, 3, x4, x8);
+      const want = quantised(x);
+      for (let b = 0; b < cols / 32; b++) {
+        const p = x4 + b * x4Stride, q = x8 + b * 96;
+        const scale = k.f32(q + 64, 1)[0]! * 256;
+        const ints = x8Values(q);
+        assert.equal(x4Values(p), ints);
+        ints.forEach((value, i) => {
+          assert.ok(Math.abs(value) <= 127, 'never -128');
+          assert.ok(Math.abs(value * scale - want[32 * b + i]!) <= 1e-6 * Math.abs(want[32 * b + i]!));
+        });
+        const sum = ints.reduce((s, v) => s + v, 0), even = (from: number): number => ints.filter((_, i) => i >= from && i < from + 16 && i % 2 === 0).reduce((s, v) => s + v, 0);
+        assert.equal([...k.i32(q + 80, 2)], [-32768 * even(0), -32768 * even(16)].map((v) => v | 0));
+        assert.is(k.i32(p + x4Data + 16, 1)[0], (-8 * x4Times * sum) | 0);
+        for (const [tail, times] of [[p + x4Data, x4Times], [q + 64, 256]] as const) {
+          const [reduced, big, scaledSum, bigSum] = k.f32(tail, 4);
+          assert.is(reduced, Math.fround(scale / times));
+          assert.is(big, Math.fround(reduced! * f16Factor));
+          assert.is(scaledSum, Math.fround(scale * sum));
+          assert.is(bigSum, Math.fround(scaledSum! * f16Factor));
+        }
+      }
+      k.checkCanaries();
+    }
+  });
+
+  test('halves round to even; zeros, subnormals and NaN become zero blocks', () => {
+    k.reset();
+    const x = new Float32Array(128);
+    x.set([127, 0.5, 1.5, 2.5, -0.5, -1.5]);
+    x.set(new Array(32).fill(1e-40), 64);
+    x[96] = NaN;
+    const x8 = k.alloc(4 * 96);
+    k.call('quantize', k.putF32(x), 128, 2, 0, x8);
+    assert.equal(x8Values(x8).slice(0, 6), [127, 0, 2, 2, 0, -2].map((v) => v + 0));
+    for (const b of [1, 2, 3]) {
+      assert.ok(x8Values(x8 + b * 96).every((v) => v === 0));
+      assert.is(k.f32(x8 + b * 96 + 64, 1)[0], 0);
+    }
+  });
+
+  test.run();
+}

@@ -1,0 +1,58 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { uniform } from '../helpers/matrices.ts';
+
+for (const build of builds) {
+  const test = suite(`sweep (${build})`);
+  const k = new Kernels(build, 32);
+
+  function sweep(logits: Float32Array): { entropy: number; max: number; lse: number; top: number } {
+    k.reset();
+    const report = k.alloc(32);
+    k.call('sweepLogitsAt', k.putF32(logits), logits.length, report);
+    k.checkCanaries();
+    const [, , , entropy, max, lse] = k.f32(report, 8);
+    return { entropy: entropy!, max: max!, lse: lse!, top: k.i32(report, 8)[6]! };
+  }
+
+  test('maximum, log-sum-exp and entropy against float64', () => {
+    const random = new Random(2);
+    for (const vocab of [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 1023, 1024, 1025, 49_152]) for (const spread of [0, 1, 30]) {
+      const logits = Float32Array.from({ length: vocab }, () => spread * uniform(random) - 3);
+      const max = logits.reduce((m, v) => Math.max(m, v), -Infinity);
+      let sum = 0, moment = 0;
+      for (const v of logits) { const e = Math.exp(v - max); sum += e; moment += e * (v - max); }
+      const got = sweep(logits);
+      assert.is(got.max, max);
+      assert.is(got.top, logits.indexOf(max));
+      assert.ok(Math.abs(got.lse - (max + Math.log(sum))) < 4e-6 + 1e-6 * Math.abs(max), `lse ${got.lse}, ${vocab} entries`);
+      assert.ok(Math.abs(got.entropy - (Math.log(sum) - moment / sum)) < 1e-5, `entropy ${got.entropy}, ${vocab} entries`);
+    }
+  });
+
+  test('ties go to the lowest index', () => {
+    const logits = new Float32Array(100).fill(1);
+    logits[37] = logits[61] = 4;
+    assert.is(sweep(logits).top, 37);
+  });
+
+  test('excluded tokens (-Infinity) count for nothing', () => {
+    const logits = new Float32Array(9).fill(-Infinity);
+    logits[3] = 2; logits[8] = 2;
+    const { lse, entropy, top } = sweep(logits);
+    assert.ok(Math.abs(lse - (2 + Math.LN2)) < 1e-6 && Math.abs(entropy - Math.LN2) < 1e-6);
+    assert.is(top, 3);
+  });
+
+  test('a NaN anywhere shows in logSumExp', () => {
+    for (const at of [0, 5, 16, 20]) {
+      const logits = new Float32Array(21).fill(1);
+      logits[at] = NaN;
+      assert.ok(Number.isNaN(sweep(logits).lse), `NaN at ${at}`);
+    }
+  });
+
+  test.run();
+}
