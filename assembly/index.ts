@@ -6,6 +6,7 @@ import { pass } from './forward/pass';
 
 export { heapBase } from './base/memory';
 export { repack, layoutBytes } from './kernels/repack/repack';
+export { expand } from './kernels/repack/expand';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 

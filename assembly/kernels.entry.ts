@@ -15,4 +15,5 @@ export { attend } from './kernels/attention/attention';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { repack, layoutBytes } from './kernels/repack/repack';
+export { expand } from './kernels/repack/expand';
 export { dequantRow } from './kernels/embed/embed';

@@ -17,6 +17,7 @@ export interface EngineExports {
   selfTest(): number;
   layoutBytes(layout: number, rows: number, cols: number): number;
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
+  expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   readMemory(ptr: number, bytes: number): number;
   prepare(model: number): void;
   prefill(session: number, nTokens: number, rows: number): number;

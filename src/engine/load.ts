@@ -6,7 +6,7 @@ import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
 import { Dtype, Layout, Status } from '../model/enums.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
-import { aligned } from '../model/plan.ts';
+import { aligned, layoutBytes } from '../model/plan.ts';
 import type { Arena } from './arena.ts';
 import type { EngineExports } from './instantiate.ts';
 
@@ -26,9 +26,18 @@ function rowsPerPiece({ rows, fileBytes }: PlannedTensor): number {
   return Math.min(rows, Math.max(8, 8 * Math.floor(pieceBytes / rowBytes / 8)));
 }
 
-/** Bytes of staging that a plan needs: a piece of its largest rows. */
+/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded further. */
+function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
+  const rows = rowsPerPiece(tensor);
+  return {
+    piece: aligned((tensor.fileBytes / tensor.rows) * rows),
+    repacked: tensor.through ? aligned(layoutBytes(tensor.through, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
+  };
+}
+
+/** Bytes of staging that a plan needs. */
 export function stagingBytes(plan: ModelPlan): number {
-  return Math.max(...plan.tensors.map((tensor) => (tensor.fileBytes / tensor.rows) * rowsPerPiece(tensor)));
+  return Math.max(...plan.tensors.map(stagingOf).map(({ piece, repacked, row }) => piece + repacked + row));
 }
 
 /**
@@ -54,8 +63,11 @@ export async function loadWeights(
       throwIfAborted(signal, 'load');
       const rows = Math.min(step, tensor.rows - row);
       await readExactly(parts[tensor.source.part]!, tensor, tensor.offset + row * rowBytes, arena.u8(staging, rows * rowBytes), signal);
-      const status = exports.repack(Dtype[tensor.dtype], Layout[tensor.layout], staging, addresses[i]! + (row / 8) * groupBytes, rows, tensor.cols);
+      const target = addresses[i]! + (row / 8) * groupBytes, { through } = tensor;
+      const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
+      const status = exports.repack(Dtype[tensor.dtype], Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols);
       if (status !== Status.ok) refuse(tensor, status);
+      if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + repacked, target);
       loaded += rows * rowBytes;
       onProgress?.({ phase: 'weights', loaded, total });
     }

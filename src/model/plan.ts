@@ -22,6 +22,8 @@ export interface PlannedTensor {
   readonly cols: number;
   readonly dtype: DtypeName;
   readonly layout: LayoutName;
+  /** The layout that the file's blocks are repacked to first, where `layout` is their expansion to f32. */
+  readonly through: LayoutName | undefined;
   /** Bytes in the file and in the arena. */
   readonly fileBytes: number;
   readonly bytes: number;
@@ -76,7 +78,7 @@ function isSupported(dtype: string): dtype is DtypeName {
   return dtype in Dtype;
 }
 
-function planTensor(role: TensorRole, layer: number | undefined, source: GgufTensor, size: Record<SizeName, number>, fusedRows: number): PlannedTensor {
+function planTensor(role: TensorRole, layer: number | undefined, source: GgufTensor, size: Record<SizeName, number>, fusedRows: number, precision: Precision): PlannedTensor {
   const rows = size[role.rows], cols = size[role.cols];
   const before = (role.after ?? []).reduce((sum, name) => sum + size[name], 0);
   const isVector = role.kind === 'vector';
@@ -97,16 +99,23 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
   }
   const { blockSize, typeSize } = dtypes[dtype];
   const valueBytes = typeSize / blockSize; // exact: rows are whole blocks (checked by the reader)
-  const layout = isVector ? 'vector' : matrixLayout[dtype];
+  const expanded = precision === 'exact' && blockSize > 1;
+  const layout = isVector ? 'vector' : expanded ? 'f32' : matrixLayout[dtype];
   return {
-    role, layer, source, rows, cols, dtype, layout,
+    role, layer, source, rows, cols, dtype, layout, through: expanded ? matrixLayout[dtype] : undefined,
     offset: source.offset + before * (isVector ? valueBytes : cols * valueBytes),
     fileBytes: rows * cols * valueBytes, bytes: layoutBytes(layout, rows, cols),
   };
 }
 
+/**
+ * 'fast': weights as the file has them, activations rounded to 8 bits where weights are quantised (as llama.cpp does). 'exact': quantised
+ * weights are expanded to f32 and nothing else is rounded, the reference that quality is measured against; several times the memory.
+ */
+export type Precision = 'fast' | 'exact';
+
 /** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
-export function planModel(file: GgufFile): ModelPlan {
+export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelPlan {
   const { family, hparams } = readHparams(file);
   const size = sizes(hparams);
   const tensors: PlannedTensor[] = [];
@@ -123,7 +132,7 @@ export function planModel(file: GgufFile): ModelPlan {
         });
       }
       const fusedRows = roles.filter((r) => r.name === role.name).reduce((sum, r) => sum + size[r.kind === 'vector' ? r.cols : r.rows], 0);
-      tensors.push(planTensor(role, layer, source, size, fusedRows));
+      tensors.push(planTensor(role, layer, source, size, fusedRows, precision));
       used.add(name);
     }
   };
@@ -152,7 +161,7 @@ export function describePlan(plan: ModelPlan): string[] {
   }
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const lines = [...kinds].map(([key, { count, fileBytes, bytes }]) => {
-    const growth = bytes > 1.01 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in the next wider layout)` : '';
+    const growth = bytes > 1.01 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
   lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${plan.tiedHead ? ', head = embedding' : ''}; all conversions lossless`);

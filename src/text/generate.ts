@@ -62,8 +62,8 @@ export interface GenerationStats {
 }
 
 const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'signal', 'onPrompt'];
-const maxTokensSpec = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true, default: Number.MAX_SAFE_INTEGER, help: 'tokens to generate at most' } as const;
-const logprobsSpec = { min: 0, max: 100, integer: true, default: 0, help: 'alternatives with each token' } as const;
+const counts = { min: 0, integer: true } as const;
+const alternatives = { min: 0, max: 100, integer: true } as const;
 
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
@@ -86,8 +86,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
     this.#options = options;
     this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
-    this.#maxTokens = checkNumber('maxTokens', maxTokensSpec, options.maxTokens);
-    this.#logprobs = checkNumber('logprobs', logprobsSpec, options.logprobs);
+    this.#maxTokens = options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
+    this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
     this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
     createStopper(this.#stops); // refuses bad ones now rather than at the first token
     for (const name of ['ignoreEos', 'telemetry'] as const) {

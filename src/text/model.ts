@@ -10,7 +10,7 @@ import { readGguf } from '../format/gguf/read.ts';
 import { splitNames } from '../format/gguf/split.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import type { ModelPlan } from '../model/plan.ts';
+import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
 import type { MemoryPlan, SessionOptions } from '../model/session-layout.ts';
 import { planMemory } from '../model/session-layout.ts';
@@ -36,6 +36,11 @@ export interface PlanOptions {
   contextSize?: number;
   /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
   kv?: KvName;
+  /**
+   * 'fast' (default): weights as the file has them, activations in 8 bits. 'exact': weights expanded to f32, nothing rounded; the reference to
+   * measure quality against, at several times the memory and a fraction of the speed.
+   */
+  precision?: Precision;
   /** Refuse more memory than this, in bytes. Default: the 4 GiB of a 32-bit memory. */
   maxBytes?: number;
   signal?: AbortSignal;
@@ -56,7 +61,7 @@ export interface Progress {
   file: string;
 }
 
-const planNames = ['contextSize', 'kv', 'maxBytes', 'signal'];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'signal'];
 const defaultContext = 4096;
 
 export interface Plan {
@@ -86,7 +91,11 @@ export async function plan(source: ModelSource, options: PlanOptions = {}): Prom
 }
 
 function planOf(file: GgufFile, options: PlanOptions): Plan {
-  const model = planModel(file);
+  const { precision = 'fast' } = options;
+  if (precision !== 'fast' && precision !== 'exact') {
+    throw new InputError('E_OPTION', { subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.' });
+  }
+  const model = planModel(file, precision);
   const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
   const memory = planMemory(model, session, options.maxBytes);
   return { model, memory, session, lines: () => describePlan(model) };

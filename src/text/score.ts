@@ -30,8 +30,7 @@ export interface Score {
 
 export async function scoreTokens(session: Session, tokens: ArrayLike<number>, options: ScoreOptions): Promise<Score> {
   checkNames('score options', options, ['window', 'signal', 'onProgress']);
-  const spec = { min: 1, max: session.contextSize, integer: true, default: session.contextSize, help: 'tokens a window' } as const;
-  const window = checkNumber('window', spec, options.window);
+  const window = checkNumber('window', { min: 1, max: session.contextSize, integer: true }, options.window ?? session.contextSize);
   if (tokens.length === 0) {
     throw new InputError('E_EMPTY_PROMPT', { subject: 'text to score', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text.' });
   }

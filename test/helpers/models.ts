@@ -5,6 +5,7 @@ import { openFile } from '../../src/bytes/file.ts';
 import type { EngineOptions } from '../../src/engine/engine.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { readGguf } from '../../src/format/gguf/read.ts';
+import type { Precision } from '../../src/model/plan.ts';
 import { planModel } from '../../src/model/plan.ts';
 import { Session } from '../../src/session/session.ts';
 
@@ -37,17 +38,17 @@ export function tinyTruth(name: string, tokens = name): TinyTruth {
   };
 }
 
-export async function openEngine(file: string, options: Partial<EngineOptions> = {}): Promise<Engine> {
+export async function openEngine(file: string, { precision = 'fast', ...options }: Partial<EngineOptions> & { precision?: Precision } = {}): Promise<Engine> {
   const source = await openFile(file);
   try {
     const gguf = await readGguf(source);
-    const plan = planModel(gguf);
+    const plan = planModel(gguf, precision);
     return await Engine.open(gguf, plan, { tier: 'base', contextSize: Math.min(plan.hparams.contextLength, 2048), kv: 'f32', ...options });
   } finally {
     await source.close();
   }
 }
 
-export async function openSession(file: string, options: Partial<EngineOptions> = {}): Promise<Session> {
+export async function openSession(file: string, options: Partial<EngineOptions> & { precision?: Precision } = {}): Promise<Session> {
   return new Session(await openEngine(file, options));
 }
