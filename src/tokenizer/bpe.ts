@@ -111,6 +111,9 @@ export function byteLevelEncoder(vocab: Vocab, merges: StringArray, pre: string,
   const cache = new Map<string, readonly number[]>();
   const utf8 = new TextEncoder();
   let symbols = new Int32Array(256);
+  // For bytes that the vocabulary lacks (SmolLM's lacks 20 that valid text hardly has). Where the "unknown" token is a control token they are
+  // left out, as llama.cpp does: text must not turn into <|endoftext|>.
+  const substitute = unknownId !== undefined && vocab.types[unknownId] !== TokenType.control ? unknownId : undefined;
 
   const encodeWord = (word: string): number[] => {
     const bytes = utf8.encode(word);
@@ -123,7 +126,7 @@ export function byteLevelEncoder(vocab: Vocab, merges: StringArray, pre: string,
     const ids: number[] = [];
     merger.run(symbols, bytes.length, table, (id) => {
       if (id >= 0) ids.push(id);
-      else if (unknownId !== undefined) ids.push(unknownId); // a byte that the vocabulary lacks
+      else if (substitute !== undefined) ids.push(substitute);
     });
     return ids;
   };

@@ -43,9 +43,18 @@ class Bytes {
     return at;
   }
 
-  u32(value: number): void { this.#view.setUint32(this.#room(4), value, true); }
-  u64(value: number | bigint): void { this.#view.setBigUint64(this.#room(8), BigInt.asUintN(64, BigInt(value)), true); }
-  raw(bytes: Uint8Array): void { this.#buffer.set(bytes, this.#room(bytes.length)); }
+  u32(value: number): void {
+    const at = this.#room(4); // may replace the buffer, so first
+    this.#view.setUint32(at, value, true);
+  }
+  u64(value: number | bigint): void {
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true);
+  }
+  raw(bytes: Uint8Array): void {
+    const at = this.#room(bytes.length);
+    this.#buffer.set(bytes, at);
+  }
   string(value: string | Uint8Array): void {
     const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
     this.u64(bytes.length);
