@@ -1,0 +1,27 @@
+/**
+ * What a page downloads to run a model: the library's JavaScript and one WebAssembly build, gzipped. Fails above the budget.
+ *
+ *   npm run size
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const budget = 120 * 1024;
+const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
+const kb = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+
+const files = ['index.js', ...readdirSync(join(dist, 'chunks')).map((name) => `chunks/${name}`)];
+const sizes = files.map((file) => {
+  const bytes = readFileSync(join(dist, file));
+  return { file, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
+});
+for (const { file, raw, gzip } of sizes) console.log(`${file.padEnd(36)} ${kb(raw).padStart(10)} ${kb(gzip).padStart(10)} gzipped`);
+
+const builds = sizes.filter(({ file }) => /\b(base|relaxed)\b/.test(file));
+if (builds.length !== 2) throw new Error(`expected a chunk for each of the two builds in dist/chunks, found ${builds.length}`);
+const rest = sizes.filter((size) => !builds.includes(size)).reduce((sum, { gzip }) => sum + gzip, 0);
+const most = rest + Math.max(...builds.map(({ gzip }) => gzip));
+console.log(`JavaScript and the larger build: ${kb(most)} gzipped of ${kb(budget)}`);
+if (most > budget) { console.error('over the budget'); process.exitCode = 1; }
