@@ -23,7 +23,7 @@ import { Dtype } from '../../abi/enums';
 /** `dtype` is a literal. */
 @inline function interleave(dtype: i32, src: usize, dst: usize, rows: i32, cols: i32): i32 {
   const size: usize = dtype == Dtype.f32 ? 4 : 2;
-  const rowBytes = <usize>cols * size, groupBytes = 8 * rowBytes;
+  const rowBytes = <usize>cols * size, groupBytes = <usize>8 * rowBytes;
   let bad = 0;
   for (let row = 0; row < rows; row += 8, dst += groupBytes, src += groupBytes) {
     const nLanes = min(8, rows - row);
