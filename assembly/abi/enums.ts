@@ -1,5 +1,5 @@
 /**
- * Numbers that both sides of the boundary know. `src/engine/enums.ts` repeats them for the host; a test compares the two files.
+ * Numbers that both sides of the boundary know. `src/model/enums.ts` repeats them for the host; a test compares the two files.
  *
  * Layouts: how the arena holds a matrix of `rows` outputs x `cols` inputs. All of them interleave 8 rows ("a group"; the last
  * group is padded with zero rows), because then SIMD lanes are rows, no kernel ever sums across lanes, and a group is one

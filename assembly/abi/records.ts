@@ -1,6 +1,6 @@
 /**
  * The contract between host and engine: records in linear memory, every field one 4-byte word, so offset = 4 x index.
- * `src/engine/records.ts` lists the same fields in the same order; a test compares names and order.
+ * `src/model/records.ts` lists the same fields in the same order; a test compares names and order.
  * A pointer of 0 means that the part is absent. Matrices are [rows, cols] in a layout of `enums.ts`; vectors are f32.
  */
 
