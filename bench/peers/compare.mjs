@@ -1,7 +1,7 @@
 /**
  * clada against native llama.cpp (node-llama-cpp, prebuilt): the same file, one thread, taking turns in one process.
  *
- *   npm run build && cd bench/peers && npm ci --ignore-scripts && npm run bench -- [--model FILE] [--rounds N] [--prompt N] [--predict N]
+ *   npm run build && cd bench/peers && npm install --ignore-scripts && npm run bench -- [--model FILE] [--rounds N] [--prompt N] [--predict N]
  *
  * Both feed a prompt of nonsense and then decode token by token from a short prompt, greedily. llama.cpp evaluates a given token for each
  * step, so that its sampler is not counted; ours samples. Ratios above 1: clada is faster.
