@@ -3,6 +3,7 @@ import { Rope } from './abi/enums';
 import { ModelRecord, SessionRecord } from './abi/records';
 import { ropeFrequencies } from './kernels/rope/rope';
 import { pass } from './forward/pass';
+import { decode, resetAdapt } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack, layoutBytes } from './kernels/repack/repack';
@@ -11,7 +12,7 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 
 /** Changes whenever a record, a layout or an export changes its meaning; the host refuses another one. */
-export function abiVersion(): i32 { return 1; }
+export function abiVersion(): i32 { return 2; }
 
 /** Once a model is in place: fills what the engine computes for itself. */
 export function prepare(modelPtr: usize): void {
@@ -24,9 +25,14 @@ export function prefill(sessionPtr: usize, nTokens: i32, rows: i32): i32 {
   return pass(changetype<SessionRecord>(sessionPtr), nTokens, rows);
 }
 
-/** One token: the decode step. */
+/** One token: the decode step, with whatever its AdaptRecord skips. */
 export function step(sessionPtr: usize, token: i32): i32 {
   const session = changetype<SessionRecord>(sessionPtr);
   store<i32>(session.tokensPtr, token);
-  return pass(session, 1, 1);
+  return decode(session);
+}
+
+/** Forgets what a sequence has shown of its neurons and its load. */
+export function forget(sessionPtr: usize): void {
+  resetAdapt(changetype<SessionRecord>(sessionPtr));
 }

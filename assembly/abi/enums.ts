@@ -60,6 +60,19 @@ export const enum Dtype {
 export const enum Norm { rms = 0, layer = 1 }
 export const enum Rope { none = 0, adjacent = 1, halves = 2 }
 export const enum Activation { silu = 0, gelu = 1, relu = 2 }
+
+/** How the statistics of a prompt become a selection (adapt/refresh.ts). */
+export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
+
+/** Which selections a step makes, as bits (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2. */
+export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8 }
+
+/** Where the load of a token comes from (adapt/controller.ts), and how it moves thresholds. */
+export const enum LoadMode { off = 0, measured = 1, forced = 2 }
+
+/** What happened in a step, as bits of StepReport.flags. */
+export const enum StepFlag { sparse = 1, refreshed = 2, reran = 4, prior = 8 }
+
 export const enum KvKind { f32 = 0, f16 = 1, q8 = 2 }
 
 /** What exports return; negative numbers are failures that the host turns into typed errors. */

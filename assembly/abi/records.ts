@@ -68,6 +68,7 @@
   scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
   logitsPtr: u32;     // [logitRows, vocab padded to 8]
   reportPtr: u32;     // [logitRows] StepReport
+  adaptPtr: u32;      // AdaptRecord
 }
 
 /** What one position decided and why. Natural logarithms (nats). */
@@ -80,4 +81,73 @@
   logSumExp: f32;
   topToken: i32;      // the most likely next token, lowest id on ties
   weightBytes: u32;   // bytes of weights that the pass read
+  cogLoad: f32;       // standardised load that moved the thresholds, clamped; 0 where none did
+  factor: f32;        // what the thresholds were multiplied by
+  cost: f32;          // share of the feed-forward weights used, each matrix a third; 1 = dense
+  flags: i32;         // StepFlag
+}
+
+/** How a session skips feed-forward neurons, the state of its controller, and what the last step did. One a session. */
+@unmanaged export class AdaptRecord {
+  stages: i32;        // Stage, 0 = dense
+  rule: i32;          // Rule
+  collect: i32;       // 1: dense passes gather statistics
+  dirty: i32;         // 1: statistics or settings have changed since the selection was made
+  layersPtr: u32;     // [nLayers] AdaptLayer
+  // selection
+  density: f32;       // share of neurons of topK and global masks
+  shrink: f32;        // tokens that the prior counts for beside the prompt
+  compensate: i32;    // 1: dropped neurons are taken at their mean
+  // statistics
+  nStat: i32;         // tokens counted
+  skipTokens: i32;    // first positions of a sequence that are not
+  // controller
+  loadMode: i32;      // LoadMode
+  forcedLoad: f32;    // the load of the next step where LoadMode.forced
+  surprisalWeight: f32; entropyWeight: f32; // raw load = weights times nats, plus the token's own
+  tokenLoadPtr: u32;  // [vocab] f32 added by token, 0 = none
+  gain: f32;          // thresholds times exp(-gain * load), or 1 - gain * load
+  linear: i32;        // 1: the second form
+  clamp: f32;         // loads are cut to -clamp .. clamp
+  warmup: i32;        // tokens before the load counts
+  loadCount: i32; loadMean: f32; loadM2: f32; // running within the sequence (Welford)
+  // refresh: after `refreshAfter` loads in a row above `refreshAbove` a step runs dense and the mask is made anew; 0 = never
+  refreshAfter: i32; refreshAbove: f32; highRun: i32;
+  rerunAbove: f32;    // entropy (nats) above which a step is rerun dense; infinity = never
+  // the step under way
+  active: i32;        // 1: it may skip
+  prevEntropy: f32;   // of the distribution that its token was drawn from; NaN = not known
+  cogLoad: f32; factor: f32;
+  flags: i32;         // StepFlag
+  // scratch
+  listPtr: u32;       // two lists [ffn + 8] u16
+  hPtr: u32;          // [ffn padded to 32] f32
+  scratchPtr: u32;    // permuted activations, then those of the columns kernel
+  // compact copies
+  compactPtr: u32; compactBytes: u32; // room for them, 0 = none
+  usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
+}
+
+/** The same of one layer. Pointers of 0: absent. */
+@unmanaged export class AdaptLayer {
+  gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
+  // constants of the model (calibration), [ffn] f32
+  sensitivityPtr: u32;  // sqrt E (dL/dh)^2
+  upSquarePtr: u32;     // E u^2
+  hSquarePtr: u32;      // E h^2
+  columnNormPtr: u32;   // norm of down's column
+  meanPtr: u32;         // E of h where it is dropped
+  meanOutPtr: u32;      // [hidden] down times that
+  // thresholds before the load moves them
+  scoreBase: f32; gateBase: f32; productBase: f32;
+  // selection
+  scoresPtr: u32;       // [ffn] f32: mask scores, or weights of the gate stage
+  gateWeightPtr: u32; productWeightPtr: u32; // [ffn] f32, 0 = ones
+  maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted; -1 = all
+  // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
+  sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
+  // compact copies of the mask's neurons; down's have `chunks` a block
+  compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; chunksPtr: u32; positionsPtr: u32;
+  // what the last step used
+  nGate: i32; nUp: i32; nDown: i32;
 }

@@ -2,26 +2,16 @@
  * One transformer block over the residual stream x [nTokens, hidden], in the order in which papers draw it. What a family does not have
  * (a bias, a gate, rotation) is a null pointer or an enum value of the record, never a branch on the family's name.
  */
-import { Norm, Rope } from '../abi/enums';
+import { Rope } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
-import { activate, activateGated, add } from '../kernels/activation/activation';
+import { add } from '../kernels/activation/activation';
 import { attend } from '../kernels/attention/attention';
 import { storeKv } from '../kernels/attention/cache';
-import { layerNorm, rmsNorm } from '../kernels/norm/norm';
 import { rope } from '../kernels/rope/rope';
+import { adaptOf, ffnPart } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
-
-/** Bytes from row to row of a buffer [nTokens, width] f32: widths are padded to 32. */
-@inline export function rowStride(width: i32): usize { return <usize>((width + 31) & ~31) << 2; }
-
-/** y = norm(x) for every row; both have the residual stream's width. */
-export function normRows(model: ModelRecord, x: usize, weight: usize, bias: usize, nTokens: i32, y: usize): void {
-  const stride = rowStride(model.hidden);
-  for (let t = 0; t < nTokens; t++, x += stride, y += stride) {
-    if (model.norm == Norm.rms) rmsNorm(x, weight, model.hidden, model.normEps, y);
-    else layerNorm(x, weight, bias, model.hidden, model.normEps, y);
-  }
-}
+import { normRows, rowStride } from './norms';
+import { sparseFfn } from './sparse';
 
 @inline function addRows(x: usize, y: usize, stride: usize, nTokens: i32): void {
   add(x, y, <i32>(stride >> 2) * nTokens);
@@ -60,27 +50,8 @@ function attentionPart(model: ModelRecord, session: SessionRecord, layer: LayerR
   addRows(session.xPtr, session.outPtr, xStride, nTokens);
 }
 
-/** x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no gate. */
-function ffnPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, nTokens: i32): void {
-  const hidden = model.hidden, ffn = model.ffn;
-  const xStride = rowStride(hidden), hStride = rowStride(ffn), width = <i32>(hStride >> 2);
-  const normed = <usize>session.normedPtr, up = <usize>session.upPtr;
-  const gated = layer.gatePtr != 0;
-  const h = gated ? <usize>session.gatePtr : up;
-
-  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, normed);
-  prepareInput(session, normed, xStride, hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
-  if (gated) linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, nTokens, h, hStride);
-  linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, nTokens, up, hStride);
-  if (gated) activateGated(model.activation, h, up, width * nTokens);
-  else activate(model.activation, up, width * nTokens);
-
-  prepareInput(session, h, hStride, ffn, nTokens, formatOf(layer.downLayout));
-  linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, hStride, nTokens, session.outPtr, xStride);
-  addRows(session.xPtr, session.outPtr, xStride, nTokens);
-}
-
 export function block(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
   attentionPart(model, session, layer, iLayer, nTokens);
-  ffnPart(model, session, layer, nTokens);
+  if (adaptOf(session).active) sparseFfn(model, session, layer, iLayer);
+  else ffnPart(model, session, layer, iLayer, nTokens);
 }

@@ -8,10 +8,12 @@ import { add, scale } from '../kernels/activation/activation';
 import { dequantRow } from '../kernels/embed/embed';
 import { sweepLogits } from '../kernels/logits/sweep';
 import { ropeTable } from '../kernels/rope/rope';
-import { block, normRows, rowStride } from './block';
+import { block } from './block';
+import { adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
+import { normRows, rowStride } from './norms';
 
-@inline function token(session: SessionRecord, t: i32): i32 {
+@inline export function token(session: SessionRecord, t: i32): i32 {
   return load<i32>(<usize>session.tokensPtr + (<usize>t << 2));
 }
 
@@ -19,12 +21,12 @@ import { formatOf, linear, prepareInput } from './linear';
   return <usize>session.logitsPtr + <usize>row * (<usize>((model.vocab + 7) & ~7) << 2);
 }
 
-@inline function reportOf(session: SessionRecord, row: i32): StepReport {
+@inline export function reportOf(session: SessionRecord, row: i32): StepReport {
   return changetype<StepReport>(<usize>session.reportPtr + <usize>row * offsetof<StepReport>());
 }
 
 /** -log p(token) under the distribution in a row of logits. */
-@inline function surprisalOf(model: ModelRecord, session: SessionRecord, row: i32, id: i32): f32 {
+export function surprisalOf(model: ModelRecord, session: SessionRecord, row: i32, id: i32): f32 {
   return reportOf(session, row).logSumExp - load<f32>(logitsRow(model, session, row) + (<usize>id << 2));
 }
 
@@ -55,6 +57,10 @@ function head(model: ModelRecord, session: SessionRecord, nTokens: i32, rows: i3
     report.token = token(session, t);
     report.position = session.position + t;
     report.weightBytes = session.weightBytes;
+    report.cogLoad = 0;
+    report.factor = 1;
+    report.cost = 1;
+    report.flags = 0;
     if (row > 0) report.surprisal = surprisalOf(model, session, row - 1, report.token);
   }
 }
@@ -79,6 +85,11 @@ export function pass(session: SessionRecord, nTokens: i32, rows: i32): i32 {
   }
   head(model, session, nTokens, rows);
   reportOf(session, 0).surprisal = surprisal;
+  const adapt = adaptOf(session);
+  if (adapt.collect && !adapt.active) {
+    adapt.nStat += nTokens - max(0, min(nTokens, adapt.skipTokens - session.position));
+    adapt.dirty = 1;
+  }
   session.position += nTokens;
   session.lastRow = rows - 1;
   return Status.ok;

@@ -8,9 +8,10 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Status } from '../model/enums.ts';
 import type { ModelPlan } from '../model/plan.ts';
-import { RecordView, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
+import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
 import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
+import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import type { Tier } from './binaries.ts';
 import type { Instance } from './instantiate.ts';
@@ -40,6 +41,13 @@ export interface StepReport {
   readonly topToken: number;
   /** Bytes of weights that the pass read. */
   readonly weightBytes: number;
+  /** Standardised load that moved the thresholds of this step, 0 where none did, and what they were multiplied by. */
+  readonly cogLoad: number;
+  readonly factor: number;
+  /** Share of the feed-forward weights used, each matrix a third; 1 = dense. */
+  readonly cost: number;
+  /** StepFlag bits. */
+  readonly flags: number;
 }
 
 export class Engine {
@@ -49,6 +57,7 @@ export class Engine {
   readonly #arena: Arena;
   #instance: Instance | undefined;
   #poison: unknown;
+  readonly #adapts = new Map<number, AdaptState>();
 
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
@@ -58,7 +67,7 @@ export class Engine {
     const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
     const frequencies = arena.take(2 * plan.hparams.ropeDim);
     // one growth for everything: weights, then staging and later the session in the same place
-    const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + 64;
+    const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + recordBytes(adaptFields) + 128;
     arena.reserve(plan.weightBytes + Math.max(session, stagingBytes(plan)));
     const addresses = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
     fillRecords(plan, addresses, instance.memory, records, layers, frequencies);
@@ -83,22 +92,50 @@ export class Engine {
   openSession(): number {
     const { hparams } = this.plan, { memory } = this.#live;
     const { capacity, kvBytes, buffers } = layoutSession(hparams, this.options);
-    const ptr = this.#arena.take(recordBytes(sessionFields));
+    const ptr = this.#arena.take(recordBytes(sessionFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields));
     const pointers = Object.fromEntries(Object.entries(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)]));
     new RecordView(memory, ptr, sessionFields).assign({
-      ...pointers, modelPtr: this.modelPtr, position: 0, lastRow: -1, capacity, chunk: CHUNK, logitRows: LOGIT_ROWS,
+      ...pointers, adaptPtr, modelPtr: this.modelPtr, position: 0, lastRow: -1, capacity, chunk: CHUNK, logitRows: LOGIT_ROWS,
       kvKind: KvKind[this.options.kv], kvBytes, quantBytes: buffers['quantPtr']!,
     });
     return ptr;
   }
 
-  /** Runs `tokens` (checked by the caller) and keeps logits and reports of the last `rows`. */
+  /** Room for skipping neurons in this session, taken at the first call. */
+  adapt(session: number): AdaptState {
+    const ptr = this.#session(session).get('adaptPtr');
+    const state = this.#adapts.get(session) ?? new AdaptState(this.#arena, ptr, this.plan.hparams);
+    this.#adapts.set(session, state);
+    return state;
+  }
+
+  /** Forgets the statistics and the load of the sequence. */
+  forget(session: number): void {
+    if (this.#adapts.has(session)) this.#live.exports.forget(session);
+  }
+
+  /** Whether dense passes count for the statistics. */
+  collect(session: number, on: boolean): void {
+    this.#adapts.get(session)?.record.set('collect', on ? 1 : 0);
+  }
+
+  /** Runs `tokens` dense (checked by the caller) and keeps logits and reports of the last `rows`. */
   pass(session: number, tokens: Int32Array, rows: number): void {
     const { exports, memory } = this.#live;
     new Int32Array(memory.buffer, this.#session(session).get('tokensPtr'), tokens.length).set(tokens);
+    this.#call(() => exports.prefill(session, tokens.length, rows));
+  }
+
+  /** Decodes one token with whatever the session's selection skips. */
+  step(session: number, token: number): void {
+    const { exports } = this.#live;
+    this.#call(() => exports.step(session, token));
+  }
+
+  #call(run: () => number): void {
     let status: number;
     try {
-      status = exports.prefill(session, tokens.length, rows);
+      status = run();
     } catch (trap) {
       this.#poison = trap;
       throw this.#poisoned();

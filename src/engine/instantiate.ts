@@ -22,6 +22,7 @@ export interface EngineExports {
   prepare(model: number): void;
   prefill(session: number, nTokens: number, rows: number): number;
   step(session: number, token: number): number;
+  forget(session: number): void;
 }
 
 export interface Instance {
@@ -35,7 +36,7 @@ export interface Instance {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

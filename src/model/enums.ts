@@ -13,6 +13,10 @@ export type DtypeName = keyof typeof Dtype;
 export const Norm = { rms: 0, layer: 1 } as const;
 export const Rope = { none: 0, adjacent: 1, halves: 2 } as const;
 export const Activation = { silu: 0, gelu: 1, relu: 2 } as const;
+export const Rule = { none: 0, topK: 1, global: 2, cett: 3, cascade: 4 } as const;
+export const Stage = { mask: 1, scores: 2, gate: 4, product: 8 } as const;
+export const LoadMode = { off: 0, measured: 1, forced: 2 } as const;
+export const StepFlag = { sparse: 1, refreshed: 2, reran: 4, prior: 8 } as const;
 export const KvKind = { f32: 0, f16: 1, q8: 2 } as const;
 /** Type of the key/value cache. */
 export type KvName = keyof typeof KvKind;

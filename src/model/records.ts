@@ -18,11 +18,27 @@ export const layerFields = {
 export const sessionFields = {
   modelPtr: 'u32', position: 'i32', lastRow: 'i32', weightBytes: 'u32', capacity: 'i32', chunk: 'i32', logitRows: 'i32', kvKind: 'i32', kvBytes: 'u32',
   keysPtr: 'u32', valuesPtr: 'u32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32',
-  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32',
+  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {
   token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', topToken: 'i32', weightBytes: 'u32',
+  cogLoad: 'f32', factor: 'f32', cost: 'f32', flags: 'i32',
+} as const satisfies Fields;
+
+export const adaptFields = {
+  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', shrink: 'f32', compensate: 'i32', nStat: 'i32',
+  skipTokens: 'i32', loadMode: 'i32', forcedLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenLoadPtr: 'u32', gain: 'f32',
+  linear: 'i32', clamp: 'f32', warmup: 'i32', loadCount: 'i32', loadMean: 'f32', loadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
+  highRun: 'i32', rerunAbove: 'f32', active: 'i32', prevEntropy: 'f32', cogLoad: 'f32', factor: 'f32', flags: 'i32', listPtr: 'u32', hPtr: 'u32',
+  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', usedPtr: 'u32',
+} as const satisfies Fields;
+
+export const adaptLayerFields = {
+  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32',
+  meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
+  productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
+  compactUpPtr: 'u32', compactDownPtr: 'u32', chunksPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
 } as const satisfies Fields;
 
 /** Bytes of a record. */

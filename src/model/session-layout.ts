@@ -5,6 +5,7 @@ import { KvKind } from './enums.ts';
 import type { Hparams } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
+import { recordBytes, reportFields } from './records.ts';
 
 /** Tokens of one prefill pass: enough to pay for unpacking a weight, few enough that activations stay in cache. */
 export const CHUNK = 64;
@@ -50,7 +51,7 @@ export function layoutSession(h: Hparams, { contextSize, kv }: SessionOptions): 
   const buffers = {
     tokensPtr: 4 * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden), quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden), gatePtr: row(h.ffn), upPtr: row(h.ffn),
-    ropePtr: 4 * CHUNK * h.ropeDim, scoresPtr: 4 * capacity + scratchBytes, logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportPtr: 32 * LOGIT_ROWS,
+    ropePtr: 4 * CHUNK * h.ropeDim, scoresPtr: 4 * capacity + scratchBytes, logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportPtr: recordBytes(reportFields) * LOGIT_ROWS,
     keysPtr: h.nLayers * kvBytes, valuesPtr: h.nLayers * kvBytes,
   };
   return { capacity, kvBytes, buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };

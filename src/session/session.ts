@@ -5,8 +5,12 @@
  * holds and computes the rest. Prefix reuse, continued chats and several generators taking turns on one cache all follow from that.
  * Requests run one after the other, each to its end, so none can see another's half-done work and none can wait for ever.
  */
+import type { Selection } from '../adapt/selection.ts';
+import { denseSelection, usesStatistics } from '../adapt/selection.ts';
+import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
+import { StepFlag } from '../model/enums.ts';
 import { Turns } from './turn.ts';
 
 /** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
@@ -21,16 +25,27 @@ export interface State {
 }
 
 export interface EvaluateOptions {
+  /** Tokens that are not in the cache are decoded one by one with the session's selection, instead of dense in chunks. */
+  readonly decode?: boolean | undefined;
+  /** Rows of the cache that were computed sparsely may stay. Default false: they are computed again, dense. */
+  readonly keepSparse?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each chunk of the prompt. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+/** How a row of the cache came to be: dense and counted in the statistics, dense and not counted, sparse. */
+const counted = 1, uncounted = 2, sparse = 3;
 
 export class Session {
   readonly #engine: Engine;
   readonly #ptr: number;
   /** Ids of the positions in the cache. */
   readonly #tokens: Int32Array;
+  readonly #rows: Uint8Array;
+  /** Leading tokens that the statistics know. */
+  #counted = 0;
+  #selection: Selection = denseSelection;
   #length = 0;
   #hasLogits = false;
   /** Settles when the last request has. */
@@ -41,6 +56,17 @@ export class Session {
     this.#engine = engine;
     this.#ptr = engine.openSession();
     this.#tokens = new Int32Array(engine.contextSize);
+    this.#rows = new Uint8Array(engine.contextSize);
+  }
+
+  /** The adaptive state in memory, made at the first call. */
+  get adapt(): AdaptState { return this.#engine.adapt(this.#ptr); }
+
+  /** What decoding skips from now on, with a load that starts anew. Call it between requests. */
+  select(selection: Selection): void {
+    if (selection === denseSelection && this.#selection === denseSelection) return; // nothing was ever laid out
+    this.adapt.configure(selection);
+    this.#selection = selection;
   }
 
   /** Tokens in the cache. */
@@ -53,15 +79,16 @@ export class Session {
    * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
    * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
-  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, { signal, onProgress }: EvaluateOptions = {}): Promise<T> {
+  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, { signal, onProgress, decode = false, keepSparse = false }: EvaluateOptions = {}): Promise<T> {
     return this.#enqueue(async () => {
       this.#check(tokens);
-      const reused = this.#commonPrefix(tokens);
+      const reused = this.#reusable(tokens, keepSparse || decode);
       this.#truncate(reused);
       for (let done = reused; done < tokens.length;) {
         throwIfAborted(signal, 'evaluation');
-        const count = Math.min(this.#engine.chunkSize, tokens.length - done);
-        this.#run(tokens, done, count, 1);
+        const count = decode ? 1 : Math.min(this.#engine.chunkSize, tokens.length - done);
+        if (decode) this.#step(tokens[done]!);
+        else this.#run(tokens, done, count, 1);
         done += count;
         if (count > 1) onProgress?.(done, tokens.length);
         await this.#turns.give();
@@ -77,11 +104,12 @@ export class Session {
   async score(tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void, { signal, onProgress }: EvaluateOptions = {}): Promise<void> {
     return this.#enqueue(async () => {
       this.#check(tokens);
+      if (this.#counted > 0) this.#forget();
       this.#truncate(0);
       for (let done = 0; done < tokens.length;) {
         throwIfAborted(signal, 'score');
         const count = Math.min(this.#engine.logitRows, tokens.length - done);
-        this.#run(tokens, done, count, count);
+        this.#run(tokens, done, count, count, false);
         for (let row = 0; row < count; row++) each(this.#engine.report(this.#ptr, row), this.#engine.logits(this.#ptr, row), done + row);
         done += count;
         onProgress?.(done, tokens.length);
@@ -104,19 +132,45 @@ export class Session {
     this.#engine.truncate(this.#ptr, length);
   }
 
-  /** Tokens of the cache that can stay: all but the last must be recomputed if the logits after it are gone. */
-  #commonPrefix(tokens: ArrayLike<number>): number {
+  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone. */
+  #reusable(tokens: ArrayLike<number>, keepSparse: boolean): number {
     const limit = Math.min(this.#length, tokens.length);
     let same = 0;
-    while (same < limit && this.#tokens[same] === tokens[same]) same++;
+    while (same < limit && this.#tokens[same] === tokens[same] && (keepSparse || this.#rows[same] !== sparse)) same++;
+    if (same < this.#counted) this.#forget(); // the statistics know tokens that are no longer there
+    if (usesStatistics(this.#selection) && this.#rows.subarray(0, same).includes(uncounted)) {
+      this.#forget();
+      return 0;
+    }
     if (same === tokens.length && !(this.#hasLogits && same === this.#length)) same--;
     return same;
   }
 
-  #run(tokens: ArrayLike<number>, from: number, count: number, rows: number): void {
+  #forget(): void {
+    this.#engine.forget(this.#ptr);
+    for (let i = 0; i < this.#counted; i++) if (this.#rows[i] === counted) this.#rows[i] = uncounted;
+    this.#counted = 0;
+  }
+
+  /** A dense pass; its tokens join the statistics if `statistics`. */
+  #run(tokens: ArrayLike<number>, from: number, count: number, rows: number, statistics = usesStatistics(this.#selection)): void {
     for (let i = 0; i < count; i++) this.#tokens[this.#length + i] = tokens[from + i]!;
+    const again = this.#length < this.#counted; // a token whose logits were lost: known already
+    this.#engine.collect(this.#ptr, statistics && !again);
     this.#engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows);
+    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
+    if (statistics) this.#counted = this.#length;
+    this.#hasLogits = true;
+  }
+
+  #step(token: number): void {
+    this.#tokens[this.#length] = token;
+    this.#engine.step(this.#ptr, token);
+    const { flags } = this.#engine.report(this.#ptr, 0);
+    const dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && usesStatistics(this.#selection);
+    this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;
+    if (dense) this.#counted = this.#length;
     this.#hasLogits = true;
   }
 

@@ -1,0 +1,40 @@
+/** The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no gate. */
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { gather } from '../adapt/statistics';
+import { activate, activateGated, add } from '../kernels/activation/activation';
+import { formatOf, linear, prepareInput } from './linear';
+import { normRows, rowStride } from './norms';
+
+@inline export function adaptOf(session: SessionRecord): AdaptRecord { return changetype<AdaptRecord>(<usize>session.adaptPtr); }
+
+@inline export function adaptLayer(adapt: AdaptRecord, iLayer: i32): AdaptLayer {
+  return changetype<AdaptLayer>(<usize>adapt.layersPtr + <usize>iLayer * offsetof<AdaptLayer>());
+}
+
+/** Hands h and u of the tokens of this pass to the statistics of the sequence. */
+function collect(session: SessionRecord, iLayer: i32, h: usize, up: usize, stride: usize, ffn: i32, nTokens: i32): void {
+  const adapt = adaptOf(session);
+  if (!adapt.collect) return;
+  const skip = max(0, min(nTokens, adapt.skipTokens - session.position));
+  gather(adaptLayer(adapt, iLayer), h, up, stride, ffn, skip, nTokens);
+}
+
+export function ffnPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
+  const hidden = model.hidden, ffn = model.ffn;
+  const xStride = rowStride(hidden), hStride = rowStride(ffn), width = <i32>(hStride >> 2);
+  const normed = <usize>session.normedPtr, up = <usize>session.upPtr;
+  const gated = layer.gatePtr != 0;
+  const h = gated ? <usize>session.gatePtr : up;
+
+  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, normed);
+  prepareInput(session, normed, xStride, hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  if (gated) linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, nTokens, h, hStride);
+  linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, nTokens, up, hStride);
+  if (gated) activateGated(model.activation, h, up, width * nTokens);
+  else activate(model.activation, up, width * nTokens);
+  collect(session, iLayer, h, up, hStride, ffn, nTokens);
+
+  prepareInput(session, h, hStride, ffn, nTokens, formatOf(layer.downLayout));
+  linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, hStride, nTokens, session.outPtr, xStride);
+  add(session.xPtr, session.outPtr, <i32>(xStride >> 2) * nTokens);
+}

@@ -1,0 +1,59 @@
+/**
+ * What a session is told about skipping neurons, in the terms of AdaptRecord: which stages, from which statistics, against which thresholds.
+ * Methods and levels (methods.ts) become this; the engine writes it into memory and knows nothing of methods.
+ */
+import { Stage } from '../model/enums.ts';
+
+/** Thresholds, one a layer or one for all; negative keeps every neuron. */
+export type Thresholds = number | ArrayLike<number>;
+
+export interface LoadControl {
+  readonly mode: 'off' | 'measured' | 'forced';
+  /** raw load = surprisalWeight * S + entropyWeight * H [+ tokenLoad of the token], nats. */
+  readonly surprisalWeight: number;
+  readonly entropyWeight: number;
+  /** Thresholds are multiplied by exp(-gain * load), or 1 - gain * load where `linear`. */
+  readonly gain: number;
+  readonly linear: boolean;
+  /** Loads are cut to -clamp … clamp. */
+  readonly clamp: number;
+  /** Tokens of a sequence before its loads count. */
+  readonly warmup: number;
+}
+
+export interface Selection {
+  /** Stage bits; 0 = dense. */
+  readonly stages: number;
+  readonly rule: 'none' | 'topK' | 'global' | 'cett' | 'cascade';
+  /** Share of neurons of topK and global masks. */
+  readonly density: number;
+  /** Tokens that the prior counts for beside the prompt. */
+  readonly shrink: number;
+  /** First positions of a sequence that the statistics leave out. */
+  readonly skipTokens: number;
+  /** Dropped neurons are taken at their mean. */
+  readonly compensate: boolean;
+  readonly scoreBase: Thresholds;
+  readonly gateBase: Thresholds;
+  readonly productBase: Thresholds;
+  readonly gateWeights: 'ones' | 'scores';
+  readonly productWeights: 'ones' | 'sensitivity' | 'columnNorm';
+  readonly load: LoadControl;
+  /** Loads in a row above `refreshAbove` after which a step runs dense and the mask is made anew; 0 = never. */
+  readonly refreshAfter: number;
+  readonly refreshAbove: number;
+  /** Entropy (nats) above which a step is rerun dense; Infinity = never. */
+  readonly rerunAbove: number;
+}
+
+export const noLoad: LoadControl = { mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8 };
+
+export const denseSelection: Selection = {
+  stages: 0, rule: 'none', density: 1, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
+  gateWeights: 'ones', productWeights: 'ones', load: noLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
+};
+
+/** True where the prompt's statistics decide. */
+export const usesStatistics = ({ rule }: Selection): boolean => rule !== 'none';
+/** True where a gate is needed: selections by |g|. */
+export const needsGate = ({ stages }: Selection): boolean => (stages & Stage.gate) !== 0;

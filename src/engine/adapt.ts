@@ -1,0 +1,117 @@
+/**
+ * The adaptive state of a session in memory: its AdaptRecord and AdaptLayers, the constants of the model that selections use, and writing a
+ * selection into them. Everything is laid out once, before the first sparse token.
+ */
+import type { Selection, Thresholds } from '../adapt/selection.ts';
+import { usesStatistics } from '../adapt/selection.ts';
+import { LoadMode, Rule } from '../model/enums.ts';
+import type { Hparams } from '../model/hparams.ts';
+import { RecordView, adaptFields, adaptLayerFields, recordBytes } from '../model/records.ts';
+import type { Arena } from './arena.ts';
+
+/** Constants of the model, [nLayers, ffn] each unless said otherwise; what is absent is not used. */
+export interface Constants {
+  /** sqrt E (dL/dh)^2. */
+  readonly sensitivity?: Float32Array | undefined;
+  readonly upSquare?: Float32Array | undefined;
+  readonly hSquare?: Float32Array | undefined;
+  readonly columnNorm?: Float32Array | undefined;
+  /** E of h where it is dropped, and down times that [nLayers, hidden]. */
+  readonly mean?: Float32Array | undefined;
+  readonly meanOut?: Float32Array | undefined;
+}
+
+const fieldOf = {
+  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
+} as const;
+
+const at = (thresholds: Thresholds, layer: number): number => (typeof thresholds === 'number' ? thresholds : thresholds[layer]!);
+
+export class AdaptState {
+  readonly #layers: number;
+  readonly #padded: number;
+  /** [nLayers, ceil(ffn / 8)] bits. */
+  readonly #used: number;
+  readonly #placed = new Map<keyof Constants, number>();
+
+  /** Takes room for lists, masks, scores and sums: about 50 bytes a neuron. */
+  constructor(private readonly arena: Arena, readonly ptr: number, private readonly h: Hparams) {
+    const { nLayers, ffn, hidden } = h;
+    this.#padded = 8 * Math.ceil(ffn / 8);
+    const floats = 4 * this.#padded, list = 2 * (this.#padded + 8);
+    this.#layers = arena.take(nLayers * recordBytes(adaptLayerFields));
+    const perLayer = Array.from({ length: nLayers }, () => ({
+      scoresPtr: arena.take(floats), sumHPtr: arena.take(floats), sumNormedPtr: arena.take(floats), sumUpPtr: arena.take(floats), maskPtr: arena.take(list), nMask: ffn,
+    }));
+    this.#used = arena.take(nLayers * Math.ceil(ffn / 8));
+    const lists = arena.take(2 * list), zeros = arena.take(4 * 32 * Math.ceil(ffn / 32)), scratch = arena.take(16 * Math.max(this.#padded, hidden) + 1024);
+    this.record.assign({ layersPtr: this.#layers, listPtr: lists, hPtr: zeros, scratchPtr: scratch });
+    perLayer.forEach((fields, i) => this.layer(i).assign(fields));
+  }
+
+  get record(): RecordView<typeof adaptFields> {
+    return new RecordView(this.arena.memory, this.ptr, adaptFields);
+  }
+
+  layer(i: number): RecordView<typeof adaptLayerFields> {
+    return new RecordView(this.arena.memory, this.#layers + i * recordBytes(adaptLayerFields), adaptLayerFields);
+  }
+
+  /** Copies constants into memory, each once. */
+  place(constants: Constants): void {
+    for (const [name, values] of Object.entries(constants) as [keyof Constants, Float32Array | undefined][]) {
+      if (!values) continue;
+      const width = values.length / this.h.nLayers, bytes = 4 * 8 * Math.ceil(width / 8);
+      const base = this.#placed.get(name) ?? this.arena.take(this.h.nLayers * bytes);
+      this.#placed.set(name, base);
+      for (let i = 0; i < this.h.nLayers; i++) {
+        this.arena.f32(base + i * bytes, width).set(values.subarray(i * width, (i + 1) * width));
+        this.layer(i).set(fieldOf[name], base + i * bytes);
+      }
+    }
+  }
+
+  configure(selection: Selection): void {
+    const { load } = selection;
+    this.record.assign({
+      stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density,
+      shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,
+      loadMode: LoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
+      linear: load.linear ? 1 : 0, clamp: load.clamp, warmup: load.warmup,
+      refreshAfter: selection.refreshAfter, refreshAbove: selection.refreshAbove, rerunAbove: selection.rerunAbove, highRun: 0,
+    });
+    for (let i = 0; i < this.h.nLayers; i++) {
+      const layer = this.layer(i);
+      layer.assign({
+        scoreBase: at(selection.scoreBase, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
+        gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
+        productWeightPtr: selection.productWeights === 'ones' ? 0 : layer.get(fieldOf[selection.productWeights]), nMask: this.h.ffn,
+      });
+    }
+  }
+
+  /** Whether steps note which neurons they used. */
+  watch(on: boolean): void {
+    this.record.set('usedPtr', on ? this.#used : 0);
+  }
+
+  /** Neurons of layer `i` whose down column the last step used, as bits; a view. */
+  used(i: number): Uint8Array {
+    const bytes = Math.ceil(this.h.ffn / 8);
+    return this.arena.u8(this.#used + i * bytes, bytes);
+  }
+
+  /** Gate rows, up rows and down columns that the last step used, layer by layer. */
+  counts(): { gate: number; up: number; down: number }[] {
+    return Array.from({ length: this.h.nLayers }, (_, i) => {
+      const layer = this.layer(i);
+      return { gate: layer.get('nGate'), up: layer.get('nUp'), down: layer.get('nDown') };
+    });
+  }
+
+  /** Sums over the tokens counted, [ffn] of layer `i`; views. */
+  sums(i: number): { h: Float32Array; normed: Float32Array; up: Float32Array } {
+    const layer = this.layer(i), { ffn } = this.h;
+    return { h: this.arena.f32(layer.get('sumHPtr'), ffn), normed: this.arena.f32(layer.get('sumNormedPtr'), ffn), up: this.arena.f32(layer.get('sumUpPtr'), ffn) };
+  }
+}
