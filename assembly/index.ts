@@ -3,11 +3,13 @@ import { Rope } from './abi/enums';
 import { ModelRecord, SessionRecord } from './abi/records';
 import { ropeFrequencies } from './kernels/rope/rope';
 import { pass } from './forward/pass';
-import { decode, resetAdapt } from './forward/step';
+import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack, layoutBytes } from './kernels/repack/repack';
 export { expand } from './kernels/repack/expand';
+export { columnNorms, dequantMatvec } from './kernels/embed/norms';
+export { fingerprint } from './kernels/fingerprint/fingerprint';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 
@@ -35,4 +37,9 @@ export function step(sessionPtr: usize, token: i32): i32 {
 /** Forgets what a sequence has shown of its neurons and its load. */
 export function forget(sessionPtr: usize): void {
   resetAdapt(changetype<SessionRecord>(sessionPtr));
+}
+
+/** Makes the selection from the statistics as they are: for calibration, and to look at it before a step. */
+export function reselect(sessionPtr: usize): void {
+  selectNow(changetype<SessionRecord>(sessionPtr));
 }

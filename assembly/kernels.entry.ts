@@ -17,3 +17,6 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { repack, layoutBytes } from './kernels/repack/repack';
 export { expand } from './kernels/repack/expand';
 export { dequantRow } from './kernels/embed/embed';
+export { columnNorms, dequantMatvec } from './kernels/embed/norms';
+export { fingerprint } from './kernels/fingerprint/fingerprint';
+export { selectAbove, selectAboveIn, selectTop } from './kernels/neurons/select';

@@ -14,7 +14,7 @@ export type ErrorCode =
   | 'E_GGUF_TENSOR' | 'E_GGUF_SPLIT' | 'E_SOURCE_READ'
   // ModelError
   | 'E_FAMILY' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS' | 'E_WONT_FIT'
-  | 'E_TOKENIZER' | 'E_CHAT_TEMPLATE' | 'E_NO_SIMD' | 'E_LOGITS'
+  | 'E_TOKENIZER' | 'E_CHAT_TEMPLATE' | 'E_NO_SIMD' | 'E_LOGITS' | 'E_CALIBRATION' | 'E_METHOD'
   // InputError
   | 'E_EMPTY_PROMPT' | 'E_CONTEXT_FULL' | 'E_TOKEN_RANGE' | 'E_UTF8' | 'E_OPTION' | 'E_USAGE' | 'E_NOT_FOUND'
   // StateError

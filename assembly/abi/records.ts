@@ -125,6 +125,7 @@
   scratchPtr: u32;    // permuted activations, then those of the columns kernel
   // compact copies
   compactPtr: u32; compactBytes: u32; // room for them, 0 = none
+  probePtr: u32;      // ProbeRecord; 0 = nobody measures
   usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
 }
 
@@ -150,4 +151,17 @@
   compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; chunksPtr: u32; positionsPtr: u32;
   // what the last step used
   nGate: i32; nUp: i32; nDown: i32;
+}
+
+/** What calibration measures while tokens are decoded dense, summed over tokens. */
+@unmanaged export class ProbeRecord {
+  nPoints: i32;
+  nTokens: i32;         // tokens counted
+  productAtPtr: u32;    // [nLayers, nPoints] f32 thresholds of |h| * column norm
+  cettPtr: u32;         // [nLayers, nPoints] f32: |down (h at or below the threshold)| / |down h|
+  gateAtPtr: u32;       // [nLayers, nPoints] f32 thresholds of |g|
+  gateCountPtr: u32;    // [nLayers, nPoints] f32: neurons above
+  tau: f32;             // budget of the cascade whose dropped neurons are averaged
+  droppedSumPtr: u32;   // [nLayers, ffn] f32: h where it is dropped
+  droppedCountPtr: u32; // [nLayers, ffn] f32: how often
 }

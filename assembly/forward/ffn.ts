@@ -4,6 +4,7 @@ import { gather } from '../adapt/statistics';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
+import { probe } from './probe';
 
 @inline export function adaptOf(session: SessionRecord): AdaptRecord { return changetype<AdaptRecord>(<usize>session.adaptPtr); }
 
@@ -30,9 +31,15 @@ export function ffnPart(model: ModelRecord, session: SessionRecord, layer: Layer
   prepareInput(session, normed, xStride, hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
   if (gated) linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, nTokens, h, hStride);
   linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, nTokens, up, hStride);
+  const adapt = adaptOf(session), probed = adapt.probePtr != 0 && nTokens == 1;
+  if (probed && gated) { // the gate alone, beside h
+    memory.copy(adapt.scratchPtr, h, hStride);
+    activate(model.activation, adapt.scratchPtr, width);
+  }
   if (gated) activateGated(model.activation, h, up, width * nTokens);
   else activate(model.activation, up, width * nTokens);
   collect(session, iLayer, h, up, hStride, ffn, nTokens);
+  if (probed) probe(model, session, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>adapt.scratchPtr : 0, h);
 
   prepareInput(session, h, hStride, ffn, nTokens, formatOf(layer.downLayout));
   linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, hStride, nTokens, session.outPtr, xStride);

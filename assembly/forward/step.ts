@@ -77,6 +77,11 @@ export function decode(session: SessionRecord): i32 {
   return 0;
 }
 
+/** Makes the selection of a session from its statistics as they are, outside of a step. */
+export function selectNow(session: SessionRecord): void {
+  refresh(changetype<ModelRecord>(<usize>session.modelPtr), adaptOf(session));
+}
+
 /** Forgets the statistics and the load of the sequence. */
 export function resetAdapt(session: SessionRecord): void {
   const adapt = adaptOf(session), model = changetype<ModelRecord>(<usize>session.modelPtr);

@@ -6,7 +6,7 @@ import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { usesStatistics } from '../adapt/selection.ts';
 import { LoadMode, Rule } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
-import { RecordView, adaptFields, adaptLayerFields, recordBytes } from '../model/records.ts';
+import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
 import type { Arena } from './arena.ts';
 
 /** Constants of the model, [nLayers, ffn] each unless said otherwise; what is absent is not used. */
@@ -21,6 +21,13 @@ export interface Constants {
   readonly meanOut?: Float32Array | undefined;
 }
 
+/** What calibration measures at: thresholds [nLayers, nPoints] of |h| * column norm and of |gate|, and the cascade's budget. */
+export interface ProbeGrid {
+  readonly productAt: Float32Array;
+  readonly gateAt: Float32Array;
+  readonly tau: number;
+}
+
 const fieldOf = {
   sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
 } as const;
@@ -32,6 +39,7 @@ export class AdaptState {
   readonly #padded: number;
   /** [nLayers, ceil(ffn / 8)] bits. */
   readonly #used: number;
+  #probe: { ptr: number; cells: number } | undefined;
   readonly #placed = new Map<keyof Constants, number>();
 
   /** Takes room for lists, masks, scores and sums: about 50 bytes a neuron. */
@@ -88,6 +96,37 @@ export class AdaptState {
         productWeightPtr: selection.productWeights === 'ones' ? 0 : layer.get(fieldOf[selection.productWeights]), nMask: this.h.ffn,
       });
     }
+  }
+
+  /** Forgets the loads of the sequence. */
+  restartLoad(): void {
+    this.record.assign({ loadCount: 0, loadMean: 0, loadM2: 0, highRun: 0 });
+  }
+
+  /** Measures while tokens are decoded dense, until `measured` is called. */
+  startProbe({ productAt, gateAt, tau }: ProbeGrid): void {
+    const { nLayers, ffn } = this.h, cells = 4 * productAt.length, neurons = 4 * nLayers * ffn;
+    const take = (values: Float32Array): number => {
+      const ptr = this.arena.take(4 * values.length);
+      this.arena.f32(ptr, values.length).set(values);
+      return ptr;
+    };
+    const fields = {
+      nPoints: productAt.length / nLayers, nTokens: 0, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
+      droppedSumPtr: this.arena.take(neurons), droppedCountPtr: this.arena.take(neurons),
+    };
+    const ptr = this.arena.take(recordBytes(probeFields));
+    this.#probe = { ptr, cells: productAt.length };
+    new RecordView(this.arena.memory, ptr, probeFields).assign(fields);
+    this.record.set('probePtr', ptr);
+  }
+
+  /** Ends measuring; sums over the tokens that were decoded. */
+  measured(): { cett: Float32Array; gateCount: Float32Array; droppedSum: Float32Array; droppedCount: Float32Array } {
+    const { ptr, cells } = this.#probe!, view = new RecordView(this.arena.memory, ptr, probeFields), neurons = this.h.nLayers * this.h.ffn;
+    this.record.set('probePtr', 0);
+    const copy = (field: 'cettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array => this.arena.f32(view.get(field), length).slice();
+    return { cett: copy('cettPtr', cells), gateCount: copy('gateCountPtr', cells), droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons) };
   }
 
   /** Whether steps note which neurons they used. */

@@ -8,6 +8,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Status } from '../model/enums.ts';
 import type { ModelPlan } from '../model/plan.ts';
+import { aligned } from '../model/plan.ts';
 import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
 import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
@@ -68,14 +69,15 @@ export class Engine {
     const frequencies = arena.take(2 * plan.hparams.ropeDim);
     // one growth for everything: weights, then staging and later the session in the same place
     const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + recordBytes(adaptFields) + 128;
-    arena.reserve(plan.weightBytes + Math.max(session, stagingBytes(plan)));
-    const addresses = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
+    arena.reserve(plan.weightBytes + 64 + Math.max(session, stagingBytes(plan)));
+    const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
     fillRecords(plan, addresses, instance.memory, records, layers, frequencies);
     instance.exports.prepare(records);
-    return new Engine(plan, options, instance, arena, records);
+    return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
   }
 
-  private constructor(readonly plan: ModelPlan, private readonly options: SessionOptions, instance: Instance, arena: Arena, private readonly modelPtr: number) {
+  private constructor(readonly plan: ModelPlan, private readonly options: SessionOptions, instance: Instance, arena: Arena, private readonly modelPtr: number,
+    private readonly addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string) {
     this.#instance = instance;
     this.#arena = arena;
   }
@@ -114,6 +116,36 @@ export class Engine {
     if (this.#adapts.has(session)) this.#live.exports.forget(session);
   }
 
+  /** Norms of the columns of every layer's down matrix, [nLayers, ffn]. */
+  columnNorms(): Float32Array {
+    const { ffn, hidden, nLayers } = this.plan.hparams, out = new Float32Array(nLayers * ffn);
+    this.#everyDown((layer, layout, w, row, x) => {
+      this.#live.exports.columnNorms(layout, w, hidden, ffn, row, x);
+      out.set(this.#arena.f32(x, ffn), layer * ffn);
+    });
+    return out;
+  }
+
+  /** Every layer's down matrix times its row of x [nLayers, ffn], in f32: [nLayers, hidden]. */
+  throughDown(x: Float32Array): Float32Array {
+    const { ffn, hidden, nLayers } = this.plan.hparams, out = new Float32Array(nLayers * hidden);
+    this.#everyDown((layer, layout, w, row, scratch, result) => {
+      this.#arena.f32(scratch, ffn).set(x.subarray(layer * ffn, (layer + 1) * ffn));
+      this.#live.exports.dequantMatvec(layout, w, hidden, ffn, row, scratch, result);
+      out.set(this.#arena.f32(result, hidden), layer * hidden);
+    });
+    return out;
+  }
+
+  /** Calls `use` with each down matrix and three scratch vectors behind the top of the arena, two of [ffn] f32 and one of [hidden]. */
+  #everyDown(use: (layer: number, layout: number, w: number, row: number, x: number, result: number) => void): void {
+    const { ffn, hidden } = this.plan.hparams, row = this.#arena.top, x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
+    this.#arena.reserve(2 * aligned(4 * ffn) + aligned(4 * hidden));
+    for (const [i, { role, layer, layout }] of this.plan.tensors.entries()) {
+      if (role.field === 'down' && layer !== undefined) use(layer, Layout[layout], this.addresses[i]!, row, x, result);
+    }
+  }
+
   /** Whether dense passes count for the statistics. */
   collect(session: number, on: boolean): void {
     this.#adapts.get(session)?.record.set('collect', on ? 1 : 0);
@@ -124,6 +156,11 @@ export class Engine {
     const { exports, memory } = this.#live;
     new Int32Array(memory.buffer, this.#session(session).get('tokensPtr'), tokens.length).set(tokens);
     this.#call(() => exports.prefill(session, tokens.length, rows));
+  }
+
+  /** Makes the selection from the statistics as they are. */
+  reselect(session: number): void {
+    this.#live.exports.reselect(session);
   }
 
   /** Decodes one token with whatever the session's selection skips. */

@@ -19,10 +19,14 @@ export interface EngineExports {
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   readMemory(ptr: number, bytes: number): number;
+  fingerprint(ptr: number, bytes: number, state: number): void;
+  columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   prepare(model: number): void;
   prefill(session: number, nTokens: number, rows: number): number;
   step(session: number, token: number): number;
   forget(session: number): void;
+  reselect(session: number): void;
+  dequantMatvec(layout: number, w: number, rows: number, cols: number, row: number, x: number, out: number): void;
 }
 
 export interface Instance {

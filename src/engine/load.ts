@@ -41,13 +41,13 @@ export function stagingBytes(plan: ModelPlan): number {
 }
 
 /**
- * Places all tensors; returns their addresses in the order of `plan.tensors`.
+ * Places all tensors; returns their addresses in the order of `plan.tensors`, and a fingerprint of the bytes read, 32 hexadecimal digits.
  * @throws FormatError `E_SOURCE_READ`, `E_GGUF_TRUNCATED`; ModelError `E_NAN_WEIGHTS`; AbortedError.
  */
 export async function loadWeights(
   plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: EngineExports, signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void,
-): Promise<number[]> {
-  const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes));
+): Promise<{ addresses: number[]; fingerprint: string }> {
+  const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes)), state = arena.take(16);
   const staging = arena.top; // not taken: sessions will lie here
   arena.reserve(aligned(stagingBytes(plan)));
   const total = plan.tensors.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
@@ -63,6 +63,7 @@ export async function loadWeights(
       throwIfAborted(signal, 'load');
       const rows = Math.min(step, tensor.rows - row);
       await readExactly(parts[tensor.source.part]!, tensor, tensor.offset + row * rowBytes, arena.u8(staging, rows * rowBytes), signal);
+      exports.fingerprint(staging, rows * rowBytes, state);
       const target = addresses[i]! + (row / 8) * groupBytes, { through } = tensor;
       const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
       const status = exports.repack(Dtype[tensor.dtype], Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols);
@@ -73,7 +74,7 @@ export async function loadWeights(
     }
   }
   arena.u8(staging, stagingBytes(plan)).fill(0); // sessions start from zeros
-  return addresses;
+  return { addresses, fingerprint: [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
 }
 
 async function readExactly(source: ByteSource, tensor: PlannedTensor, offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {

@@ -31,7 +31,7 @@ export const adaptFields = {
   skipTokens: 'i32', loadMode: 'i32', forcedLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenLoadPtr: 'u32', gain: 'f32',
   linear: 'i32', clamp: 'f32', warmup: 'i32', loadCount: 'i32', loadMean: 'f32', loadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
   highRun: 'i32', rerunAbove: 'f32', active: 'i32', prevEntropy: 'f32', cogLoad: 'f32', factor: 'f32', flags: 'i32', listPtr: 'u32', hPtr: 'u32',
-  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', usedPtr: 'u32',
+  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32', usedPtr: 'u32',
 } as const satisfies Fields;
 
 export const adaptLayerFields = {
@@ -39,6 +39,10 @@ export const adaptLayerFields = {
   meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
   productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
   compactUpPtr: 'u32', compactDownPtr: 'u32', chunksPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
+} as const satisfies Fields;
+
+export const probeFields = {
+  nPoints: 'i32', nTokens: 'i32', productAtPtr: 'u32', cettPtr: 'u32', gateAtPtr: 'u32', gateCountPtr: 'u32', tau: 'f32', droppedSumPtr: 'u32', droppedCountPtr: 'u32',
 } as const satisfies Fields;
 
 /** Bytes of a record. */

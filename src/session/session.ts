@@ -25,9 +25,11 @@ export interface State {
 }
 
 export interface EvaluateOptions {
-  /** Tokens that are not in the cache are decoded one by one with the session's selection, instead of dense in chunks. */
-  readonly decode?: boolean | undefined;
-  /** Rows of the cache that were computed sparsely may stay. Default false: they are computed again, dense. */
+  /** What tokens from `decodeFrom` on may skip. Default: nothing. */
+  readonly selection?: Selection | undefined;
+  /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
+  readonly decodeFrom?: number | undefined;
+  /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay. Default false: they are computed again, dense. */
   readonly keepSparse?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each chunk of the prompt. */
@@ -62,9 +64,14 @@ export class Session {
   /** The adaptive state in memory, made at the first call. */
   get adapt(): AdaptState { return this.#engine.adapt(this.#ptr); }
 
-  /** What decoding skips from now on, with a load that starts anew. Call it between requests. */
-  select(selection: Selection): void {
-    if (selection === denseSelection && this.#selection === denseSelection) return; // nothing was ever laid out
+  /** Runs `use` alone: nothing else moves the cache meanwhile. */
+  exclusive<T>(use: (engine: Engine, ptr: number) => T | Promise<T>): Promise<T> {
+    return this.#enqueue(async () => use(this.#engine, this.#ptr));
+  }
+
+  /** What decoding skips from now on, with a load that starts anew. */
+  #select(selection: Selection): void {
+    if (selection === this.#selection) return;
     this.adapt.configure(selection);
     this.#selection = selection;
   }
@@ -79,15 +86,19 @@ export class Session {
    * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
    * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
-  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, { signal, onProgress, decode = false, keepSparse = false }: EvaluateOptions = {}): Promise<T> {
+  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
+    const { signal, onProgress, selection = denseSelection, decodeFrom = tokens.length, keepSparse = false } = options;
     return this.#enqueue(async () => {
       this.#check(tokens);
-      const reused = this.#reusable(tokens, keepSparse || decode);
+      this.#select(selection);
+      const reused = this.#reusable(tokens, keepSparse ? 0 : decodeFrom);
       this.#truncate(reused);
       for (let done = reused; done < tokens.length;) {
         throwIfAborted(signal, 'evaluation');
-        const count = decode ? 1 : Math.min(this.#engine.chunkSize, tokens.length - done);
-        if (decode) this.#step(tokens[done]!);
+        const decodes = done >= decodeFrom;
+        const count = decodes ? 1 : Math.min(this.#engine.chunkSize, Math.min(decodeFrom, tokens.length) - done);
+        if (done === decodeFrom && selection.stages !== 0) this.adapt.restartLoad(); // a generation begins: its loads are its own
+        if (decodes) this.#step(tokens[done]!);
         else this.#run(tokens, done, count, 1);
         done += count;
         if (count > 1) onProgress?.(done, tokens.length);
@@ -132,11 +143,11 @@ export class Session {
     this.#engine.truncate(this.#ptr, length);
   }
 
-  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone. */
-  #reusable(tokens: ArrayLike<number>, keepSparse: boolean): number {
+  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be dense. */
+  #reusable(tokens: ArrayLike<number>, denseTo: number): number {
     const limit = Math.min(this.#length, tokens.length);
     let same = 0;
-    while (same < limit && this.#tokens[same] === tokens[same] && (keepSparse || this.#rows[same] !== sparse)) same++;
+    while (same < limit && this.#tokens[same] === tokens[same] && (same >= denseTo || this.#rows[same] !== sparse)) same++;
     if (same < this.#counted) this.#forget(); // the statistics know tokens that are no longer there
     if (usesStatistics(this.#selection) && this.#rows.subarray(0, same).includes(uncounted)) {
       this.#forget();

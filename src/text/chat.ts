@@ -1,9 +1,7 @@
 /** A conversation: messages in the model's own template, answers streamed, history kept. */
 import { InputError } from '../errors.ts';
 import { checkNames, show } from '../options.ts';
-import type { Session } from '../session/session.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { GenerateOptions, GeneratedToken } from './generate.ts';
+import type { GenerateOptions, GeneratedToken, GenerationSource } from './generate.ts';
 import { Generation } from './generate.ts';
 import type { ChatMessage, ChatTemplate } from './template.ts';
 
@@ -18,7 +16,7 @@ export class Chat {
   readonly #messages: ChatMessage[];
 
   /** @internal use `model.chat` */
-  constructor(private readonly session: Session, private readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, options: ChatOptions) {
+  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly template: ChatTemplate, options: ChatOptions) {
     checkNames('chat options', options, ['system', 'messages']);
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
     template.encode([...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
@@ -40,7 +38,7 @@ export class Chat {
       throw new InputError('E_OPTION', { subject: 'chat message', found: show(content), expected: 'a text', remedy: 'Pass a string.' });
     }
     const messages = this.#messages;
-    return new Answer(this.session, this.tokenizer, () => {
+    return new Answer(this.source(options), () => {
       messages.push({ role: 'user', content });
       return this.template.encode(messages, { addGenerationPrompt: true });
     }, options, (answer, failed) => {
@@ -52,8 +50,8 @@ export class Chat {
 
 /** A generation that reports its text at the end, however it ends. */
 class Answer extends Generation {
-  constructor(session: Session, tokenizer: Tokenizer, prompt: () => ArrayLike<number>, options: GenerateOptions, private readonly done: (text: string, failed: boolean) => void) {
-    super(session, tokenizer, prompt, options);
+  constructor(source: GenerationSource, prompt: () => ArrayLike<number>, options: GenerateOptions, private readonly done: (text: string, failed: boolean) => void) {
+    super(source, prompt, options);
   }
 
   override async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {

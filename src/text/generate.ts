@@ -1,5 +1,9 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
+import type { Level } from '../adapt/levels.ts';
+import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import type { StepReport } from '../engine/engine.ts';
 import { AbortedError, InputError } from '../errors.ts';
+import { StepFlag } from '../model/enums.ts';
 import { checkNames, checkNumber, show } from '../options.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
 import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
@@ -18,8 +22,10 @@ export interface GenerateOptions extends SamplerOptions {
   ignoreEos?: boolean;
   /** Log-probabilities of this many alternatives with each token. Default 0: none. */
   logprobs?: number;
-  /** Surprisal and entropy with each token. Default false. */
+  /** Surprisal, entropy, and what was skipped, with each token. Default false. */
   telemetry?: boolean;
+  /** How feed-forward neurons are skipped. Default: what the model was loaded with. */
+  sparsity?: SparsityOptions;
   /** Stops between tokens; iterating then throws {@link AbortedError}. */
   signal?: AbortSignal;
   /** Prompt tokens done, and in all. */
@@ -37,6 +43,33 @@ export interface GeneratedToken {
   /** -logprob, and the entropy of the distribution that the token was drawn from, in nats; if asked for. */
   readonly surprisal?: number;
   readonly entropy?: number;
+  /** The step that led to that distribution; if asked for. */
+  readonly step?: StepTelemetry;
+}
+
+/** What one decode step decided; the first token of an answer has none (it comes out of the prompt). */
+export interface StepTelemetry {
+  /** Standardised load that moved the thresholds, and what they were multiplied by. */
+  readonly cogLoad: number;
+  readonly factor: number;
+  /** Share of the feed-forward weights used. */
+  readonly density: number;
+  /** Gate rows, up rows and down columns used, layer by layer. */
+  readonly layers: readonly { gate: number; up: number; down: number }[];
+  /** The selection was made anew; the token was computed again, dense. */
+  readonly refreshed: boolean;
+  readonly reran: boolean;
+  /** The prompt was too short for statistics: the calibration stood alone. */
+  readonly prior: boolean;
+  /** Bytes of weights read. */
+  readonly weightBytes: number;
+}
+
+/** @internal what a generation runs on */
+export interface GenerationSource {
+  readonly session: Session;
+  readonly tokenizer: Tokenizer;
+  readonly sparsity: Resolved;
 }
 
 /** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
@@ -59,9 +92,14 @@ export interface GenerationStats {
   /** The stop text met. */
   readonly stop: string | undefined;
   readonly seed: number;
+  /** The method that ran, what its calibration promised (if anything did), and the mean share of feed-forward weights used. */
+  readonly method: MethodName;
+  readonly expected: Level | undefined;
+  readonly density: number;
+  readonly warnings: readonly string[];
 }
 
-const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'signal', 'onPrompt'];
+const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
 const counts = { min: 0, integer: true } as const;
 const alternatives = { min: 0, max: 100, integer: true } as const;
 
@@ -78,11 +116,12 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #generated = 0;
   #generateMs = 0;
   #weightBytes = 0;
+  #cost = 0;
   #stopReason: StopReason | undefined;
   #stop: string | undefined;
 
   /** @internal use `model.generate` */
-  constructor(private readonly session: Session, private readonly tokenizer: Tokenizer, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions) {
+  constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
     this.#options = options;
     this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
@@ -121,6 +160,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       generatePerSecond: perSecond(this.#generated - 1, this.#generateMs), // the first token's work is the prompt's
       weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
       stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
+      method: this.source.sparsity.method, expected: this.source.sparsity.expected, warnings: this.source.sparsity.warnings,
+      density: this.#generated > 1 ? this.#cost / (this.#generated - 1) : 1,
     };
   }
 
@@ -132,14 +173,14 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const tokens = Array.from(this.prompt());
     this.#promptTokens = tokens.length;
     for (const id of tokens) this.#sampler.accept(id);
-    const decoder = this.tokenizer.decodeStream({ skipSpecial: true });
+    const decoder = this.source.tokenizer.decodeStream({ skipSpecial: true });
     const stopper = createStopper(this.#stops);
     let clock = performance.now();
 
     for (let index = 0; index < this.#maxTokens; index++) {
-      if (index > 0 && tokens.length >= this.session.contextSize) { this.#stopReason = 'context'; break; }
+      if (index > 0 && tokens.length >= this.source.session.contextSize) { this.#stopReason = 'context'; break; }
       const token = await this.#next(tokens, index);
-      const eog = !this.#options.ignoreEos && this.tokenizer.isEog(token.id);
+      const eog = !this.#options.ignoreEos && this.source.tokenizer.isEog(token.id);
       const pushed = stopper.push(eog ? decoder.flush() : decoder.push(token.id));
       let { text } = pushed;
       tokens.push(token.id);
@@ -147,7 +188,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
       else if (eog) this.#stopReason = 'eog';
       else if (this.#generated === this.#maxTokens) this.#stopReason = 'length';
-      else if (tokens.length >= this.session.contextSize) this.#stopReason = 'context';
+      else if (tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
       if (this.#stopReason && !pushed.stopped) text += stopper.push(decoder.flush()).text + stopper.flush();
       const now = performance.now();
       if (index === 0) this.#promptMs = now - clock;
@@ -163,17 +204,30 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
-    return this.session.evaluate(tokens, ({ logits, report, reused }: State) => {
+    return this.source.session.evaluate(tokens, ({ logits, report, reused }: State) => {
       if (index === 0) this.#cachedTokens = reused;
-      else this.#weightBytes += report.weightBytes;
+      else {
+        this.#weightBytes += report.weightBytes;
+        this.#cost += report.cost;
+      }
       const id = this.#sampler.sample(logits);
       this.#sampler.accept(id);
       const logprob = logits[id]! - report.logSumExp;
       return {
         id, logprob,
         ...(this.#logprobs > 0 ? { top: this.#sampler.logprobs(logits, id, this.#logprobs, report.logSumExp).top } : {}),
-        ...(telemetry ? { surprisal: -logprob, entropy: report.entropy } : {}),
+        ...(telemetry ? { surprisal: -logprob, entropy: report.entropy, ...(index > 0 ? { step: this.#telemetry(report) } : {}) } : {}),
       };
-    }, { signal, onProgress: index === 0 ? onPrompt : undefined });
+    }, {
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.source.sparsity.selection, decodeFrom: this.#promptTokens, keepSparse: true,
+    });
+  }
+
+  #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
+    const { stages } = this.source.sparsity.selection, has = (flag: number): boolean => (flags & flag) !== 0;
+    return {
+      cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
+      layers: stages === 0 ? [] : this.source.session.adapt.counts(),
+    };
   }
 }

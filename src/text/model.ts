@@ -1,4 +1,7 @@
 /** The public face of a loaded model: text in, text out. */
+import type { Calibration } from '../adapt/calibration.ts';
+import type { SparsityOptions } from '../adapt/methods.ts';
+import { checkSparsity } from '../adapt/methods.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -21,12 +24,14 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
 import { Chat } from './chat.ts';
-import type { GenerateOptions } from './generate.ts';
+import type { GenerateOptions, GenerationSource } from './generate.ts';
 import { Generation } from './generate.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
 import type { ChatTemplate } from './template.ts';
 import { createChatTemplate } from './template.ts';
+import type { CalibrationSource } from './sparsity.ts';
+import { Sparsity, openCalibration } from './sparsity.ts';
 
 /** A model's bytes: a path, bytes, Blob, stream; of a split model all parts in order (a path to the first is enough). */
 export type ModelSource = SourceInput | readonly SourceInput[];
@@ -50,6 +55,10 @@ export interface LoadOptions extends PlanOptions {
   /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
   tier?: Tier | 'auto';
   onProgress?: (progress: Progress) => void;
+  /** How generating skips feed-forward neurons unless a call says otherwise. Default: dense. */
+  sparsity?: SparsityOptions;
+  /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
+  calibration?: CalibrationSource;
 }
 
 export interface Progress {
@@ -112,7 +121,8 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress']);
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'sparsity', 'calibration']);
+  if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const parts = await openParts(source);
   try {
@@ -126,7 +136,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const engine = await Engine.open(file, model, {
       ...session, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
     });
-    return new Model(engine, tokenizer, template, name, performance.now() - started);
+    const calibration = await openCalibration(options.calibration ?? 'auto', source, engine);
+    return new Model(engine, tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
   } finally {
     await closeParts(parts);
   }
@@ -177,11 +188,16 @@ export class Model implements AsyncDisposable {
   readonly info: ModelInfo;
   readonly #engine: Engine;
   readonly #session: Session;
+  readonly #sparsity: Sparsity;
+  readonly #default: SparsityOptions;
 
   /** @internal use {@link load} */
-  constructor(engine: Engine, readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, file: string, loadMs: number) {
+  constructor(engine: Engine, readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
     this.#engine = engine;
     this.#session = new Session(engine);
+    this.#sparsity = new Sparsity(engine, this.#session, calibration);
+    this.#default = sparsity;
+    this.#sparsity.resolve(sparsity); // refuses now what this model cannot do
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
@@ -199,12 +215,12 @@ export class Model implements AsyncDisposable {
    * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
-    return new Generation(this.#session, this.tokenizer, () => this.#tokens(prompt), options);
+    return new Generation(this.#source(options), () => this.#tokens(prompt), options);
   }
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
   chat(options: ChatOptions = {}): Chat {
-    return new Chat(this.#session, this.tokenizer, this.template, options);
+    return new Chat((send) => this.#source(send), this.template, options);
   }
 
   /**
@@ -224,6 +240,25 @@ export class Model implements AsyncDisposable {
     return this.#session.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options);
   }
 
+  /**
+   * Feeds `prompt` dense, then `continuation` token by token with `sparsity`, whatever the model would have said: how methods are compared.
+   * `each` is called after the prompt (fed = 0) and after every token of the continuation, with a view of the logits [vocab] and its report.
+   * A prompt that the cache holds already is not computed again.
+   * @throws as {@link generate}
+   */
+  async follow(
+    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void,
+    options: { sparsity?: SparsityOptions; signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const { selection } = this.#sparsity.resolve(options.sparsity ?? this.#default);
+    const tokens = [...Array.from(prompt), ...Array.from(continuation)];
+    for (let fed = 0; fed <= continuation.length; fed++) {
+      await this.#session.evaluate(tokens.slice(0, prompt.length + fed), ({ logits, report }) => { each(logits, report, fed); }, {
+        selection, decodeFrom: prompt.length, signal: options.signal,
+      });
+    }
+  }
+
   /** Reads all weights once from memory and returns GB/s: the ceiling that decode speed is held against. */
   measureBandwidth(): number {
     const started = performance.now();
@@ -237,6 +272,10 @@ export class Model implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
+  }
+
+  #source({ sparsity = this.#default }: GenerateOptions): GenerationSource {
+    return { session: this.#session, tokenizer: this.tokenizer, sparsity: this.#sparsity.resolve(sparsity) };
   }
 
   #tokens(text: string | ArrayLike<number>): ArrayLike<number> {

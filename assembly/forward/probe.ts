@@ -1,0 +1,59 @@
+/**
+ * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be dropped
+ * (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|) and the neurons whose gate is above; and the mean of h where the
+ * cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores). Never runs while users generate.
+ */
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, SessionRecord } from '../abi/records';
+import { hsum } from '../base/simd';
+import { selectAbove } from '../kernels/neurons/select';
+import { formatOf, linear, prepareInput } from './linear';
+import { rowStride } from './norms';
+
+function norm(x: usize, cols: i32): f32 {
+  let sum = f32x4.splat(0);
+  for (const end = x + (<usize>(cols & ~3) << 2); x < end; x += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(x), v128.load(x)));
+  let rest: f32 = 0;
+  for (let i = cols & 3; i > 0; i--, x += 4) rest += load<f32>(x) * load<f32>(x);
+  return sqrt<f32>(hsum(sum) + rest);
+}
+
+function down(model: ModelRecord, session: SessionRecord, layer: LayerRecord, h: usize): f32 {
+  const stride = rowStride(model.ffn);
+  prepareInput(session, h, stride, model.ffn, 1, formatOf(layer.downLayout));
+  linear(session, layer.downLayout, layer.downPtr, 0, model.hidden, model.ffn, h, stride, 1, session.outPtr, rowStride(model.hidden));
+  return norm(session.outPtr, model.hidden);
+}
+
+/** |down (h where |h| * columnNorm <= threshold)|. */
+function dropped(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, threshold: f32): f32 {
+  const out = <usize>adapt.hPtr, norms = <usize>own.columnNormPtr;
+  memory.fill(out, 0, rowStride(model.ffn));
+  for (let i: usize = 0, end = <usize>model.ffn << 2; i < end; i += 4) {
+    const v = load<f32>(h + i);
+    if (!(abs(v) * load<f32>(norms + i) > threshold)) store<f32>(out + i, v);
+  }
+  return down(model, session, layer, out);
+}
+
+/** h and the activated gate of one token; `gate` is 0 where the family has none. Uses outPtr and hPtr. */
+export function probe(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, iLayer: i32, gate: usize, h: usize): void {
+  const p = changetype<ProbeRecord>(<usize>adapt.probePtr), ffn = model.ffn;
+  const at = <usize>(iLayer * p.nPoints) << 2, whole = down(model, session, layer, h);
+  for (let j: usize = 0, end = <usize>p.nPoints << 2; j < end; j += 4) {
+    const cett = <usize>p.cettPtr + at + j;
+    store<f32>(cett, load<f32>(cett) + dropped(model, session, layer, adapt, own, h, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    if (gate) {
+      const count = <usize>p.gateCountPtr + at + j;
+      store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, adapt.listPtr));
+    }
+  }
+  if (!own.sensitivityPtr || !gate) return;
+  const sums = <usize>p.droppedSumPtr + (<usize>(iLayer * ffn) << 2), counts = <usize>p.droppedCountPtr + (<usize>(iLayer * ffn) << 2);
+  for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
+    const v = load<f32>(h + i);
+    const kept = abs(load<f32>(gate + i)) * load<f32>(<usize>own.scoresPtr + i) > p.tau && abs(v) * load<f32>(<usize>own.sensitivityPtr + i) > p.tau;
+    if (kept) continue;
+    store<f32>(sums + i, load<f32>(sums + i) + v);
+    store<f32>(counts + i, load<f32>(counts + i) + 1);
+  }
+}

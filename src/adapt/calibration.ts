@@ -1,0 +1,130 @@
+/**
+ * A calibration file, `NAME.clada.gguf` beside `NAME.gguf`: a small GGUF of what was measured once on a model and holds for every text. Its
+ * keys begin with `clada.`, its tensors are f32:
+ *   sensitivity, up_sq, h_sq, h_mean   [ffn, nLayers]     h_mean_out  [hidden, nLayers]
+ *   METHOD.levels      [8, nLevels]: parameter, cost, up, down, kl, klError, deltaNll, top1, from gentle to hard
+ *   METHOD.thresholds  [nLayers, nLevels], absent for masks
+ * It is bound to the model by a fingerprint of the weights' bytes.
+ */
+import { FormatError, ModelError } from '../errors.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { getNumber, getString } from '../format/gguf/metadata.ts';
+import { readGguf } from '../format/gguf/read.ts';
+import type { GgufFile } from '../format/gguf/types.ts';
+import type { WriteTensor, WriteValue } from '../format/gguf/write.ts';
+import { writeGguf } from '../format/gguf/write.ts';
+import type { Level } from './levels.ts';
+
+export const CALIBRATION_VERSION = 1;
+const architecture = 'clada-calibration';
+
+export interface Calibration {
+  /** Of the weights that it was measured on: 32 hexadecimal digits. */
+  readonly fingerprint: string;
+  readonly modelName: string;
+  readonly nLayers: number;
+  readonly ffn: number;
+  readonly hidden: number;
+  /** Tokens that the constants and the levels were measured on, and the seed of their sampling. */
+  readonly tokens: number;
+  readonly heldOutTokens: number;
+  readonly seed: number;
+  /** How the sensitivities came about: 'fisher' (backward pass) or 'perturbation' (one scalar a layer). */
+  readonly gradients: string;
+  readonly sensitivity: Float32Array;
+  readonly upSquare: Float32Array;
+  readonly hSquare: Float32Array;
+  readonly mean: Float32Array | undefined;
+  readonly meanOut: Float32Array | undefined;
+  readonly surprisalWeight: number;
+  readonly entropyWeight: number;
+  readonly levels: ReadonlyMap<string, readonly Level[]>;
+}
+
+const measures = ['parameter', 'cost', 'up', 'down', 'kl', 'klError', 'deltaNll', 'top1'] as const;
+
+const floats = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
+export function writeCalibration(c: Calibration): Uint8Array {
+  const text = (value: string): WriteValue => ({ type: 'string', value }), count = (value: number): WriteValue => ({ type: 'u32', value });
+  const metadata: Record<string, WriteValue> = {
+    'general.architecture': text(architecture), 'general.name': text(`${c.modelName} calibration`), 'clada.version': count(CALIBRATION_VERSION),
+    'clada.fingerprint': text(c.fingerprint), 'clada.model': text(c.modelName), 'clada.layers': count(c.nLayers), 'clada.ffn': count(c.ffn), 'clada.hidden': count(c.hidden),
+    'clada.tokens': count(c.tokens), 'clada.held_out_tokens': count(c.heldOutTokens), 'clada.seed': count(c.seed), 'clada.gradients': text(c.gradients),
+    'clada.load.surprisal_weight': { type: 'f32', value: c.surprisalWeight }, 'clada.load.entropy_weight': { type: 'f32', value: c.entropyWeight },
+    'clada.methods': { type: 'strings', value: [...c.levels.keys()] },
+  };
+  const tensor = (name: string, dims: readonly number[], values: Float32Array): WriteTensor => ({ name, dims, dtype: 'f32', data: floats(values) });
+  const tensors = [
+    tensor('sensitivity', [c.ffn, c.nLayers], c.sensitivity), tensor('up_sq', [c.ffn, c.nLayers], c.upSquare), tensor('h_sq', [c.ffn, c.nLayers], c.hSquare),
+    ...(c.mean ? [tensor('h_mean', [c.ffn, c.nLayers], c.mean)] : []), ...(c.meanOut ? [tensor('h_mean_out', [c.hidden, c.nLayers], c.meanOut)] : []),
+  ];
+  for (const [method, levels] of c.levels) {
+    tensors.push(tensor(`${method}.levels`, [measures.length, levels.length], Float32Array.from(levels.flatMap((level) => measures.map((name) => level[name])))));
+    if (levels[0]!.thresholds.length > 0) {
+      tensors.push(tensor(`${method}.thresholds`, [c.nLayers, levels.length], Float32Array.from(levels.flatMap(({ thresholds }) => Array.from(thresholds)))));
+    }
+  }
+  return writeGguf(metadata, tensors);
+}
+
+async function readTensor(source: ByteSource, file: GgufFile, name: string, values: number): Promise<Float32Array | undefined> {
+  const tensor = file.tensors.get(name);
+  if (!tensor) return undefined;
+  const found = tensor.dims.reduce((product, dim) => product * dim, 1);
+  if (tensor.dtype !== 'f32' || found !== values) bad(source, `tensor ${name} of ${found} ${tensor.dtype} values`, `${values} of f32`);
+  const bytes = new Uint8Array(4 * values);
+  if (await source.read(tensor.offset, bytes) !== bytes.length) bad(source, `the end of the data inside tensor ${name}`, `${bytes.length} bytes`);
+  const array = new Float32Array(bytes.buffer);
+  if (array.some((value) => !Number.isFinite(value))) bad(source, `a value in tensor ${name} that is not finite`, 'finite numbers');
+  return array;
+}
+
+function bad({ name }: ByteSource, found: string, expected: string): never {
+  throw new FormatError('E_CALIBRATION', { subject: name, found, expected, remedy: 'Calibrate again: clada calibrate -m MODEL.' });
+}
+
+/** @throws FormatError `E_CALIBRATION` (damaged, of a newer version) and those of readGguf */
+export async function readCalibration(source: ByteSource): Promise<Calibration> {
+  const file = await readGguf([source]), { metadata } = file;
+  const kind = getString(metadata, 'general.architecture');
+  if (kind !== architecture) bad(source, `general.architecture ${JSON.stringify(kind)}`, JSON.stringify(architecture));
+  const version = getNumber(metadata, 'clada.version');
+  if (version > CALIBRATION_VERSION) {
+    throw new FormatError('E_CALIBRATION', { subject: source.name, found: `version ${version}`, expected: `at most ${CALIBRATION_VERSION}`, remedy: 'Update clada, or calibrate again with this version.' });
+  }
+  const size = (key: string): number => {
+    const value = getNumber(metadata, key);
+    return Number.isInteger(value) && value > 0 && value <= 1 << 20 ? value : bad(source, `${key} ${value}`, 'a positive integer');
+  };
+  const nLayers = size('clada.layers'), ffn = size('clada.ffn'), hidden = size('clada.hidden'), neurons = nLayers * ffn;
+  const array = async (name: string): Promise<Float32Array> => (await readTensor(source, file, name, neurons)) ?? bad(source, `no tensor ${name}`, `${name} [${ffn}, ${nLayers}]`);
+  const levels = new Map<string, Level[]>();
+  for (const name of file.tensors.keys()) {
+    if (!name.endsWith('.levels')) continue;
+    const method = name.slice(0, -'.levels'.length), rows = file.tensors.get(name)!.dims[1] ?? 0;
+    const table = (await readTensor(source, file, name, measures.length * rows))!;
+    const thresholds = await readTensor(source, file, `${method}.thresholds`, nLayers * rows);
+    levels.set(method, Array.from({ length: rows }, (_, i) => ({
+      ...(Object.fromEntries(measures.map((measure, j) => [measure, table[i * measures.length + j]!])) as Record<(typeof measures)[number], number>),
+      thresholds: thresholds ? thresholds.subarray(i * nLayers, (i + 1) * nLayers) : [],
+    })));
+  }
+  return {
+    fingerprint: getString(metadata, 'clada.fingerprint'), modelName: getString(metadata, 'clada.model'), nLayers, ffn, hidden,
+    tokens: getNumber(metadata, 'clada.tokens'), heldOutTokens: getNumber(metadata, 'clada.held_out_tokens'), seed: getNumber(metadata, 'clada.seed'),
+    gradients: getString(metadata, 'clada.gradients'),
+    sensitivity: await array('sensitivity'), upSquare: await array('up_sq'), hSquare: await array('h_sq'),
+    mean: await readTensor(source, file, 'h_mean', neurons), meanOut: await readTensor(source, file, 'h_mean_out', nLayers * hidden),
+    surprisalWeight: getNumber(metadata, 'clada.load.surprisal_weight'), entropyWeight: getNumber(metadata, 'clada.load.entropy_weight'), levels,
+  };
+}
+
+/** @throws ModelError `E_CALIBRATION` where it was measured on other weights. */
+export function checkBinding(c: Calibration, file: string, model: { fingerprint: string; nLayers: number; ffn: number; hidden: number; name: string }): void {
+  if (c.fingerprint === model.fingerprint && c.nLayers === model.nLayers && c.ffn === model.ffn && c.hidden === model.hidden) return;
+  throw new ModelError('E_CALIBRATION', {
+    subject: file, found: `the calibration of other weights (${c.modelName}, ${c.fingerprint.slice(0, 8)}…)`, expected: `those of ${model.name} (${model.fingerprint.slice(0, 8)}…)`,
+    remedy: 'Calibrate this model (clada calibrate -m MODEL), or load it with calibration: false.',
+  });
+}

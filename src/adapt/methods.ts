@@ -1,0 +1,208 @@
+/**
+ * The methods, and what users may ask of them: an option object and a model's calibration become a Selection (docs/adaptive.md explains each).
+ * A method is a rule and thresholds, never a branch of the forward pass.
+ */
+import { InputError, ModelError } from '../errors.ts';
+import { Stage } from '../model/enums.ts';
+import type { NumberSpec } from '../options.ts';
+import { checkNames, checkNumber, nearest, show } from '../options.ts';
+import type { Calibration } from './calibration.ts';
+import type { Level } from './levels.ts';
+import { atCost, atIndex, withinBound } from './levels.ts';
+import type { LoadControl, Selection } from './selection.ts';
+import { denseSelection, noLoad } from './selection.ts';
+
+export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
+export type MethodName = (typeof methodNames)[number];
+
+/** How feed-forward neurons are skipped while generating. The prompt is always computed dense. */
+export interface SparsityOptions {
+  /**
+   * 'dense': none. 'clada': per token, gate first, one budget of damage. 'mask': one mask from the prompt and the calibration. 'griffin' (arXiv 2404.01365),
+   * 'tt' (arXiv 2402.03804), 'cats' (arXiv 2404.08763), 'clada-paper' (arXiv 2502.19078 as reconstructed): for comparison. 'exact': skips what ReLU
+   * makes zero, no loss. 'auto': the fastest on this machine that keeps `maxKl` or `minTop1`. Default 'auto' with a bound, else 'clada'.
+   */
+  method?: MethodName | 'auto';
+  /** Share of the feed-forward weights to use, in (0, 1]. Default 0.6. */
+  density?: number;
+  /** Instead of a density: a row of the calibration's table, 0 the gentlest. */
+  level?: number;
+  /** Instead of a density: a bound on the mean KL divergence to dense, in nats a token. */
+  maxKl?: number;
+  /** Instead of a density: a bound on the share of tokens whose most likely successor is that of dense. */
+  minTop1?: number;
+  /** Instead of a density: the method's own threshold (clada: budget of damage tau; tt, cats: multiplies the calibrated thresholds of density 0.6). */
+  threshold?: number;
+  /** Tokens that the calibration counts for beside the prompt's. Default 48. */
+  shrink?: number;
+  /** First positions of the prompt left out of its statistics. Default 4. */
+  skipTokens?: number;
+  /** Take dropped neurons at their mean instead of zero (clada). Default: where the calibration has means. */
+  compensate?: boolean;
+  /** Let surprisal and entropy move the thresholds. Default: the method's own (clada-paper: true; the others false). */
+  load?: boolean;
+  /** Thresholds are multiplied by exp(-loadGain * load), clada-paper: 1 - loadGain * load. Default 0.1, clada-paper 0.08. */
+  loadGain?: number;
+  /** Loads are cut to this many deviations. Default 2. */
+  loadClamp?: number;
+  /** Tokens of a sequence before loads count. Default 8. */
+  loadWarmup?: number;
+  /** Weights of surprisal and entropy in the load. Default: the calibration's, else 0.5 each. */
+  surprisalWeight?: number;
+  entropyWeight?: number;
+  /** After so many loads in a row above `refreshAbove` a token runs dense and the prompt's mask is made anew. Default 0: never. */
+  refreshAfter?: number;
+  refreshAbove?: number;
+  /** Entropy in nats above which a token is computed again, dense. Default: never. */
+  rerunAbove?: number;
+  /** With a bound: every so many tokens one is also computed dense, measured and held against the bound. Default 64; 0 = never. */
+  checkEvery?: number;
+}
+
+const numbers = {
+  density: { min: Number.MIN_VALUE, max: 1, default: 0.6, help: 'share of the feed-forward weights to use' },
+  level: { min: 0, integer: true, default: 0, help: 'row of the calibration table, 0 the gentlest' },
+  maxKl: { min: Number.MIN_VALUE, default: 0.02, help: 'bound on the mean KL divergence to dense, nats' },
+  minTop1: { min: 0, max: 1, default: 0.98, help: 'bound on the top-1 agreement with dense' },
+  threshold: { min: 0, default: 0, help: "the method's own threshold" },
+  shrink: { min: 0, default: 48, help: 'tokens that the calibration counts for' },
+  skipTokens: { min: 0, integer: true, default: 4, help: 'first prompt positions left out of the statistics' },
+  loadGain: { min: -10, max: 10, default: 0.1, help: 'how far a deviation of load moves thresholds' },
+  loadClamp: { min: 0, max: 10, default: 2, help: 'deviations at which loads are cut' },
+  loadWarmup: { min: 0, integer: true, default: 8, help: 'tokens before loads count' },
+  surprisalWeight: { default: 0.5, help: 'weight of surprisal in the load' },
+  entropyWeight: { default: 0.5, help: 'weight of entropy in the load' },
+  refreshAfter: { min: 0, integer: true, default: 0, help: 'high loads in a row before the mask is made anew; 0 = never' },
+  refreshAbove: { default: 1, help: 'load that counts as high' },
+  rerunAbove: { min: 0, default: Infinity, help: 'entropy above which a token is computed again, dense' },
+  checkEvery: { min: 0, integer: true, default: 64, help: 'tokens between two dense checks of a bound; 0 = never' },
+} as const satisfies Record<string, NumberSpec>;
+
+const optionNames = ['method', 'compensate', 'load', ...Object.keys(numbers)];
+/** What says how far to go; at most one may be given. */
+const targets = ['density', 'level', 'maxKl', 'minTop1', 'threshold'] as const;
+
+/** Checks names, ranges and contradictions. @throws InputError `E_OPTION` */
+export function checkSparsity(options: SparsityOptions): void {
+  checkNames('sparsity options', options, optionNames);
+  for (const [name, spec] of Object.entries(numbers) as [string, NumberSpec][]) {
+    const value = options[name as keyof typeof numbers];
+    if (value !== undefined && !(name === 'rerunAbove' && value === Infinity)) checkNumber(`sparsity.${name}`, spec, value);
+  }
+  const { method } = options;
+  if (method !== undefined && method !== 'auto' && !methodNames.includes(method)) {
+    const known = [...methodNames, 'auto'], guess = nearest(String(method), known);
+    throw new InputError('E_OPTION', {
+      subject: 'sparsity.method', found: show(method), expected: `one of ${known.join(', ')}`, remedy: guess ? `Did you mean ${guess}?` : 'Leave it out for clada.',
+    });
+  }
+  const given = targets.filter((name) => options[name] !== undefined);
+  if (given.length > 1) {
+    throw new InputError('E_OPTION', { subject: 'sparsity', found: given.join(' and '), expected: `one of ${targets.join(', ')}`, remedy: 'Keep one: each says how far to go.' });
+  }
+}
+
+/** What a model is, as far as methods care. */
+export interface ModelTraits {
+  readonly nLayers: number;
+  readonly gated: boolean;
+  readonly relu: boolean;
+}
+
+/** A selection, with what the calibration promises of it and what the user should know. */
+export interface Resolved {
+  readonly method: MethodName;
+  readonly selection: Selection;
+  /** Measured at calibration; undefined where nothing was. */
+  readonly expected: Level | undefined;
+  readonly warnings: readonly string[];
+}
+
+const pick = <K extends keyof typeof numbers>(options: SparsityOptions, name: K, fallback: number = numbers[name].default): number => options[name] ?? fallback;
+
+function loadControl(options: SparsityOptions, paper: boolean, calibration: Calibration | undefined): LoadControl {
+  if (!(options.load ?? paper)) return noLoad;
+  return {
+    mode: 'measured', linear: paper, gain: pick(options, 'loadGain', paper ? 0.08 : 0.1), clamp: pick(options, 'loadClamp'), warmup: pick(options, 'loadWarmup'),
+    surprisalWeight: pick(options, 'surprisalWeight', calibration?.surprisalWeight ?? 0.5), entropyWeight: pick(options, 'entropyWeight', calibration?.entropyWeight ?? 0.5),
+  };
+}
+
+/** The row of the calibration table that the options ask for. */
+function levelFor(method: MethodName, options: SparsityOptions, calibration: Calibration): Level {
+  const levels = calibration.levels.get(method);
+  if (!levels) {
+    throw new ModelError('E_CALIBRATION', {
+      subject: `method ${method}`, found: 'no levels in the calibration file', expected: `levels of ${method} (it has ${[...calibration.levels.keys()].join(', ')})`,
+      remedy: 'Calibrate again with this version: clada calibrate -m MODEL.',
+    });
+  }
+  if (options.level !== undefined) return atIndex(method, levels, options.level);
+  if (options.maxKl !== undefined || options.minTop1 !== undefined) return withinBound(levels, options);
+  return atCost(levels, pick(options, 'density'));
+}
+
+function needsCalibration(method: MethodName): never {
+  throw new ModelError('E_CALIBRATION', {
+    subject: `method ${method}`, found: 'no calibration of this model', expected: 'thresholds measured offline',
+    remedy: 'Run clada calibrate -m MODEL once (minutes), or use griffin or clada, which work without.',
+  });
+}
+
+/**
+ * @throws InputError `E_OPTION`; ModelError `E_METHOD` where the model lacks what the method needs, `E_CALIBRATION` where only a calibration could say.
+ */
+export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, calibration: Calibration | undefined): Resolved {
+  checkSparsity(options);
+  const method = (options.method ?? 'clada') as MethodName;
+  const { gated, relu } = traits;
+  const lacks = (what: string, remedy: string): never => {
+    throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
+  };
+  if ((method === 'cats' || method === 'clada') && !gated) lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
+  if (method === 'exact' && !relu) lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for ReLU models.');
+
+  const common = {
+    ...denseSelection, shrink: pick(options, 'shrink'), skipTokens: pick(options, 'skipTokens'), load: loadControl(options, method === 'clada-paper', calibration),
+    refreshAfter: pick(options, 'refreshAfter'), refreshAbove: pick(options, 'refreshAbove'), rerunAbove: pick(options, 'rerunAbove'),
+  };
+  const whole = options.density === 1;
+  const warnings: string[] = [];
+  if (method === 'dense') return { method, selection: denseSelection, expected: undefined, warnings };
+  if (method === 'exact') {
+    return { method, selection: { ...common, stages: gated ? Stage.gate : Stage.product, gateBase: 0, productBase: 0, load: noLoad }, expected: undefined, warnings };
+  }
+  if (method === 'griffin' && !calibration?.levels.has('griffin')) {
+    if (options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
+    return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density: pick(options, 'density') }, expected: undefined, warnings };
+  }
+  if (!calibration) {
+    if (method !== 'clada' || options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
+    warnings.push('no calibration of this model: clada falls back to griffin, whose loss is not known here; run clada calibrate once');
+    return { method: 'griffin', selection: { ...common, stages: Stage.mask, rule: 'topK', density: pick(options, 'density'), load: noLoad }, expected: undefined, warnings };
+  }
+  const given = options.threshold;
+  const level = whole ? undefined : given !== undefined && method === 'clada' ? undefined : levelFor(method, options, calibration);
+  const factor = given !== undefined && method !== 'clada' ? given : 1;
+  const thresholds = whole ? -1 : given !== undefined && method === 'clada' ? given : Array.from(level!.thresholds, (value) => value * factor);
+  const density = whole ? 1 : level?.cost ?? 1;
+  switch (method) {
+    case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected: level, warnings };
+    case 'mask': return { method, selection: { ...common, stages: Stage.mask, rule: 'global', density }, expected: level, warnings };
+    case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected: level, warnings };
+    case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected: level, warnings };
+    case 'clada-paper': return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds }, expected: level, warnings };
+    case 'clada': return {
+      method, expected: level, warnings,
+      selection: {
+        ...common, stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', gateBase: thresholds, productBase: thresholds,
+        compensate: options.compensate ?? calibration.mean !== undefined,
+      },
+    };
+  }
+}
+
+/** Load that is given rather than measured: controls and experiments. */
+export function withForcedLoad(selection: Selection): Selection {
+  return { ...selection, load: { ...selection.load, mode: 'forced' } };
+}

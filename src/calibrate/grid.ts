@@ -1,0 +1,121 @@
+/**
+ * What each method costs and loses at each of its settings, measured on held-out documents: the rows of a calibration's tables. The first
+ * `prompt` tokens of a document run dense, the others one by one with the method, and every distribution is held against the dense one.
+ */
+import type { Level } from '../adapt/levels.ts';
+import type { MethodName } from '../adapt/methods.ts';
+import type { Selection } from '../adapt/selection.ts';
+import { denseSelection } from '../adapt/selection.ts';
+import { throwIfAborted } from '../errors.ts';
+import { deltaNll, estimate, klDivergence } from '../eval/metrics.ts';
+import { Stage } from '../model/enums.ts';
+import type { Session } from '../session/session.ts';
+import type { Curves } from './thresholds.ts';
+
+/** A setting of a method: its parameter, the thresholds that it means, and the selection. */
+export interface Candidate {
+  readonly method: MethodName;
+  readonly parameter: number;
+  readonly thresholds: ArrayLike<number>;
+  readonly selection: Selection;
+}
+
+const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+
+export function cascade(tau: number, compensate: boolean): Selection {
+  return {
+    ...denseSelection, stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', gateBase: tau, productBase: tau, compensate,
+  };
+}
+
+/** All settings, gentle before hard within each method. */
+export function candidates(curves: Curves, nLayers: number, gated: boolean, taus: readonly number[]): Candidate[] {
+  const mask = (method: MethodName, rule: Selection['rule']): Candidate[] =>
+    masks.map((density) => ({ method, parameter: density, thresholds: [], selection: { ...denseSelection, stages: Stage.mask, rule, density } }));
+  const cett = (method: MethodName, eta: number, selection: (eps: Float32Array) => Partial<Selection>): Candidate => {
+    const eps = curves.eps(eta);
+    return { method, parameter: eta, thresholds: eps, selection: { ...denseSelection, ...selection(eps) } };
+  };
+  const all = [
+    ...mask('griffin', 'topK'), ...mask('mask', 'global'),
+    ...etas.map((eta) => cett('tt', eta, (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
+    ...paperEtas.map((eta) => cett('clada-paper', eta, (scoreBase) => ({
+      stages: Stage.scores, rule: 'cett', scoreBase, load: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
+    }))),
+  ];
+  if (!gated) return all;
+  for (const density of gates) {
+    const gateBase = curves.gate(density)!;
+    all.push({ method: 'cats', parameter: density, thresholds: gateBase, selection: { ...denseSelection, stages: Stage.gate, gateBase } });
+  }
+  for (const tau of taus) all.push({ method: 'clada', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: cascade(tau, true) });
+  return all;
+}
+
+/** The sums of one document under one setting. */
+interface Row { cost: number; up: number; down: number; kl: number; deltaNll: number; top1: number }
+
+export interface Dense { readonly logits: Float32Array; readonly logSumExp: Float64Array; readonly topToken: Int32Array; readonly vocab: number }
+
+/** The dense distributions after the tokens from `prompt` on. */
+export async function denseRows(session: Session, ids: readonly number[], prompt: number, signal?: AbortSignal): Promise<Dense> {
+  const count = ids.length - prompt;
+  let logits: Float32Array | undefined;
+  const logSumExp = new Float64Array(count), topToken = new Int32Array(count);
+  let vocab = 0;
+  await session.score(ids, (report, row, i) => {
+    if (i < prompt) return;
+    vocab = row.length;
+    logits ??= new Float32Array(count * vocab);
+    logits.set(row, (i - prompt) * vocab);
+    logSumExp[i - prompt] = report.logSumExp;
+    topToken[i - prompt] = report.topToken;
+  }, { signal });
+  return { logits: logits!, logSumExp, topToken, vocab };
+}
+
+/** One document under one setting; means over its positions. */
+export async function measure(session: Session, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal): Promise<Row> {
+  const count = ids.length - prompt, row: Row = { cost: 0, up: 0, down: 0, kl: 0, deltaNll: 0, top1: 0 };
+  for (let fed = 0; fed <= count; fed++) {
+    await session.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
+      if (fed === 0) return;
+      const at = fed - 1, reference = dense.logits.subarray(at * dense.vocab, (at + 1) * dense.vocab), label = ids[prompt + fed];
+      row.kl += klDivergence(reference, dense.logSumExp[at]!, logits, report.logSumExp);
+      if (label !== undefined) row.deltaNll += deltaNll(label, reference, dense.logSumExp[at]!, logits, report.logSumExp);
+      if (report.topToken === dense.topToken[at]) row.top1++;
+      row.cost += report.cost;
+      const layers = session.adapt.counts();
+      row.up += layers.reduce((sum, { up }) => sum + up, 0) / layers.length;
+      row.down += layers.reduce((sum, { down }) => sum + down, 0) / layers.length;
+    }, { selection, decodeFrom: prompt, signal });
+  }
+  return { cost: row.cost / count, up: row.up / count, down: row.down / count, kl: row.kl / count, deltaNll: row.deltaNll / (count - 1), top1: row.top1 / count };
+}
+
+/** Every candidate over every document. `ffn` turns counts into shares. */
+export async function measureLevels(
+  session: Session, ffn: number, documents: readonly (readonly number[])[], prompt: number, settings: readonly Candidate[],
+  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((done: number, total: number) => void) | undefined } = {},
+): Promise<Map<MethodName, Level[]>> {
+  const rows: Row[][] = settings.map(() => []);
+  let done = 0;
+  for (const ids of documents) {
+    const dense = await denseRows(session, ids, prompt, signal);
+    for (const [i, { selection }] of settings.entries()) {
+      throwIfAborted(signal, 'calibration');
+      rows[i]!.push(await measure(session, ids, prompt, dense, selection, signal));
+      onProgress?.(++done, settings.length * documents.length);
+    }
+  }
+  const levels = new Map<MethodName, Level[]>();
+  for (const [i, { method, parameter, thresholds }] of settings.entries()) {
+    const mean = (field: keyof Row): number => estimate(rows[i]!.map((row) => row[field])).mean;
+    const level: Level = {
+      parameter, thresholds, cost: mean('cost'), up: mean('up') / ffn, down: mean('down') / ffn, kl: mean('kl'), klError: estimate(rows[i]!.map(({ kl }) => kl)).se,
+      deltaNll: mean('deltaNll'), top1: mean('top1'),
+    };
+    levels.set(method, [...(levels.get(method) ?? []), level]);
+  }
+  return levels;
+}
