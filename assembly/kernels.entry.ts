@@ -17,3 +17,8 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { repack, layoutBytes } from './kernels/repack/repack';
 export { expand } from './kernels/repack/expand';
 export { dequantRow } from './kernels/embed/embed';
+export { selectAbove, selectAboveIn, topThreshold, selectTop } from './kernels/neurons/select';
+export { rowBytes, packRows, permutedBytes, permuteX4, rowsMatvec } from './kernels/neurons/rows';
+export { columnBytes, packColumns, columnsMatvec, columnsScratch } from './kernels/neurons/columns';
+export { compactRows, compactColumns, scatterPositions, scatter } from './kernels/neurons/compact';
+export { compactMatvec } from './kernels/neurons/compactMatvec';
