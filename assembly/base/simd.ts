@@ -35,6 +35,11 @@ export const TWO112: f32 = 5.192296858534828e33;
   return v128.and(i32x4.shl(v128.load16x4_s(p), 13), v128.load(TABLE, 96));
 }
 
+/** The same of four f16 in the low half of `v`. */
+@inline export function half4Of(v: v128): v128 {
+  return v128.and(i32x4.shl(i32x4.extend_low_i16x8_s(v), 13), v128.load(TABLE, 96));
+}
+
 /** Four f16 at `p` as f32, exact for every finite value. */
 @inline export function half4Exact(p: usize): v128 {
   return f32x4.mul(half4(p), f32x4.splat(TWO112));

@@ -1,0 +1,264 @@
+/**
+ * y[hidden] = sum over the listed neurons i of h_i W[:, i] for `down`, a 4-bit matrix [hidden, ffn]. The interleaved layouts run along ffn and
+ * cannot leave out a column; the "column form" can. A block of 32 neurons (one block of the file, for every row):
+ *
+ *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high); then f16 d[hidden][, f16 m[hidden]]
+ *
+ * where hidden is padded to 32 with zero rows. Nothing is requantised. The bytes of a neuron that is not listed are never read, a block
+ * without listed neurons costs nothing.
+ *
+ * h is rounded as kernels/quantize does it to a vector whose other values are zero: per block s = amax / 127 of the listed ones, q nearest even.
+ * y += s * d * sum(q n) + s * sum(q) * m (q4_0: + s * -8 sum(q) * d, inside the integer), n the nibbles.
+ *
+ * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
+ *   lanes. base: one neuron at a time; bytes of even and odd outputs are multiplied in 16-bit lanes and interleaved at the end.
+ * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
+ * segments, by the same rule in both builds; each adds its own term to y.
+ * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes, 16-aligned or not.
+ * Error: that of h's rounding; f32 rounding about (blocks used) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
+ */
+import { Layout } from '../../abi/enums';
+import { TWO112, half4, hmax, madd, mask000f, nibbleMask } from '../../base/simd';
+
+/** Bytes of scratch: 32 f32 of h, then an entry of 12 B for each neuron (relaxed: pair) of a segment: addresses and q. */
+@inline export function columnsScratch(): usize { return 512; }
+const MOST: i32 = 2184; // 15 * 2184 < 2^15
+
+@inline function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
+
+/** Bytes of `down` [rows, cols] in column form; 0: this layout has none. */
+export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
+  if (layout != Layout.q4_0 && layout != Layout.q4_1 || cols & 31) return 0;
+  return <usize>(cols >> 5) * padded(rows) * (layout == Layout.q4_1 ? 20 : 18);
+}
+
+/** Set `p` of a chunk (4 rows x 4 bytes) as columns: lane j = byte j of the four rows. Zeros for rows that do not exist. */
+@inline function columns4(p: usize, exists: bool): v128 {
+  const v = exists ? v128.load(p) : i32x4.splat(0);
+  return i8x16.shuffle(v, v, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+/** Byte columns j = 0..3 of 16 rows (four sets a, b, c, d), column j in result `j`. */
+@inline function pick(j: i32, a: v128, b: v128, c: v128, d: v128): v128 {
+  if (j == 0) return i64x2.shuffle(i32x4.shuffle(a, b, 0, 4, 0, 4), i32x4.shuffle(c, d, 0, 4, 0, 4), 0, 2);
+  if (j == 1) return i64x2.shuffle(i32x4.shuffle(a, b, 1, 5, 1, 5), i32x4.shuffle(c, d, 1, 5, 1, 5), 0, 2);
+  if (j == 2) return i64x2.shuffle(i32x4.shuffle(a, b, 2, 6, 2, 6), i32x4.shuffle(c, d, 2, 6, 2, 6), 0, 2);
+  return i64x2.shuffle(i32x4.shuffle(a, b, 3, 7, 3, 7), i32x4.shuffle(c, d, 3, 7, 3, 7), 0, 2);
+}
+
+/** Columns j and j + 4 of a chunk for 32 rows: `first` rows 0..15, `second` 16..31, low nibble = column j, high = j + 4. */
+@inline function storeColumns(q: usize, stride: usize, first: v128, second: v128): void {
+  const low = nibbleMask();
+  v128.store(q, v128.or(v128.and(first, low), i16x8.shl(v128.and(second, low), 4)));
+  v128.store(q + (stride << 2), v128.or(v128.and(i16x8.shr_u(first, 4), low), v128.andnot(second, low)));
+}
+
+/** `layout` is a literal. */
+@inline function pack(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, hidden = padded(rows), stride = hidden >> 1;
+  const blockBytes: usize = layout == Layout.q4_1 ? 160 : 144, group = <usize>nBlocks * blockBytes;
+  for (let b = 0; b < nBlocks; b++, w += blockBytes) {
+    const scales = dst + (stride << 5);
+    memory.fill(scales, 0, hidden << (layout == Layout.q4_1 ? 2 : 1));
+    for (let g = 0; g < groups; g++) {
+      const p = w + <usize>g * group + 128;
+      v128.store(scales + (<usize>g << 4), v128.load(p));
+      if (layout == Layout.q4_1) v128.store(scales + (hidden << 1) + (<usize>g << 4), v128.load(p, 16));
+    }
+    for (let g = 0, q = dst; g < groups; g += 4, q += 16) {
+      const p0 = w + <usize>g * group, has1 = g + 1 < groups, has2 = g + 2 < groups, has3 = g + 3 < groups;
+      for (let c: usize = 0; c < 4; c++) {
+        const p = p0 + (c << 5), out = q + (c << 3) * stride;
+        const a = columns4(p, true), b = columns4(p + 16, true), e = columns4(p + group, has1), f = columns4(p + group + 16, has1);
+        const a2 = columns4(p + 2 * group, has2), b2 = columns4(p + 2 * group + 16, has2);
+        const e2 = columns4(p + 3 * group, has3), f2 = columns4(p + 3 * group + 16, has3);
+        storeColumns(out, stride, pick(0, a, b, e, f), pick(0, a2, b2, e2, f2));
+        storeColumns(out + stride, stride, pick(1, a, b, e, f), pick(1, a2, b2, e2, f2));
+        storeColumns(out + 2 * stride, stride, pick(2, a, b, e, f), pick(2, a2, b2, e2, f2));
+        storeColumns(out + 3 * stride, stride, pick(3, a, b, e, f), pick(3, a2, b2, e2, f2));
+      }
+    }
+    dst = scales + (hidden << (layout == Layout.q4_1 ? 2 : 1));
+  }
+}
+
+/** The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]. Lossless. q4_0 and q4_1. */
+export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
+  if (layout == Layout.q4_0) pack(Layout.q4_0, w, rows, cols, dst);
+  else if (layout == Layout.q4_1) pack(Layout.q4_1, w, rows, cols, dst);
+  else unreachable();
+}
+
+/** Sum of four i32. */
+@inline function sum4(v: v128): i32 {
+  return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3);
+}
+
+/** relaxed: a + 8 outputs of two neurons, `v` their bytes interleaved. */
+@inline function addPair(a: v128, h: v128, v: v128, low: v128): v128 {
+  return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(h, v128.and(v, low)));
+}
+
+/** base: a + 8 outputs of one neuron, nibbles in 16-bit lanes. */
+@inline function addOne(a: v128, h: v128, nibbles: v128): v128 {
+  return i16x8.add(a, i16x8.mul(nibbles, h));
+}
+
+/** y[0..8] += s d a + c m: `a` 8 outputs as i16; `s` and `c` carry 2^112 for the f16 at `d` and `m`. */
+@inline function addOutputs(layout: i32, a: v128, d: usize, m: usize, s: v128, c: v128, y: usize): void {
+  let first = v128.load(y), second = v128.load(y, 16);
+  if (layout == Layout.q4_1) {
+    first = madd(c, half4(m), first);
+    second = madd(c, half4(m + 8), second);
+  }
+  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(a)), f32x4.mul(s, half4(d)), first));
+  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(a)), f32x4.mul(s, half4(d + 8)), second), 16);
+}
+
+/** Four accumulators into 32 outputs. */
+@inline function addChunk(layout: i32, a: v128, b: v128, e: v128, f: v128, d: usize, m: usize, s: v128, c: v128, y: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    addOutputs(layout, a, d, m, s, c, y);
+    addOutputs(layout, b, d + 16, m + 16, s, c, y + 32);
+    addOutputs(layout, e, d + 32, m + 32, s, c, y + 64);
+    addOutputs(layout, f, d + 48, m + 48, s, c, y + 96);
+  } else { // even and odd outputs lie apart
+    addOutputs(layout, i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), d, m, s, c, y);
+    addOutputs(layout, i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), d + 16, m + 16, s, c, y + 32);
+    addOutputs(layout, i16x8.shuffle(e, f, 0, 8, 1, 9, 2, 10, 3, 11), d + 32, m + 32, s, c, y + 64);
+    addOutputs(layout, i16x8.shuffle(e, f, 4, 12, 5, 13, 6, 14, 7, 15), d + 48, m + 48, s, c, y + 96);
+  }
+}
+
+/** 32 outputs (`twice`: 64) of the neurons entered at [from, to); `at` their byte offset in a neuron. `twice` is a literal. */
+@inline function outputs(
+  layout: i32, twice: bool, from: usize, to: usize, at: usize, start: v128, d: usize, m: usize, s: f32, c: f32, y: usize,
+): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f();
+  let a0 = start, a1 = start, a2 = start, a3 = start, b0 = start, b1 = start, b2 = start, b3 = start;
+  for (let e = from; e < to; e += 12) {
+    const p = load<usize>(e) + at, h = v128.load16_splat(e, 8);
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      const q = load<usize>(e, 4) + at;
+      let v = v128.load(p), u = v128.load(q);
+      let near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      let far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
+      a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
+      if (twice) {
+        v = v128.load(p, 16); u = v128.load(q, 16);
+        near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        b0 = addPair(b0, h, near, low); b1 = addPair(b1, h, far, low);
+        b2 = addPair(b2, h, i16x8.shr_u(near, 4), low); b3 = addPair(b3, h, i16x8.shr_u(far, 4), low);
+      }
+    } else {
+      let v = v128.load(p);
+      a0 = addOne(a0, h, v128.and(v, low)); a1 = addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low));
+      a2 = addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)); a3 = addOne(a3, h, i16x8.shr_u(v, 12));
+      if (twice) {
+        v = v128.load(p, 16);
+        b0 = addOne(b0, h, v128.and(v, low)); b1 = addOne(b1, h, v128.and(i16x8.shr_u(v, 8), low));
+        b2 = addOne(b2, h, v128.and(i16x8.shr_u(v, 4), low)); b3 = addOne(b3, h, i16x8.shr_u(v, 12));
+      }
+    }
+  }
+  const scale = f32x4.splat(s), offset = f32x4.splat(c);
+  addChunk(layout, a0, a1, a2, a3, d, m, scale, offset, y);
+  if (twice) addChunk(layout, b0, b1, b2, b3, d + 64, m + 64, scale, offset, y + 128);
+}
+
+/** y += the neurons entered at [from, to), whose q sum to `sum`; `c` their block's s * sum(q) or 0. `scales` the block's d. */
+@inline function segment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0);
+  let at: usize = 0, d = scales;
+  for (const end = (hidden >> 1) - 16; at < end; at += 32, d += 128, y += 256) outputs(layout, true, from, to, at, start, d, d + (hidden << 1), s, c, y);
+  if (hidden & 32) outputs(layout, false, from, to, at, start, d, d + (hidden << 1), s, c, y);
+}
+
+function segmentQ40(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+  segment(Layout.q4_0, hidden, from, to, sum, scales, s, c, y);
+}
+function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+  segment(Layout.q4_1, hidden, from, to, sum, scales, s, c, y);
+}
+/** A call: one copy of the loops a layout. */
+@inline function callSegment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+  if (layout == Layout.q4_0) segmentQ40(hidden, from, to, sum, scales, s, c, y);
+  else segmentQ41(hidden, from, to, sum, scales, s, c, y);
+}
+
+/** The listed h of one block into scratch as i32 q, zeros behind to a multiple of 4; returns s (0: the block is all zeros). */
+@inline function roundBlock(list: usize, nList: i32, h: usize, scratch: usize): f32 {
+  let top = f32x4.splat(0);
+  v128.store(scratch + ((<usize>(nList - 1) >> 2) << 4), top);
+  for (let i: usize = 0; i < <usize>nList; i++) store<f32>(scratch + (i << 2), load<f32>(h + (<usize>load<u16>(list + (i << 1)) << 2)));
+  const end = scratch + (<usize>nList << 2);
+  for (let p = scratch; p < end; p += 16) top = f32x4.max(top, f32x4.abs(v128.load(p)));
+  const amax = hmax(top);
+  if (!(amax > 1e-30)) return 0; // as quantize() does; NaN too
+  const inverse = f32x4.splat(<f32>127 / amax);
+  for (let p = scratch; p < end; p += 16) v128.store(p, i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p), inverse))));
+  return amax / 127;
+}
+
+/** Enters two neurons (bytes at p and q, factors a and b) at `to`; the new end. base: one entry each. */
+@inline function enter(to: usize, p: usize, q: usize, a: i32, b: i32): usize {
+  store<usize>(to, p);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    store<usize>(to, q, 4);
+    store<i32>(to, (a & 255) | (b << 8), 8);
+    return to + 12;
+  }
+  store<i32>(to, a, 8);
+  if (b == 0) return to + 12;
+  store<usize>(to, q, 12);
+  store<i32>(to, b, 20);
+  return to + 24;
+}
+
+/** `layout` must be a literal. */
+@inline function columns(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, scratch: usize, y: usize): void {
+  const hidden = padded(rows), stride = hidden >> 1, blockBytes = hidden * (layout == Layout.q4_1 ? 20 : 18);
+  const from = scratch + 128;
+  memory.fill(y, 0, hidden << 2);
+  for (const end = list + (<usize>n << 1); list < end;) {
+    const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes, scales = base + (stride << 5);
+    let next = list + 2;
+    while (next < end && <usize>load<u16>(next) >> 5 == iBlock) next += 2;
+    const nList = <i32>((next - list) >> 1);
+    const s = roundBlock(list, nList, h, scratch);
+    if (s > 0) {
+      let total = i32x4.splat(0);
+      for (let p = scratch; p < from && p < scratch + (<usize>nList << 2); p += 16) total = i32x4.add(total, v128.load(p));
+      const s112 = s * TWO112;
+      let c = s * <f32>sum4(total) * TWO112, sum = 0, weight = 0, to = from, held = 0, heldAt: usize = 0;
+      for (let i: usize = 0; i < <usize>nList; i++) {
+        const q = load<i32>(scratch + (i << 2));
+        if (q == 0) continue;
+        const at = base + (<usize>load<u16>(list + (i << 1)) & 31) * stride;
+        if (weight + abs(q) > MOST) {
+          if (held) to = enter(to, heldAt, heldAt, held, 0);
+          callSegment(layout, hidden, from, to, sum, scales, s112, c, y);
+          c = 0; sum = 0; weight = 0; to = from; held = 0;
+        }
+        sum += q; weight += abs(q);
+        if (held) { to = enter(to, heldAt, at, held, q); held = 0; }
+        else { held = q; heldAt = at; }
+      }
+      if (held) to = enter(to, heldAt, heldAt, held, 0);
+      callSegment(layout, hidden, from, to, sum, scales, s112, c, y);
+    }
+    list = next;
+  }
+}
+
+/**
+ * y[rows padded to 32] = the listed columns of W (column form, `rows` x ffn) times h; h f32 [ffn], read only where listed. `list`: n sorted
+ * u16. y is overwritten; n = 0 gives zeros.
+ */
+export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, scratch: usize, y: usize): void {
+  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, scratch, y);
+  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, list, n, h, scratch, y);
+  else unreachable();
+}

@@ -1,0 +1,224 @@
+/**
+ * Copies of a matrix that hold only the listed neurons, for a mask that stays for a whole sequence. All copies are lossless.
+ *
+ * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec runs on
+ * n rows. Compact row k is neuron list_k.
+ * Columns (down): f32, f16, bf16: the listed columns; the ordinary matvec runs on n columns and h in list order.
+ *   q4_0, q4_1, q8_0, q8_1: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
+ *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4), then its scales. A block without
+ *   listed neurons vanishes. `chunks` gets the number of chunks of every block, one u8 each. The kernels are in compactMatvec.ts; they read
+ *   the records of a vector [ffn] that holds h in the slots (`scatter`).
+ * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
+ * Test: test/kernels/compact.test.ts.
+ */
+import { Layout } from '../../abi/enums';
+import { nibbleMask } from '../../base/simd';
+import { layoutBytes } from '../repack/repack';
+import { laneOffset } from '../repack/store';
+
+/** Bytes of quants in a block. */
+@inline function quantBytes(layout: i32): usize {
+  return layout == Layout.q4_0 || layout == Layout.q4_1 || layout == Layout.q4_k ? 128 : 256;
+}
+
+@inline function isSuper(layout: i32): bool { return layout == Layout.q4_k || layout == Layout.q5_k || layout == Layout.q6_k; }
+
+/** Lane `from` of a block at p → lane `to` at q: quants and scales. */
+@inline function copyBlock(layout: i32, p: usize, from: i32, q: usize, to: i32): void {
+  const quants = quantBytes(layout), source = p + laneOffset(from), target = q + laneOffset(to);
+  for (let c: usize = 0; c < quants; c += 32) store<u32>(target + c, load<u32>(source + c));
+  if (isSuper(layout)) {
+    store<u8>(q + quants + to, load<u8>(p + quants + from));
+    store<u8>(q + quants + 8 + to, load<u8>(p + quants + 8 + from));
+  } else {
+    store<u16>(q + quants + (<usize>to << 1), load<u16>(p + quants + (<usize>from << 1)));
+    if (layout == Layout.q4_1 || layout == Layout.q8_1) store<u16>(q + quants + 16 + (<usize>to << 1), load<u16>(p + quants + 16 + (<usize>from << 1)));
+  }
+}
+
+/** One row of blocks, group to group. `layout` is a literal. */
+@inline function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  const hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
+  const blockBytes = quantBytes(layout) + (hasMin ? 32 : 16);
+  const nBlocks = cols >> 5;
+  for (let b = 1; b <= nBlocks; b++, p += blockBytes, q += blockBytes) {
+    copyBlock(layout, p, from, q, to);
+    if (isSuper(layout)) {
+      if ((b & 7) == 0) { // the superblock's factors
+        const d = layout == Layout.q6_k ? 16 : 32;
+        store<u16>(q + blockBytes + (<usize>to << 1), load<u16>(p + blockBytes + (<usize>from << 1)));
+        if (d == 32) store<u16>(q + blockBytes + 16 + (<usize>to << 1), load<u16>(p + blockBytes + 16 + (<usize>from << 1)));
+        p += d; q += d;
+      }
+    }
+  }
+}
+
+/** `size` bytes a value, a literal. */
+@inline function copyFloats(size: usize, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  p += <usize>from * size; q += <usize>to * size;
+  for (const end = p + <usize>cols * 8 * size; p < end; p += 8 * size, q += 8 * size) {
+    if (size == 4) store<u32>(q, load<u32>(p));
+    else store<u16>(q, load<u16>(p));
+  }
+}
+
+/** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
+export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
+  const group = layoutBytes(layout, 8, cols);
+  if (n & 7) memory.fill(dst + <usize>(n >> 3) * group, 0, group);
+  for (let k = 0; k < n; k++, list += 2) {
+    const row = <i32>load<u16>(list), from = row & 7, to = k & 7;
+    const p = w + <usize>(row >> 3) * group, q = dst + <usize>(k >> 3) * group;
+    switch (layout) {
+      case Layout.f32: copyFloats(4, p, from, q, to, cols); break;
+      case Layout.f16: case Layout.bf16: copyFloats(2, p, from, q, to, cols); break;
+      case Layout.q4_0: copyRow(Layout.q4_0, p, from, q, to, cols); break;
+      case Layout.q4_1: copyRow(Layout.q4_1, p, from, q, to, cols); break;
+      case Layout.q8_0: copyRow(Layout.q8_0, p, from, q, to, cols); break;
+      case Layout.q8_1: copyRow(Layout.q8_1, p, from, q, to, cols); break;
+      case Layout.q4_k: copyRow(Layout.q4_k, p, from, q, to, cols); break;
+      case Layout.q5_k: copyRow(Layout.q5_k, p, from, q, to, cols); break;
+      case Layout.q6_k: copyRow(Layout.q6_k, p, from, q, to, cols); break;
+      default: unreachable();
+    }
+  }
+}
+
+/** Number of listed neurons at `list` that lie in block b. */
+@inline function countIn(list: usize, end: usize, b: i32): i32 {
+  let p = list;
+  while (p < end && <i32>(load<u16>(p) >> 5) == b) p += 2;
+  return <i32>((p - list) >> 1);
+}
+
+/** Columns (0..31) of the listed neurons of slots first .. first + 7 as bytes, 255 where there is none. */
+@inline function slots8(list: usize, count: i32, first: i32): u64 {
+  let bytes: u64 = 0;
+  for (let i = 7; i >= 0; i--) {
+    const slot = first + i;
+    bytes = bytes << 8 | (slot < count ? <u64>load<u16>(list + (<usize>slot << 1)) & 31 : 255);
+  }
+  return bytes;
+}
+
+@inline function pair64(a: u64, b: u64): v128 { return i64x2.replace_lane(i64x2.splat(<i64>a), 1, <i64>b); }
+
+/** 4-bit: where the nibbles of columns `k` lie among a row's low (`high` = 0) or high (4) nibbles, 4 a chunk; 255: not there. */
+@inline function nibbleIndex(k: v128, high: i32): v128 {
+  const at = v128.or(v128.and(i8x16.shr_u(k, 1), i8x16.splat(12)), v128.and(k, i8x16.splat(3)));
+  const there = i8x16.eq(v128.and(k, i8x16.splat(-124)), i8x16.splat(<i8>high)); // bits 7 (none) and 2
+  return v128.or(at, v128.not(there));
+}
+
+/** 4 units of 4 bytes, 32 B apart. */
+@inline function gather4(p: usize): v128 {
+  let v = v128.load32_zero(p);
+  v = v128.load32_lane(p, v, 1, 32);
+  v = v128.load32_lane(p, v, 2, 64);
+  return v128.load32_lane(p, v, 3, 96);
+}
+
+/** The first `count` of 4 units, 32 B apart. */
+@inline function spread4(q: usize, v: v128, count: i32): void {
+  if (count > 0) v128.store32_lane(q, v, 0);
+  if (count > 1) v128.store32_lane(q, v, 1, 32);
+  if (count > 2) v128.store32_lane(q, v, 2, 64);
+  if (count > 3) v128.store32_lane(q, v, 3, 96);
+}
+
+@inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
+
+/** One block of all groups. `layout` is a literal; `from` and `to` are the groups' byte strides. */
+@inline function compactBlock(layout: i32, list: usize, count: i32, nChunks: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
+  const wide = layout == Layout.q8_0 || layout == Layout.q8_1, hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
+  const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
+  const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
+  // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
+  const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
+  const ia = wide ? first : nibbleIndex(first, 0), ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
+  const ja = wide ? second : nibbleIndex(second, 0), jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
+  const scales = <usize>nChunks << 5;
+  for (let g = 0; g < groups; g++, p += from, q += to) {
+    for (let lane = 0; lane < 8; lane++) {
+      const source = p + laneOffset(lane), target = q + laneOffset(lane);
+      if (wide) {
+        const a = v128.xor(gather4(source), flip), b = v128.xor(gather4(source + 128), flip);
+        spread4(target, v128.xor(swizzle2(a, ia, b, ib), flip), nChunks);
+        spread4(target + 128, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
+      } else {
+        const v = gather4(source), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
+        spread4(target, v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4)), nChunks);
+      }
+    }
+    v128.store(q + scales, v128.load(p + quantBytes(layout)));
+    if (hasMin) v128.store(q + scales + 16, v128.load(p + quantBytes(layout) + 16));
+  }
+}
+
+/** `layout` is a literal. */
+@inline function columnsOfBlocks(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, chunks: usize): usize {
+  const wide = layout == Layout.q8_0 || layout == Layout.q8_1;
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1);
+  const scaleBytes: usize = layout == Layout.q4_1 || layout == Layout.q8_1 ? 32 : 16, blockBytes = quantBytes(layout) + scaleBytes;
+  let stride: usize = 0; // of a compact group
+  for (let b = 0, p = list; b < nBlocks; b++) {
+    const count = countIn(p, end, b), nChunks = wide ? (count + 3) >> 2 : (count + 7) >> 3;
+    store<u8>(chunks + b, <u8>nChunks);
+    if (count) stride += (<usize>nChunks << 5) + scaleBytes;
+    p += <usize>count << 1;
+  }
+  let q = dst;
+  for (let b = 0; b < nBlocks; b++, w += blockBytes) {
+    const count = countIn(list, end, b), nChunks = <i32>load<u8>(chunks + b);
+    if (!count) continue;
+    compactBlock(layout, list, count, nChunks, w, <usize>nBlocks * blockBytes, q, stride, groups);
+    q += (<usize>nChunks << 5) + scaleBytes;
+    list += <usize>count << 1;
+  }
+  return <usize>groups * stride;
+}
+
+/** `size` bytes a value, a literal. */
+@inline function columnsOfFloats(size: usize, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
+  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
+  for (let g = 0; g < groups; g++, w += <usize>cols * 8 * size) {
+    for (let p = list; p < end; p += 2, dst += 8 * size) memory.copy(dst, w + <usize>load<u16>(p) * 8 * size, 8 * size);
+  }
+  return dst - start;
+}
+
+/**
+ * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `chunks` gets
+ * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for a layout that has no compact columns (q4_k, q5_k, q6_k).
+ */
+export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, chunks: usize): usize {
+  switch (layout) {
+    case Layout.f32: return columnsOfFloats(4, w, rows, cols, list, n, dst);
+    case Layout.f16: case Layout.bf16: return columnsOfFloats(2, w, rows, cols, list, n, dst);
+    case Layout.q4_0: return columnsOfBlocks(Layout.q4_0, w, rows, cols, list, n, dst, chunks);
+    case Layout.q4_1: return columnsOfBlocks(Layout.q4_1, w, rows, cols, list, n, dst, chunks);
+    case Layout.q8_0: return columnsOfBlocks(Layout.q8_0, w, rows, cols, list, n, dst, chunks);
+    case Layout.q8_1: return columnsOfBlocks(Layout.q8_1, w, rows, cols, list, n, dst, chunks);
+    default: return 0;
+  }
+}
+
+/** Slot (block * 32 + rank among the block's listed) of every compact row, u16 [n]. */
+export function scatterPositions(list: usize, n: i32, out: usize): void {
+  let block = -1, slot = 0;
+  for (const end = list + (<usize>n << 1); list < end; list += 2, out += 2) {
+    const i = <i32>load<u16>(list);
+    if (i >> 5 != block) { block = i >> 5; slot = block << 5; }
+    store<u16>(out, <u16>slot);
+    slot++;
+  }
+}
+
+/** out f32 [ffn] = zeros, but h[k] at positions[k]; h f32 [n]. */
+export function scatter(h: usize, positions: usize, n: i32, ffn: i32, out: usize): void {
+  memory.fill(out, 0, <usize>ffn << 2);
+  for (const end = h + (<usize>n << 2); h < end; h += 4, positions += 2) {
+    store<f32>(out + (<usize>load<u16>(positions) << 2), load<f32>(h));
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * y[rows] = W x for compact columns (compact.ts): block b has chunks[b] chunks of quants, a block of none is not there. x are the ordinary X4 or X8
+ * records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit what the
+ * dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
+ * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
+ */
+import { Layout } from '../../abi/enums';
+import { mask00ff, nibbleMask, ones16 } from '../../base/simd';
+import { addBlock, dotHigh, dotLow, dotNibbles } from '../matvec/q4';
+import { addBlock8, dot4 } from '../matvec/q8';
+import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
+
+/** `layout` must be a literal: each call site becomes a kernel of its own. */
+@inline function compactQ4(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
+  const low = nibbleMask(), one = ones16();
+  const scaleBytes: usize = layout == Layout.q4_1 ? 32 : 16, last = chunks + nBlocks;
+  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
+    let f0 = f32x4.splat(0), f1 = f0, x = x0;
+    for (let chunk = chunks; chunk < last; chunk++, x += x4Stride()) {
+      const stop = w + (<usize>load<u8>(chunk) << 5);
+      if (stop == w) continue;
+      let a0 = i32x4.splat(0), a1 = a0;
+      for (let q = x; w < stop; w += 32) {
+        const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+        if (ASC_FEATURE_RELAXED_SIMD) {
+          a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
+          a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
+          q += 8;
+        } else {
+          const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+          a0 = i32x4.add(a0, i32x4.add(dotLow(v, xa, xb), dotHigh(v, xc, xd)));
+          a1 = i32x4.add(a1, i32x4.add(dotLow(u, xa, xb), dotHigh(u, xc, xd)));
+          q += 16;
+        }
+      }
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        a0 = i32x4.dot_i16x8_s(a0, one);
+        a1 = i32x4.dot_i16x8_s(a1, one);
+      }
+      f0 = addBlock(layout, a0, w, w + 16, x + x4Data(), f0);
+      f1 = addBlock(layout, a1, w + 8, w + 24, x + x4Data(), f1);
+      w += scaleBytes;
+    }
+    v128.store(y, f0);
+    v128.store(y, f1, 16);
+  }
+}
+
+/** `layout` must be a literal. */
+@inline function compactQ8(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
+  const low = mask00ff();
+  const scaleBytes: usize = layout == Layout.q8_1 ? 32 : 16, last = chunks + nBlocks;
+  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
+    let f0 = f32x4.splat(0), f1 = f0, x = x0;
+    for (let chunk = chunks; chunk < last; chunk++, x += X8_STRIDE) {
+      const stop = w + (<usize>load<u8>(chunk) << 5), tail = x + X8_DATA;
+      if (stop == w) continue;
+      let a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20)), a1 = a0;
+      for (let q = x; w < stop; w += 32, q += 8) {
+        const v = v128.load(w), u = v128.load(w, 16), odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
+        a0 = i32x4.add(a0, dot4(v, v128.and(v, low), odd, even));
+        a1 = i32x4.add(a1, dot4(u, v128.and(u, low), odd, even));
+      }
+      f0 = addBlock8(layout, a0, w, w + 16, tail, f0);
+      f1 = addBlock8(layout, a1, w + 8, w + 24, tail, f1);
+      w += scaleBytes;
+    }
+    v128.store(y, f0);
+    v128.store(y, f1, 16);
+  }
+}
+
+/** `x`: X4 records for q4_0 and q4_1, X8 for q8_0 and q8_1. */
+export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x: usize, y: usize): void {
+  switch (layout) {
+    case Layout.q4_0: compactQ4(Layout.q4_0, w, groups, nBlocks, chunks, x, y); break;
+    case Layout.q4_1: compactQ4(Layout.q4_1, w, groups, nBlocks, chunks, x, y); break;
+    case Layout.q8_0: compactQ8(Layout.q8_0, w, groups, nBlocks, chunks, x, y); break;
+    case Layout.q8_1: compactQ8(Layout.q8_1, w, groups, nBlocks, chunks, x, y); break;
+    default: unreachable();
+  }
+}

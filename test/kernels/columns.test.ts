@@ -1,0 +1,99 @@
+/** Column form of `down`: listed neurons against float64, with h rounded as the dense kernel rounds the masked vector. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import type { Kind } from '../helpers/matrices.ts';
+import { kinds, product, quantised, randomMatrix } from '../helpers/matrices.ts';
+import { activations, masked, putList, selections } from '../helpers/neurons.ts';
+
+const eps = 2 ** -23;
+
+for (const build of builds) {
+  const test = suite(`columns (${build})`);
+  const k = new Kernels(build, 256);
+
+  function packed(kind: Kind, ptr: number, rows: number, cols: number, skew = 0): number {
+    const dst = k.alloc(k.call('columnBytes', kind.layout, rows, cols), skew);
+    k.call('packColumns', kind.layout, ptr, rows, cols, dst);
+    return dst;
+  }
+
+  /** y of the kernel; what is not listed is NaN in h. */
+  function run(kind: Kind, w: number, rows: number, h: Float32Array, list: number[], skew = 0): Float32Array {
+    const poisoned = h.map((v, i) => (list.includes(i) ? v : NaN));
+    const padded = (rows + 31) & ~31, y = k.alloc(padded * 4, skew);
+    k.f32(y, padded).fill(5);
+    k.call('columnsMatvec', kind.layout, w, rows, putList(k, list), list.length, k.putF32(poisoned, skew), k.alloc(k.call('columnsScratch'), skew), y);
+    k.checkCanaries();
+    assert.ok(k.f32(y, padded).subarray(rows).every((v) => v === 0), 'padding is zero');
+    return k.f32(y, rows).slice();
+  }
+
+  function check(got: Float32Array, values: Float64Array[], h: Float32Array, list: number[], name: string): void {
+    const used = quantised(masked(h, list)), total = used.reduce((s, v) => s + Math.abs(v), 0);
+    got.forEach((v, r) => {
+      // d * q and m are added apart and may cancel: what rounds is as large as the row's largest weights
+      const { value } = product(values[r]!, used), tolerance = eps * (8 + h.length / 8) * total * Math.max(...values[r]!.map(Math.abs)) + 1e-30;
+      assert.ok(Math.abs(v - value) <= tolerance, `${name}, output ${r}: ${v} instead of ${value} (tolerance ${tolerance})`);
+    });
+  }
+
+  for (const kind of kinds.filter(({ name }) => name === 'q4_0' || name === 'q4_1')) {
+    test(`${kind.name}: agrees with float64`, () => {
+      const random = new Random(41);
+      for (const rows of [1, 8, 9, 31, 32, 40, 64, 72, 96, 576]) for (const cols of [32, 64, 160, 512]) {
+        if (rows * cols > (build === 'debug' ? 5_000 : 60_000)) continue;
+        k.reset();
+        const matrix = randomMatrix(k, kind, rows, cols, random), skew = [0, 4, 8, 12][rows % 4]!, w = packed(kind, matrix.ptr, rows, cols, skew);
+        for (const { name, list } of selections(random, cols)) {
+          const h = activations(random, cols);
+          check(run(kind, w, rows, h, list, skew), matrix.values, h, list, `${rows}x${cols}, ${name}`);
+        }
+      }
+    });
+
+    test(`${kind.name}: blocks whose integers outgrow 16 bits are cut`, () => {
+      const random = new Random(42), rows = 40, cols = 64;
+      for (const extreme of [true, false]) for (const signs of ['+', '-', '+-', 'random']) {
+        k.reset();
+        const matrix = randomMatrix(k, kind, rows, cols, random, extreme), w = packed(kind, matrix.ptr, rows, cols);
+        for (const { name, list } of selections(random, cols)) {
+          const h = new Float32Array(cols).map((_, i) => (signs === '+' ? 127 : signs === '-' ? -127 : (signs === '+-' ? i & 1 : random.uint32() & 1) ? 127 : -127));
+          check(run(kind, w, rows, h, list), matrix.values, h, list, `${signs}, ${name}`);
+        }
+      }
+    });
+
+    test(`${kind.name}: packing holds exactly the matrix`, () => {
+      const random = new Random(43), rows = 70, cols = 64;
+      k.reset();
+      const matrix = randomMatrix(k, kind, rows, cols, random), w = packed(kind, matrix.ptr, rows, cols);
+      for (let i = 0; i < cols; i++) {
+        const h = new Float32Array(cols).fill(127);
+        run(kind, w, rows, h, [i]).forEach((v, r) => {
+          const d = 127 * Math.max(...matrix.values[r]!.map(Math.abs));
+          assert.ok(Math.abs(v - 127 * matrix.values[r]![i]!) <= 8 * eps * d, `row ${r}, neuron ${i}`);
+        });
+      }
+    });
+
+    test(`${kind.name}: zeros, tiny values and NaN of listed neurons are what quantize makes of them`, () => {
+      const random = new Random(44), rows = 32, cols = 96;
+      k.reset();
+      const matrix = randomMatrix(k, kind, rows, cols, random), w = packed(kind, matrix.ptr, rows, cols);
+      const list = [1, 2, 33, 34, 64], h = new Float32Array(cols);
+      h[1] = 1; h[2] = 0.001; h[33] = 1e-35; h[34] = NaN; h[64] = 0;
+      const got = run(kind, w, rows, h, list);
+      h[34] = 0; h[33] = 0;
+      check(got, matrix.values, h, list, 'special values');
+    });
+  }
+
+  test('layouts without a column form say 0 bytes', () => {
+    for (const kind of kinds) assert.is(k.call('columnBytes', kind.layout, 576, 768) > 0, kind.name === 'q4_0' || kind.name === 'q4_1', kind.name);
+    assert.is(k.call('columnBytes', 6, 576, 1536), k.call('layoutBytes', 6, 576, 1536));
+  });
+
+  test.run();
+}

@@ -1,0 +1,85 @@
+/** Compact copies: bit for bit what the dense kernels give for the listed rows, and for a vector whose other neurons are zero. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels, builds } from '../helpers/kernels.ts';
+import { kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
+import { activations, getList, masked, putList, selections } from '../helpers/neurons.ts';
+
+for (const build of builds) {
+  const test = suite(`compact (${build})`);
+  const k = new Kernels(build, 256);
+
+  for (const kind of kinds) {
+    test(`${kind.name}: compact rows are the listed rows`, () => {
+      const random = new Random(51);
+      for (const cols of kind.block === 1 ? [1, 5, 33] : kind.block === 32 ? [32, 96] : [256, 512]) for (const rows of [1, 8, 9, 40]) {
+        for (const { name, list } of selections(random, rows)) {
+          k.reset();
+          const matrix = randomMatrix(k, kind, rows, cols, random);
+          const { ptr } = putActivations(k, kind, [Float32Array.from({ length: cols }, () => uniform(random))]);
+          const groups = (rows + 7) >> 3, n = list.length, nGroups = (n + 7) >> 3;
+          const dst = k.alloc(k.call('layoutBytes', kind.layout, n, cols)), dense = k.alloc(groups * 32), compact = k.alloc(nGroups * 32);
+          k.call('compactRows', kind.layout, matrix.ptr, cols, putList(k, list), n, dst);
+          k.call(kind.matvec, matrix.ptr, groups, cols, ptr, dense);
+          k.call(kind.matvec, dst, nGroups, cols, ptr, compact);
+          const all = k.i32(dense, groups * 8);
+          assert.equal([...k.i32(compact, nGroups * 8)], [...list.map((r) => all[r]!), ...new Array<number>(nGroups * 8 - n).fill(0)], `${rows}x${cols}, ${name}`);
+          k.checkCanaries();
+        }
+      }
+    });
+  }
+
+  for (const kind of kinds.filter(({ block }) => block < 256)) {
+    test(`${kind.name}: compact columns times h are the dense product with the others zero`, () => {
+      const random = new Random(52);
+      for (const cols of [32, 64, 160, 512]) for (const rows of [1, 8, 20, 64]) {
+        if (build === 'debug' && rows * cols > 6_000) continue;
+        for (const { name, list } of selections(random, cols)) {
+          k.reset();
+          const matrix = randomMatrix(k, kind, rows, cols, random), h = activations(random, cols), n = list.length;
+          const groups = (rows + 7) >> 3, nBlocks = cols / 32, at = putList(k, list), room = k.call('layoutBytes', kind.layout, rows, cols);
+          const chunks = k.alloc(nBlocks), want = k.alloc(groups * 32), y = k.alloc(groups * 32), trial = k.alloc(room);
+          const bytes = k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, trial, chunks);
+          const w = k.alloc(bytes);
+          assert.is(k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, w, chunks), bytes);
+          k.call(kind.matvec, matrix.ptr, groups, cols, putActivations(k, kind, [masked(h, list)]).ptr, want);
+          const compact = k.putF32(list.map((i) => h[i]!));
+          if (kind.format === 0) {
+            k.call(kind.matvec, w, groups, n, compact, y);
+            const near = k.f32(y, groups * 8), far = k.f32(want, groups * 8), scale = matrix.values.map((row) => row.reduce((s, v, i) => s + Math.abs(v * h[i]!), 0));
+            near.forEach((v, r) => assert.ok(Math.abs(v - far[r]!) <= 2 ** -23 * cols * (scale[r] ?? 0), `${rows}x${cols}, ${name}, output ${r}`));
+          } else {
+            const positions = k.alloc(2 * n), slots = k.alloc(cols * 4), x = k.alloc(nBlocks * 96);
+            k.f32(slots, cols).fill(9);
+            k.call('scatterPositions', at, n, positions);
+            k.call('scatter', compact, positions, n, cols, slots);
+            k.call('quantize', slots, cols, kind.format, x, x);
+            k.call('compactMatvec', kind.layout, w, groups, nBlocks, chunks, x, y);
+            assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}`);
+            const perChunk = kind.format === 1 ? 8 : 4;
+            assert.equal([...k.u8(chunks, nBlocks)], Array.from({ length: nBlocks }, (_, b) => Math.ceil(list.filter((i) => i >> 5 === b).length / perChunk)));
+          }
+          k.checkCanaries();
+        }
+      }
+    });
+  }
+
+  test('slots: the listed neurons of a block come first', () => {
+    k.reset();
+    const list = [3, 31, 32, 64, 65, 95], positions = k.alloc(12), out = k.alloc(96 * 4);
+    k.call('scatterPositions', putList(k, list), 6, positions);
+    assert.equal(getList(k, positions, 6), [0, 1, 32, 64, 65, 66]);
+    k.call('scatter', k.putF32([1, 2, 3, 4, 5, 6]), positions, 6, 96, out);
+    assert.equal([...k.f32(out, 96)].flatMap((v, i) => (v ? [i, v] : [])), [0, 1, 1, 2, 32, 3, 64, 4, 65, 5, 66, 6]);
+    k.checkCanaries();
+  });
+
+  test('superblocks have no compact columns', () => {
+    for (const kind of kinds.filter(({ block }) => block === 256)) assert.is(k.call('compactColumns', kind.layout, 0, 8, 256, 0, 0, 0, 0), 0);
+  });
+
+  test.run();
+}
