@@ -8,6 +8,8 @@ import { decode, resetAdapt, selectNow } from './forward/step';
 export { heapBase } from './base/memory';
 export { repack, layoutBytes } from './kernels/repack/repack';
 export { expand } from './kernels/repack/expand';
+export { packRows, rowBytes } from './kernels/neurons/rows';
+export { packColumns, columnBytes } from './kernels/neurons/columns';
 export { columnNorms, dequantMatvec } from './kernels/embed/norms';
 export { fingerprint } from './kernels/fingerprint/fingerprint';
 export { readMemory } from './kernels/bandwidth/bandwidth';

@@ -120,7 +120,7 @@
   cogLoad: f32; factor: f32;
   flags: i32;         // StepFlag
   // scratch
-  listPtr: u32;       // two lists [ffn + 8] u16
+  listPtr: u32;       // three lists [ffn + 8] u16
   hPtr: u32;          // [ffn padded to 32] f32
   scratchPtr: u32;    // permuted activations, then those of the columns kernel
   // compact copies
@@ -148,7 +148,7 @@
   // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
   sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
   // compact copies of the mask's neurons; down's have `chunks` a block
-  compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; chunksPtr: u32; positionsPtr: u32;
+  compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; compactDownBytes: u32; chunksPtr: u32; positionsPtr: u32;
   // what the last step used
   nGate: i32; nUp: i32; nDown: i32;
 }

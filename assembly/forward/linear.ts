@@ -26,6 +26,11 @@ import { layoutBytes } from '../kernels/repack/repack';
   return <usize>session.quantPtr + (<usize>session.quantBytes >> 1);
 }
 
+/** The records of the first token in a format. */
+@inline export function quantised(session: SessionRecord, format: i32): usize {
+  return format == FORMAT_X8 ? x8Records(session) : <usize>session.quantPtr;
+}
+
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
 export function prepareInput(session: SessionRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;

@@ -10,7 +10,10 @@
 import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
 import { activate, activateGated, add } from '../kernels/activation/activation';
+import { columnBytes, columnsMatvec } from '../kernels/neurons/columns';
+import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
 import { selectAbove, selectAboveIn } from '../kernels/neurons/select';
+import { compactFfn } from './compact';
 import { adaptLayer, adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
@@ -24,9 +27,9 @@ import { normRows, rowStride } from './norms';
   return nList == ffn ? selectAbove(values, weights, threshold, ffn, out) : selectAboveIn(list, nList, values, weights, threshold, out);
 }
 
-/** h over the list, moved by `mean` if there is one, zeros elsewhere. */
-function onlyListed(h: usize, mean: usize, list: usize, count: i32, ffn: i32, out: usize): void {
-  memory.fill(out, 0, rowStride(ffn));
+/** h over the list, moved by `mean` if there is one; `fill`: zeros elsewhere. */
+function onlyListed(h: usize, mean: usize, list: usize, count: i32, fill: usize, out: usize): void {
+  if (fill) memory.fill(out, 0, fill);
   for (const end = list + (<usize>count << 1); list < end; list += 2) {
     const at = <usize>load<u16>(list) << 2;
     const value = load<f32>(h + at);
@@ -34,21 +37,41 @@ function onlyListed(h: usize, mean: usize, list: usize, count: i32, ffn: i32, ou
   }
 }
 
-/** act(gate x) alone: gated activation with ones in the place of up. */
-@inline function activateGate(model: ModelRecord, gate: usize): void {
-  activate(model.activation, gate, <i32>(rowStride(model.ffn) >> 2));
+/** y *= x over [cols] (padded to 4). */
+function multiply(y: usize, x: usize, cols: i32): void {
+  for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
 }
 
+/** The listed rows of a matrix times x: row by row where there is a form for that (x permuted in scratch), else all of them. */
+@inline function someRows(
+  model: ModelRecord, session: SessionRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize,
+): void {
+  const hidden = model.hidden;
+  if (count < model.ffn && rows) {
+    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, y);
+    session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
+  } else {
+    linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, rowStride(model.ffn));
+  }
+}
+
+/** out = down over the listed columns of h [+ biases]. */
 function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, list: usize, count: i32): void {
-  const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden);
+  const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
+  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0, columns = count < ffn && own.downColumnsPtr != 0;
   let input = h;
-  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0;
-  if (count < ffn) {
-    onlyListed(h, compensate ? <usize>own.meanPtr : 0, list, count, ffn, adapt.hPtr);
+  if (compensate || (count < ffn && !columns)) {
+    onlyListed(h, compensate ? <usize>own.meanPtr : 0, list, count, columns ? 0 : rowStride(ffn), adapt.hPtr);
     input = adapt.hPtr;
   }
-  prepareInput(session, input, rowStride(ffn), ffn, 1, formatOf(layer.downLayout));
-  linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, input, rowStride(ffn), 1, out, xStride);
+  if (columns) {
+    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, adapt.scratchPtr, out);
+    session.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
+    if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
+  } else {
+    prepareInput(session, input, rowStride(ffn), ffn, 1, formatOf(layout));
+    linear(session, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, input, rowStride(ffn), 1, out, xStride);
+  }
   if (compensate) add(out, own.meanOutPtr, hidden);
   own.nDown = count;
 }
@@ -64,51 +87,58 @@ function markUsed(bits: usize, list: usize, count: i32, ffn: i32): void {
   }
 }
 
-export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32): void {
-  const adapt = adaptOf(session), own = adaptLayer(adapt, iLayer), stages = adapt.stages;
-  const hidden = model.hidden, ffn = model.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn);
-  const normed = <usize>session.normedPtr, gate = <usize>session.gatePtr, up = <usize>session.upPtr;
-  const gated = layer.gatePtr != 0;
-  const h = gated ? gate : up;
-  let list = <usize>adapt.listPtr, next = list + (<usize>(ffn + 8) << 1), count = ffn;
-
-  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, 1, normed);
-  prepareInput(session, normed, xStride, hidden, 1, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+/** out = the feed-forward part of the normed and prepared x over what the stages select. */
+function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, used: usize): void {
+  const stages = adapt.stages, hidden = model.hidden, ffn = model.ffn, hStride = rowStride(ffn), width = <i32>(hStride >> 2);
+  const gate = <usize>session.gatePtr, up = <usize>session.upPtr, gated = layer.gatePtr != 0, h = gated ? gate : up;
+  const listBytes = <usize>(ffn + 8) << 1; // each stage writes a list of its own: S, A, K
+  let list = <usize>adapt.listPtr, count = ffn;
+  if (own.gateRowsPtr || own.upRowsPtr) permuteX4(session.quantPtr, hidden, adapt.scratchPtr);
 
   if (stages & Stage.mask) {
+    list = own.maskPtr;
     count = own.nMask;
-    if (count < ffn) memory.copy(list, own.maskPtr, <usize>count << 1);
   } else if (stages & Stage.scores) {
-    count = narrow(ffn, list, ffn, own.scoresPtr, 0, own.scoreBase * adapt.factor, list);
+    count = narrow(ffn, 0, ffn, own.scoresPtr, 0, own.scoreBase * adapt.factor, list);
   }
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, 1, gate, hStride);
-    if (stages & (Stage.gate | Stage.product)) {
-      activateGate(model, gate);
-      if (stages & Stage.gate) {
-        count = narrow(ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
-        const other = list; list = next; next = other;
-      }
+    if (count < ffn && own.gateRowsPtr) memory.fill(gate, 0, hStride); // what is not listed is not computed, and must not grow from old values
+    someRows(model, session, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate);
+    if (stages & Stage.gate) {
+      activate(model.activation, gate, width);
+      const next = <usize>adapt.listPtr + listBytes;
+      count = narrow(ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
+      list = next;
     }
   }
   own.nUp = count;
-  linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, 1, up, hStride);
-  if (!gated) activate(model.activation, up, <i32>(hStride >> 2));
-  else if (stages & (Stage.gate | Stage.product)) multiply(gate, up, <i32>(hStride >> 2));
-  else activateGated(model.activation, gate, up, <i32>(hStride >> 2));
+  someRows(model, session, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up);
+  if (layer.upBiasPtr) add(up, layer.upBiasPtr, width);
+  if (!gated) activate(model.activation, up, width);
+  else if (stages & Stage.gate) multiply(gate, up, width);
+  else activateGated(model.activation, gate, up, width);
 
   if (stages & Stage.product) {
+    const next = <usize>adapt.listPtr + 2 * listBytes;
     count = narrow(ffn, list, count, h, own.productWeightPtr, own.productBase * adapt.factor, next);
     list = next;
   }
-  if (adapt.usedPtr) markUsed(<usize>adapt.usedPtr + <usize>iLayer * <usize>((ffn + 7) >> 3), list, count, ffn);
+  if (used) markUsed(used, list, count, ffn);
   downPart(model, session, layer, adapt, own, h, list, count);
-  add(session.xPtr, session.outPtr, <i32>(xStride >> 2));
 }
 
-/** y *= x over [cols] (padded to 4). */
-function multiply(y: usize, x: usize, cols: i32): void {
-  for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
+export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32): void {
+  const adapt = adaptOf(session), own = adaptLayer(adapt, iLayer), hidden = model.hidden, ffn = model.ffn, xStride = rowStride(hidden);
+  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, 1, session.normedPtr);
+  prepareInput(session, session.normedPtr, xStride, hidden, 1, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  const used: usize = adapt.usedPtr ? <usize>adapt.usedPtr + <usize>iLayer * <usize>((ffn + 7) >> 3) : 0;
+  if (adapt.stages == Stage.mask && own.compactGatePtr) {
+    if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
+    compactFfn(model, session, layer, adapt, own);
+  } else {
+    selected(model, session, layer, adapt, own, used);
+  }
+  add(session.xPtr, session.outPtr, <i32>(xStride >> 2));
 }

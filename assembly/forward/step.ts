@@ -2,11 +2,12 @@
  * The decode step: one token, its load, the neurons it may skip, and what that cost. Everything between two samplings happens here.
  * A step whose answer turns out too uncertain is rerun dense in the same place of the cache, and its activations join the statistics.
  */
-import { StepFlag } from '../abi/enums';
+import { Stage, StepFlag } from '../abi/enums';
 import { AdaptRecord, ModelRecord, SessionRecord } from '../abi/records';
 import { moveLoad } from '../adapt/load';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
+import { copyMasked } from './compact';
 import { adaptLayer, adaptOf } from './ffn';
 import { pass, reportOf, surprisalOf, token } from './pass';
 
@@ -39,6 +40,13 @@ function denseStep(session: SessionRecord, adapt: AdaptRecord): i32 {
   return status;
 }
 
+/** Makes the selection of a session from its statistics as they are, outside of a step. */
+export function selectNow(session: SessionRecord): void {
+  const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session);
+  refresh(model, adapt);
+  if (adapt.stages == Stage.mask) copyMasked(model, adapt);
+}
+
 /** The token in the session's buffer. Nothing has changed when a negative status is returned. */
 export function decode(session: SessionRecord): i32 {
   const adapt = adaptOf(session), model = changetype<ModelRecord>(<usize>session.modelPtr);
@@ -53,7 +61,7 @@ export function decode(session: SessionRecord): i32 {
     denseStep(session, adapt);
     flags = StepFlag.refreshed;
   } else {
-    if (adapt.dirty) refresh(model, adapt);
+    if (adapt.dirty) selectNow(session);
     adapt.active = 1;
     pass(session, 1, 1);
     adapt.active = 0;
@@ -75,11 +83,6 @@ export function decode(session: SessionRecord): i32 {
   report.cost = cost;
   report.flags = flags;
   return 0;
-}
-
-/** Makes the selection of a session from its statistics as they are, outside of a step. */
-export function selectNow(session: SessionRecord): void {
-  refresh(changetype<ModelRecord>(<usize>session.modelPtr), adaptOf(session));
 }
 
 /** Forgets the statistics and the load of the sequence. */

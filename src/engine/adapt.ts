@@ -52,7 +52,7 @@ export class AdaptState {
       scoresPtr: arena.take(floats), sumHPtr: arena.take(floats), sumNormedPtr: arena.take(floats), sumUpPtr: arena.take(floats), maskPtr: arena.take(list), nMask: ffn,
     }));
     this.#used = arena.take(nLayers * Math.ceil(ffn / 8));
-    const lists = arena.take(2 * list), zeros = arena.take(4 * 32 * Math.ceil(ffn / 32)), scratch = arena.take(16 * Math.max(this.#padded, hidden) + 1024);
+    const lists = arena.take(3 * list), zeros = arena.take(4 * 32 * Math.ceil(ffn / 32)), scratch = arena.take(16 * Math.max(this.#padded, hidden) + 1024);
     this.record.assign({ layersPtr: this.#layers, listPtr: lists, hPtr: zeros, scratchPtr: scratch });
     perLayer.forEach((fields, i) => this.layer(i).assign(fields));
   }

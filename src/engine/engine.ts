@@ -4,9 +4,10 @@
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
 import { StateError } from '../errors.ts';
+import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { Activation, KvKind, Layout, Norm, Rope, Status } from '../model/enums.ts';
+import { Activation, KvKind, Layout, Norm, Rope, Stage, Status } from '../model/enums.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
@@ -50,6 +51,10 @@ export interface StepReport {
   /** StepFlag bits. */
   readonly flags: number;
 }
+
+/** Which stages read a matrix neuron by neuron. */
+const formStages = { gate: Stage.scores, up: Stage.scores | Stage.gate, down: Stage.scores | Stage.gate | Stage.product } as const;
+type FormField = keyof typeof formStages;
 
 export class Engine {
   /** Most tokens of one pass, and of one that keeps all logits. */
@@ -114,6 +119,31 @@ export class Engine {
   /** Forgets the statistics and the load of the sequence. */
   forget(session: number): void {
     if (this.#adapts.has(session)) this.#live.exports.forget(session);
+  }
+
+  /**
+   * Makes what a selection reads fast: rows and columns one by one for stages that choose per token, room for compact copies for a mask. Each
+   * is made once and stays; a layout without such a form is computed whole instead, with the same result.
+   * @throws ModelError `E_WONT_FIT`
+   */
+  makeForms(session: number, { stages, density }: Selection): void {
+    const { hidden, ffn, nLayers } = this.plan.hparams, state = this.adapt(session), arena = this.#arena;
+    const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
+    let compactBytes = 0;
+    for (const [i, { role: { field }, layer, layout, bytes }] of this.plan.tensors.entries()) {
+      if (layer === undefined || !(field in formStages)) continue;
+      const form = field as FormField, down = form === 'down', record = state.layer(layer), name = down ? 'downColumnsPtr' : `${form}RowsPtr` as const;
+      if (stages === Stage.mask) compactBytes += aligned(down ? bytes + 3 * ffn : bytes * Math.min(1, 1.02 * density) + bytes / ffn * 16);
+      if (!fields.includes(form) || record.get(name) !== 0) continue;
+      const { exports } = this.#live, number = Layout[layout];
+      const formBytes = (down ? exports.columnBytes(number, hidden, ffn) : ffn * exports.rowBytes(number, hidden)) >>> 0;
+      if (formBytes === 0) continue;
+      const ptr = arena.take(formBytes);
+      if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
+      else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
+      state.layer(layer).set(name, ptr);
+    }
+    if (state.record.get('compactBytes') < compactBytes) state.record.assign({ compactPtr: arena.take(compactBytes + nLayers * 256), compactBytes: compactBytes + nLayers * 256 });
   }
 
   /** Norms of the columns of every layer's down matrix, [nLayers, ffn]. */

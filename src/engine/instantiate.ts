@@ -19,6 +19,10 @@ export interface EngineExports {
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   readMemory(ptr: number, bytes: number): number;
+  rowBytes(layout: number, cols: number): number;
+  packRows(layout: number, w: number, rows: number, cols: number, dst: number): void;
+  columnBytes(layout: number, rows: number, cols: number): number;
+  packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
   fingerprint(ptr: number, bytes: number, state: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   prepare(model: number): void;

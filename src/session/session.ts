@@ -72,6 +72,7 @@ export class Session {
   /** What decoding skips from now on, with a load that starts anew. */
   #select(selection: Selection): void {
     if (selection === this.#selection) return;
+    if (selection.stages !== 0) this.#engine.makeForms(this.#ptr, selection);
     this.adapt.configure(selection);
     this.#selection = selection;
   }

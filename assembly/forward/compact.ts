@@ -1,0 +1,72 @@
+/**
+ * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved matrices,
+ * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/compact.ts).
+ */
+import { Layout } from '../abi/enums';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { activateGated, add } from '../kernels/activation/activation';
+import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/compact';
+import { compactMatvec } from '../kernels/neurons/compactMatvec';
+import { layoutBytes } from '../kernels/repack/repack';
+import { adaptLayer } from './ffn';
+import { formatOf, linear, prepareInput, quantised } from './linear';
+import { rowStride } from './norms';
+
+@inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
+@inline function isFloat(layout: i32): bool { return layout == Layout.f32 || layout == Layout.f16 || layout == Layout.bf16; }
+
+/** Copies of one layer from `ptr` on, as long as they end before `end`; returns the first free address. */
+function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
+  const n = own.nMask, hidden = model.hidden, ffn = model.ffn;
+  own.compactGatePtr = 0;
+  if (n == ffn || n == 0 || !layer.gatePtr || layer.upBiasPtr) return ptr; // all or nothing: no copy; a bias would have to be copied too
+  const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden)), down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
+  const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), chunks = positions + aligned(<usize>n << 1);
+  if (chunks + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;
+  compactRows(layer.gateLayout, layer.gatePtr, hidden, own.maskPtr, n, gate);
+  compactRows(layer.upLayout, layer.upPtr, hidden, own.maskPtr, n, up);
+  // the lists go in front of down, whose size is known only once it is written
+  const lists = aligned(<usize>n << 1) + aligned(<usize>(ffn >> 5) + 1);
+  const bytes = compactColumns(layer.downLayout, layer.downPtr, hidden, ffn, own.maskPtr, n, down + lists, down + aligned(<usize>n << 1));
+  if (!bytes) return ptr; // a layout without such a copy
+  scatterPositions(own.maskPtr, n, down);
+  own.compactGatePtr = <u32>gate;
+  own.compactUpPtr = <u32>up;
+  own.compactDownPtr = <u32>(down + lists);
+  own.compactDownBytes = <u32>bytes;
+  own.positionsPtr = <u32>down;
+  own.chunksPtr = <u32>(down + aligned(<usize>n << 1));
+  return down + lists + aligned(bytes);
+}
+
+/** Copies of all layers, in the room that the host has made; a layer that finds none is read through its list. */
+export function copyMasked(model: ModelRecord, adapt: AdaptRecord): void {
+  let ptr = <usize>adapt.compactPtr;
+  const end = ptr + <usize>adapt.compactBytes;
+  for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
+    const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
+    ptr = copyLayer(model, layer, adaptLayer(adapt, iLayer), ptr, end);
+  }
+}
+
+/** out = down(act(gate x) * up x) over the copies; x is normed and prepared. */
+export function compactFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
+  const n = own.nMask, hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn), xStride = rowStride(hidden);
+  const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr, out = <usize>session.outPtr;
+  linear(session, layer.gateLayout, own.compactGatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
+  linear(session, layer.upLayout, own.compactUpPtr, 0, n, hidden, normed, xStride, 1, up, stride);
+  activateGated(model.activation, h, up, (n + 7) & ~7);
+  own.nGate = n;
+  own.nUp = n;
+  own.nDown = n;
+  if (isFloat(layer.downLayout)) {
+    linear(session, layer.downLayout, own.compactDownPtr, layer.downBiasPtr, hidden, n, h, stride, 1, out, xStride);
+    return;
+  }
+  scatter(h, own.positionsPtr, n, ffn, adapt.hPtr);
+  const format = formatOf(layer.downLayout);
+  prepareInput(session, adapt.hPtr, stride, ffn, 1, format);
+  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.chunksPtr, quantised(session, format), out);
+  session.weightBytes += own.compactDownBytes;
+  if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
+}
