@@ -2,7 +2,7 @@
  * What is evaluated: a model under one way of computing its feed-forward layers. Comparisons and tasks see nothing else, so a new method is
  * a new subject and no line of theirs changes.
  */
-import { InputError, throwIfAborted } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { nearest, show } from '../options.ts';
 import type { Model } from '../text/model.ts';
 
@@ -55,7 +55,6 @@ export class DenseSubject implements Subject {
     }
     each(this.#held.logits, this.#held.step);
     for (let i = 0; i < continuation.length; i++) {
-      throwIfAborted(signal, 'evaluation');
       ids.push(continuation[i]!);
       const started = performance.now();
       const { logits, report: { logSumExp, entropy, topToken } } = await this.model.evaluate(ids, options);

@@ -25,7 +25,7 @@ import type { GenerateOptions } from './generate.ts';
 import { Generation } from './generate.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
-import type { ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate } from './template.ts';
 import { createChatTemplate } from './template.ts';
 
 /** A model's bytes: a path, bytes, Blob, stream; of a split model all parts in order (a path to the first is enough). */
@@ -205,6 +205,11 @@ export class Model implements AsyncDisposable {
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
   chat(options: ChatOptions = {}): Chat {
     return new Chat(this.#session, this.tokenizer, this.template, options);
+  }
+
+  /** Tokens of messages in the chat template, up to where the assistant begins. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` */
+  encodeChat(messages: readonly ChatMessage[]): Uint32Array {
+    return this.template.encode(messages, { addGenerationPrompt: true });
   }
 
   /**
