@@ -96,8 +96,7 @@ function readValue(subject: string, command: Command, flag: Flag, text: string |
     case 'texts': return text === '' ? refuse() : [...(before as string[] | undefined ?? []), text];
     case 'choice': {
       if (flag.choices.includes(text)) return text;
-      const guess = nearest(text, flag.choices);
-      return guess ? refuseWith(subject, text, expected, guess) : refuse();
+      return refuseWith(subject, text, expected, nearest(text, flag.choices));
     }
     case 'number': {
       const value = parseNumber(text);
@@ -106,6 +105,15 @@ function readValue(subject: string, command: Command, flag: Flag, text: string |
     case 'numbers': {
       const list = text.split(',').map(parseNumber);
       return list.every((value) => inRange(flag.range, value)) ? list : refuse();
+    }
+    case 'list': {
+      const words = text === 'all' && flag.all ? flag.all : text.split(',').map((word) => word.trim());
+      for (const word of words) {
+        if (word === '') refuse();
+        if (!flag.choices || flag.choices.includes(word)) continue;
+        refuseWith(subject, word, expected, nearest(word, flag.choices));
+      }
+      return [...new Set(words)];
     }
     case 'bias': {
       const match = /^(\d+)([+-])(.+)$/.exec(text) ?? refuse();
@@ -123,6 +131,7 @@ function describeValue(flag: Flag): string {
     case 'text': return 'a text';
     case 'texts': return 'a text that is not empty';
     case 'choice': return flag.choices.join(', ').replace(/, ([^,]*)$/, ' or $1');
+    case 'list': return flag.choices ? `any of ${[...flag.choices, ...(flag.all ? ['all'] : [])].join(', ')}, with commas between` : 'words with commas between';
     case 'number': return describeRange(flag.range);
     case 'numbers': return `${describeRange(flag.range)}, or several with commas between`;
     case 'bias': return 'a token id, + or -, and a number (or -inf)';
@@ -145,8 +154,8 @@ function unknownFlag(name: CommandName, { flags }: Command, raw: string): InputE
   return usage(`clada ${name}`, `unknown flag ${raw}`, `flags of ${name}`, guess ? `Did you mean ${guess}?` : `clada ${name} --help lists them.`);
 }
 
-function refuseWith(subject: string, text: string, expected: string, guess: string): never {
-  throw usage(subject, JSON.stringify(text), expected, `Did you mean ${guess}?`);
+function refuseWith(subject: string, text: string, expected: string, guess: string | undefined): never {
+  throw usage(subject, JSON.stringify(text), expected, guess === undefined ? 'Change the value.' : `Did you mean ${guess}?`);
 }
 
 function usage(subject: string, found: string, expected: string, remedy: string): InputError {

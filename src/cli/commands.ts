@@ -3,6 +3,8 @@
  * llama.cpp's (and llama-bench's for `bench`); ranges and defaults of sampling flags are the sampler's own. A flag's key is the
  * name of the property it fills.
  */
+import { generationNames } from '../eval/generation.ts';
+import { taskNames } from '../eval/items.ts';
 import type { NumberRange, NumberSpec } from '../options.ts';
 import { samplerNumbers, seedRange } from '../sampler/options.ts';
 
@@ -20,6 +22,7 @@ export type Flag = FlagBase & (
   | { readonly kind: 'text' | 'texts'; readonly value: string } // texts: may be repeated
   | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange } // numbers: separated by commas
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  | { readonly kind: 'list'; readonly value: string; readonly choices?: readonly string[]; readonly all?: readonly string[] } // words separated by commas; all: what "all" stands for
   | { readonly kind: 'bias'; readonly value: string } // may be repeated
 );
 
@@ -100,9 +103,21 @@ export const commands = {
     conflicts: [['prompt', 'file']],
   },
   eval: {
-    summary: 'Measure how well the model predicts a text: mean NLL, perplexity.',
-    flags: { model, prompt, file, contextSize, ...loading, json },
-    conflicts: [['prompt', 'file']],
+    summary: 'Measure quality: mean NLL of a text, tasks, sparse methods against dense.',
+    flags: {
+      model,
+      prompt: { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text; with --documents: tokens of each that run dense (default 64)' },
+      file,
+      tasks: { kind: 'list', name: 'tasks', value: 'LIST', choices: [...taskNames, ...generationNames], all: taskNames, help: `${[...taskNames, ...generationNames].join(', ')}; all = those without generated answers` },
+      data: { kind: 'text', name: 'data', value: 'DIR', help: 'folder of the tasks: TASK.jsonl each' },
+      protocol: { kind: 'choice', name: 'protocol', choices: ['generation', 'strict'], help: 'tasks: context dense and answer sparse, or all but 16 tokens sparse', default: 'generation' },
+      documents: { kind: 'text', name: 'documents', value: 'FILE', help: 'KL to dense over [{ kind, id, ids }, …] (JSON)' },
+      methods: { kind: 'list', name: 'methods', value: 'LIST', help: 'name or name:density, with commas between; dense always runs', default: 'dense' },
+      limit: { kind: 'number', name: 'limit', value: 'N', range: count, help: 'items of each task, or documents, from the first' },
+      out: { kind: 'text', name: 'out', value: 'FILE', help: 'results as JSON lines; a run that was cut goes on from them' },
+      contextSize, ...loading, json,
+    },
+    conflicts: [['prompt', 'file'], ['file', 'tasks'], ['file', 'documents']],
   },
   bench: {
     summary: "Measure speed, with llama-bench's columns and conventions.",
@@ -132,7 +147,7 @@ type FlagsOf<C extends CommandName> = (typeof commands)[C]['flags'];
 type ValueOf<F> = F extends { kind: 'choice'; choices: readonly (infer Choice)[] } ? Choice
   : F extends { kind: 'number' } ? number
   : F extends { kind: 'numbers' } ? number[]
-  : F extends { kind: 'texts' } ? string[]
+  : F extends { kind: 'texts' | 'list' } ? string[]
   : F extends { kind: 'bias' } ? Map<number, number>
   : F extends { kind: 'switch' } ? boolean
   : string;

@@ -1,4 +1,4 @@
-/** The commands that look rather than generate: inspect, tokenize, eval, doctor. */
+/** The commands that look rather than generate: inspect, tokenize, doctor. */
 import { totalmem } from 'node:os';
 import { describeRuntime, openSource, plan, readGguf } from 'clada';
 import type { Values } from './commands.ts';
@@ -39,24 +39,6 @@ export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal):
   if (values.json) { printJson({ text, ids: [...ids] }); return; }
   for (const id of ids) print(`${String(id).padStart(7)}  ${JSON.stringify(model.tokenizer.decode([id]))}`);
   note(`${ids.length} tokens`);
-}
-
-export async function evaluate(values: Values<'eval'>, signal: AbortSignal): Promise<void> {
-  const text = await readText(values, 'eval');
-  await using model = await openModel(values, signal);
-  const started = performance.now();
-  const onProgress = (done: number, total: number): void => { process.stderr.write(`\r${done} of ${total} tokens`); };
-  const { tokens, meanNll, perplexity, windowNll } = await model.score(text, { signal, ...(process.stderr.isTTY ? { onProgress } : {}) });
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  const scored = tokens.map(({ surprisal }) => surprisal).filter((surprisal) => !Number.isNaN(surprisal));
-  const deviation = Math.sqrt(scored.reduce((sum, surprisal) => sum + (surprisal - meanNll) ** 2, 0) / (scored.length - 1));
-  const standardError = deviation / Math.sqrt(scored.length);
-  const seconds = (performance.now() - started) / 1000;
-  if (values.json) { printJson({ tokens: tokens.length, scored: scored.length, windows: windowNll.length, meanNll, standardError, perplexity, seconds }); return; }
-  print(`${tokens.length} tokens in ${windowNll.length} windows of at most ${model.info.contextSize}, each with its own context; ${scored.length} scored`);
-  print(`mean NLL    ${meanNll.toFixed(4)} ± ${standardError.toFixed(4)} nats a token (standard error)`);
-  print(`perplexity  ${perplexity.toFixed(3)}`);
-  note(`${(tokens.length / seconds).toFixed(0)} tokens a second`);
 }
 
 export async function doctor(values: Values<'doctor'>): Promise<void> {

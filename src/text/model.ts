@@ -28,7 +28,7 @@ import type { GenerateOptions, GenerationSource } from './generate.ts';
 import { Generation } from './generate.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
-import type { ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate } from './template.ts';
 import { createChatTemplate } from './template.ts';
 import type { CalibrationSource } from './sparsity.ts';
 import { Sparsity, openCalibration } from './sparsity.ts';
@@ -221,6 +221,11 @@ export class Model implements AsyncDisposable {
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
   chat(options: ChatOptions = {}): Chat {
     return new Chat((send) => this.#source(send), this.template, options);
+  }
+
+  /** Tokens of messages in the chat template, up to where the assistant begins. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` */
+  encodeChat(messages: readonly ChatMessage[]): Uint32Array {
+    return this.template.encode(messages, { addGenerationPrompt: true });
   }
 
   /**

@@ -55,6 +55,18 @@ test('bench has lists and the names of llama-bench', () => {
   refused(['bench', '--json', '-o', 'md'], '--json and --output together');
 });
 
+test('eval has lists of known words', () => {
+  assert.equal(parse('eval', '--tasks', 'piqa, boolq,piqa', '--data', 'd', '--methods', 'dense,clada:0.6', '--limit', '5', '--protocol', 'strict', '--out', 'o.jsonl'), {
+    command: 'eval', values: { tasks: ['piqa', 'boolq'], data: 'd', methods: ['dense', 'clada:0.6'], limit: 5, protocol: 'strict', out: 'o.jsonl' },
+  });
+  const all = parse('eval', '--tasks', 'all');
+  assert.ok(all.command === 'eval' && all.values.tasks!.length === 9 && !all.values.tasks!.includes('xsum'));
+  refused(['eval', '--tasks', 'piqa,bolq'], '--tasks', '"bolq"', 'Did you mean boolq?');
+  refused(['eval', '--tasks', 'piqa,'], 'commas between');
+  refused(['eval', '--tasks', 'nothing-like-it'], 'any of boolq', 'Change the value.');
+  refused(['eval', '--tasks', 'piqa', '-f', 'a'], '--file and --tasks together');
+});
+
 test('bare arguments: a model for inspect, a text for tokenize, none for run', () => {
   assert.equal(parse('inspect', 'm.gguf', '--json'), { command: 'inspect', values: { model: 'm.gguf', json: true } });
   assert.equal(parse('tokenize', '--', '--model'), { command: 'tokenize', values: { prompt: '--model' } });

@@ -1,11 +1,12 @@
 /** The built command line as a shell sees it: results on stdout, notes on stderr, exit codes. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { madeUp } from '../helpers/items.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const tiny = fileURLToPath(new URL('../fixtures/tiny/llama.gguf', import.meta.url));
@@ -47,6 +48,51 @@ test('inspect, tokenize, bench, eval, doctor --json print JSON', () => {
     assert.ok(JSON.parse(stdout.includes('\n{') ? `[${stdout.trim().split('\n').join(',')}]` : stdout), args.join(' '));
   }
   rmSync(join(text, '..'), { recursive: true });
+});
+
+test('eval: tasks and documents, a results file that goes on, and what is refused', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clada-eval-'));
+  const out = join(folder, 'results.jsonl'), documents = join(folder, 'documents.json');
+  writeFileSync(join(folder, 'lambada.jsonl'), madeUp.lambada);
+  writeFileSync(join(folder, 'gsm8k.jsonl'), madeUp.gsm8k.split('\n')[0]!);
+  writeFileSync(documents, JSON.stringify([{ kind: 'a', id: '1', ids: [504, 2365, 6354, 16438, 27003] }, { kind: 'b', id: '2', ids: [504, 3575, 282, 4649, 314, 7042] }]));
+  const args = ['eval', '--tasks', 'lambada,gsm8k', '--data', folder, '--documents', documents, '--prompt', '2', '--limit', '2', '-c', '512', '--tier', 'base', '--out', out];
+  const first = clada(args);
+  assert.is(first.status, 0, first.stderr);
+  assert.match(first.stdout, /\| dense +\| +2 \| 1\.000 \|[^]*lambada[^]*exact match/);
+  const lines = (): string[] => readFileSync(out, 'utf8').trimEnd().split('\n');
+  const all = lines();
+  assert.equal(all.map((line) => (JSON.parse(line) as { type: string }).type), ['header', 'kl', 'kl', 'task', 'task', 'generation']);
+  const header = JSON.parse(all[0]!) as Record<string, unknown>;
+  assert.ok(!all[0]!.includes(folder) && String(header['command']).startsWith('clada eval --tasks lambada,gsm8k --data'), all[0]);
+  for (const field of ['machine', 'date', 'runtime', 'model', 'commit']) assert.ok(field in header, field);
+
+  writeFileSync(out, `${all.slice(0, 4).join('\n')}\n${all[4]!.slice(0, 20)}`); // cut in the middle of a line
+  assert.is(clada(args).status, 0);
+  const resumed = lines();
+  assert.equal(resumed.slice(0, 4), all.slice(0, 4));
+  assert.match(resumed[4]!, /"type":"header"/);
+  const timeless = (list: string[]): string[] => list.map((line) => line.replace(/"ms":[^,}]*/, ''));
+  assert.equal(timeless(resumed.slice(5)), timeless(all.slice(4)));
+  const again = clada([...args, '--json']);
+  assert.equal(lines(), resumed, 'nothing was left to do');
+  const { comparisons, tasks, generation } = JSON.parse(again.stdout) as Record<string, unknown[]>;
+  assert.equal([comparisons!.length, tasks!.length, generation!.length], [1, 1, 1]);
+
+  for (const [wrong, message] of [
+    [['eval', '--tasks', 'piqa'], /--data/], [['eval', '--limit', '3', '-p', 'x'], /neither --tasks nor --documents/], [['eval', '--documents', documents, '--prompt', 'x'], /integer/],
+    [['eval', '--documents', documents, '--methods', 'dence'], /Did you mean dense/], [['eval', '--documents', documents, '--methods', 'dense:2'], /density/], [['eval', '--tasks', 'lambada', '--data', folder, '-p', 'x'], /--prompt/],
+    [['eval', '--documents', documents, '--prompt', '2', '--out', out], /tier/], [['eval', '--documents', out], /JSON/],
+  ] as [string[], RegExp][]) {
+    const { status, stderr, stdout } = clada(wrong);
+    assert.is(status, 2, stderr);
+    assert.match(stderr, message);
+    assert.is(stdout, '');
+  }
+  const missing = clada(['eval', '--tasks', 'piqa', '--data', folder]);
+  assert.is(missing.status, 1);
+  assert.match(missing.stderr, /piqa\.jsonl.*E_NOT_FOUND/);
+  rmSync(folder, { recursive: true });
 });
 
 test('mistakes: exit 2 for usage, 1 for failures, one clear line, nothing on stdout', () => {

@@ -1,0 +1,162 @@
+/**
+ * Writes the figures of docs/adaptive.md: every number comes from a file of bench/results, and stands with its command, machine, commit and date.
+ *
+ *   tsx scripts/adaptive-page.ts [--results DIR] [--page FILE.md] [--check]
+ *
+ * A results file is what `clada eval --out` writes (*.jsonl; or *.json, one array of the same records): format in src/eval/records.ts. Each file is
+ * a section of its own, so that numbers of different runs, machines or documents never stand in one table; more methods are added to a file by
+ * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
+ * tasks, generation; curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Comparison } from '../src/eval/compare.ts';
+import { summariseComparison } from '../src/eval/compare.ts';
+import { summariseGeneration } from '../src/eval/generation.ts';
+import type { HeaderRecord, ResultRecord } from '../src/eval/records.ts';
+import { groupBy, parseRecords } from '../src/eval/records.ts';
+import { comparisonTable, fixed, generationTable, markdown, taskDetails, taskTable } from '../src/eval/tables.ts';
+import { summariseTasks } from '../src/eval/tasks.ts';
+import type { Chart, Series } from './chart.ts';
+import { lineChart } from './chart.ts';
+
+export interface ResultFile {
+  /** Without folder and ending: heads its section and its curves. */
+  readonly name: string;
+  readonly records: readonly ResultRecord[];
+}
+
+type Images = Map<string, string>;
+type Section = (file: ResultFile, images: Images, folder: string) => string[];
+
+const of = <T extends ResultRecord['type']>({ records }: ResultFile, type: T): Extract<ResultRecord, { type: T }>[] =>
+  records.filter((record): record is Extract<ResultRecord, { type: T }> => record.type === type);
+
+/** Where the numbers come from: one line a run that left records of this type. */
+function sources({ records }: ResultFile, type: ResultRecord['type']): string[] {
+  const lines: string[] = [];
+  let header: HeaderRecord | undefined;
+  for (const record of records) {
+    if (record.type === 'header') header = record;
+    if (record.type !== type) continue;
+    if (header === undefined) throw new Error(`a ${type} record before any header: its machine and commit are unknown`);
+    const { command, machine, runtime, commit, date, model, kv, tier } = header;
+    const line = `- ${model}, ${kv} cache, ${tier} build: \`${command}\`; ${machine}, ${runtime}, commit ${commit ?? 'unknown'}, ${date.slice(0, 10)}`;
+    if (!lines.includes(line)) lines.push(line);
+  }
+  return lines;
+}
+
+/** The curve that a subject's point belongs to. */
+const methodOf = (subject: string): string => subject.split(' ')[0]!;
+
+function curves(comparisons: readonly Comparison[], point: (c: Comparison) => { x: number; y: number; error?: number }): Series[] {
+  const sparse = comparisons.filter(({ subject }) => subject !== 'dense');
+  return [...groupBy(sparse, ({ subject }) => methodOf(subject))].map(([name, group]) => ({ name, points: group.map(point) }));
+}
+
+/** Adds a curve and returns the line that shows it; nothing where no point can be drawn. */
+function image(images: Images, folder: string, name: string, chart: Chart): string[] {
+  const svg = lineChart(chart);
+  if (svg === undefined) return [];
+  images.set(`${name}.svg`, svg);
+  return [`![${chart.title}](${folder}/${name}.svg)`];
+}
+
+const sections: Readonly<Record<string, Section>> = {
+  quality: (file, images, folder) => {
+    const comparisons = summariseComparison(of(file, 'kl'));
+    if (comparisons.length === 0) return [];
+    return [
+      comparisonTable(comparisons),
+      ...image(images, folder, `${file.name}-quality`, {
+        title: 'KL to dense against the share of feed-forward weights used', x: { label: 'cost: share of feed-forward weights used' }, y: { label: 'KL(dense ‖ sparse), nats a token', log: true },
+        series: curves(comparisons, ({ cost, kl }) => ({ x: cost, y: kl.mean, error: kl.se })),
+      }),
+      sources(file, 'kl').join('\n'),
+    ];
+  },
+  speed: (file, images, folder) => {
+    const comparisons = summariseComparison(of(file, 'kl')).filter(({ speedup }) => Number.isFinite(speedup));
+    if (comparisons.length === 0) return [];
+    const reference = { y: 1, label: 'dense' }, y = { label: 'speed, times dense' };
+    return [
+      markdown(['method', 'ms/token', 'speed', 'KL (nats)', 'top-1'], comparisons.map((c) => [c.subject, fixed(c.ms, 2), `${fixed(c.speedup, 2)}x`, fixed(c.kl.mean, 4), fixed(c.top1.mean, 3)])),
+      ...image(images, folder, `${file.name}-speed-kl`, {
+        title: 'Speed against KL', x: { label: 'KL(dense ‖ sparse), nats a token', log: true }, y, reference, series: curves(comparisons, ({ kl, speedup }) => ({ x: kl.mean, y: speedup })),
+      }),
+      ...image(images, folder, `${file.name}-speed-top1`, {
+        title: 'Speed against top-1 agreement', x: { label: 'share of positions with the dense run\'s most likely token' }, y, reference, series: curves(comparisons, ({ top1, speedup }) => ({ x: top1.mean, y: speedup })),
+      }),
+      sources(file, 'kl').join('\n'),
+    ];
+  },
+  tasks: (file) => {
+    const summaries = summariseTasks(of(file, 'task'));
+    if (summaries.length === 0) return [];
+    return [
+      taskTable(summaries), 'Accuracy in per cent ± binomial standard error; * acc_norm. Retained: mean over the tasks as a share of dense.',
+      `<details><summary>Task by task</summary>\n\n${taskDetails(summaries)}\n\n</details>`, sources(file, 'task').join('\n'),
+    ];
+  },
+  generation: (file) => {
+    const summaries = summariseGeneration(of(file, 'generation'));
+    return summaries.length === 0 ? [] : [generationTable(summaries), sources(file, 'generation').join('\n')];
+  },
+};
+
+const empty = 'No results in this checkout yet.';
+
+/**
+ * The page with its generated parts made anew, and the curves it shows by file name.
+ * @param folder of the curves, as the page links it
+ * @throws Error for a page that lacks a marker, and for records without a header
+ */
+export function renderPage(page: string, files: readonly ResultFile[], folder: string): { page: string; images: Images } {
+  const images: Images = new Map();
+  let text = page;
+  for (const [name, section] of Object.entries(sections)) {
+    const open = `<!-- results:${name} -->`, close = `<!-- /results:${name} -->`;
+    const start = text.indexOf(open), end = text.indexOf(close);
+    if (start < 0 || end < start) throw new Error(`the page has no ${open} … ${close}`);
+    const parts = files.flatMap((file) => {
+      const lines = section(file, images, folder);
+      return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
+    });
+    text = `${text.slice(0, start + open.length)}\n${(parts.length === 0 ? [empty] : parts).join('\n\n')}\n${text.slice(end)}`;
+  }
+  return { page: text, images };
+}
+
+/** All results files of a folder, by name; JSON that does not begin with a header is some other bench's. */
+export function readResults(folder: string): ResultFile[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((file) => /\.jsonl?$/.test(file)).sort().flatMap((file) => {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const lines = file.endsWith('.jsonl') ? text : [JSON.parse(text) as unknown].flat().map((record) => `${JSON.stringify(record)}\n`).join('');
+    if (!/^\s*\{"type":\s*"header"/.test(lines)) return [];
+    return [{ name: file.replace(/\.jsonl?$/, ''), records: parseRecords(lines, file).records }];
+  });
+}
+
+function main(): void {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const { values } = parseArgs({ options: { results: { type: 'string', default: join(root, 'bench/results') }, page: { type: 'string', default: join(root, 'docs/adaptive.md') }, check: { type: 'boolean' } } });
+  const folder = basename(values.page, '.md'), target = join(dirname(values.page), folder);
+  const before = readFileSync(values.page, 'utf8');
+  const { page, images } = renderPage(before, readResults(values.results), folder);
+  const stale = [...(page === before ? [] : [values.page]), ...[...images].filter(([name, svg]) => !existsSync(join(target, name)) || readFileSync(join(target, name), 'utf8') !== svg).map(([name]) => join(target, name))];
+  if (values.check) {
+    for (const path of stale) console.error(`${path} is not what the results give: run tsx scripts/adaptive-page.ts`);
+    process.exitCode = stale.length > 0 ? 1 : 0;
+    return;
+  }
+  writeFileSync(values.page, page);
+  if (images.size > 0) mkdirSync(target, { recursive: true });
+  for (const [name, svg] of images) writeFileSync(join(target, name), svg);
+  console.error(`${values.page}: ${images.size} curves, ${stale.length} files changed`);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main();

@@ -1,0 +1,137 @@
+/**
+ * Line charts as SVG, readable on light and dark pages: lines in a palette for colour-blind eyes (Okabe and Ito, its blue lightened) with a marker shape each, text and
+ * grid in currentColor, a grey that follows the reader's scheme, names at the line ends instead of a legend.
+ */
+export interface Axis {
+  readonly label: string;
+  /** Logarithmic: points that are not above 0 are left out. */
+  readonly log?: boolean;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** Standard error of y; drawn as a bar. */
+  readonly error?: number;
+}
+
+export interface Series {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+export interface Chart {
+  readonly title: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly series: readonly Series[];
+  /** A dashed horizontal line. */
+  readonly reference?: { readonly y: number; readonly label: string };
+}
+
+const width = 760, height = 440;
+const plot = { left: 72, right: width - 128, top: 44, bottom: height - 56 };
+const palette = ['#2a85cc', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
+const lineHeight = 16, labelWidth = 100;
+
+/** Colours of methods stay the same from chart to chart. */
+const knownNames = ['clada', 'griffin', 'cats', 'tt', 'clada-paper', 'mask', 'exact'];
+
+const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const at = (value: number): string => String(Math.round(10 * value) / 10);
+
+interface Scale { place: (value: number) => number; ticks: number[] }
+
+/** Maps values to pixels `from` … `to`; ticks are round numbers inside. */
+function scaleOf({ log }: Axis, values: readonly number[], from: number, to: number): Scale {
+  let low = Math.min(...values), high = Math.max(...values);
+  if (log) {
+    [low, high] = [low / 1.25, high * 1.25];
+    const ticks: number[] = [];
+    const steps = high / low > 300 ? [1] : [1, 2, 5];
+    for (let exponent = Math.floor(Math.log10(low)); exponent <= Math.log10(high); exponent++) ticks.push(...steps.map((step) => Number(`${step}e${exponent}`)));
+    return { place: (value) => from + ((to - from) * Math.log(value / low)) / Math.log(high / low), ticks: ticks.filter((tick) => tick >= low && tick <= high) };
+  }
+  const margin = 0.06 * (high - low) || 0.1 * Math.abs(high) || 1;
+  [low, high] = [low - margin, high + margin];
+  const rough = (high - low) / 6, magnitude = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((factor) => factor * magnitude >= rough)! * magnitude;
+  const ticks = Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => Number(((Math.ceil(low / step) + i) * step).toPrecision(12)));
+  return { place: (value) => from + ((to - from) * (value - low)) / (high - low), ticks };
+}
+
+/** Moves labels apart, first downwards, then up from the lower edge, until none covers another. @returns their heights */
+function spread(labels: readonly { x: number; y: number }[]): number[] {
+  const placed = labels.map(({ y }) => y), order = [...labels.keys()].sort((a, b) => labels[a]!.y - labels[b]!.y);
+  const pass = (indices: readonly number[], step: number): void => {
+    for (const [i, index] of indices.entries()) {
+      const before = indices.slice(0, i).filter((other) => Math.abs(labels[other]!.x - labels[index]!.x) < labelWidth);
+      for (let other: number | undefined; (other = before.find((o) => Math.abs(placed[o]! - placed[index]!) < lineHeight)) !== undefined;) placed[index] = placed[other]! + step;
+    }
+  };
+  pass(order, lineHeight);
+  if (placed.some((y) => y > plot.bottom + 4)) {
+    for (const index of order) placed[index] = Math.min(placed[index]!, plot.bottom + 4);
+    pass(order.reverse(), -lineHeight);
+  }
+  return placed;
+}
+
+function marker(shape: number, x: number, y: number): string {
+  switch (shape % 4) {
+    case 0: return `<circle cx="${at(x)}" cy="${at(y)}" r="4"/>`;
+    case 1: return `<rect x="${at(x - 3.5)}" y="${at(y - 3.5)}" width="7" height="7"/>`;
+    case 2: return `<path d="M${at(x)} ${at(y - 5)}l4.5 8.5h-9z"/>`;
+    default: return `<path d="M${at(x)} ${at(y - 5.5)}l5 5.5l-5 5.5l-5 -5.5z"/>`;
+  }
+}
+
+/** The chart; undefined where no series has a point that can be drawn. */
+export function lineChart({ title, x, y, series, reference }: Chart): string | undefined {
+  const drawn = series.map(({ name, points }) => ({
+    name, points: points.filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y) && (!x.log || p.x > 0) && (!y.log || p.y > 0)).sort((a, b) => a.x - b.x),
+  })).filter(({ points }) => points.length > 0);
+  if (drawn.length === 0) return undefined;
+  const all = drawn.flatMap(({ points }) => points);
+  const sx = scaleOf(x, all.map((p) => p.x), plot.left, plot.right);
+  const sy = scaleOf(y, [...all.map((p) => p.y), ...(reference ? [reference.y] : [])], plot.bottom, plot.top);
+  const strange = drawn.map(({ name }) => name).filter((name) => !knownNames.includes(name));
+  const rank = (name: string): number => (knownNames.includes(name) ? knownNames.indexOf(name) : knownNames.length + strange.indexOf(name));
+  const out: string[] = [];
+
+  for (const tick of sx.ticks) {
+    const px = at(sx.place(tick));
+    out.push(`<path class="grid" d="M${px} ${plot.top}V${plot.bottom}"/><text x="${px}" y="${plot.bottom + 18}" text-anchor="middle">${tick}</text>`);
+  }
+  for (const tick of sy.ticks) {
+    const py = sy.place(tick);
+    out.push(`<path class="grid" d="M${plot.left} ${at(py)}H${plot.right}"/><text x="${plot.left - 8}" y="${at(py + 4)}" text-anchor="end">${tick}</text>`);
+  }
+  out.push(`<path class="axis" d="M${plot.left} ${plot.top}V${plot.bottom}H${plot.right}"/>`);
+  if (reference) {
+    const py = sy.place(reference.y);
+    out.push(`<path class="axis" stroke-dasharray="5 4" d="M${plot.left} ${at(py)}H${plot.right}"/><text x="${plot.left + 6}" y="${at(py - 5)}">${escape(reference.label)}</text>`);
+  }
+  const labels = spread(drawn.map(({ points }) => ({ x: sx.place(points.at(-1)!.x), y: sy.place(points.at(-1)!.y) + 4 })));
+  for (const [i, { name, points }] of drawn.entries()) {
+    const colour = palette[rank(name) % palette.length]!;
+    const places = points.map((p) => ({ ...p, px: sx.place(p.x), py: sy.place(p.y) }));
+    const line = places.map(({ px, py }, n) => `${n === 0 ? 'M' : 'L'}${at(px)} ${at(py)}`).join('');
+    const bars = places.flatMap(({ px, y: value, error }) => {
+      if (error === undefined || !(error > 0)) return [];
+      const lower = y.log && value - error <= 0 ? plot.bottom : Math.min(plot.bottom, sy.place(value - error));
+      return [`M${at(px)} ${at(lower)}V${at(Math.max(plot.top, sy.place(value + error)))}`];
+    });
+    out.push(`<g stroke="${colour}" fill="${colour}"><path fill="none" stroke-width="2" d="${line}${bars.join('')}"/>${places.map(({ px, py }) => marker(rank(name), px, py)).join('')}</g>`);
+    out.push(`<text class="name" x="${at(places.at(-1)!.px + 10)}" y="${at(labels[i]!)}" fill="${colour}">${escape(name)}</text>`);
+  }
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" fill="currentColor" role="img" aria-label="${escape(title)}">`,
+    `<style>svg{color:#57606a;font:13px system-ui,sans-serif}text.name{font-weight:600}.grid{stroke:currentColor;stroke-opacity:.2;fill:none}.axis{stroke:currentColor;fill:none}@media(prefers-color-scheme:dark){svg{color:#a0a8b0}}</style>`,
+    `<text x="${plot.left}" y="24" font-size="15" font-weight="600">${escape(title)}</text>`,
+    ...out,
+    `<text x="${(plot.left + plot.right) / 2}" y="${height - 14}" text-anchor="middle">${escape(x.label)}</text>`,
+    `<text transform="translate(18 ${(plot.top + plot.bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(y.label)}</text>`,
+    '</svg>', '',
+  ].join('\n');
+}

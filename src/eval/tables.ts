@@ -1,0 +1,71 @@
+/** Summaries as Markdown, for the terminal and for docs/adaptive.md. A figure that is not known is a dash. */
+import type { Comparison } from './compare.ts';
+import type { GenerationSummary } from './generation.ts';
+import type { TaskName } from './items.ts';
+import { taskNames } from './items.ts';
+import type { Estimate } from './metrics.ts';
+import { meanOf } from './metrics.ts';
+import { groupBy } from './records.ts';
+import type { TaskSummary } from './tasks.ts';
+
+/** Columns as wide as their content; the first to the left, the others to the right. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((name, i) => Math.max(name.length, 4, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
+  return [line(head), line(widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))), ...rows.map(line)].join('\n');
+}
+
+export const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '–');
+const withError = ({ mean, se }: Estimate, digits: number): string => `${fixed(mean, digits)}${Number.isFinite(se) ? ` ± ${se.toFixed(digits)}` : ''}`;
+const percent = ({ mean, se }: Estimate): string => withError({ mean: 100 * mean, se: 100 * se, n: 0 }, 1);
+
+/** Method by method: KL, change of NLL, top-1, cost, time, KL by kind of text. */
+export function comparisonTable(comparisons: readonly Comparison[]): string {
+  const kinds = [...new Set(comparisons.flatMap(({ klByKind }) => Object.keys(klByKind)))];
+  return markdown(['method', 'documents', 'cost', 'KL (nats)', 'ΔNLL', 'top-1', 'ms/token', 'speed', ...kinds.map((kind) => `KL ${kind}`)], comparisons.map((c) => [
+    c.subject, String(c.kl.n), fixed(c.cost, 3), withError(c.kl, 4), withError(c.deltaNll, 4), withError(c.top1, 3), fixed(c.ms, 2), `${fixed(c.speedup, 2)}x`,
+    ...kinds.map((kind) => fixed(c.klByKind[kind]?.mean ?? NaN, 4)),
+  ]));
+}
+
+/** One subject under one protocol over the tasks that it has. */
+export interface TaskRow {
+  readonly subject: string;
+  readonly protocol: string;
+  readonly tasks: Readonly<Partial<Record<TaskName, TaskSummary>>>;
+  /** Unweighted mean of the quoted figures, and its share of the dense mean over the same tasks; NaN where dense lacks one. */
+  readonly mean: number;
+  readonly retained: number;
+}
+
+export function taskRows(summaries: readonly TaskSummary[], dense = 'dense'): TaskRow[] {
+  const reference = new Map(summaries.filter(({ subject }) => subject === dense).map((summary) => [summary.task, summary.quoted.mean]));
+  return [...groupBy(summaries, ({ subject, protocol }) => JSON.stringify([subject, protocol])).values()].map((group) => {
+    const mean = meanOf(group.map(({ quoted }) => quoted.mean));
+    return {
+      subject: group[0]!.subject, protocol: group[0]!.subject === dense ? 'both' : group[0]!.protocol, tasks: Object.fromEntries(group.map((summary) => [summary.task, summary])), mean,
+      retained: mean / (group.reduce((sum, { task }) => sum + (reference.get(task) ?? NaN), 0) / group.length),
+    };
+  });
+}
+
+/** Method by task: quoted accuracy in per cent with its binomial error; a star marks acc_norm. */
+export function taskTable(summaries: readonly TaskSummary[]): string {
+  const present = taskNames.filter((name) => summaries.some(({ task }) => task === name));
+  const star = (name: TaskName): string => (summaries.find(({ task }) => task === name)!.headline === 'acc_norm' ? '*' : '');
+  return markdown(['method', 'protocol', ...present.map((name) => `${name}${star(name)}`), 'mean', 'retained'], taskRows(summaries).map((row) => [
+    row.subject, row.protocol, ...present.map((name) => (row.tasks[name] ? percent(row.tasks[name].quoted) : '–')), fixed(100 * row.mean, 1), Number.isFinite(row.retained) ? `${fixed(100 * row.retained, 1)} %` : '–',
+  ]));
+}
+
+/** Task by task and method by method: everything that `taskTable` has no room for. */
+export function taskDetails(summaries: readonly TaskSummary[]): string {
+  return markdown(['task', 'method', 'protocol', 'items', 'acc', 'acc_norm', 'to dense', 'perplexity', 'sparse share', 'cost', 'ms/token'], summaries.map((s) => [
+    s.task, s.subject, s.protocol, String(s.acc.n), percent(s.acc), s.accNorm ? percent(s.accNorm) : '–', s.versusDense ? percent(s.versusDense.difference) : '–',
+    fixed(s.perplexity ?? NaN, 2), fixed(s.sparseShare, 2), fixed(s.cost, 3), fixed(s.ms, 2),
+  ]));
+}
+
+export function generationTable(summaries: readonly GenerationSummary[]): string {
+  return markdown(['task', 'method', 'metric', 'items', 'score'], summaries.map(({ task, subject, metric, score }) => [task, subject, metric, String(score.n), percent(score)]));
+}

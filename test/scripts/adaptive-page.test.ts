@@ -1,0 +1,82 @@
+/** The page of results: made-up ones become tables and curves, and the page in docs is what the files give. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readResults, renderPage } from '../../scripts/adaptive-page.ts';
+import { lineChart } from '../../scripts/chart.ts';
+import type { HeaderRecord, KlRecord, ResultRecord, TaskRecord } from '../../src/eval/records.ts';
+
+const test = suite('adaptive page');
+const path = (url: string): string => fileURLToPath(new URL(url, import.meta.url));
+
+const header: HeaderRecord = {
+  type: 'header', version: 1, command: 'clada eval --documents made-up.json', machine: 'Abacus, 2 cores', commit: 'abc1234', date: '2026-01-02T03:04:05.000Z',
+  runtime: 'Node 20', model: 'Toy', modelBytes: 5, kv: 'q8', tier: 'base', contextSize: 64,
+};
+const kl = (subject: string, document: string, value: number, cost: number, ms: number): KlRecord => ({
+  type: 'kl', subject, kind: document === '1' ? 'wiki' : 'chat', document, prompt: 64, positions: 192, kl: value, deltaNll: value, nll: 3, top1: 1 - value / 2, cost, ms,
+});
+const task = (subject: string, item: string, right: number): TaskRecord => ({
+  type: 'task', subject, protocol: 'generation', task: 'piqa', item, label: 0, logprobs: [-1, -2], right, rightNorm: 1, tokens: 4, cost: 0.6, ms: 8, scored: 6, sparse: 4,
+});
+const records: ResultRecord[] = [
+  header, ...['1', '2'].flatMap((d) => [kl('dense', d, 0, 1, 10), kl('clada 0.6', d, 0.2, 0.6, 8), kl('clada 0.7', d, 0.06, 0.7, 9), kl('grif&fin 0.6', d, 1.3, 0.6, 7)]),
+  ...['a', 'b', 'c', 'd'].flatMap((item) => [task('dense', item, 1), task('clada 0.6', item, Number(item !== 'd'))]),
+  { type: 'generation', subject: 'dense', task: 'gsm8k', item: '1', score: 1, text: '7' }, { type: 'generation', subject: 'dense', task: 'gsm8k', item: '2', score: 0, text: '8' },
+];
+const blank = ['quality', 'speed', 'tasks', 'generation'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
+
+test('tables: every figure with its error, and where it came from', () => {
+  const { page } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
+  assert.match(page, /\| clada 0\.6 +\| +2 \| +0\.600 \| 0\.2000 ± 0\.0000 \| 0\.2000 ± 0\.0000 \| 0\.900 ± 0\.000 \| +8\.00 \| 1\.25x \| +0\.2000 \| +0\.2000 \|/);
+  assert.match(page, /\| clada 0\.6 \| generation \| +75\.0 ± 21\.7 \| +75\.0 \| +75\.0 % \|/);
+  assert.match(page, /\| piqa \| clada 0\.6 \| generation \| +4 \| +75\.0 ± 21\.7 \| +100\.0 ± 0\.0 \| -25\.0 ± 25\.0 \| +– \| +0\.67 \| 0\.600 \| +8\.00 \|/);
+  assert.match(page, /\| gsm8k \| +dense \| exact match \| +2 \| 50\.0 ± 50\.0 \|/);
+  assert.is(page.split('`clada eval --documents made-up.json`; Abacus, 2 cores, Node 20, commit abc1234, 2026-01-02').length, 5); // under each of the four
+  assert.not.match(page, /old/);
+});
+
+test('made twice it is the same; without results it says so', () => {
+  const files = [{ name: 'toy', records }];
+  const once = renderPage(blank, files, 'adaptive');
+  assert.equal(renderPage(once.page, files, 'adaptive'), once);
+  const { page, images } = renderPage(once.page, [], 'adaptive');
+  assert.is(images.size, 0);
+  assert.is(page.split('No results in this checkout yet.').length, 5);
+  assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:quality -->/);
+  assert.throws(() => renderPage(blank, [{ name: 'toy', records: records.slice(1) }], 'adaptive'), /before any header/);
+});
+
+test('curves: a line a method, named at its end, well-formed', () => {
+  const { page, images } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
+  assert.equal([...images.keys()].sort(), ['toy-quality.svg', 'toy-speed-kl.svg', 'toy-speed-top1.svg']);
+  for (const [name, svg] of images) {
+    assert.ok(page.includes(`](adaptive/${name})`), name);
+    assert.match(svg, /class="name"[^>]*>clada</);
+    assert.match(svg, /class="name"[^>]*>grif&#38;fin</);
+    assert.not.match(svg, /NaN|undefined|Infinity/);
+    const open = [...svg.matchAll(/<(svg|g|text|style)\b/g)].length, close = [...svg.matchAll(/<\/(svg|g|text|style)>/g)].length;
+    assert.is(open, close);
+    for (const [, x, y] of svg.matchAll(/c?x="([-\d.]+)" c?y="([-\d.]+)"/g)) assert.ok(Number(x) >= 0 && Number(x) <= 760 && Number(y) >= 0 && Number(y) <= 440, `${name}: ${x}, ${y}`);
+    assert.match(svg, /currentColor/);
+  }
+  assert.is(images.get('toy-quality.svg')!.split('<circle').length, 3); // two levels of clada; dense has no KL to draw
+});
+
+test('charts: labels do not cover each other, one point is enough, none is no chart', () => {
+  const axis = { label: 'x' };
+  const many = lineChart({ title: 't', x: axis, y: axis, series: Array.from({ length: 8 }, (_, i) => ({ name: `m${i}`, points: [{ x: 0, y: i / 100 }, { x: 1, y: 5 + i / 1000 }] })) })!;
+  const heights = [...many.matchAll(/class="name" x="[\d.]+" y="([\d.]+)"/g)].map(([, y]) => Number(y)).sort((a, b) => a - b);
+  assert.is(heights.length, 8);
+  for (let i = 1; i < 8; i++) assert.ok(heights[i]! - heights[i - 1]! >= 15.9, `${heights.join(' ')}`);
+  assert.ok(lineChart({ title: 't', x: axis, y: axis, series: [{ name: 'a', points: [{ x: 3, y: 3 }] }] }));
+  assert.is(lineChart({ title: 't', x: axis, y: { label: 'y', log: true }, series: [{ name: 'a', points: [{ x: 1, y: 0 }, { x: 1, y: NaN }] }] }), undefined);
+});
+
+test('docs/adaptive.md is what bench/results gives', () => {
+  const page = readFileSync(path('../../docs/adaptive.md'), 'utf8');
+  assert.is(renderPage(page, readResults(path('../../bench/results')), 'adaptive').page, page, 'run tsx scripts/adaptive-page.ts');
+});
+
+test.run();
