@@ -17,3 +17,4 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { repack, layoutBytes } from './kernels/repack/repack';
 export { expand } from './kernels/repack/expand';
 export { dequantRow } from './kernels/embed/embed';
+export { product, transposed } from './backward/product';
