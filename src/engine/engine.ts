@@ -13,7 +13,7 @@ import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
 import { Arena } from './arena.ts';
 import type { Tier } from './binaries.ts';
-import type { Instance } from './instantiate.ts';
+import type { Instance, LoaderExports } from './instantiate.ts';
 import { instantiate } from './instantiate.ts';
 import type { LoadProgress } from './load.ts';
 import { loadWeights, stagingBytes } from './load.ts';
@@ -55,14 +55,7 @@ export class Engine {
     planMemory(plan, options);
     const instance = await instantiate(options.tier);
     const arena = new Arena(instance.memory, instance.exports.heapBase());
-    const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
-    const frequencies = arena.take(2 * plan.hparams.ropeDim);
-    // one growth for everything: weights, then staging and later the session in the same place
-    const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + 64;
-    arena.reserve(plan.weightBytes + Math.max(session, stagingBytes(plan)));
-    const addresses = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
-    fillRecords(plan, addresses, instance.memory, records, layers, frequencies);
-    instance.exports.prepare(records);
+    const records = await placeModel(file, plan, instance, arena, layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + 64, options);
     return new Engine(plan, options, instance, arena, records);
   }
 
@@ -150,6 +143,21 @@ export class Engine {
       subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap', remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
     });
   }
+}
+
+/** Weights and records into a fresh arena; returns the model record's address. `sessionBytes`: what the caller will take behind them. */
+export async function placeModel(
+  file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, sessionBytes: number,
+  { signal, onProgress }: Pick<EngineOptions, 'signal' | 'onProgress'>,
+): Promise<number> {
+  const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
+  const frequencies = arena.take(2 * plan.hparams.ropeDim);
+  // one growth for everything: weights, then staging and later the session in the same place
+  arena.reserve(plan.weightBytes + Math.max(sessionBytes, stagingBytes(plan)));
+  const addresses = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  fillRecords(plan, addresses, memory, records, layers, frequencies);
+  exports.prepare(records);
+  return records;
 }
 
 function fillRecords(plan: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, records: number, layers: number, frequencies: number): void {

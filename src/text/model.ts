@@ -132,7 +132,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   }
 }
 
-async function openParts(source: ModelSource): Promise<ByteSource[]> {
+/** Opens every part of a source. The caller closes them ({@link closeParts}). */
+export async function openParts(source: ModelSource): Promise<ByteSource[]> {
   if (Array.isArray(source) && source.length === 0) {
     throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
   }
@@ -147,7 +148,7 @@ async function openParts(source: ModelSource): Promise<ByteSource[]> {
   }
 }
 
-async function closeParts(parts: readonly ByteSource[]): Promise<void> {
+export async function closeParts(parts: readonly ByteSource[]): Promise<void> {
   for (const part of parts) await part.close();
 }
 
@@ -179,7 +180,7 @@ export class Model implements AsyncDisposable {
   readonly #session: Session;
 
   /** @internal use {@link load} */
-  constructor(engine: Engine, readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, file: string, loadMs: number) {
+  constructor(engine: Engine, readonly tokenizer: Tokenizer, readonly template: ChatTemplate, file: string, loadMs: number) {
     this.#engine = engine;
     this.#session = new Session(engine);
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
