@@ -24,3 +24,4 @@ export { rowBytes, packRows, permutedBytes, permuteX4, rowsMatvec } from './kern
 export { columnBytes, packColumns, columnsMatvec, columnsScratch } from './kernels/neurons/columns';
 export { compactRows, compactColumns, scatterPositions, scatter } from './kernels/neurons/compact';
 export { compactMatvec } from './kernels/neurons/compactMatvec';
+export { product, transposed } from './backward/product';

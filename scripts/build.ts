@@ -3,9 +3,10 @@
  *
  *   tsx scripts/build.ts [--if-stale] [--quiet] [--wasm-only]
  *
- * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. Kernel twins
- * (`kernels-*`) export every kernel for tests and benches and are never shipped. Each engine binary also becomes a
- * JavaScript module with the bytes inside, so that a bundler can neither lose nor mislocate a `.wasm` file.
+ * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. `calibrate-*` are the same
+ * two kinds of the calibration's own entry, fetched by nobody who only runs models. Kernel twins (`kernels-*`) export every kernel
+ * for tests and benches and are never shipped. Each shipped binary also becomes a JavaScript module with the bytes inside, so that a
+ * bundler can neither lose nor mislocate a `.wasm` file.
  */
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
@@ -26,6 +27,8 @@ const say = (line: string): void => { if (!flags.quiet) console.error(line); };
 const binaries: Record<string, { entry: string; target: string }> = {
   base: { entry: 'assembly/index.ts', target: 'base' },
   relaxed: { entry: 'assembly/index.ts', target: 'relaxed' },
+  'calibrate-base': { entry: 'assembly/calibrate.entry.ts', target: 'base' },
+  'calibrate-relaxed': { entry: 'assembly/calibrate.entry.ts', target: 'relaxed' },
   'kernels-debug': { entry: 'assembly/kernels.entry.ts', target: 'debug' },
   'kernels-base': { entry: 'assembly/kernels.entry.ts', target: 'base' },
   'kernels-relaxed': { entry: 'assembly/kernels.entry.ts', target: 'relaxed' },
@@ -59,7 +62,7 @@ async function buildWasm(): Promise<void> {
     // `use abort=` in a debug build too: a failed assertion is a bare trap with the function's name in the stack.
     const { error, stderr } = await asc.main([...args, '--baseDir', root, '--config', 'none']);
     if (error) throw new Error(`asc ${name}: ${error.message}\n${stderr.toString()}`);
-    if (name === 'base' || name === 'relaxed') writeModule(name);
+    if (!name.startsWith('kernels-')) writeModule(name);
     say(`wasm  ${name.padEnd(16)} ${readFileSync(join(root, `build/wasm/${name}.wasm`)).length} bytes`);
   }
 }
@@ -76,7 +79,7 @@ async function buildLibrary(): Promise<void> {
     absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', minify: true, keepNames: true, legalComments: 'none',
     external: ['node:*'], logLevel: 'warning', outdir: 'dist', splitting: true, sourcemap: false,
   };
-  await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
+  await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
   await esbuild.build({
     ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
@@ -106,5 +109,5 @@ const wasmHash = sourceHash(['assembly'], ['asconfig.json', 'scripts/build.ts', 
 await step('wasm', wasmHash, Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), buildWasm);
 if (!flags['wasm-only']) {
   const hash = wasmHash + sourceHash(['src'], ['tsconfig.json', 'tsconfig.types.json', 'package.json']);
-  await step('dist', hash, ['dist/index.js', 'dist/cli.js'], buildLibrary);
+  await step('dist', hash, ['dist/index.js', 'dist/calibrate.js', 'dist/cli.js'], buildLibrary);
 }

@@ -23,8 +23,8 @@ const isAssembly = (path: string): boolean => path.startsWith('assembly/');
 const isSource = (path: string): boolean => path.startsWith('src/') && path.endsWith('.ts');
 
 /** Folders by height: a file may import from its own folder and from those before it. */
-const assemblyOrder = ['abi', 'base', 'kernels', 'adapt', 'forward'];
-const sourceOrder = ['bytes', 'format', 'model', 'adapt', 'engine', 'session', 'tokenizer', 'sampler', 'text', 'eval', 'cli'];
+const assemblyOrder = ['abi', 'base', 'kernels', 'adapt', 'forward', 'backward'];
+const sourceOrder = ['bytes', 'format', 'model', 'adapt', 'engine', 'session', 'tokenizer', 'sampler', 'text', 'eval', 'calibrate', 'cli'];
 const imports = (text: string): { target: string; index: number }[] =>
   [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) => ({ target: match[1]!, index: match.index }));
 
@@ -102,7 +102,7 @@ function main(): void {
   const findings = [
     ...code.filter(({ path }) => !path.startsWith('test/scripts/')).flatMap((source) => rules.flatMap((rule) => rule(source, code))),
     ...sources.filter(({ path }) => !path.startsWith('test/scripts/')).flatMap((source) => everywhere.flatMap((rule) => rule(source, sources))),
-    ...['base', 'relaxed'].flatMap(wasmImports),
+    ...['base', 'relaxed', 'calibrate-base', 'calibrate-relaxed'].flatMap(wasmImports),
   ];
   for (const { path, line, reason } of findings) console.error(`${path}:${line}  ${reason}`);
   console.error(`${code.length} files, ${findings.length} findings`);

@@ -16,7 +16,7 @@ import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-l
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import type { Tier } from './binaries.ts';
-import type { Instance } from './instantiate.ts';
+import type { Instance, LoaderExports } from './instantiate.ts';
 import { instantiate } from './instantiate.ts';
 import type { LoadProgress } from './load.ts';
 import { loadWeights, stagingBytes } from './load.ts';
@@ -70,14 +70,8 @@ export class Engine {
     planMemory(plan, options);
     const instance = await instantiate(options.tier);
     const arena = new Arena(instance.memory, instance.exports.heapBase());
-    const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
-    const frequencies = arena.take(2 * plan.hparams.ropeDim);
-    // one growth for everything: weights, then staging and later the session in the same place
     const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + recordBytes(adaptFields) + 128;
-    arena.reserve(plan.weightBytes + 64 + Math.max(session, stagingBytes(plan)));
-    const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, instance.exports, options.signal, options.onProgress);
-    fillRecords(plan, addresses, instance.memory, records, layers, frequencies);
-    instance.exports.prepare(records);
+    const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, session, options);
     return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
   }
 
@@ -254,6 +248,21 @@ export class Engine {
       subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap', remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
     });
   }
+}
+
+/** Weights and records into a fresh arena; returns the model record's address. `sessionBytes`: what the caller will take behind them. */
+export async function placeModel(
+  file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, sessionBytes: number,
+  { signal, onProgress }: Pick<EngineOptions, 'signal' | 'onProgress'>,
+): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
+  const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
+  const frequencies = arena.take(2 * plan.hparams.ropeDim);
+  // one growth for everything: weights, then staging and later the session in the same place
+  arena.reserve(plan.weightBytes + 64 + Math.max(sessionBytes, stagingBytes(plan)));
+  const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  fillRecords(plan, addresses, memory, records, layers, frequencies);
+  exports.prepare(records);
+  return { records, addresses, fingerprint };
 }
 
 function fillRecords(plan: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, records: number, layers: number, frequencies: number): void {

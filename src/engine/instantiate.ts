@@ -6,26 +6,30 @@
  */
 import { instantiate as loaderInstantiate } from '@assemblyscript/loader';
 import { InputError, ModelError, StateError } from '../errors.ts';
-import type { Tier } from './binaries.ts';
+import type { Program, Tier } from './binaries.ts';
 import { wasmBytes } from './binaries.ts';
 import { hasRelaxedSimd, hasSimd } from './features.ts';
 
-/** What `assembly/index.ts` exports. Pointers come back signed: see `pointer()` in arena.ts. */
-export interface EngineExports {
+/** What every program exports: enough to load a model. Pointers come back signed: see `pointer()` in arena.ts. */
+export interface LoaderExports {
   abiVersion(): number;
   heapBase(): number;
   selfTest(): number;
   layoutBytes(layout: number, rows: number, cols: number): number;
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
-  readMemory(ptr: number, bytes: number): number;
+  fingerprint(ptr: number, bytes: number, state: number): void;
+  prepare(model: number): void;
+}
+
+/** What `assembly/index.ts` exports. */
+export interface EngineExports extends LoaderExports {
   rowBytes(layout: number, cols: number): number;
   packRows(layout: number, w: number, rows: number, cols: number, dst: number): void;
   columnBytes(layout: number, rows: number, cols: number): number;
   packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
-  fingerprint(ptr: number, bytes: number, state: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
-  prepare(model: number): void;
+  readMemory(ptr: number, bytes: number): number;
   prefill(session: number, nTokens: number, rows: number): number;
   step(session: number, token: number): number;
   forget(session: number): void;
@@ -33,8 +37,8 @@ export interface EngineExports {
   dequantMatvec(layout: number, w: number, rows: number, cols: number, row: number, x: number, out: number): void;
 }
 
-export interface Instance {
-  readonly exports: EngineExports;
+export interface Instance<E extends LoaderExports = EngineExports> {
+  readonly exports: E;
   readonly memory: WebAssembly.Memory;
   readonly tier: Tier;
   /** Why this tier, in a few words. */
@@ -49,11 +53,11 @@ export const ABI_VERSION = 2;
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;
 
-async function build(tier: Tier, tierReason: string): Promise<Instance> {
+async function build<E extends LoaderExports>(program: Program, tier: Tier, tierReason: string): Promise<Instance<E>> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
-  const bytes = await wasmBytes(tier);
+  const bytes = await wasmBytes(tier, program);
   const { exports } = await loaderInstantiate<Record<string, unknown>>(bytes, { env: { memory } });
-  const engine = exports as unknown as EngineExports;
+  const engine = exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
       subject: `WebAssembly build "${tier}"`, found: `ABI version ${engine.abiVersion()}`, expected: `${ABI_VERSION}`,
@@ -64,7 +68,7 @@ async function build(tier: Tier, tierReason: string): Promise<Instance> {
 }
 
 /** @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing. */
-export async function instantiate(tier: Tier | 'auto' = 'auto'): Promise<Instance> {
+export async function instantiate<E extends LoaderExports = EngineExports>(tier: Tier | 'auto' = 'auto', program: Program = 'engine'): Promise<Instance<E>> {
   if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {
     throw new InputError('E_OPTION', { subject: 'tier', found: String(tier), expected: 'auto, base or relaxed', remedy: 'Leave it out for the fastest build that is sound here.' });
   }
@@ -74,18 +78,18 @@ export async function instantiate(tier: Tier | 'auto' = 'auto'): Promise<Instanc
       remedy: 'Use a newer runtime.',
     });
   }
-  if (tier === 'base') return build('base', 'asked for');
+  if (tier === 'base') return build(program, 'base', 'asked for');
   if (!hasRelaxedSimd()) {
-    if (tier === 'auto') return build('base', 'no relaxed SIMD in this runtime');
+    if (tier === 'auto') return build(program, 'base', 'no relaxed SIMD in this runtime');
     throw new ModelError('E_NO_SIMD', {
       subject: 'tier "relaxed"', found: 'no relaxed SIMD in this runtime', expected: 'Node 20 or later, Deno, Bun, Chromium 114 or later',
       remedy: 'Use tier "auto" or "base".',
     });
   }
-  const relaxed = await build('relaxed', tier === 'auto' ? 'relaxed SIMD validates, self-test passed' : 'asked for');
+  const relaxed = await build<E>(program, 'relaxed', tier === 'auto' ? 'relaxed SIMD validates, self-test passed' : 'asked for');
   const failed = relaxed.exports.selfTest();
   if (failed === 0) return relaxed;
-  if (tier === 'auto') return build('base', `relaxed SIMD failed self-test ${failed}`);
+  if (tier === 'auto') return build(program, 'base', `relaxed SIMD failed self-test ${failed}`);
   throw new ModelError('E_NO_SIMD', {
     subject: 'tier "relaxed"', found: `self-test ${failed} failed on this processor`, expected: 'exact relaxed dot products',
     remedy: 'Use tier "auto" or "base", and please report the processor.',

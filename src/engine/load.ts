@@ -8,7 +8,7 @@ import { Dtype, Layout, Status } from '../model/enums.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
 import { aligned, layoutBytes } from '../model/plan.ts';
 import type { Arena } from './arena.ts';
-import type { EngineExports } from './instantiate.ts';
+import type { LoaderExports } from './instantiate.ts';
 
 export interface LoadProgress {
   readonly phase: 'weights';
@@ -45,7 +45,7 @@ export function stagingBytes(plan: ModelPlan): number {
  * @throws FormatError `E_SOURCE_READ`, `E_GGUF_TRUNCATED`; ModelError `E_NAN_WEIGHTS`; AbortedError.
  */
 export async function loadWeights(
-  plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: EngineExports, signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void,
+  plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: LoaderExports, signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void,
 ): Promise<{ addresses: number[]; fingerprint: string }> {
   const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes)), state = arena.take(16);
   const staging = arena.top; // not taken: sessions will lie here

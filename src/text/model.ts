@@ -143,7 +143,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   }
 }
 
-async function openParts(source: ModelSource): Promise<ByteSource[]> {
+/** Opens every part of a source. The caller closes them ({@link closeParts}). */
+export async function openParts(source: ModelSource): Promise<ByteSource[]> {
   if (Array.isArray(source) && source.length === 0) {
     throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
   }
@@ -158,7 +159,7 @@ async function openParts(source: ModelSource): Promise<ByteSource[]> {
   }
 }
 
-async function closeParts(parts: readonly ByteSource[]): Promise<void> {
+export async function closeParts(parts: readonly ByteSource[]): Promise<void> {
   for (const part of parts) await part.close();
 }
 
@@ -192,7 +193,7 @@ export class Model implements AsyncDisposable {
   readonly #default: SparsityOptions;
 
   /** @internal use {@link load} */
-  constructor(engine: Engine, readonly tokenizer: Tokenizer, private readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
+  constructor(engine: Engine, readonly tokenizer: Tokenizer, readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
     this.#engine = engine;
     this.#session = new Session(engine);
     this.#sparsity = new Sparsity(engine, this.#session, calibration);

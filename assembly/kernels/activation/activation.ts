@@ -11,7 +11,7 @@ import { exp4 } from '../../base/exp';
   return f32x4.div(x, f32x4.add(f32x4.splat(1), exp4(f32x4.neg(z))));
 }
 
-@inline function apply(kind: i32, x: v128): v128 {
+@inline export function apply(kind: i32, x: v128): v128 {
   if (kind == Activation.silu) return sigmoidTimes(x, x);
   if (kind == Activation.gelu) {
     const cubic = f32x4.add(f32x4.splat(1), f32x4.mul(f32x4.splat(0.044715), f32x4.mul(x, x)));

@@ -68,7 +68,7 @@ const STRETCH: i32 = 256;
 }
 
 /** Scores → e^(score - max), the padding up to a multiple of 8 set to 0; returns their sum. */
-@inline function softmax(scores: usize, nPositions: i32): f32 {
+@inline export function softmax(scores: usize, nPositions: i32): f32 {
   const padEnd = scores + (<usize>((nPositions + 7) & ~7) << 2);
   for (let p = scores + (<usize>nPositions << 2); p < padEnd; p += 4) store<f32>(p, -Infinity);
   let m = f32x4.splat(-Infinity);

@@ -1,0 +1,7 @@
+/** clada/calibrate: the offline statistics of a model, computed by the model itself. An entry of its own: who only runs models never loads it. */
+export { sampleDocuments } from './documents.ts';
+export type { SampleOptions } from './documents.ts';
+export { estimateGradientNorms } from './perturb.ts';
+export type { GradientNorms, PerturbOptions } from './perturb.ts';
+export { collectStatistics, meansOf } from './statistics.ts';
+export type { CollectOptions, CollectProgress, Statistics, StatisticsState } from './statistics.ts';

@@ -1,0 +1,175 @@
+/**
+ * The offline statistics of a model: means over the tokens of its documents, for every neuron of every layer. h = g u with g = act(gate), u = up
+ * (without a gate: g = h, u = 1). Fisher information: E (dL/dh)^2 with L the summed -log p of labels that are drawn from the model's own
+ * distributions, so no corpus and no ground truth are needed (docs: the method's page). The first 4 positions of a document are not counted.
+ */
+import type { Tier } from '../engine/binaries.ts';
+import { InputError, throwIfAborted } from '../errors.ts';
+import { checkNames, checkNumber } from '../options.ts';
+import { seedRange } from '../sampler/options.ts';
+import { Random } from '../sampler/random.ts';
+import type { ModelSource } from '../text/model.ts';
+import { Calibrator, SKIPPED, neuronSums } from './calibrator.ts';
+import { MAX_DOCUMENT } from './record.ts';
+
+/** Sums so far: plain numbers and typed arrays, safe to store (`structuredClone`) and to go on from. */
+export interface StatisticsState {
+  readonly nLayers: number;
+  readonly ffn: number;
+  readonly hidden: number;
+  readonly seed: number;
+  readonly gradients: boolean;
+  /** Pieces of documents done; the next to do has this index. */
+  nDocuments: number;
+  /** Tokens counted. */
+  nTokens: number;
+  /** Sum of -log p over the drawn labels of counted positions: nTokens times the mean entropy, in expectation. */
+  nll: number;
+  /** [nLayers, ffn] each. */
+  readonly hSum: Float64Array;
+  readonly hSq: Float64Array;
+  readonly hNormedSq: Float64Array;
+  readonly upSq: Float64Array;
+  readonly gateSq: Float64Array;
+  readonly fisher: Float64Array;
+  /** [nLayers]. */
+  readonly layerGradSq: Float64Array;
+}
+
+/** Means over `nTokens` tokens. */
+export interface Statistics {
+  readonly nLayers: number;
+  readonly ffn: number;
+  readonly hidden: number;
+  readonly nDocuments: number;
+  readonly nTokens: number;
+  /** [nLayers, ffn]: h, h^2, (h / norm of h over the layer)^2, u^2, g^2. */
+  readonly hMean: Float32Array;
+  readonly hSq: Float32Array;
+  readonly hNormedSq: Float32Array;
+  readonly upSq: Float32Array;
+  readonly gateSq: Float32Array;
+  /** [nLayers, ffn]: (dL/dh)^2; zeros where gradients were off. */
+  readonly fisher: Float32Array;
+  /** [nLayers]: squared norm of dL/dy, y the FFN's output; zeros where gradients were off. */
+  readonly layerGradSq: Float32Array;
+  /** Mean -log p of the drawn labels, nats; NaN where gradients were off. */
+  readonly meanNll: number;
+}
+
+export interface CollectProgress {
+  /** Documents done (pieces, where they are longer than 512 tokens), and in all. */
+  readonly documents: number;
+  readonly totalDocuments: number;
+  readonly tokens: number;
+  /** The sums so far, live: `structuredClone` it to keep it, pass it as `state` to go on from here. */
+  readonly state: StatisticsState;
+}
+
+export interface CollectOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** After every document. */
+  readonly onProgress?: ((progress: CollectProgress) => void) | undefined;
+  /** Of the labels. Default 1. */
+  readonly seed?: number | undefined;
+  /** Stop after this many tokens of documents, in all. Default: all of them. */
+  readonly maxTokens?: number | undefined;
+  /** False: activations only, a third of the time; `fisher` and `layerGradSq` stay 0. Default true. */
+  readonly gradients?: boolean | undefined;
+  /** Go on from here, with the same documents and options. */
+  readonly state?: StatisticsState | undefined;
+  readonly tier?: Tier | 'auto' | undefined;
+}
+
+const optionNames = ['signal', 'onProgress', 'seed', 'maxTokens', 'gradients', 'state', 'tier'];
+
+/** Documents cut to at most 512 tokens each and `maxTokens` in all; pieces without a counted position are left out. */
+export function piecesOf(documents: readonly ArrayLike<number>[], maxTokens = Infinity, size = MAX_DOCUMENT): number[][] {
+  const pieces: number[][] = [];
+  let left = maxTokens;
+  for (const document of documents) {
+    for (let from = 0; from < document.length && left > SKIPPED; from += size) {
+      const piece = Array.from({ length: Math.min(size, document.length - from, left) }, (_, i) => document[from + i]!);
+      if (piece.length <= SKIPPED) continue;
+      pieces.push(piece);
+      left -= piece.length;
+    }
+  }
+  return pieces;
+}
+
+/**
+ * Runs documents (token ids, each from an empty context) forward and backward and returns the means. Weights as the file has them, activations in
+ * f32. Offline work: about 35 ms a token of a 135M model on one core.
+ *
+ * ```ts
+ * const { fisher } = await collectStatistics('model.gguf', documents, { seed: 1 });
+ * ```
+ * @throws as `load`; InputError `E_TOKEN_RANGE`, `E_OPTION` (a state of something else), `E_EMPTY_PROMPT` (nothing to count); AbortedError
+ */
+export async function collectStatistics(source: ModelSource, documents: readonly ArrayLike<number>[], options: CollectOptions = {}): Promise<Statistics> {
+  checkNames('calibration options', options, optionNames);
+  const { signal, gradients = true } = options, seed = checkNumber('seed', seedRange, options.seed ?? 1);
+  const pieces = piecesOf(documents, options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', { min: 1, integer: true }, options.maxTokens));
+  if (pieces.length === 0) {
+    throw new InputError('E_EMPTY_PROMPT', { subject: 'calibration documents', found: 'no token to count', expected: `a document of more than ${SKIPPED} tokens`, remedy: 'Make some with sampleDocuments().' });
+  }
+  throwIfAborted(signal, 'calibration');
+  const calibrator = await Calibrator.open(source, { tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0) });
+  try {
+    const state = options.state ?? emptyState(calibrator, seed, gradients);
+    checkState(state, calibrator, seed, gradients);
+    while (state.nDocuments < pieces.length) {
+      await collectDocument(calibrator, pieces[state.nDocuments]!, state, signal);
+      options.onProgress?.({ documents: state.nDocuments, totalDocuments: pieces.length, tokens: state.nTokens, state });
+    }
+    return meansOf(state);
+  } finally {
+    calibrator.close();
+  }
+}
+
+export function emptyState({ hparams: { nLayers, ffn, hidden } }: Calibrator, seed: number, gradients: boolean): StatisticsState {
+  const zeros = (): Float64Array => new Float64Array(nLayers * ffn);
+  return {
+    nLayers, ffn, hidden, seed, gradients, nDocuments: 0, nTokens: 0, nll: 0,
+    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(), layerGradSq: new Float64Array(nLayers),
+  };
+}
+
+/** One document joins the sums, all at once at its end: an abort leaves them as they were. */
+export async function collectDocument(calibrator: Calibrator, tokens: ArrayLike<number>, state: StatisticsState, signal?: AbortSignal): Promise<void> {
+  await calibrator.run(tokens, { collect: true, signal });
+  let nll = NaN;
+  if (state.gradients) {
+    // a generator a document: whoever goes on from a state draws the same labels
+    const random = new Random((state.seed + Math.imul(state.nDocuments, 0x9e3779b9)) >>> 0);
+    nll = (await calibrator.loss(random, { gradient: true, signal })).subarray(SKIPPED).reduce((sum, value) => sum + value, 0);
+    await calibrator.backward({ signal });
+  }
+  for (const name of neuronSums) calibrator.addSum(name, state[name]);
+  calibrator.addLayerGradSq(state.layerGradSq);
+  state.nll += nll;
+  state.nTokens += Math.max(0, tokens.length - SKIPPED);
+  state.nDocuments++;
+}
+
+/** The means of a state. */
+export function meansOf(state: StatisticsState): Statistics {
+  const { nLayers, ffn, hidden, nDocuments, nTokens } = state;
+  const mean = (sums: Float64Array): Float32Array => Float32Array.from(sums, (sum) => sum / nTokens);
+  return {
+    nLayers, ffn, hidden, nDocuments, nTokens, hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
+    gateSq: mean(state.gateSq), fisher: mean(state.fisher), layerGradSq: mean(state.layerGradSq), meanNll: state.nll / nTokens,
+  };
+}
+
+function checkState(state: StatisticsState, { hparams: { nLayers, ffn, hidden } }: Calibrator, seed: number, gradients: boolean): void {
+  const shape = (s: Pick<StatisticsState, 'nLayers' | 'ffn' | 'hidden' | 'seed' | 'gradients'>): string =>
+    `${s.nLayers} layers of ${s.ffn} neurons, width ${s.hidden}, seed ${s.seed}, gradients ${s.gradients}`;
+  const found = shape(state), expected = shape({ nLayers, ffn, hidden, seed, gradients });
+  const sound = neuronSums.every((name) => state[name] instanceof Float64Array && state[name].length === nLayers * ffn);
+  if (found !== expected || !sound || state.layerGradSq.length !== nLayers) {
+    throw new InputError('E_OPTION', { subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.' });
+  }
+}

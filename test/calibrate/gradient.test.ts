@@ -1,0 +1,75 @@
+/** dL/dh of tiny models against central finite differences of the loss; losses against trusted logits. */
+import { existsSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Calibrator } from '../../src/calibrate/calibrator.ts';
+import { Random } from '../../src/sampler/random.ts';
+import { tinyPath, tinyTruth } from '../helpers/models.ts';
+
+const vocab = 448;
+/**
+ * Fourth-order central differences with this step: the f32 forward pass leaves about 3e-6 of noise in a loss of some hundred nats, a smaller
+ * step would show nothing else.
+ */
+const step = 0.1;
+
+/** -log p(label) of every position, from trusted logits. */
+function trueLoss(logits: Float32Array, labels: readonly number[]): number[] {
+  return labels.map((label, t) => {
+    const row = logits.subarray(t * vocab, (t + 1) * vocab), max = Math.max(...row);
+    return max + Math.log(row.reduce((sum, v) => sum + Math.exp(v - max), 0)) - row[label]!;
+  });
+}
+
+for (const tier of ['base', 'relaxed'] as const) {
+  const test = suite(`gradients (${tier})`);
+
+  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2']) {
+    test(`${name}: losses are those of transformers, dL/dh that of finite differences`, async () => {
+      const calibrator = await Calibrator.open(tinyPath(`${name}.gguf`), { tier, maxTokens: 64 });
+      const { sequences, logits } = tinyTruth(name), tokens = sequences[0]!, { nLayers, ffn } = calibrator.hparams;
+      const labels = tokens.map((_, t) => (t * 37) % vocab);
+      await calibrator.run(tokens);
+      const loss = await calibrator.loss(labels, { gradient: true });
+      trueLoss(logits, labels).forEach((want, t) => assert.ok(Math.abs(loss[t]! - want) < 1e-4, `position ${t}: ${loss[t]} instead of ${want}`));
+
+      const gradients: Float32Array[][] = [];
+      await calibrator.backward({ each: (layer, dh) => { gradients[layer] = tokens.map((_, t) => dh(t).slice()); } }); // rows are copied while they are there
+      const random = new Random(3);
+      let errors = 0, norms = 0;
+      for (let layer = 0; layer < nLayers; layer++) for (let i = 0; i < 24; i++) {
+        const token = i === 0 ? 0 : random.uint32() % tokens.length, neuron = random.uint32() % ffn;
+        const lossAt = async (nudge: number): Promise<Float64Array> => {
+          calibrator.nudge(layer, 'h', (t, n) => (t === token && n === neuron ? nudge : 0));
+          await calibrator.rerun(layer);
+          return calibrator.loss(labels, { slot: calibrator.spareSlot });
+        };
+        const at = [await lossAt(step), await lossAt(-step), await lossAt(2 * step), await lossAt(-2 * step)];
+        let slope = 0; // position by position: the sum of all would round more than it tells
+        for (let t = token; t < tokens.length; t++) slope += (8 * (at[0]![t]! - at[1]![t]!) - (at[2]![t]! - at[3]![t]!)) / (12 * step);
+        errors += (slope - gradients[layer]![token]![neuron]!) ** 2;
+        norms += slope ** 2;
+      }
+      const error = Math.sqrt(errors / norms);
+      if (process.env['VERBOSE']) console.log(name, tier, `finite differences: relative RMS error ${error.toExponential(2)}`);
+      assert.ok(error < 1e-3, `relative RMS error ${error}`);
+    });
+  }
+
+  for (const dtype of ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k', 'f16', 'bf16']) {
+    const name = `llama256-${dtype}`;
+    if (!existsSync(tinyPath(`${name}.gguf`))) {
+      test.skip(`llama256-f16, -bf16: ${dtype} (needs ../shared)`, () => undefined);
+      continue;
+    }
+    test(`${name}: losses are those of torch on dequantised weights`, async () => {
+      const calibrator = await Calibrator.open(tinyPath(`${name}.gguf`), { tier, maxTokens: 64 });
+      const { sequences, logits } = tinyTruth(name, 'llama256'), tokens = sequences[0]!, labels = tokens.map((_, t) => (t * 37) % vocab);
+      await calibrator.run(tokens);
+      const loss = await calibrator.loss(labels);
+      trueLoss(logits, labels).forEach((want, t) => assert.ok(Math.abs(loss[t]! - want) < 2e-4, `position ${t}: ${loss[t]} instead of ${want}`));
+    });
+  }
+
+  test.run();
+}

@@ -1,0 +1,36 @@
+/** All reference documents (12,800 tokens) through the embedded model: the statistics as torch computed them. Some ten minutes. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { collectStatistics } from '../../src/calibrate/statistics.ts';
+import { calibrationDocuments, rankCorrelation, reference, relativeError, rowOf } from '../helpers/calibration.ts';
+import { embeddedModel, hasShared } from '../helpers/models.ts';
+
+const test = suite('statistics of the embedded model, all documents');
+
+(hasShared ? test : test.skip)('statistics of the embedded model are those of torch (needs ../shared)', async () => {
+  const started = process.cpuUsage().user;
+  const statistics = await collectStatistics(embeddedModel, calibrationDocuments(), {
+    onProgress: ({ documents, totalDocuments }) => { if (process.env['VERBOSE']) console.log(`${documents}/${totalDocuments}`, ((process.cpuUsage().user - started) / 1e6).toFixed(1), 's'); },
+  });
+  const { nLayers, ffn, nTokens } = statistics;
+  assert.equal([nLayers, ffn, nTokens], [30, 1536, 40 * 316]);
+  const layers = Array.from({ length: nLayers }, (_, i) => i);
+
+  for (const [name, got] of [['h_sq', statistics.hSq], ['h_normed_sq', statistics.hNormedSq], ['h_mean', statistics.hMean], ['up_sq', statistics.upSq], ['gate_sq', statistics.gateSq]] as const) {
+    const want = reference(name);
+    const worst = Math.max(...layers.map((layer) => relativeError(rowOf(got, layer, ffn), rowOf(want, layer, ffn))));
+    console.log(`${name}: relative error of the worst layer ${worst.toExponential(2)}`);
+    assert.ok(worst < 0.01, `${name}: ${worst}`);
+  }
+
+  const fisher = reference('fisher'), gradSq = reference('layer_grad_sq');
+  const ranks = layers.map((layer) => rankCorrelation(rowOf(statistics.fisher, layer, ffn), rowOf(fisher, layer, ffn)));
+  const ratios = layers.map((layer) => statistics.layerGradSq[layer]! / gradSq[layer]!);
+  console.log(`fisher: rank correlation ${Math.min(...ranks).toFixed(4)} to ${Math.max(...ranks).toFixed(4)}`);
+  console.log(`layer_grad_sq: ratio ${Math.min(...ratios).toFixed(4)} to ${Math.max(...ratios).toFixed(4)}; by layer ${ratios.map((r) => r.toFixed(3)).join(' ')}`);
+  console.log(`${((process.cpuUsage().user - started) / 1e6).toFixed(0)} s of processor time, ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB peak, mean NLL ${statistics.meanNll.toFixed(4)}`);
+  assert.ok(Math.min(...ranks) > 0.97, `fisher: rank correlation ${Math.min(...ranks)}`);
+  assert.ok(ratios.every((ratio) => Math.abs(ratio - 1) < 0.06), `layer_grad_sq: ratios ${ratios.join(' ')}`);
+});
+
+test.run();
