@@ -84,7 +84,7 @@ async function buildLibrary(): Promise<void> {
     ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
     // The CLI uses the library as any user does: through its public file, error classes included (an error has one class).
-    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada$|\/errors\.ts$/ }, () => ({ path: './index.js', external: true })) }],
+    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada(\/calibrate)?$|\/errors\.ts$/ }, ({ path }) => ({ path: path === 'clada/calibrate' ? './calibrate.js' : './index.js', external: true })) }],
   });
   const types = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' });
   if (types.status !== 0) throw new Error(`tsc (types): ${types.stdout}${types.stderr}`);

@@ -10,7 +10,7 @@ import { ModelRecord } from '../abi/records';
 import { exp4 } from '../base/exp';
 import { hmax, hsum } from '../base/simd';
 import { log64 } from '../base/trig';
-import { normRows, rowStride } from '../forward/block';
+import { normRows, rowStride } from '../forward/norms';
 import { add, scale } from '../kernels/activation/activation';
 import { dequantRow } from '../kernels/embed/embed';
 import { ropeTable } from '../kernels/rope/rope';

@@ -6,7 +6,7 @@
 import { Rope } from '../abi/enums';
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { normRows, rowStride } from '../forward/block';
+import { normRows, rowStride } from '../forward/norms';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { rope } from '../kernels/rope/rope';
 import { activationBackward, addSquares, observe, sumOfSquares } from './activation';

@@ -6,7 +6,6 @@ import type { Level } from '../adapt/levels.ts';
 import type { MethodName } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
-import { throwIfAborted } from '../errors.ts';
 import { deltaNll, estimate, klDivergence } from '../eval/metrics.ts';
 import { Stage } from '../model/enums.ts';
 import type { Session } from '../session/session.ts';
@@ -53,7 +52,7 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
 }
 
 /** The sums of one document under one setting. */
-interface Row { cost: number; up: number; down: number; kl: number; deltaNll: number; top1: number }
+export interface Row { cost: number; up: number; down: number; kl: number; deltaNll: number; top1: number }
 
 export interface Dense { readonly logits: Float32Array; readonly logSumExp: Float64Array; readonly topToken: Int32Array; readonly vocab: number }
 
@@ -74,14 +73,24 @@ export async function denseRows(session: Session, ids: readonly number[], prompt
   return { logits: logits!, logSumExp, topToken, vocab };
 }
 
-/** One document under one setting; means over its positions. */
-export async function measure(session: Session, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal): Promise<Row> {
+/** What was known before a token, and what skipping cost it. Nats. */
+export interface Damage { readonly surprisal: number; readonly entropy: number; readonly kl: number }
+
+/** One document under one setting; means over its positions. `each` hears of every token. */
+export async function measure(
+  session: Session, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal, each?: (damage: Damage) => void,
+): Promise<Row> {
+  let entropy = NaN;
   const count = ids.length - prompt, row: Row = { cost: 0, up: 0, down: 0, kl: 0, deltaNll: 0, top1: 0 };
   for (let fed = 0; fed <= count; fed++) {
     await session.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
+      const before = entropy;
+      entropy = report.entropy;
       if (fed === 0) return;
       const at = fed - 1, reference = dense.logits.subarray(at * dense.vocab, (at + 1) * dense.vocab), label = ids[prompt + fed];
-      row.kl += klDivergence(reference, dense.logSumExp[at]!, logits, report.logSumExp);
+      const kl = klDivergence(reference, dense.logSumExp[at]!, logits, report.logSumExp);
+      row.kl += kl;
+      each?.({ surprisal: report.surprisal, entropy: before, kl });
       if (label !== undefined) row.deltaNll += deltaNll(label, reference, dense.logSumExp[at]!, logits, report.logSumExp);
       if (report.topToken === dense.topToken[at]) row.top1++;
       row.cost += report.cost;
@@ -93,21 +102,8 @@ export async function measure(session: Session, ids: readonly number[], prompt: 
   return { cost: row.cost / count, up: row.up / count, down: row.down / count, kl: row.kl / count, deltaNll: row.deltaNll / (count - 1), top1: row.top1 / count };
 }
 
-/** Every candidate over every document. `ffn` turns counts into shares. */
-export async function measureLevels(
-  session: Session, ffn: number, documents: readonly (readonly number[])[], prompt: number, settings: readonly Candidate[],
-  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((done: number, total: number) => void) | undefined } = {},
-): Promise<Map<MethodName, Level[]>> {
-  const rows: Row[][] = settings.map(() => []);
-  let done = 0;
-  for (const ids of documents) {
-    const dense = await denseRows(session, ids, prompt, signal);
-    for (const [i, { selection }] of settings.entries()) {
-      throwIfAborted(signal, 'calibration');
-      rows[i]!.push(await measure(session, ids, prompt, dense, selection, signal));
-      onProgress?.(++done, settings.length * documents.length);
-    }
-  }
+/** Tables from the rows of every setting, one a document. `ffn` turns counts into shares. */
+export function levelsOf(settings: readonly Candidate[], rows: readonly (readonly Row[])[], ffn: number): Map<MethodName, Level[]> {
   const levels = new Map<MethodName, Level[]>();
   for (const [i, { method, parameter, thresholds }] of settings.entries()) {
     const mean = (field: keyof Row): number => estimate(rows[i]!.map((row) => row[field])).mean;

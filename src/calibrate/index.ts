@@ -1,4 +1,6 @@
 /** clada/calibrate: the offline statistics of a model, computed by the model itself. An entry of its own: who only runs models never loads it. */
+export { calibrate } from './calibrate.ts';
+export type { CalibrateOptions, CalibrationPhase, CalibrationState } from './calibrate.ts';
 export { sampleDocuments } from './documents.ts';
 export type { SampleOptions } from './documents.ts';
 export { estimateGradientNorms } from './perturb.ts';

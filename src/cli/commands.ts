@@ -3,6 +3,7 @@
  * llama.cpp's (and llama-bench's for `bench`); ranges and defaults of sampling flags are the sampler's own. A flag's key is the
  * name of the property it fills.
  */
+import { methodNames } from '../adapt/methods.ts';
 import { generationNames } from '../eval/generation.ts';
 import { taskNames } from '../eval/items.ts';
 import type { NumberRange, NumberSpec } from '../options.ts';
@@ -70,6 +71,14 @@ const generating = {
   stop: { kind: 'texts', name: 'stop', value: 'TEXT', help: 'stop at this text, which is not shown; may be repeated' },
 } as const;
 
+const skipping = {
+  sparsity: { kind: 'choice', name: 'sparsity', choices: [...methodNames, 'auto'], help: 'how feed-forward neurons are skipped while generating', default: 'dense; clada where a density is given, auto where a bound is' },
+  density: { kind: 'number', name: 'density', value: 'N', range: { min: Number.MIN_VALUE, max: 1 }, help: 'share of the feed-forward weights to use', default: 0.6 },
+  maxKl: { kind: 'number', name: 'max-kl', value: 'N', range: { min: Number.MIN_VALUE }, help: 'bound on the KL divergence to dense, nats a token' },
+  minTop1: { kind: 'number', name: 'min-top1', value: 'N', range: { min: 0, max: 1 }, help: 'bound on the share of equal top tokens' },
+  telemetry: { kind: 'text', name: 'telemetry', value: 'FILE', help: 'what every token decided: JSON lines, or CSV where FILE ends in .csv' },
+} as const;
+
 const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
 
 export const commands = {
@@ -79,13 +88,14 @@ export const commands = {
       model, prompt, file,
       chat: { kind: 'switch', name: 'chat', help: "put the prompt into the model's chat template" },
       raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
-      system, ...generating, contextSize, ...loading, json, stats,
+      system, ...generating, ...skipping, contextSize, ...loading, json, stats,
     },
-    conflicts: [['prompt', 'file'], ['chat', 'raw'], ['system', 'raw']],
+    conflicts: [['prompt', 'file'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',
-    flags: { model, system, ...generating, contextSize, ...loading, json, stats },
+    flags: { model, system, ...generating, ...skipping, contextSize, ...loading, json, stats },
+    conflicts: [['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   inspect: {
     summary: 'Show what a model file holds and how it would be loaded.',
@@ -132,6 +142,19 @@ export const commands = {
       ...loading, json,
     },
     conflicts: [['json', 'output']],
+  },
+  calibrate: {
+    summary: 'Measure once what a model can skip, and write NAME.clada.gguf beside it.',
+    flags: {
+      model,
+      out: { kind: 'text', name: 'out', value: 'FILE', help: 'where to write', default: 'NAME.clada.gguf beside the model' },
+      file: { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: "a text to calibrate on", default: "the model's own samples" },
+      count: { kind: 'number', name: 'count', value: 'N', range: count, help: 'documents to measure on', default: 32 },
+      tokens: { kind: 'number', name: 'tokens', value: 'N', range: { min: 32, max: 512, integer: true }, help: 'tokens of each', default: 320 },
+      heldOut: { kind: 'number', name: 'held-out', value: 'N', range: { min: 2, integer: true }, help: 'documents that the tables are measured on', default: 12 },
+      seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'of the samples and labels', default: 1 },
+      tier: loading.tier, json,
+    },
   },
   doctor: {
     summary: 'Tell what this runtime can do: SIMD tier, threads, memory.',

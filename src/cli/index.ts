@@ -2,6 +2,7 @@
 import { CladaError } from 'clada';
 import { exitCodeOf, exitCodes, parseCommandLine, type Parsed } from './args.ts';
 import { bench } from './bench.ts';
+import { calibrate } from './calibrate.ts';
 import { chat, run } from './generate.ts';
 import { evaluate } from './eval.ts';
 import { doctor, inspect, tokenize } from './tools.ts';
@@ -22,6 +23,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'tokenize': return tokenize(parsed.values, signal);
     case 'eval': return evaluate(parsed.values, signal);
     case 'bench': return bench(parsed.values, signal);
+    case 'calibrate': return calibrate(parsed.values, signal);
     case 'doctor': return doctor(parsed.values);
   }
 }

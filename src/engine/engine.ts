@@ -164,10 +164,12 @@ export class Engine {
   /** Calls `use` with each down matrix and three scratch vectors behind the top of the arena, two of [ffn] f32 and one of [hidden]. */
   #everyDown(use: (layer: number, layout: number, w: number, row: number, x: number, result: number) => void): void {
     const { ffn, hidden } = this.plan.hparams, row = this.#arena.top, x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
-    this.#arena.reserve(2 * aligned(4 * ffn) + aligned(4 * hidden));
+    const bytes = 2 * aligned(4 * ffn) + aligned(4 * hidden);
+    this.#arena.reserve(bytes);
     for (const [i, { role, layer, layout }] of this.plan.tensors.entries()) {
       if (role.field === 'down' && layer !== undefined) use(layer, Layout[layout], this.addresses[i]!, row, x, result);
     }
+    this.#arena.u8(row, bytes).fill(0); // what is taken later starts from zeros
   }
 
   /** Whether dense passes count for the statistics. */

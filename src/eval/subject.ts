@@ -2,6 +2,8 @@
  * What is evaluated: a model under one way of computing its feed-forward layers. Comparisons and tasks see nothing else, so a new method is
  * a new subject and no line of theirs changes.
  */
+import type { SparsityOptions } from '../adapt/methods.ts';
+import { methodNames } from '../adapt/methods.ts';
 import { InputError } from '../errors.ts';
 import { nearest, show } from '../options.ts';
 import type { Model } from '../text/model.ts';
@@ -71,6 +73,29 @@ function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
+/** A method of skipping neurons at a density: prompts dense, what follows by its rule. */
+export class MethodSubject implements Subject {
+  readonly label: string;
+
+  /** @throws as `resolveSparsity`, at the first token */
+  constructor(private readonly model: Model, private readonly sparsity: SparsityOptions, label?: string) {
+    this.label = label ?? `${sparsity.method} ${sparsity.density ?? ''}`.trim();
+  }
+
+  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, signal?: AbortSignal): Promise<void> {
+    let started = performance.now();
+    await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken, cost }, fed) => {
+      const ms = performance.now() - started;
+      each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost, ms } : {}) });
+      started = performance.now();
+    }, { sparsity: this.sparsity, ...(signal ? { signal } : {}) });
+  }
+
+  async generate(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string> {
+    return this.model.generate(prompt, { temperature: 0, maxTokens, sparsity: this.sparsity, ...(signal ? { signal } : {}) }).text();
+  }
+}
+
 /** What a method may be told. Each method refuses what it has no use for. */
 export interface SubjectOptions {
   /** Share of the feed-forward weights to use on average, above 0, up to 1. Default: the method's own. */
@@ -83,6 +108,9 @@ const makers: Readonly<Record<string, (model: Model, options: SubjectOptions) =>
     if (density === undefined || density === 1) return new DenseSubject(model);
     throw new InputError('E_OPTION', { subject: 'method dense', found: `density ${show(density)}`, expected: 'none: it uses all weights', remedy: 'Write dense alone.' });
   },
+  ...Object.fromEntries(methodNames.filter((method) => method !== 'dense').map((method) => [
+    method, (model: Model, { density }: SubjectOptions): Subject => new MethodSubject(model, { method, ...(method === 'exact' ? {} : { density: density ?? 0.6 }) }),
+  ])),
 };
 
 export const subjectNames: readonly string[] = Object.keys(makers);

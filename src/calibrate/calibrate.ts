@@ -1,0 +1,206 @@
+/**
+ * Calibration: everything that a model's sparsity can know beforehand, measured by the model itself, no corpus and no Python. In order: samples of
+ * its own; statistics and gradients over them (statistics.ts); thresholds and means (thresholds.ts); on held-out samples what every method costs
+ * and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M parameters; resumable.
+ */
+import type { Calibration } from '../adapt/calibration.ts';
+import { denseSelection } from '../adapt/selection.ts';
+import { openSource } from '../bytes/open.ts';
+import type { Tier } from '../engine/binaries.ts';
+import { Engine } from '../engine/engine.ts';
+import { throwIfAborted } from '../errors.ts';
+import { readGguf } from '../format/gguf/read.ts';
+import { planModel } from '../model/plan.ts';
+import { checkNames, checkNumber } from '../options.ts';
+import { seedRange } from '../sampler/options.ts';
+import { Session } from '../session/session.ts';
+import { load } from '../text/model.ts';
+import { sampleDocuments } from './documents.ts';
+import type { Candidate, Damage, Row } from './grid.ts';
+import { candidates, cascade, denseRows, levelsOf, measure } from './grid.ts';
+import type { StatisticsState } from './statistics.ts';
+import { collectStatistics, meansOf } from './statistics.ts';
+import { measureCurves } from './thresholds.ts';
+
+export type CalibrationPhase = 'samples' | 'statistics' | 'thresholds' | 'levels';
+
+/** What is done so far: plain data (`structuredClone`), to be stored and passed again. */
+export interface CalibrationState {
+  /** Of the model and the options: a state of something else is not taken. */
+  readonly key: string;
+  documents?: number[][];
+  heldOut?: number[][];
+  statistics?: StatisticsState;
+  statisticsDone?: boolean;
+  /** Rows of each held-out document, one a setting. */
+  rows?: Row[][];
+}
+
+export interface CalibrateOptions {
+  /** Documents to measure constants on, and tokens of each. Default 32 of 320. */
+  readonly count?: number | undefined;
+  readonly tokens?: number | undefined;
+  /** Held-out documents that the tables are measured on. Default 12, of 128 tokens, half of them prompt. */
+  readonly heldOut?: number | undefined;
+  /** Default 1. */
+  readonly seed?: number | undefined;
+  /** Token ids of texts to use instead of the model's own samples; the last `heldOut` are held out. */
+  readonly documents?: readonly (readonly number[])[] | undefined;
+  readonly tier?: Tier | 'auto' | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((phase: CalibrationPhase, done: number, total: number) => void) | undefined;
+  /** Go on from here; called with the state after every document. */
+  readonly state?: CalibrationState | undefined;
+  readonly onState?: ((state: CalibrationState) => void) | undefined;
+}
+
+const optionNames = ['count', 'tokens', 'heldOut', 'seed', 'documents', 'tier', 'signal', 'onProgress', 'state', 'onState'];
+const heldOutTokens = 128, promptTokens = 64, probedDocuments = 4, probedTokens = 100;
+
+/**
+ * ```ts
+ * const calibration = await calibrate('model.gguf', { onProgress: console.log });
+ * await writeFile('model.clada.gguf', writeCalibration(calibration));
+ * ```
+ * @throws as `load` and `collectStatistics`; AbortedError (the last state given to `onState` is sound)
+ */
+export async function calibrate(path: string, options: CalibrateOptions = {}): Promise<Calibration> {
+  checkNames('calibration options', options, optionNames);
+  const { signal, onProgress = () => undefined, onState = () => undefined, tier = 'auto' } = options;
+  const seed = checkNumber('seed', seedRange, options.seed ?? 1), counts = { min: 1, integer: true } as const;
+  const count = checkNumber('count', counts, options.count ?? 32), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
+  const heldOutCount = checkNumber('heldOut', { min: 2, integer: true }, options.heldOut ?? 12);
+
+  const opened = await open(path, tier, signal);
+  const { engine } = opened, { hparams } = engine.plan;
+  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents?.length ?? 0]);
+  const state: CalibrationState = options.state?.key === key ? options.state : { key };
+  try {
+    if (options.documents) {
+      state.documents = options.documents.slice(0, -heldOutCount).map((ids) => [...ids]);
+      state.heldOut = options.documents.slice(-heldOutCount).map((ids) => ids.slice(0, heldOutTokens));
+    }
+    if (!state.documents || !state.heldOut) {
+      const model = await load(path, { tier, contextSize: Math.min(512, hparams.contextLength), calibration: false, ...(signal ? { signal } : {}) });
+      const total = count + heldOutCount;
+      const sample = (many: number, size: number, from: number, first: number): Promise<number[][]> =>
+        sampleDocuments(model, { count: many, tokens: Math.min(size, model.info.contextSize), seed: from, signal, onProgress: (done) => onProgress('samples', first + done, total) });
+      try {
+        state.documents = await sample(count, tokens, seed, 0);
+        state.heldOut = await sample(heldOutCount, heldOutTokens, (seed + 0x5eed) >>> 0, count);
+      } finally {
+        model.close();
+      }
+      onState(state);
+    }
+    if (!state.statisticsDone) {
+      await collectStatistics(path, state.documents, {
+        seed, tier, signal, state: state.statistics,
+        onProgress: ({ documents, totalDocuments, state: sums }) => {
+          state.statistics = sums;
+          onProgress('statistics', documents, totalDocuments);
+          onState(state);
+        },
+      });
+      state.statisticsDone = true;
+    }
+    return await tables(opened, state, seed, options);
+  } finally {
+    engine.close();
+  }
+}
+
+interface Opened { readonly engine: Engine; readonly session: Session }
+
+async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | undefined): Promise<Opened> {
+  const source = await openSource(path);
+  try {
+    const file = await readGguf(source, signal), plan = planModel(file);
+    const engine = await Engine.open(file, plan, { tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
+    return { engine, session: new Session(engine) };
+  } finally {
+    await source.close();
+  }
+}
+
+/** Budgets from gentle to hard, so that the cascade's cost goes from above 0.92 to below 0.48. */
+async function budgets(session: Session, ids: readonly number[], signal: AbortSignal | undefined): Promise<{ taus: number[]; middle: number }> {
+  const cost = async (tau: number): Promise<number> => {
+    const selection = cascade(tau, false);
+    let sum = 0, n = 0;
+    for (let fed = 0; fed <= 24; fed++) {
+      await session.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, { selection, decodeFrom: promptTokens, signal });
+    }
+    return sum / n;
+  };
+  const ratio = 1.45, found = new Map<number, number>();
+  let low = 0.004, high = low;
+  while (found.set(low, await cost(low)).get(low)! < 0.92 && low > 1e-9) low /= ratio;
+  while ((found.get(high) ?? found.set(high, await cost(high)).get(high)!) > 0.48 && high < 1e6) high *= ratio;
+  const taus = [...found.keys()].filter((tau) => found.get(tau)! < 0.97).sort((a, b) => a - b);
+  const middle = [...taus].sort((a, b) => Math.abs(found.get(a)! - 0.6) - Math.abs(found.get(b)! - 0.6))[0]!;
+  return { taus, middle };
+}
+
+async function tables({ engine, session }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions): Promise<Calibration> {
+  const { signal, onProgress = () => undefined, onState = () => undefined } = options;
+  const { family, hparams: { nLayers, ffn, hidden, name } } = engine.plan, gated = family.layer.some(({ field }) => field === 'gate');
+  const statistics = meansOf(state.statistics!), columnNorm = engine.columnNorms();
+  const sensitivity = statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
+  session.adapt.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
+  const { taus, middle } = gated ? await budgets(session, heldOut[0]!, signal) : { taus: [], middle: 0 };
+  const curves = await measureCurves(engine, session, state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens)), {
+    hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal, onProgress: (done, total) => onProgress('thresholds', done, total),
+  });
+  const meanOut = gated ? engine.throughDown(curves.mean) : undefined;
+  if (gated) session.adapt.place({ mean: curves.mean, meanOut });
+
+  const settings: Candidate[] = candidates(curves, nLayers, gated, taus), damages: Damage[][] = [];
+  const middleIndex = settings.findIndex(({ method, parameter }) => method === 'clada' && parameter === middle);
+  const rows = (state.rows ??= []);
+  for (const [i, ids] of heldOut.entries()) {
+    const known = rows[i], dense = await denseRows(session, ids, promptTokens, signal), own: Row[] = [], damage: Damage[] = [];
+    for (const [j, { selection }] of settings.entries()) {
+      throwIfAborted(signal, 'calibration');
+      if (known?.length === settings.length && j !== middleIndex) { own.push(known[j]!); continue; } // measured in an earlier run
+      own.push(await measure(session, ids, promptTokens, dense, selection, signal, j === middleIndex ? (token) => damage.push(token) : undefined));
+      onProgress('levels', i * settings.length + j + 1, heldOut.length * settings.length);
+    }
+    damages.push(damage);
+    rows[i] = own;
+    onState(state);
+  }
+  await session.evaluate(heldOut[0]!.slice(0, 1), () => undefined, { selection: denseSelection });
+  const byCandidate = settings.map((_, j) => rows.map((own) => own[j]!));
+  return {
+    fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
+    gradients: 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
+    ...fitLoad(damages), levels: levelsOf(settings, byCandidate, ffn),
+  };
+}
+
+/**
+ * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, all three standardised within their
+ * document. Scaled to a sum of 1; half each where nothing was measured.
+ */
+export function fitLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
+  let ss = 0, hh = 0, sh = 0, sk = 0, hk = 0;
+  for (const document of documents) {
+    const known = document.filter(({ surprisal, entropy, kl }) => Number.isFinite(surprisal + entropy) && kl > 0);
+    const column = (value: (d: Damage) => number): number[] => {
+      const values = known.map(value), mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+      const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
+      return values.map((v) => v - mean).map((v) => (deviation > 0 ? v / deviation : 0));
+    };
+    const s = known.map(({ surprisal }) => surprisal), h = known.map(({ entropy }) => entropy), k = column(({ kl }) => Math.log(kl));
+    const centre = (values: number[]): number[] => { const mean = values.reduce((sum, v) => sum + v, 0) / values.length; return values.map((v) => v - mean); };
+    const cs = centre(s), ch = centre(h);
+    for (let i = 0; i < k.length; i++) {
+      ss += cs[i]! ** 2; hh += ch[i]! ** 2; sh += cs[i]! * ch[i]!; sk += cs[i]! * k[i]!; hk += ch[i]! * k[i]!;
+    }
+  }
+  const determinant = ss * hh - sh * sh;
+  if (!(determinant > 1e-12)) return { surprisalWeight: 0.5, entropyWeight: 0.5 };
+  const surprisal = Math.max(0, (sk * hh - hk * sh) / determinant), entropy = Math.max(0, (hk * ss - sk * sh) / determinant), sum = surprisal + entropy;
+  return sum > 0 ? { surprisalWeight: surprisal / sum, entropyWeight: entropy / sum } : { surprisalWeight: 0.5, entropyWeight: 0.5 };
+}

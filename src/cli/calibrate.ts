@@ -1,0 +1,57 @@
+/** `clada calibrate`: measures a model once and writes its calibration beside it. A run that is cut goes on where it was. */
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import v8 from 'node:v8';
+import { load, writeCalibration } from 'clada';
+import type { CalibrateOptions, CalibrationState } from 'clada/calibrate';
+import { calibrate as measure } from 'clada/calibrate';
+import type { Values } from './commands.ts';
+import { modelPath, note, print, printJson, readText } from './model.ts';
+
+/** Documents of `tokens` tokens from a text. */
+async function documentsOf(path: string, text: string, tokens: number): Promise<number[][]> {
+  const model = await load(path, { contextSize: 8, calibration: false });
+  const ids = model.tokenizer.encode(text);
+  model.close();
+  return Array.from({ length: Math.floor(ids.length / tokens) }, (_, i) => [...ids.subarray(i * tokens, (i + 1) * tokens)]);
+}
+
+export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal): Promise<void> {
+  const path = modelPath(values.model), out = values.out ?? path.replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '.clada.gguf'), partial = `${out}.partial`;
+  const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, tier: values.tier, signal };
+  const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
+  const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
+  if (state) note(`going on from ${partial}`);
+  const started = performance.now();
+  let saved: CalibrationState | undefined, writing: Promise<void> = Promise.resolve(), lastSave = 0;
+  const save = (current: CalibrationState): void => {
+    saved = current;
+    if (performance.now() - lastSave < 5000) return; // a few MB: not after every document
+    lastSave = performance.now();
+    const bytes = v8.serialize(current);
+    writing = writing.then(async () => { await writeFile(`${partial}.new`, bytes); await rename(`${partial}.new`, partial); });
+  };
+  try {
+    const result = await measure(path, {
+      ...options, documents, state, onState: save,
+      onProgress: (phase, done, total) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${phase.padEnd(10)} ${bar(done / total)} ${done} of ${total}`); },
+    });
+    await writing;
+    await writeFile(`${out}.new`, writeCalibration(result));
+    await rename(`${out}.new`, out);
+    await rm(partial, { force: true });
+    const seconds = (performance.now() - started) / 1000;
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    if (values.json) printJson({ out, seconds, tokens: result.tokens, heldOutTokens: result.heldOutTokens, levels: Object.fromEntries(result.levels) });
+    else print(`${out}: ${result.tokens} tokens, ${result.levels.size} methods, ${seconds.toFixed(0)} s. clada inspect ${out} shows the tables.`);
+  } catch (error) {
+    await writing;
+    if (saved) await writeFile(partial, v8.serialize(saved));
+    throw error;
+  }
+}
+
+function bar(share: number): string {
+  const full = Math.round(20 * share);
+  return `[${'='.repeat(full)}${' '.repeat(20 - full)}]`;
+}
