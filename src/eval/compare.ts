@@ -55,9 +55,9 @@ export async function compareToDense(dense: Subject, subjects: readonly Subject[
       log.append(record);
       onDocument?.(record);
     };
-    const reference = await measure(dense, document, prompt, rows, true, signal);
+    const reference = await measure(dense, document, prompt, rows, undefined, signal);
     if (isOpen(dense)) add(reference);
-    for (const subject of open) add(await measure(subject, document, prompt, rows, false, signal));
+    for (const subject of open) add(await measure(subject, document, prompt, rows, reference, signal));
   }
 }
 
@@ -85,7 +85,9 @@ class Rows {
   }
 }
 
-async function measure(subject: Subject, { kind, id, ids }: Document, prompt: number, rows: Rows, keep: boolean, signal: AbortSignal | undefined): Promise<KlRecord> {
+/** @param reference the dense run's record; undefined for that run itself, which fills `rows` */
+async function measure(subject: Subject, { kind, id, ids }: Document, prompt: number, rows: Rows, reference: KlRecord | undefined, signal: AbortSignal | undefined): Promise<KlRecord> {
+  const keep = reference === undefined;
   let kl = 0, change = 0, nll = 0, agreed = 0;
   const costs: number[] = [], times: number[] = [];
   await subject.follow(ids.slice(0, prompt), ids.slice(prompt), (logits, { fed, logSumExp, topToken, cost = NaN, ms = NaN }) => {
@@ -106,9 +108,10 @@ async function measure(subject: Subject, { kind, id, ids }: Document, prompt: nu
     costs.push(cost);
     times.push(ms);
   }, signal);
+  const ms = finite(meanOf(times));
   return {
     type: 'kl', subject: subject.label, kind, document: id, prompt, positions: rows.count, kl: finite(kl / rows.count), deltaNll: finite(change / (rows.count - 1)),
-    nll: finite(nll / (rows.count - 1)), top1: agreed / rows.count, cost: finite(meanOf(costs)), ms: finite(meanOf(times)),
+    nll: finite(nll / (rows.count - 1)), top1: agreed / rows.count, cost: finite(meanOf(costs)), ms, denseMs: reference ? reference.ms : ms,
   };
 }
 
@@ -121,15 +124,14 @@ export interface Comparison {
   readonly nll: Estimate;
   readonly top1: Estimate;
   readonly cost: number;
-  /** Wall time of a token, and the dense run's over the same documents divided by it (NaN where one is not known). */
+  /** Wall time of a token; and the dense runs' that took turns with it, divided by it (NaN where one is not known). */
   readonly ms: number;
   readonly speedup: number;
   readonly klByKind: Readonly<Record<string, Estimate>>;
 }
 
 /** Tables from records alone, in the order in which subjects first appear. */
-export function summariseComparison(records: readonly KlRecord[], dense = 'dense'): Comparison[] {
-  const denseMs = new Map(records.filter(({ subject }) => subject === dense).map((record) => [keyOf(record), known(record.ms)]));
+export function summariseComparison(records: readonly KlRecord[]): Comparison[] {
   const groups = groupBy(records, ({ subject, prompt }) => JSON.stringify([subject, prompt]));
   return [...groups.values()].map((group) => {
     const over = (field: 'kl' | 'deltaNll' | 'nll' | 'top1'): Estimate => estimate(group.map((record) => known(record[field])));
@@ -138,7 +140,7 @@ export function summariseComparison(records: readonly KlRecord[], dense = 'dense
     return {
       subject: group[0]!.subject, prompt: group[0]!.prompt, kl: over('kl'), deltaNll: over('deltaNll'), nll: over('nll'), top1: over('top1'),
       cost: meanOf(group.map(({ cost }) => known(cost))), ms,
-      speedup: meanOf(group.map((record) => denseMs.get(keyOf({ ...record, subject: dense })) ?? NaN)) / ms,
+      speedup: meanOf(group.map(({ denseMs }) => known(denseMs))) / ms,
       klByKind: Object.fromEntries([...kinds].map(([kind, some]) => [kind, estimate(some.map(({ kl }) => known(kl)))])),
     };
   });

@@ -3,7 +3,7 @@
  * be made from the file alone. The first line of every run is a header. Numbers that are not finite are null.
  *
  *   {"type":"header","version":1,"command":…,"machine":…,"commit":…,"date":…,"runtime":…,"model":…,"modelBytes":…,"kv":…,"tier":…}
- *   {"type":"kl","subject":"clada 0.6","kind":"wiki","document":"wiki@1","prompt":64,"positions":192,"kl":…,"deltaNll":…,"nll":…,"top1":…,"cost":…,"ms":…}
+ *   {"type":"kl","subject":"clada 0.6","kind":"wiki","document":"wiki@1","prompt":64,"positions":192,"kl":…,"deltaNll":…,"nll":…,"top1":…,"cost":…,"ms":…,"denseMs":…}
  *   {"type":"task","subject":…,"protocol":"generation","task":"piqa","item":"piqa-126","label":0,"logprobs":[…],"right":1,"rightNorm":1,…}
  *   {"type":"generation","subject":…,"task":"gsm8k","item":"gsm8k-1","score":1,"text":…}
  */
@@ -46,8 +46,9 @@ export interface KlRecord {
   readonly top1: number;
   /** Mean share of the feed-forward weights used; null where the subject does not say. */
   readonly cost: number | null;
-  /** Mean wall time of a token. */
+  /** Mean wall time of a token; and of the dense run over the same document just before, which may be another than the one on record. */
   readonly ms: number | null;
+  readonly denseMs: number | null;
 }
 
 export type Protocol = 'generation' | 'strict';

@@ -34,6 +34,8 @@ export interface Subject {
   /**
    * Feeds `prompt` dense, then `continuation` token by token with this subject's method. `each` is called after the prompt (fed = 0) and after
    * every continuation token (fed = 1 … n). A prompt shared with the previous call is not computed again; sparse state starts anew after it.
+   * Subjects of one model take turns over the same tokens: the dense prompt may be shared, keys and values behind it never, for a session that
+   * finds the continuation in its cache would answer with what another method left there (test/eval/subject.test.ts).
    * @throws as `model.evaluate`
    */
   follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, signal?: AbortSignal): Promise<void>;

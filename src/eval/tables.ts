@@ -4,7 +4,6 @@ import type { GenerationSummary } from './generation.ts';
 import type { TaskName } from './items.ts';
 import { taskNames } from './items.ts';
 import type { Estimate } from './metrics.ts';
-import { meanOf } from './metrics.ts';
 import { groupBy } from './records.ts';
 import type { TaskSummary } from './tasks.ts';
 
@@ -33,18 +32,18 @@ export interface TaskRow {
   readonly subject: string;
   readonly protocol: string;
   readonly tasks: Readonly<Partial<Record<TaskName, TaskSummary>>>;
-  /** Unweighted mean of the quoted figures, and its share of the dense mean over the same tasks; NaN where dense lacks one. */
+  /** Unweighted mean of the quoted figures; and what it keeps of the dense mean over the same items (NaN where dense lacks a task). */
   readonly mean: number;
   readonly retained: number;
 }
 
 export function taskRows(summaries: readonly TaskSummary[], dense = 'dense'): TaskRow[] {
-  const reference = new Map(summaries.filter(({ subject }) => subject === dense).map((summary) => [summary.task, summary.quoted.mean]));
   return [...groupBy(summaries, ({ subject, protocol }) => JSON.stringify([subject, protocol])).values()].map((group) => {
-    const mean = meanOf(group.map(({ quoted }) => quoted.mean));
+    const { subject, protocol } = group[0]!, isDense = subject === dense;
+    const sum = (of: (summary: TaskSummary) => number): number => group.reduce((total, summary) => total + of(summary), 0);
     return {
-      subject: group[0]!.subject, protocol: group[0]!.subject === dense ? 'both' : group[0]!.protocol, tasks: Object.fromEntries(group.map((summary) => [summary.task, summary])), mean,
-      retained: mean / (group.reduce((sum, { task }) => sum + (reference.get(task) ?? NaN), 0) / group.length),
+      subject, protocol: isDense ? 'both' : protocol, tasks: Object.fromEntries(group.map((summary) => [summary.task, summary])), mean: sum(({ quoted }) => quoted.mean) / group.length,
+      retained: isDense ? 1 : sum(({ versusDense: v }) => (v ? v.dense + v.difference.mean : NaN)) / sum(({ versusDense: v }) => v?.dense ?? NaN),
     };
   });
 }

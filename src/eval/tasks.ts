@@ -105,8 +105,8 @@ export interface TaskSummary {
   /** Mean over the tokens that the method computed. */
   readonly cost: number;
   readonly ms: number;
-  /** Quoted figure minus the dense one over the items that both have, its standard error from the paired items, and the share kept. */
-  readonly versusDense: { readonly difference: Estimate; readonly retained: number } | undefined;
+  /** Over the items that both have: the dense figure, the difference to it with a standard error from the pairs, and the share kept. */
+  readonly versusDense: { readonly dense: number; readonly difference: Estimate; readonly retained: number } | undefined;
 }
 
 /** Tables from records alone, in the order in which they first appear. */
@@ -133,7 +133,7 @@ export function summariseTasks(records: readonly TaskRecord[], dense = 'dense'):
       headline: spec.headline, quoted: count(right),
       perplexity: spec.kind === 'greedy' ? Math.exp(-meanOf(group.map(({ logprobs }) => known(logprobs[0]!)))) : undefined,
       sparseShare: total('sparse') / total('scored'), cost: weighted('cost'), ms: weighted('ms'),
-      versusDense: pairs.length === 0 ? undefined : { difference: pairedDifference(of(0), of(1)), retained: meanOf(of(1)) / meanOf(of(0)) },
+      versusDense: pairs.length === 0 ? undefined : { dense: meanOf(of(0)), difference: pairedDifference(of(0), of(1)), retained: meanOf(of(1)) / meanOf(of(0)) },
     };
   });
 }

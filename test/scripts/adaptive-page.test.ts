@@ -15,7 +15,7 @@ const header: HeaderRecord = {
   runtime: 'Node 20', model: 'Toy', modelBytes: 5, kv: 'q8', tier: 'base', contextSize: 64,
 };
 const kl = (subject: string, document: string, value: number, cost: number, ms: number): KlRecord => ({
-  type: 'kl', subject, kind: document === '1' ? 'wiki' : 'chat', document, prompt: 64, positions: 192, kl: value, deltaNll: value, nll: 3, top1: 1 - value / 2, cost, ms,
+  type: 'kl', subject, kind: document === '1' ? 'wiki' : 'chat', document, prompt: 64, positions: 192, kl: value, deltaNll: value, nll: 3, top1: 1 - value / 2, cost, ms, denseMs: 10,
 });
 const task = (subject: string, item: string, right: number): TaskRecord => ({
   type: 'task', subject, protocol: 'generation', task: 'piqa', item, label: 0, logprobs: [-1, -2], right, rightNorm: 1, tokens: 4, cost: 0.6, ms: 8, scored: 6, sparse: 4,

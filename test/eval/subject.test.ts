@@ -1,0 +1,65 @@
+/** What every subject must keep to, whatever its method: a method that is added to subjectNames is tested here without further ado. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Subject, SubjectStep } from '../../src/eval/subject.ts';
+import { parseMethod, subjectFor, subjectNames } from '../../src/eval/subject.ts';
+import { load } from '../../src/index.ts';
+import { embeddedModel } from '../helpers/models.ts';
+
+const test = suite('subjects');
+const model = await load(embeddedModel, { tier: 'base', contextSize: 96 });
+const ids = [...model.tokenizer.encode('The history of the lighthouse begins in 1820, when the harbour of Oss was opened to ships from the north. It was built of brick, and')];
+const prompt = ids.slice(0, 20), continuation = ids.slice(20);
+
+type Row = SubjectStep & { sample: number[] };
+
+async function rows(subject: Subject, from: readonly number[] = prompt, then: readonly number[] = continuation): Promise<Row[]> {
+  const all: Row[] = [];
+  await subject.follow(from, then, (logits, step) => { all.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); });
+  return all;
+}
+
+const timeless = (list: readonly Row[]): object[] => list.map(({ ms, ...row }) => ({ ...row, hasTime: ms !== undefined }));
+const dense = await rows(subjectFor(model, 'dense'));
+
+for (const name of subjectNames) {
+  test(`${name}: one call a token, in order, with its telemetry`, async () => {
+    const subject = subjectFor(model, name), list = await rows(subject);
+    assert.ok(subject.label === name || subject.label.startsWith(`${name} `), subject.label);
+    assert.equal(list.map(({ fed }) => fed), Array.from({ length: continuation.length + 1 }, (_, i) => i));
+    for (const { fed, logSumExp, entropy, topToken, cost, ms } of list) {
+      assert.ok(Number.isFinite(logSumExp) && entropy >= 0 && Number.isInteger(topToken));
+      if (fed > 0) assert.ok(cost! > 0 && cost! <= 1 && ms! > 0, `${fed}: cost ${cost}, ${ms} ms`);
+    }
+    assert.equal(timeless(list.slice(0, 1)), timeless(dense.slice(0, 1)), 'the prompt is dense');
+  });
+
+  test(`${name}: the same rows alone, again, after dense and after another text; dense the same after it`, async () => {
+    const subject = subjectFor(model, name), alone = timeless(await rows(subject));
+    assert.equal(timeless(await rows(subject)), alone);
+    assert.equal(timeless(await rows(subjectFor(model, 'dense'))), timeless(dense));
+    assert.equal(timeless(await rows(subject)), alone);
+    await rows(subject, ids.slice(0, 12), ids.slice(12, 24)); // the same tokens, cut elsewhere
+    assert.equal(timeless(await rows(subject)), alone);
+    await rows(subject, ids.slice(5, 9), ids.slice(9, 12));
+    assert.equal(timeless(await rows(subjectFor(model, name))), alone);
+    assert.is((await rows(subject, prompt, [])).length, 1);
+  });
+
+  test(`${name}: an abort arrives`, async () => {
+    const subject = subjectFor(model, name), controller = new AbortController();
+    let seen = 0;
+    await subject.follow(prompt, continuation, () => { if (++seen === 3) controller.abort(); }, controller.signal).then(() => assert.unreachable(), (error: { code: string }) => assert.is(error.code, 'E_ABORTED'));
+    assert.is(seen, 3);
+  });
+}
+
+test('names and densities', () => {
+  assert.equal(parseMethod('clada:0.6'), { name: 'clada', options: { density: 0.6 } });
+  assert.equal(parseMethod('dense'), { name: 'dense', options: {} });
+  for (const wrong of ['clada:', 'clada:0', 'clada:1.5', 'clada:x', 'clada:0.5:1']) assert.throws(() => parseMethod(wrong), /density/);
+  assert.throws(() => subjectFor(model, 'dence'), /Did you mean dense\?/);
+  assert.throws(() => subjectFor(model, 'constructor'), /one of: dense/);
+});
+
+test.run();
