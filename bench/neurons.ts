@@ -55,12 +55,12 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvecQ41']!(gates.at(i), groups, hidden, x, y) });
   for (const share of rowShares) {
     const all = lists(share);
-    tasks.push({ name: `rows ${share}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, y); } });
+    for (const ahead of [0, 32]) tasks.push({ name: `rows ${share} ${ahead}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, ahead, y); } });
   }
   tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y) });
   for (const share of columnShares) {
     const all = lists(share);
-    tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => { const { ptr, n } = all[i & 15]!; e['columnsMatvec']!(layout, columns.at(i), hidden, ptr, n, h, scratch, y); } });
+    for (const ahead of [0, 1, 16, 32, 64, 128]) tasks.push({ name: `columns ${share} ${ahead}`, base: 'dense down', run: (i) => { const { ptr, n } = all[i & 15]!; e['columnsMatvec']!(layout, columns.at(i), hidden, ptr, n, h, ahead, scratch, y); } });
   }
 
   const activate = (n: number): void => { e['activateGated']!(0, g, y, n); };
@@ -83,10 +83,10 @@ function setUp(k: Kernels, cold: boolean): Task[] {
         e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
         e['selectAbove']!(g, 0, 0.5, ffn, out);
         e['permuteX4']!(x, hidden, permuted);
-        e['rowsMatvec']!(layout, rows.at(i), hidden, a.ptr, a.n, permuted, y);
+        e['rowsMatvec']!(layout, rows.at(i), hidden, a.ptr, a.n, permuted, 0, y);
         activate(ffn);
         e['selectAboveIn']!(a.ptr, a.n, g, 0, 0.1, out);
-        e['columnsMatvec']!(layout, columns.at(i), hidden, b.ptr, b.n, g, scratch, y);
+        e['columnsMatvec']!(layout, columns.at(i), hidden, b.ptr, b.n, g, 0, scratch, y);
       },
     });
   }
