@@ -4,6 +4,7 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
+// 112: i16 0x2000 0 | 128: i16 0 0x2000
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -12,6 +13,8 @@ const TABLE: usize = memory.data<u32>([
   0x0f000f00, 0x0f000f00, 0x0f000f00, 0x0f000f00,
   0x00ff00ff, 0x00ff00ff, 0x00ff00ff, 0x00ff00ff,
   0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff,
+  0x00002000, 0x00002000, 0x00002000, 0x00002000,
+  0x20000000, 0x20000000, 0x20000000, 0x20000000,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -20,6 +23,9 @@ const TABLE: usize = memory.data<u32>([
 @inline export function mask00f0(): v128 { return v128.load(TABLE, 48); }
 @inline export function mask0f00(): v128 { return v128.load(TABLE, 64); }
 @inline export function mask00ff(): v128 { return v128.load(TABLE, 80); }
+@inline export function halfMask(): v128 { return v128.load(TABLE, 96); }
+@inline export function evenHalves(): v128 { return v128.load(TABLE, 112); }
+@inline export function oddHalves(): v128 { return v128.load(TABLE, 128); }
 
 /** 2^112: what the shifted bits of an f16 are short of (see `half4`). */
 export const TWO112: f32 = 5.192296858534828e33;
@@ -38,6 +44,14 @@ export const TWO112: f32 = 5.192296858534828e33;
 /** The same of four f16 in the low half of `v`. */
 @inline export function half4Of(v: v128): v128 {
   return v128.and(i32x4.shl(i32x4.extend_low_i16x8_s(v), 13), v128.load(TABLE, 96));
+}
+
+/**
+ * Of eight f16 in pairs, the four that `which` (evenHalves() or oddHalves()) chooses: a product with 2^13 shifts and extends the sign in one
+ * instruction, and not on the ports that are busy with shuffles. `mask` is halfMask(). f32 times 2^-112 as well.
+ */
+@inline export function halfOf(pairs: v128, which: v128, mask: v128): v128 {
+  return v128.and(i32x4.dot_i16x8_s(pairs, which), mask);
 }
 
 /** Four f16 at `p` as f32, exact for every finite value. */

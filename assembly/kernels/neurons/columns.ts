@@ -2,7 +2,7 @@
  * y[hidden] = sum over the listed neurons i of h_i W[:, i] for `down`, a 4-bit matrix [hidden, ffn]. The interleaved layouts run along ffn and
  * cannot leave out a column; the "column form" can. A block of 32 neurons (one block of the file, for every row):
  *
- *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high); then f16 d[hidden][, f16 m[hidden]]
+ *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high); then f16 d[hidden], or pairs of f16 d, m [hidden]
  *
  * where hidden is padded to 32 with zero rows. Nothing is requantised. The bytes of a neuron that is not listed are never read, a block
  * without listed neurons costs nothing.
@@ -18,7 +18,8 @@
  * Error: that of h's rounding; f32 rounding about (blocks used) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { TWO112, half4, hmax, madd, mask000f, nibbleMask } from '../../base/simd';
+import { TWO112, evenHalves, half4, halfMask, halfOf, hmax, madd, mask000f, nibbleMask, oddHalves } from '../../base/simd';
+import { touch } from './touch';
 
 /** Bytes of scratch: 32 f32 of h, then an entry of 12 B for each neuron (relaxed: pair) of a segment: addresses and q. */
 @inline export function columnsScratch(): usize { return 512; }
@@ -62,8 +63,13 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
     memory.fill(scales, 0, hidden << (layout == Layout.q4_1 ? 2 : 1));
     for (let g = 0; g < groups; g++) {
       const p = w + <usize>g * group + 128;
-      v128.store(scales + (<usize>g << 4), v128.load(p));
-      if (layout == Layout.q4_1) v128.store(scales + (hidden << 1) + (<usize>g << 4), v128.load(p, 16));
+      if (layout == Layout.q4_1) {
+        const d = v128.load(p), m = v128.load(p, 16), q = scales + (<usize>g << 5);
+        v128.store(q, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
+        v128.store(q, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+      } else {
+        v128.store(scales + (<usize>g << 4), v128.load(p));
+      }
     }
     for (let g = 0, q = dst; g < groups; g += 4, q += 16) {
       const p0 = w + <usize>g * group, has1 = g + 1 < groups, has2 = g + 2 < groups, has3 = g + 3 < groups;
@@ -104,76 +110,55 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
   return i16x8.add(a, i16x8.mul(nibbles, h));
 }
 
-/** y[0..8] += s d a + c m: `a` 8 outputs as i16; `s` and `c` carry 2^112 for the f16 at `d` and `m`. */
-@inline function addOutputs(layout: i32, a: v128, d: usize, m: usize, s: v128, c: v128, y: usize): void {
-  let first = v128.load(y), second = v128.load(y, 16);
+/** y[0..8] += s d a + c m: `a` 8 outputs as i16; `s` and `c` carry 2^112 for the f16 at `d`. */
+@inline function addOutputs(layout: i32, a: v128, d: usize, s: v128, c: v128, even: v128, odd: v128, mask: v128, y: usize): void {
+  let near = v128.load(y), far = v128.load(y, 16), dNear: v128, dFar: v128;
   if (layout == Layout.q4_1) {
-    first = madd(c, half4(m), first);
-    second = madd(c, half4(m + 8), second);
+    const p = v128.load(d), q = v128.load(d, 16);
+    near = madd(c, halfOf(p, odd, mask), near);
+    far = madd(c, halfOf(q, odd, mask), far);
+    dNear = halfOf(p, even, mask);
+    dFar = halfOf(q, even, mask);
+  } else {
+    dNear = half4(d);
+    dFar = half4(d + 8);
   }
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(a)), f32x4.mul(s, half4(d)), first));
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(a)), f32x4.mul(s, half4(d + 8)), second), 16);
+  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(a)), f32x4.mul(s, dNear), near));
+  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(a)), f32x4.mul(s, dFar), far), 16);
 }
 
-/** Four accumulators into 32 outputs. */
-@inline function addChunk(layout: i32, a: v128, b: v128, e: v128, f: v128, d: usize, m: usize, s: v128, c: v128, y: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    addOutputs(layout, a, d, m, s, c, y);
-    addOutputs(layout, b, d + 16, m + 16, s, c, y + 32);
-    addOutputs(layout, e, d + 32, m + 32, s, c, y + 64);
-    addOutputs(layout, f, d + 48, m + 48, s, c, y + 96);
-  } else { // even and odd outputs lie apart
-    addOutputs(layout, i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), d, m, s, c, y);
-    addOutputs(layout, i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), d + 16, m + 16, s, c, y + 32);
-    addOutputs(layout, i16x8.shuffle(e, f, 0, 8, 1, 9, 2, 10, 3, 11), d + 32, m + 32, s, c, y + 64);
-    addOutputs(layout, i16x8.shuffle(e, f, 4, 12, 5, 13, 6, 14, 7, 15), d + 48, m + 48, s, c, y + 96);
-  }
-}
-
-/** 32 outputs (`twice`: 64) of the neurons entered at [from, to); `at` their byte offset in a neuron. `twice` is a literal. */
-@inline function outputs(
-  layout: i32, twice: bool, from: usize, to: usize, at: usize, start: v128, d: usize, m: usize, s: f32, c: f32, y: usize,
-): void {
-  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f();
-  let a0 = start, a1 = start, a2 = start, a3 = start, b0 = start, b1 = start, b2 = start, b3 = start;
-  for (let e = from; e < to; e += 12) {
-    const p = load<usize>(e) + at, h = v128.load16_splat(e, 8);
-    if (ASC_FEATURE_RELAXED_SIMD) {
-      const q = load<usize>(e, 4) + at;
-      let v = v128.load(p), u = v128.load(q);
-      let near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      let far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-      a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
-      a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
-      if (twice) {
-        v = v128.load(p, 16); u = v128.load(q, 16);
-        near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-        far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-        b0 = addPair(b0, h, near, low); b1 = addPair(b1, h, far, low);
-        b2 = addPair(b2, h, i16x8.shr_u(near, 4), low); b3 = addPair(b3, h, i16x8.shr_u(far, 4), low);
-      }
-    } else {
-      let v = v128.load(p);
-      a0 = addOne(a0, h, v128.and(v, low)); a1 = addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low));
-      a2 = addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)); a3 = addOne(a3, h, i16x8.shr_u(v, 12));
-      if (twice) {
-        v = v128.load(p, 16);
-        b0 = addOne(b0, h, v128.and(v, low)); b1 = addOne(b1, h, v128.and(i16x8.shr_u(v, 8), low));
-        b2 = addOne(b2, h, v128.and(i16x8.shr_u(v, 4), low)); b3 = addOne(b3, h, i16x8.shr_u(v, 12));
-      }
-    }
-  }
-  const scale = f32x4.splat(s), offset = f32x4.splat(c);
-  addChunk(layout, a0, a1, a2, a3, d, m, scale, offset, y);
-  if (twice) addChunk(layout, b0, b1, b2, b3, d + 64, m + 64, scale, offset, y + 128);
-}
+/** Bytes of the scales of 8 outputs. */
+@inline function scaleBytes(layout: i32): usize { return layout == Layout.q4_1 ? 32 : 16; }
 
 /** y += the neurons entered at [from, to), whose q sum to `sum`; `c` their block's s * sum(q) or 0. `scales` the block's d. */
 @inline function segment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
-  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0);
-  let at: usize = 0, d = scales;
-  for (const end = (hidden >> 1) - 16; at < end; at += 32, d += 128, y += 256) outputs(layout, true, from, to, at, start, d, d + (hidden << 1), s, c, y);
-  if (hidden & 32) outputs(layout, false, from, to, at, start, d, d + (hidden << 1), s, c, y);
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
+  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0), scale = f32x4.splat(s), offset = f32x4.splat(c), step = scaleBytes(layout);
+  for (let at: usize = 0, d = scales, end = hidden >> 1; at < end; at += 16, y += 128) { // 32 outputs
+    let a0 = start, a1 = start, a2 = start, a3 = start;
+    for (let e = from; e < to; e += 12) {
+      const v = v128.load(load<usize>(e) + at), h = v128.load16_splat(e, 8);
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        const u = v128.load(load<usize>(e, 4) + at);
+        const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
+        a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
+      } else {
+        a0 = addOne(a0, h, v128.and(v, low)); a1 = addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low));
+        a2 = addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)); a3 = addOne(a3, h, i16x8.shr_u(v, 12));
+      }
+    }
+    if (!ASC_FEATURE_RELAXED_SIMD) { // even and odd outputs lie apart
+      const near = a0, far = a2;
+      a0 = i16x8.shuffle(near, a1, 0, 8, 1, 9, 2, 10, 3, 11); a1 = i16x8.shuffle(near, a1, 4, 12, 5, 13, 6, 14, 7, 15);
+      a2 = i16x8.shuffle(far, a3, 0, 8, 1, 9, 2, 10, 3, 11); a3 = i16x8.shuffle(far, a3, 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    addOutputs(layout, a0, d, scale, offset, even, odd, mask, y); d += step;
+    addOutputs(layout, a1, d, scale, offset, even, odd, mask, y + 32); d += step;
+    addOutputs(layout, a2, d, scale, offset, even, odd, mask, y + 64); d += step;
+    addOutputs(layout, a3, d, scale, offset, even, odd, mask, y + 96); d += step;
+  }
 }
 
 function segmentQ40(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
@@ -218,12 +203,24 @@ function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usi
 }
 
 /** `layout` must be a literal. */
-@inline function columns(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, scratch: usize, y: usize): void {
+@inline function columns(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
   const hidden = padded(rows), stride = hidden >> 1, blockBytes = hidden * (layout == Layout.q4_1 ? 20 : 18);
   const from = scratch + 128;
   memory.fill(y, 0, hidden << 2);
+  let touched: u32 = 0, near: usize = list;
   for (const end = list + (<usize>n << 1); list < end;) {
     const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes, scales = base + (stride << 5);
+    if (list >= near && ahead > 0) {
+      let block: usize = -1;
+      for (const stop = min(list + (<usize>ahead << 1), end); near < stop; near += 2) {
+        const i = <usize>load<u16>(near), at = w + (i >> 5) * blockBytes;
+        touched |= touch(at + (i & 31) * stride, stride);
+        if (i >> 5 != block) {
+          block = i >> 5;
+          touched |= touch(at + (stride << 5), blockBytes - (stride << 5));
+        }
+      }
+    }
     let next = list + 2;
     while (next < end && <usize>load<u16>(next) >> 5 == iBlock) next += 2;
     const nList = <i32>((next - list) >> 1);
@@ -251,14 +248,15 @@ function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usi
     }
     list = next;
   }
+  if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
 
 /**
  * y[rows padded to 32] = the listed columns of W (column form, `rows` x ffn) times h; h f32 [ffn], read only where listed. `list`: n sorted
  * u16. y is overwritten; n = 0 gives zeros.
  */
-export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, scratch: usize, y: usize): void {
-  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, scratch, y);
-  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, list, n, h, scratch, y);
+export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
+  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, ahead, scratch, y);
+  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, list, n, h, ahead, scratch, y);
   else unreachable();
 }

@@ -3,7 +3,7 @@
  * consecutive blocks of 32 columns of one row, so a row is one sequential run and its sum crosses lanes once, at its end.
  *
  *   q4_0, q4_1  per 4 blocks: 4 chunks c of 16 B, lane b = 4 bytes of block b (low nibble = column 8c + j, high = 8c + 4 + j: the units of
- *               the interleaved layout), then 4 f16 d[, 4 f16 m]                                                       72 / 80 B
+ *               the interleaved layout), then 4 f16 d, or 4 pairs of f16 d, m                                          72 / 80 B
  *               1 or 2 blocks left over: the same with lanes of 2 blocks, 8 B a chunk (3 left over: as 4, the last one zero)  36 / 40 B
  *   q4_k        per 256 columns: 2 x 4 chunks of 16 B, then 8 u8 sc, 8 u8 mn, f16 d, f16 dmin                          148 B
  *
@@ -16,11 +16,12 @@
  * both builds. Test: test/kernels/rows.test.ts.
  */
 import { Dtype, Layout } from '../../abi/enums';
-import { bytes4u, half4, half4Of, madd, nibbleMask, ones16 } from '../../base/simd';
+import { bytes4u, evenHalves, half4Of, halfMask, halfOf, madd, nibbleMask, oddHalves, ones16 } from '../../base/simd';
 import { dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 import { valueOf } from '../repack/floats';
 import { laneOffset } from '../repack/store';
+import { touch } from './touch';
 
 /** Bytes of four permuted records. */
 @inline function permutedStride(): usize { return (x4Data() << 2) + 80; }
@@ -45,8 +46,9 @@ export function rowBytes(layout: i32, cols: i32): usize {
   const at = laneOffset(lane), scale = <usize>lane << 1;
   for (let b: usize = 0; b < <usize>nLanes; b++, p += step) {
     for (let c: usize = 0; c < 4; c++) store<u32>(q + ((c * lanes + b) << 2), load<u32>(p + at + (c << 5)));
-    store<u16>(q + (lanes << 4) + (b << 1), load<u16>(p + 128 + scale));
-    if (hasMin) store<u16>(q + (lanes << 4) + (lanes << 1) + (b << 1), load<u16>(p + 144 + scale));
+    const d = q + (lanes << 4) + (hasMin ? b << 2 : b << 1);
+    store<u16>(d, load<u16>(p + 128 + scale));
+    if (hasMin) store<u16>(d + 2, load<u16>(p + 144 + scale));
   }
 }
 
@@ -116,11 +118,15 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   return ASC_FEATURE_RELAXED_SIMD ? i32x4.dot_i16x8_s(a, one) : a;
 }
 
-/** f + the terms of four blocks: `d` and `m` as f32 2^-112, `tail` their constants in the permuted records. */
-@inline function addBlocks(layout: i32, dot: v128, d: v128, m: v128, tail: usize, f: v128): v128 {
-  if (layout == Layout.q4_0) return madd(f32x4.convert_i32x4_s(i32x4.add(dot, v128.load(tail, 64))), f32x4.mul(v128.load(tail, 16), d), f);
-  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load(tail, 16), d), madd(v128.load(tail, 48), m, f));
+/** f + the terms of four blocks: `scales` their f16 d (q4_1: d and m), `tail` their constants in the permuted records. */
+@inline function addBlocks(layout: i32, dot: v128, scales: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
+  if (layout == Layout.q4_0) return madd(f32x4.convert_i32x4_s(i32x4.add(dot, v128.load(tail, 64))), f32x4.mul(v128.load(tail, 16), half4Of(scales)), f);
+  const g = madd(v128.load(tail, 48), halfOf(scales, odd, mask), f);
+  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load(tail, 16), halfOf(scales, even, mask)), g);
 }
+
+/** Scales of a group of four blocks. */
+@inline function loadScales(layout: i32, p: usize): v128 { return layout == Layout.q4_1 ? v128.load(p) : v128.load64_zero(p); }
 
 /** q4_k: g + scaled sums of four blocks. */
 @inline function addScaled(dot: v128, scales: usize, tail: usize, g: v128): v128 {
@@ -140,14 +146,18 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
 @inline function two64(p: usize, q: usize): v128 { return v128.load64_lane(q, v128.load64_zero(p), 1); }
 
 /** `layout` must be a literal: each call site becomes a kernel of its own. An odd list's last row is computed twice. */
-@inline function rows(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, y: usize): void {
-  const low = nibbleMask(), one = ones16();
+@inline function rows(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
+  const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const nBlocks = cols >> 5, left = nBlocks & 3;
   const bytes = rowBytes(layout, cols), full = groupBytes(layout), xData = x4Data() << 2;
   const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64;
   const xEnd = x0 + <usize>((nBlocks >> 2) + i32(left == 3)) * permutedStride();
   const halfGroup = layout != Layout.q4_k && (left == 1 || left == 2);
+  let next = list, touched: u32 = 0;
   for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 4) {
+    if (list == next && ahead > 0) {
+      for (const stop = min(list + (<usize>ahead << 1), last + 2); next < stop; next += 2) touched |= touch(w + <usize>load<u16>(next) * bytes, bytes);
+    }
     const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(min(list + 2, last));
     let p = w + rowP * bytes, q = w + rowQ * bytes;
     let second = false; // half of a superblock
@@ -176,8 +186,8 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
         }
         second = !second;
       } else {
-        f = addBlocks(layout, a, half4(p), half4(p + 8), px, f);
-        g = addBlocks(layout, b, half4(q), half4(q + 8), px, g);
+        f = addBlocks(layout, a, loadScales(layout, p), even, odd, mask, px, f);
+        g = addBlocks(layout, b, loadScales(layout, q), even, odd, mask, px, g);
         p += full - 64; q += full - 64;
       }
     }
@@ -190,23 +200,21 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
         if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
         a = addChunk(a, two64(p, q), xa, xb, xc, xd, low);
       }
-      const d = half4Of(two32(p, q));
-      let m = d;
-      if (layout == Layout.q4_1) m = half4Of(two32(p + 4, q + 4));
-      sums = addBlocks(layout, sums32(a, one), d, m, px, sums);
+      sums = addBlocks(layout, sums32(a, one), layout == Layout.q4_1 ? two64(p, q) : two32(p, q), even, odd, mask, px, sums);
     }
     store<f32>(y + (rowP << 2), f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 1));
     store<f32>(y + (rowQ << 2), f32x4.extract_lane(sums, 2) + f32x4.extract_lane(sums, 3));
   }
+  if (n < 0) store<u32>(y, touched);
 }
 
 /** y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. */
-export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, y: usize): void {
+export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;
   switch (layout) {
-    case Layout.q4_0: rows(Layout.q4_0, w, cols, list, n, xPermuted, y); break;
-    case Layout.q4_1: rows(Layout.q4_1, w, cols, list, n, xPermuted, y); break;
-    case Layout.q4_k: rows(Layout.q4_k, w, cols, list, n, xPermuted, y); break;
+    case Layout.q4_0: rows(Layout.q4_0, w, cols, list, n, xPermuted, ahead, y); break;
+    case Layout.q4_1: rows(Layout.q4_1, w, cols, list, n, xPermuted, ahead, y); break;
+    case Layout.q4_k: rows(Layout.q4_k, w, cols, list, n, xPermuted, ahead, y); break;
     default: unreachable();
   }
 }

@@ -1,0 +1,157 @@
+/**
+ * What skipping neurons is worth: one matrix of SmolLM2-135M's feed-forward layer, q4_1, against the dense kernel, and the whole layer. Hot: the
+ * same matrix again and again. Cold: copies behind each other, so that a call reads what was not touched for 64 MiB. Tasks take turns within
+ * a round; a ratio is the median of the rounds' ratios to the dense task of the same round.
+ */
+import { Random } from '../src/sampler/random.ts';
+import type { Build } from '../test/helpers/kernels.ts';
+import { Kernels } from '../test/helpers/kernels.ts';
+import { kinds, putActivations, randomMatrix } from '../test/helpers/matrices.ts';
+import { activations, putList, randomList } from '../test/helpers/neurons.ts';
+import { median, table } from './report.ts';
+
+const hidden = 576, ffn = 1536, coldBytes = 64 * 2 ** 20, sampleMs = 2;
+const kind = kinds.find(({ name }) => name === 'q4_1')!, layout = kind.layout;
+const rowShares = [1, 0.8, 0.6, 0.5, 0.42, 0.26], columnShares = [1, 0.53, 0.35, 0.28, 0.22, 0.13], masks = [0.8, 0.6, 0.5, 0.4, 0.3];
+
+/** `run` at one of the addresses of `place`; tasks of one place share its memory, which is filled before a sample where they differ. */
+interface Task { name: string; base: string; run: (copy: number) => void }
+
+class Place {
+  readonly bytes: number;
+  readonly first: number;
+  readonly count: number;
+  constructor(readonly k: Kernels, readonly source: number, bytes: number, cold: boolean) {
+    this.bytes = bytes + 192; // copies do not begin at the same set of the cache
+    this.count = cold ? Math.ceil(coldBytes / this.bytes) : 1;
+    this.first = k.alloc(this.count * this.bytes);
+    const memory = k.u8(0, k.memory.buffer.byteLength);
+    for (let i = 0; i < this.count; i++) memory.copyWithin(this.at(i), source, source + bytes);
+  }
+  at(copy: number): number { return this.first + (copy % this.count) * this.bytes; }
+}
+
+function setUp(k: Kernels, cold: boolean): Task[] {
+  k.reset();
+  const random = new Random(1), e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
+  const bytes = k.call('layoutBytes', layout, ffn, hidden), groups = ffn / 8, downGroups = hidden / 8;
+  const up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;
+  const packedRows = k.alloc(ffn * k.call('rowBytes', layout, hidden)), packedColumns = k.alloc(k.call('columnBytes', layout, hidden, ffn));
+  k.call('packRows', layout, up, ffn, hidden, packedRows);
+  k.call('packColumns', layout, down, hidden, ffn, packedColumns);
+  const gates = new Place(k, up, bytes, cold), ups = new Place(k, up, bytes, cold), downs = new Place(k, down, bytes, cold);
+  const rows = new Place(k, packedRows, bytes, cold), columns = new Place(k, packedColumns, bytes, cold);
+
+  const input = Float32Array.from({ length: hidden }, () => random.float64() - 0.5), normed = k.putF32(input), x = putActivations(k, kind, [input]).ptr;
+  const h = k.putF32(activations(random, ffn)), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', hidden));
+  const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch')), out = k.alloc(2 * (ffn + 8));
+  k.call('quantize', h, ffn, 1, hx, hx);
+  k.call('permuteX4', x, hidden, permuted);
+  const lists = (share: number): { ptr: number; n: number }[] => Array.from({ length: 16 }, () => {
+    const list = randomList(random, ffn, share);
+    return { ptr: putList(k, list, 8), n: list.length };
+  });
+
+  tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvecQ41']!(gates.at(i), groups, hidden, x, y) });
+  for (const share of rowShares) {
+    const all = lists(share);
+    for (const ahead of [0, 32]) tasks.push({ name: `rows ${share} ${ahead}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, ahead, y); } });
+  }
+  tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y) });
+  for (const share of columnShares) {
+    const all = lists(share);
+    for (const ahead of [0, 1, 16, 32, 64, 128]) tasks.push({ name: `columns ${share} ${ahead}`, base: 'dense down', run: (i) => { const { ptr, n } = all[i & 15]!; e['columnsMatvec']!(layout, columns.at(i), hidden, ptr, n, h, ahead, scratch, y); } });
+  }
+
+  const activate = (n: number): void => { e['activateGated']!(0, g, y, n); };
+  tasks.push({
+    name: 'dense layer', base: 'dense layer', run: (i) => {
+      e['quantize']!(normed, hidden, 1, x, x);
+      e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
+      e['matvecQ41']!(ups.at(i), groups, hidden, x, y);
+      activate(ffn);
+      e['quantize']!(g, ffn, 1, hx, hx);
+      e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y);
+    },
+  });
+  for (const [upShare, downShare] of [[0.59, 0.34], [0.42, 0.22]] as const) {
+    const ofUp = lists(upShare), ofDown = lists(downShare);
+    tasks.push({
+      name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
+        const a = ofUp[i & 15]!, b = ofDown[i & 15]!;
+        e['quantize']!(normed, hidden, 1, x, x);
+        e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
+        e['selectAbove']!(g, 0, 0.5, ffn, out);
+        e['permuteX4']!(x, hidden, permuted);
+        e['rowsMatvec']!(layout, rows.at(i), hidden, a.ptr, a.n, permuted, 0, y);
+        activate(ffn);
+        e['selectAboveIn']!(a.ptr, a.n, g, 0, 0.1, out);
+        e['columnsMatvec']!(layout, columns.at(i), hidden, b.ptr, b.n, g, 0, scratch, y);
+      },
+    });
+  }
+  for (const share of masks) {
+    const { ptr, n } = lists(share)[0]!, nGroups = (n + 7) >> 3, rowSize = k.call('layoutBytes', layout, n, hidden);
+    const first = k.alloc(rowSize), second = k.alloc(bytes), chunks = k.alloc(ffn / 32), positions = k.alloc(2 * n);
+    k.call('compactRows', layout, up, hidden, ptr, n, first);
+    const columnSize = k.call('compactColumns', layout, down, hidden, ffn, ptr, n, second, chunks);
+    k.call('scatterPositions', ptr, n, positions);
+    const a = new Place(k, first, rowSize, cold), b = new Place(k, second, columnSize, cold), c = new Place(k, first, rowSize, cold), sx = k.alloc((ffn / 32) * 96);
+    k.call('scatter', h, positions, n, ffn, slots);
+    k.call('quantize', slots, ffn, 1, sx, sx);
+    tasks.push({ name: `compact rows ${share}`, base: 'dense up', run: (i) => e['matvecQ41']!(a.at(i), nGroups, hidden, x, y) });
+    tasks.push({ name: `compact columns ${share}`, base: 'dense down', run: (i) => e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y) });
+    tasks.push({
+      name: `compact layer ${share}`, base: 'dense layer', run: (i) => {
+        e['quantize']!(normed, hidden, 1, x, x);
+        e['matvecQ41']!(a.at(i), nGroups, hidden, x, g);
+        e['matvecQ41']!(c.at(i), nGroups, hidden, x, y);
+        activate(nGroups * 8);
+        e['scatter']!(g, positions, n, ffn, slots);
+        e['quantize']!(slots, ffn, 1, sx, sx);
+        e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y);
+      },
+    });
+  }
+  const trial = k.alloc(bytes), chunks = k.alloc(ffn / 32), { ptr, n } = lists(0.5)[0]!;
+  const once: [string, string, () => void][] = [
+    ['permute x', 'dense up', () => { e['permuteX4']!(x, hidden, permuted); }],
+    ['select above', 'dense up', () => { e['selectAbove']!(h, 0, 0.1, ffn, out); }],
+    ['select above, of 0.5', 'dense up', () => { e['selectAboveIn']!(ptr, n, h, 0, 0.1, out); }],
+    ['select top half', 'dense up', () => { e['selectTop']!(h, ffn, ffn / 2, out); }],
+    ['pack rows', 'dense up', () => { e['packRows']!(layout, up, ffn, hidden, trial); }],
+    ['pack columns', 'dense up', () => { e['packColumns']!(layout, down, hidden, ffn, trial); }],
+    ['compact rows 0.5, the copy', 'dense up', () => { e['compactRows']!(layout, up, hidden, ptr, n, trial); }],
+    ['compact columns 0.5, the copy', 'dense up', () => { e['compactColumns']!(layout, down, hidden, ffn, ptr, n, trial, chunks); }],
+  ];
+  return [...tasks, ...once.map(([name, base, run]) => ({ name, base, run }))];
+}
+
+/** Microseconds of a call of every task in every round. */
+function time(tasks: readonly Task[], rounds: number): number[][] {
+  const samples: number[][] = tasks.map(() => []);
+  let copy = 0;
+  const sample = (run: (copy: number) => void, ms: number): number => {
+    let calls = 0, started = performance.now(), took = 0;
+    for (; took < ms || calls < 4; took = performance.now() - started) { run(copy++); calls++; }
+    return (1000 * took) / calls;
+  };
+  tasks.forEach(({ run }) => sample(run, 30)); // until the optimising compiler is done
+  for (let round = 0; round < rounds; round++) tasks.forEach(({ run }, i) => samples[i]!.push(sample(run, sampleMs)));
+  return samples;
+}
+
+export function benchNeurons(build: Build, rounds: number): void {
+  const lines = new Map<string, string[]>();
+  for (const cold of [false, true]) {
+    const k = new Kernels(build, cold ? 24_000 : 512), tasks = setUp(k, cold), samples = time(tasks, rounds);
+    tasks.forEach(({ name, base }, i) => {
+      const dense = samples[tasks.findIndex((task) => task.name === base)]!;
+      const cells = lines.get(name) ?? [name];
+      cells.push(median(samples[i]!).toFixed(1), median(samples[i]!.map((v, r) => v / dense[r]!)).toFixed(2));
+      lines.set(name, cells);
+    });
+  }
+  console.log(`\nSkipped neurons, ${build} build, ${ffn} x ${hidden} q4_1, against the dense kernel (layer: against the dense layer); median of ${rounds} rounds\n`);
+  console.log(table(['task', 'hot µs', 'ratio', 'cold µs', 'ratio'], [...lines.values()]));
+}
