@@ -5,17 +5,40 @@
  * A key/value head collects from all query heads that share it. Probabilities are computed again, one row at a time, never kept: this is
  * quadratic in the document but 4 % of the embedded model's time at 320 tokens. Test: test/calibrate/gradient.test.ts.
  */
-import { madd, hsum } from '../base/simd';
+import { madd } from '../base/simd';
+import { scale } from '../kernels/activation/activation';
 import { softmax } from '../kernels/attention/attention';
 
-/** Bytes are those of a head: a multiple of 64. */
-@inline function dot(x: usize, y: usize, bytes: usize): f32 {
-  let a = f32x4.splat(0), b = a;
-  for (const end = x + bytes; x < end; x += 32, y += 32) {
-    a = madd(v128.load(x), v128.load(y), a);
-    b = madd(v128.load(x, 16), v128.load(y, 16), b);
+/** out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64. */
+@inline function dots(x: usize, y: usize, stride: usize, bytes: usize, count: i32, factor: f32, out: usize): void {
+  const f = f32x4.splat(factor);
+  for (const end = out + (<usize>count << 2); out < end; out += 16) {
+    let a = f32x4.splat(0), b = a, c = a, d = a, y1 = y + stride, y2 = y1 + stride, y3 = y2 + stride;
+    for (let p = x; p < x + bytes; p += 16, y += 16, y1 += 16, y2 += 16, y3 += 16) {
+      const v = v128.load(p);
+      a = madd(v, v128.load(y), a);
+      b = madd(v, v128.load(y1), b);
+      c = madd(v, v128.load(y2), c);
+      d = madd(v, v128.load(y3), d);
+    }
+    y = y3 + stride - bytes;
+    const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7)), cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
+    v128.store(out, f32x4.mul(f, f32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7))));
   }
-  return hsum(f32x4.add(a, b));
+}
+
+/** y += sum_s w_s x_s over `count` rows of x, 4 at a time: w is 0 from `count` on, up to 3 more rows are read. */
+@inline function mix(y: usize, w: usize, x: usize, stride: usize, bytes: usize, count: i32): void {
+  for (const end = w + (<usize>count << 2); w < end; w += 16, x += 4 * stride) {
+    const a = v128.load32_splat(w), b = v128.load32_splat(w, 4), c = v128.load32_splat(w, 8), d = v128.load32_splat(w, 12);
+    let x0 = x, x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride;
+    for (let p = y; p < y + bytes; p += 16, x0 += 16, x1 += 16, x2 += 16, x3 += 16) {
+      let v = madd(v128.load(x0), a, v128.load(p));
+      v = madd(v128.load(x1), b, v);
+      v = madd(v128.load(x2), c, v);
+      v128.store(p, madd(v128.load(x3), d, v));
+    }
+  }
 }
 
 /** y += factor * x. */
@@ -27,54 +50,51 @@ import { softmax } from '../kernels/attention/attention';
   }
 }
 
-/** Row of probabilities of one query over nPositions keys. */
-@inline function probabilities(q: usize, k: usize, kStride: usize, bytes: usize, nPositions: i32, scale: f32, p: usize): void {
-  let at = p;
-  for (const end = p + (<usize>nPositions << 2); at < end; at += 4, k += kStride) store<f32>(at, dot(q, k, bytes) * scale);
-  const norm = <f32>1 / softmax(p, nPositions);
-  for (at = p; at < p + (<usize>nPositions << 2); at += 4) store<f32>(at, load<f32>(at) * norm);
+/** Row of probabilities of one query over nPositions keys, 0 behind them up to a multiple of 8. */
+@inline function probabilities(q: usize, k: usize, kStride: usize, bytes: usize, nPositions: i32, factor: f32, p: usize): void {
+  dots(q, k, kStride, bytes, nPositions, factor, p);
+  scale(p, <f32>1 / softmax(p, nPositions), (nPositions + 3) & ~3);
 }
 
-/** out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. */
+/**
+ * out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. k and v have rows up to there; what they hold behind nTokens may be
+ * anything finite.
+ */
 export function attention(
-  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, scale: f32, scores: usize, out: usize,
+  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, factor: f32, scores: usize, out: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads;
   for (let h = 0; h < heads; h++) {
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
-      const o = out + <usize>t * qStride + at;
-      probabilities(q + <usize>t * qStride + at, k + kvAt, kvStride, bytes, t + 1, scale, scores);
-      memory.fill(o, 0, bytes);
-      for (let s = 0; s <= t; s++) addScaled(o, v + <usize>s * kvStride + kvAt, load<f32>(scores + (<usize>s << 2)), bytes);
+      const row = <usize>t * qStride + at;
+      probabilities(q + row, k + kvAt, kvStride, bytes, t + 1, factor, scores);
+      memory.fill(out + row, 0, bytes);
+      mix(out + row, scores, v + kvAt, kvStride, bytes, t + 1);
     }
   }
 }
 
 /** Adds to dq, dk and dv. `scores`: two rows of `scoresBytes`. */
 export function attentionBackward(
-  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, scale: f32,
+  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, factor: f32,
   scores: usize, scoresBytes: usize, dq: usize, dk: usize, dv: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads, dScores = scores + scoresBytes;
   for (let h = 0; h < heads; h++) {
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
-      const row = <usize>t * qStride + at, d = dOut + row;
-      probabilities(q + row, k + kvAt, kvStride, bytes, t + 1, scale, scores);
+      const row = <usize>t * qStride + at, d = dOut + row, end = <usize>((t + 4) & ~3) << 2;
+      probabilities(q + row, k + kvAt, kvStride, bytes, t + 1, factor, scores);
+      dots(d, v + kvAt, kvStride, bytes, t + 1, 1, dScores);
       let mean: f32 = 0;
-      for (let s = 0; s <= t; s++) {
-        const i = <usize>s << 2, p = load<f32>(scores + i), kv = <usize>s * kvStride + kvAt;
-        const dp = dot(d, v + kv, bytes);
-        addScaled(dv + kv, d, p, bytes);
-        store<f32>(dScores + i, dp);
-        mean += p * dp;
-      }
+      for (let i: usize = 0; i < end; i += 4) mean += load<f32>(scores + i) * load<f32>(dScores + i);
+      for (let i: usize = 0; i < end; i += 4) store<f32>(dScores + i, factor * load<f32>(scores + i) * (load<f32>(dScores + i) - mean));
+      mix(dq + row, dScores, k + kvAt, kvStride, bytes, t + 1);
       for (let s = 0; s <= t; s++) {
         const i = <usize>s << 2, kv = <usize>s * kvStride + kvAt;
-        const ds = scale * load<f32>(scores + i) * (load<f32>(dScores + i) - mean);
-        addScaled(dq + row, k + kv, ds, bytes);
-        addScaled(dk + kv, q + row, ds, bytes);
+        addScaled(dv + kv, d, load<f32>(scores + i), bytes);
+        addScaled(dk + kv, q + row, load<f32>(dScores + i), bytes);
       }
     }
   }

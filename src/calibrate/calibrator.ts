@@ -58,14 +58,14 @@ export class Calibrator {
       const arena = new Arena(instance.memory, instance.exports.heapBase());
       const layout = layoutCalibration(plan, Math.min(maxTokens, plan.hparams.contextLength));
       const { records: modelPtr } = await placeModel(file, plan, instance, arena, layout.bytes + recordBytes(calibrateFields) + 64, { signal, onProgress: undefined });
-      return new Calibrator(plan.hparams, plan.family.layer.some(({ field }) => field === 'gate'), layout, instance, arena, modelPtr);
+      return new Calibrator(plan.hparams, layout, instance, arena, modelPtr);
     } finally {
       await closeParts(parts);
     }
   }
 
   private constructor(
-    readonly hparams: Hparams, readonly gated: boolean, private readonly layout: CalibrateLayout, instance: Instance<CalibrateExports>, arena: Arena, modelPtr: number,
+    readonly hparams: Hparams, private readonly layout: CalibrateLayout, instance: Instance<CalibrateExports>, arena: Arena, modelPtr: number,
   ) {
     this.#instance = instance;
     this.#ptr = arena.take(recordBytes(calibrateFields));

@@ -60,6 +60,15 @@ test('shares of a layer add up to one; a family without a gate counts h as its g
   }
 });
 
+test('of a single token h^2 = g^2 u^2, neuron by neuron', async () => {
+  const { hSq, hMean, gateSq, upSq, nTokens } = await collectStatistics(llama, [documents[0]!.slice(0, 5)]);
+  assert.is(nTokens, 1);
+  hSq.forEach((square, i) => {
+    assert.ok(Math.abs(square - gateSq[i]! * upSq[i]!) <= 1e-6 * square);
+    assert.ok(Math.abs(square - hMean[i]! ** 2) <= 1e-6 * square);
+  });
+});
+
 test('what cannot be is refused', async () => {
   const code = async (run: () => Promise<unknown>): Promise<unknown> => run().then(() => 'nothing', (error: unknown) => (error as { code: unknown }).code);
   assert.is(await code(() => collectStatistics(llama, [[1, 2, 3, 4]])), 'E_EMPTY_PROMPT');
