@@ -48,7 +48,7 @@ function multiply(y: usize, x: usize, cols: i32): void {
 ): void {
   const hidden = model.hidden;
   if (count < model.ffn && rows) {
-    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, y);
+    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, 1, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
   } else {
     linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, rowStride(model.ffn));
@@ -65,7 +65,7 @@ function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     input = adapt.hPtr;
   }
   if (columns) {
-    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, adapt.scratchPtr, out);
+    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, 1, adapt.scratchPtr, out);
     session.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
   } else {
