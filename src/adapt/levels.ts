@@ -58,7 +58,7 @@ export function atCost(levels: readonly Level[], cost: number): Level {
 export const klBound = ({ kl, klError }: Level): number => kl + 2 * klError;
 
 /** The hardest level within the bound; undefined where even the gentlest is not. */
-export function hardestWithin(levels: readonly Level[], { maxKl, minTop1 }: { maxKl?: number; minTop1?: number }): Level | undefined {
+export function hardestWithin(levels: readonly Level[], { maxKl, minTop1 }: { maxKl?: number | undefined; minTop1?: number | undefined }): Level | undefined {
   const first = levels[0]!;
   if (maxKl !== undefined) return klBound(first) > maxKl ? undefined : reaching(levels, maxKl, klBound);
   return first.top1 < minTop1! ? undefined : reaching(levels, minTop1!, ({ top1 }) => top1);

@@ -9,7 +9,7 @@ import { checkNames, checkNumber, nearest, show } from '../options.ts';
 import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
-import type { LoadControl, Selection } from './selection.ts';
+import type { LoadControl, Selection, Thresholds } from './selection.ts';
 import { denseSelection, noLoad } from './selection.ts';
 
 export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
@@ -116,6 +116,20 @@ export interface Resolved {
   /** Measured at calibration; undefined where nothing was. */
   readonly expected: Level | undefined;
   readonly warnings: readonly string[];
+  /** Where a bound was asked for: it, and how often it is checked (tokens; 0 = never). */
+  readonly bound?: Bound | undefined;
+}
+
+export interface Bound {
+  readonly maxKl?: number | undefined;
+  readonly minTop1?: number | undefined;
+  readonly checkEvery: number;
+}
+
+/** The bound of the options, if they have one. */
+export function boundOf(options: SparsityOptions): Bound | undefined {
+  const { maxKl, minTop1 } = options;
+  return maxKl === undefined && minTop1 === undefined ? undefined : { maxKl, minTop1, checkEvery: pick(options, 'checkEvery') };
 }
 
 const pick = <K extends keyof typeof numbers>(options: SparsityOptions, name: K, fallback: number = numbers[name].default): number => options[name] ?? fallback;
@@ -200,6 +214,15 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
       },
     };
   }
+}
+
+/** The same selection, `factor` times as far from dense: thresholds times it, masks of 1 − factor (1 − density). */
+export function scaled(selection: Selection, factor: number): Selection {
+  const times = (base: Thresholds): Thresholds => (typeof base === 'number' ? (base < 0 ? base : base * factor) : Array.from(base, (value) => value * factor));
+  return {
+    ...selection, scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
+    density: 1 - factor * (1 - selection.density),
+  };
 }
 
 /** Load that is given rather than measured: controls and experiments. */

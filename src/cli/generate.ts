@@ -1,27 +1,64 @@
 /** `clada run` and `clada chat`: text streamed to stdout, everything else to stderr. */
 import { createInterface } from 'node:readline/promises';
-import type { GenerateOptions, Generation, Model } from 'clada';
+import type { GenerateOptions, Generation, Model, SparsityOptions } from 'clada';
 import { AbortedError } from 'clada';
 import { samplerOptionsOf } from './args.ts';
 import type { Values } from './commands.ts';
 import { note, openModel, print, printJson, readText } from './model.ts';
 import { styleFor } from './style.ts';
+import { TelemetryFile, sparkline } from './telemetry.ts';
 
 function generateOptions(values: Values<'run'> | Values<'chat'>, signal: AbortSignal): GenerateOptions {
   const options: GenerateOptions = { ...samplerOptionsOf(values), signal };
   if (values.predict !== undefined && values.predict >= 0) options.maxTokens = values.predict;
   if (values.stop !== undefined) options.stop = values.stop;
+  const sparsity = sparsityOf(values);
+  if (sparsity) options.sparsity = sparsity;
+  if (values.telemetry !== undefined || wantsStats(values)) options.telemetry = true;
   return options;
 }
 
-/** Streams text; returns it. */
-async function stream(generation: Generation, quiet: boolean): Promise<string> {
-  let text = '';
-  for await (const token of generation) {
-    text += token.text;
-    if (!quiet) process.stdout.write(token.text);
+/** What the flags say of skipping; undefined where none does. */
+export function sparsityOf({ sparsity, density, maxKl, minTop1 }: Pick<Values<'run'>, 'sparsity' | 'density' | 'maxKl' | 'minTop1'>): SparsityOptions | undefined {
+  if (sparsity === undefined && density === undefined && maxKl === undefined && minTop1 === undefined) return undefined;
+  return {
+    ...(sparsity === undefined ? {} : { method: sparsity }), ...(density === undefined ? {} : { density }), ...(maxKl === undefined ? {} : { maxKl }),
+    ...(minTop1 === undefined ? {} : { minTop1 }),
+  };
+}
+
+interface Streamed { text: string; surprisal: number[]; density: number[] }
+
+/** Streams text; returns it, with the series that the statistics draw. */
+async function stream(generation: Generation, quiet: boolean, telemetry?: string): Promise<Streamed> {
+  const streamed: Streamed = { text: '', surprisal: [], density: [] };
+  const file = telemetry === undefined ? undefined : new TelemetryFile(telemetry);
+  try {
+    for await (const token of generation) {
+      streamed.text += token.text;
+      if (!quiet) process.stdout.write(token.text);
+      file?.add(token);
+      if (token.surprisal !== undefined) streamed.surprisal.push(token.surprisal);
+      if (token.step) streamed.density.push(token.step.density);
+    }
+  } finally {
+    await file?.close();
   }
-  return text;
+  return streamed;
+}
+
+/** What was skipped and what that cost: the promise of the calibration, and what was measured on the way. */
+function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
+  const { method, expected, density: mean, measured, warnings } = generation.stats();
+  const lines = warnings.map((warning) => `warning: ${warning}`);
+  if (method === undefined || method === 'dense') return lines;
+  lines.push([
+    `${method}: ${(100 * (1 - mean)).toFixed(0)} % of the feed-forward weights skipped`,
+    ...(expected ? [`calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`] : ['loss not calibrated']),
+    ...(measured && measured.checks > 0 ? [`measured here: KL ${measured.kl.toFixed(3)} over ${measured.checks} tokens, ${measured.adjustments} adjustments`] : []),
+  ].join(' · '));
+  if (surprisal.length > 1) lines.push(`surprisal ${sparkline(surprisal)}`, `density   ${sparkline(density)} ${Math.min(...density).toFixed(2)} … ${Math.max(...density).toFixed(2)}`);
+  return lines;
 }
 
 /** One line of honest figures. */
@@ -39,6 +76,11 @@ function statsLine(generation: Generation, model: Model): string {
   ].join(' · ');
 }
 
+function closing(generation: Generation, model: Model, streamed: Streamed): void {
+  note(statsLine(generation, model));
+  sparsityLines(generation, streamed).forEach(note);
+}
+
 /** `stats` also where a person watches: the line costs nothing and teaches what to expect. */
 const wantsStats = (values: { stats?: boolean; json?: boolean }): boolean => values.stats ?? (process.stderr.isTTY === true && !values.json);
 
@@ -50,10 +92,10 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
   const generation = asChat
     ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, options)
     : model.generate(prompt, options);
-  const text = await stream(generation, values.json === true);
+  const streamed = await stream(generation, values.json === true, values.telemetry), { text } = streamed;
   if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
   else print('');
-  if (wantsStats(values)) note(statsLine(generation, model));
+  if (wantsStats(values)) closing(generation, model, streamed);
 }
 
 export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise<void> {
@@ -72,10 +114,10 @@ export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise
       answering = new AbortController();
       const generation = conversation.send(line, generateOptions(values, AbortSignal.any([signal, answering.signal])));
       try {
-        const text = await stream(generation, values.json === true);
+        const streamed = await stream(generation, values.json === true, values.telemetry), { text } = streamed;
         if (values.json) printJson({ message: line, text, ...generation.stats() });
         else print('');
-        if (wantsStats(values)) note(statsLine(generation, model));
+        if (wantsStats(values)) closing(generation, model, streamed);
       } catch (error) {
         if (!(error instanceof AbortedError) || signal.aborted) throw error;
         note('\nstopped');

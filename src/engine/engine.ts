@@ -273,7 +273,7 @@ function fillRecords(plan: ModelPlan, addresses: readonly number[], memory: WebA
   const { hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale } = h;
   model.assign({
     hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale,
-    norm: Norm[family.norm], rope: Rope[family.rope], activation: Activation[family.activation], ropeFreqPtr: frequencies, layersPtr: layers,
+    norm: Norm[family.norm], rope: Rope[family.rope], activation: Activation[h.activation], ropeFreqPtr: frequencies, layersPtr: layers,
   });
   for (const [i, { role, layer, layout }] of plan.tensors.entries()) {
     const record = layer === undefined ? model : new RecordView(memory, layers + layer * recordBytes(layerFields), layerFields);

@@ -3,6 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
 import { getNumber, getString } from '../format/gguf/metadata.ts';
+import { Activation } from './enums.ts';
 import type { Family } from './family.ts';
 import { familyOf } from './family.ts';
 
@@ -26,6 +27,8 @@ export interface Hparams {
   readonly ropeScale: number;
   readonly embedScale: number;
   readonly attnScale: number;
+  /** The family's, unless the file says otherwise (key `hidden_act`, for ReLU-fied variants of a known family). */
+  readonly activation: keyof typeof Activation;
 }
 
 /** Upper bounds, each far above what exists, so that no product of them overflows and no hostile file plans petabytes. */
@@ -55,6 +58,11 @@ function ropeScale(metadata: Metadata, key: (name: string) => string): number {
   if (type === 'none') return 1;
   if (type === 'linear') return 1 / positive(metadata, key('rope.scaling.factor'), 1);
   return bad(key('rope.scaling.type'), type, 'none or linear (llama3 scaling comes as the tensor rope_freqs.weight)');
+}
+
+function activationOf(metadata: Metadata, key: string, family: Family): keyof typeof Activation {
+  const name = getString(metadata, key, family.activation);
+  return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(key, name, Object.keys(Activation).join(', '));
 }
 
 /** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
@@ -91,6 +99,7 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
       ropeBase: positive(metadata, key('rope.freq_base'), 10_000),
       ropeScale: ropeScale(metadata, key),
       embedScale: 1,
+      activation: activationOf(metadata, key('hidden_act'), family),
       attnScale: positive(metadata, key('attention.scale'), 1 / Math.sqrt(headDim)),
     },
   };

@@ -24,6 +24,13 @@ export interface State {
   readonly computed: number;
 }
 
+/** Logits [vocab] with what one sweep over them gave. */
+export interface Distribution {
+  readonly logits: Float32Array;
+  readonly logSumExp: number;
+  readonly topToken: number;
+}
+
 export interface EvaluateOptions {
   /** What tokens from `decodeFrom` on may skip. Default: nothing. */
   readonly selection?: Selection | undefined;
@@ -36,7 +43,7 @@ export interface EvaluateOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** How a row of the cache came to be: dense and counted in the statistics, dense and not counted, sparse. */
+/** How a row of the cache came to be: dense and counted in the statistics, dense and not counted, decoded sparsely. */
 const counted = 1, uncounted = 2, sparse = 3;
 
 export class Session {
@@ -63,6 +70,22 @@ export class Session {
 
   /** The adaptive state in memory, made at the first call. */
   get adapt(): AdaptState { return this.#engine.adapt(this.#ptr); }
+
+  /**
+   * Computes the last token again, dense and in the same place, and hands over both distributions: what the sparse step said, and the state now.
+   * The tokens that follow go on from the dense one.
+   * @throws StateError `E_ABI` before any token
+   */
+  async recheck<T>(use: (before: Distribution, now: State) => T): Promise<T> {
+    return this.#enqueue(async () => {
+      const report = this.#engine.report(this.#ptr, 0), before = { logits: this.#engine.logits(this.#ptr, 0).slice(), logSumExp: report.logSumExp, topToken: report.topToken };
+      const last = this.#tokens.slice(this.#length - 1, this.#length);
+      this.#truncate(this.#length - 1);
+      this.#run(last, 0, 1, 1, false);
+      this.#rows[this.#length - 1] = sparse; // part of an answer: statistics do not ask for it
+      return use(before, { logits: this.#engine.logits(this.#ptr, 0), report: this.#engine.report(this.#ptr, 0), reused: this.#length - 1, computed: 1 });
+    });
+  }
 
   /** Runs `use` alone: nothing else moves the cache meanwhile. */
   exclusive<T>(use: (engine: Engine, ptr: number) => T | Promise<T>): Promise<T> {

@@ -1,5 +1,7 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Level } from '../adapt/levels.ts';
+import type { Selection } from '../adapt/selection.ts';
+import { denseSelection } from '../adapt/selection.ts';
 import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
 import type { StepReport } from '../engine/engine.ts';
 import { AbortedError, InputError } from '../errors.ts';
@@ -11,6 +13,8 @@ import type { Sampler } from '../sampler/sampler.ts';
 import { createSampler } from '../sampler/sampler.ts';
 import type { Session, State } from '../session/session.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { Measured } from './contract.ts';
+import { Contract } from './contract.ts';
 import { createStopper } from './stop.ts';
 
 export interface GenerateOptions extends SamplerOptions {
@@ -69,7 +73,7 @@ export interface StepTelemetry {
 export interface GenerationSource {
   readonly session: Session;
   readonly tokenizer: Tokenizer;
-  readonly sparsity: Resolved;
+  readonly resolve: () => Promise<Resolved>;
 }
 
 /** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
@@ -92,11 +96,13 @@ export interface GenerationStats {
   /** The stop text met. */
   readonly stop: string | undefined;
   readonly seed: number;
-  /** The method that ran, what its calibration promised (if anything did), and the mean share of feed-forward weights used. */
-  readonly method: MethodName;
+  /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of feed-forward weights used. */
+  readonly method: MethodName | undefined;
   readonly expected: Level | undefined;
   readonly density: number;
   readonly warnings: readonly string[];
+  /** Where a bound was asked for: what was measured against dense on the way. */
+  readonly measured: Measured | undefined;
 }
 
 const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
@@ -117,6 +123,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #generateMs = 0;
   #weightBytes = 0;
   #cost = 0;
+  #sparsity: Resolved | undefined;
+  #selection: Selection = denseSelection;
+  #contract: Contract | undefined;
   #stopReason: StopReason | undefined;
   #stop: string | undefined;
 
@@ -160,7 +169,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       generatePerSecond: perSecond(this.#generated - 1, this.#generateMs), // the first token's work is the prompt's
       weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
       stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
-      method: this.source.sparsity.method, expected: this.source.sparsity.expected, warnings: this.source.sparsity.warnings,
+      method: this.#sparsity?.method, expected: this.#sparsity?.expected, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
       density: this.#generated > 1 ? this.#cost / (this.#generated - 1) : 1,
     };
   }
@@ -170,6 +179,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
     }
     this.#started = true;
+    this.#sparsity = await this.source.resolve();
+    this.#selection = this.#sparsity.selection;
+    if (this.#sparsity.bound && this.#selection.stages !== 0) this.#contract = new Contract(this.#sparsity.bound, this.#selection);
     const tokens = Array.from(this.prompt());
     this.#promptTokens = tokens.length;
     for (const id of tokens) this.#sampler.accept(id);
@@ -204,27 +216,40 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
-    return this.source.session.evaluate(tokens, ({ logits, report, reused }: State) => {
-      if (index === 0) this.#cachedTokens = reused;
-      else {
-        this.#weightBytes += report.weightBytes;
-        this.#cost += report.cost;
-      }
+    const options = {
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true,
+    };
+    const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
       const id = this.#sampler.sample(logits);
       this.#sampler.accept(id);
       const logprob = logits[id]! - report.logSumExp;
       return {
         id, logprob,
         ...(this.#logprobs > 0 ? { top: this.#sampler.logprobs(logits, id, this.#logprobs, report.logSumExp).top } : {}),
-        ...(telemetry ? { surprisal: -logprob, entropy: report.entropy, ...(index > 0 ? { step: this.#telemetry(report) } : {}) } : {}),
+        ...(telemetry ? { surprisal: -logprob, entropy: report.entropy, ...(step ? { step } : {}) } : {}),
       };
-    }, {
-      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.source.sparsity.selection, decodeFrom: this.#promptTokens, keepSparse: true,
+    };
+    const { session } = this.source, contract = this.#contract?.isDue(index) ? this.#contract : undefined;
+    const result = await session.evaluate(tokens, (state) => {
+      const { report, reused } = state;
+      if (index === 0) this.#cachedTokens = reused;
+      else {
+        this.#weightBytes += report.weightBytes;
+        this.#cost += report.cost;
+      }
+      const step = telemetry && index > 0 ? this.#telemetry(report) : undefined;
+      return contract ? step : choose(state, step);
+    }, options);
+    if (!contract) return result as Omit<GeneratedToken, 'text'>;
+    return session.recheck((before, now) => {
+      this.#weightBytes += now.report.weightBytes;
+      this.#selection = contract.add(before, { logits: now.logits, logSumExp: now.report.logSumExp, topToken: now.report.topToken });
+      return choose(now, result as StepTelemetry | undefined);
     });
   }
 
   #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
-    const { stages } = this.source.sparsity.selection, has = (flag: number): boolean => (flags & flag) !== 0;
+    const { stages } = this.#selection, has = (flag: number): boolean => (flags & flag) !== 0;
     return {
       cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
       layers: stages === 0 ? [] : this.source.session.adapt.counts(),

@@ -256,7 +256,7 @@ export class Model implements AsyncDisposable {
     prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void,
     options: { sparsity?: SparsityOptions; signal?: AbortSignal } = {},
   ): Promise<void> {
-    const { selection } = this.#sparsity.resolve(options.sparsity ?? this.#default);
+    const { selection } = await this.#sparsity.resolve(options.sparsity ?? this.#default)();
     const tokens = [...Array.from(prompt), ...Array.from(continuation)];
     for (let fed = 0; fed <= continuation.length; fed++) {
       await this.#session.evaluate(tokens.slice(0, prompt.length + fed), ({ logits, report }) => { each(logits, report, fed); }, {
@@ -281,7 +281,7 @@ export class Model implements AsyncDisposable {
   }
 
   #source({ sparsity = this.#default }: GenerateOptions): GenerationSource {
-    return { session: this.#session, tokenizer: this.tokenizer, sparsity: this.#sparsity.resolve(sparsity) };
+    return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity) };
   }
 
   #tokens(text: string | ArrayLike<number>): ArrayLike<number> {

@@ -1,8 +1,10 @@
 /** A loaded model's sparsity: its calibration, and options made ready to run. */
 import type { Calibration } from '../adapt/calibration.ts';
 import { checkBinding, readCalibration } from '../adapt/calibration.ts';
-import type { ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
-import { resolveSparsity } from '../adapt/methods.ts';
+import { atCost, hardestWithin } from '../adapt/levels.ts';
+import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import { boundOf, checkSparsity, resolveSparsity } from '../adapt/methods.ts';
+import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -41,15 +43,52 @@ export class Sparsity {
   readonly #traits: ModelTraits;
   #placed = false;
   #norms = false;
+  readonly #chosen = new Map<string, Resolved>();
 
   constructor(private readonly engine: Engine, private readonly session: Session, readonly calibration: Calibration | undefined) {
     const { family, hparams } = engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, gated: family.layer.some(({ field }) => field === 'gate'), relu: family.activation === 'relu' };
+    this.#traits = { nLayers: hparams.nLayers, gated: family.layer.some(({ field }) => field === 'gate'), relu: hparams.activation === 'relu' };
   }
 
-  /** What the options mean for this model, with everything that it needs in memory. @throws as resolveSparsity */
-  resolve(options: SparsityOptions): Resolved {
-    const resolved = resolveSparsity(options, this.#traits, this.calibration);
+  /**
+   * What the options mean for this model, with everything that it needs in memory; 'auto' is measured at its first use.
+   * @throws as resolveSparsity, at once
+   */
+  resolve(options: SparsityOptions): () => Promise<Resolved> {
+    checkSparsity(options);
+    const bound = boundOf(options);
+    if (options.method === 'auto' || (options.method === undefined && bound)) return () => this.#auto(options, bound ?? { maxKl: 0.02, checkEvery: options.checkEvery ?? 64 });
+    const resolved = this.#prepare(options);
+    return async () => resolved;
+  }
+
+  /** The fastest method and level on this machine that keeps the bound; dense where none does or none is faster. */
+  async #auto(options: SparsityOptions, bound: Bound): Promise<Resolved> {
+    const key = JSON.stringify([options, bound]), known = this.#chosen.get(key);
+    if (known) return known;
+    const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options;
+    const choices: Resolved[] = [];
+    for (const [method, levels] of this.calibration?.levels ?? []) {
+      const level = density !== undefined ? atCost(levels, density) : hardestWithin(levels, bound);
+      if (level && level.cost < 0.97) choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
+    }
+    if (this.#traits.relu) choices.push(this.#prepare({ ...rest, method: 'exact' }));
+    const dense = this.#prepare({ method: 'dense' });
+    const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
+    const fewest = choices.sort((a, b) => a.expected!.cost - b.expected!.cost).slice(0, 3); // the dearest cannot be the fastest
+    let chosen: Resolved;
+    if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
+    else {
+      const times = await timeSelections(this.session, [dense, ...fewest].map(({ selection }) => selection), this.engine.vocab);
+      const best = times.indexOf(Math.min(...times));
+      chosen = best === 0 || times[best]! > 0.98 * times[0]! ? because('dense is the fastest on this machine that keeps the bound') : fewest[best - 1]!;
+    }
+    this.#chosen.set(key, chosen);
+    return chosen;
+  }
+
+  #prepare(options: SparsityOptions): Resolved {
+    const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options) };
     if (resolved.selection.stages === 0) return resolved;
     const { adapt } = this.session;
     if (!this.#placed && this.calibration) {
@@ -63,4 +102,22 @@ export class Sparsity {
     }
     return resolved;
   }
+}
+
+/** Prompt tokens, decoded tokens and rounds of a speed measurement: half a second a selection on a model of 135M parameters. */
+const timedPrompt = 24, timedTokens = 10, timedRounds = 3;
+
+/** Milliseconds a token of each selection, taking turns; the least of the rounds. */
+async function timeSelections(session: Session, selections: readonly Selection[], vocab: number): Promise<number[]> {
+  const best = selections.map(() => Infinity), total = Math.min(timedPrompt + timedTokens, session.contextSize);
+  const ids = Array.from({ length: total }, (_, i) => ((i + 1) * 7919) % vocab), decodeFrom = Math.min(timedPrompt, total - 1);
+  for (let round = -1; round < timedRounds; round++) { // the first warms up
+    for (const [i, selection] of selections.entries()) {
+      await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom }); // the mask is made here
+      const started = performance.now();
+      await session.evaluate(ids, () => undefined, { selection, decodeFrom });
+      if (round >= 0) best[i] = Math.min(best[i]!, (performance.now() - started) / (total - decodeFrom - 1));
+    }
+  }
+  return best;
 }

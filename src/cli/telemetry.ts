@@ -1,0 +1,49 @@
+/** What every token decided, to a file (JSON lines, or CSV by its ending) and as a line of little bars for the terminal. */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { GeneratedToken } from 'clada';
+
+const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'refreshed', 'reran', 'weightBytes'] as const;
+
+/** One token, flat; the step's own figures are null for the first token, which comes out of the prompt. */
+function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, index: number): Record<(typeof columns)[number], unknown> & { layers: unknown } {
+  return {
+    index, id, text, logprob, surprisal, entropy, cogLoad: step?.cogLoad ?? null, factor: step?.factor ?? null, density: step?.density ?? null,
+    refreshed: step?.refreshed ?? null, reran: step?.reran ?? null, weightBytes: step?.weightBytes ?? null, layers: step?.layers ?? [],
+  };
+}
+
+/** Writes tokens as they come. */
+export class TelemetryFile {
+  readonly #stream: WriteStream;
+  readonly #csv: boolean;
+  #count = 0;
+
+  constructor(path: string) {
+    this.#stream = createWriteStream(path);
+    this.#csv = path.toLowerCase().endsWith('.csv');
+    if (this.#csv) this.#stream.write(`${columns.join(',')}\n`);
+  }
+
+  add(token: GeneratedToken): void {
+    const row = rowOf(token, this.#count++);
+    this.#stream.write(this.#csv ? `${columns.map((name) => JSON.stringify(row[name] ?? '')).join(',')}\n` : `${JSON.stringify(row)}\n`);
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve, reject) => { this.#stream.once('error', reject); this.#stream.end(() => { resolve(); }); });
+  }
+}
+
+const bars = '▁▂▃▄▅▆▇█';
+
+/** Values as bars between the least and the largest, at most `width` of them (means of neighbours). */
+export function sparkline(values: readonly number[], width = 60): string {
+  if (values.length === 0) return '';
+  const size = Math.max(1, Math.ceil(values.length / width));
+  const means = Array.from({ length: Math.ceil(values.length / size) }, (_, i) => {
+    const part = values.slice(i * size, (i + 1) * size);
+    return part.reduce((sum, value) => sum + value, 0) / part.length;
+  });
+  const low = Math.min(...means), range = Math.max(...means) - low;
+  return means.map((value) => bars[range > 0 ? Math.min(bars.length - 1, Math.floor(((value - low) / range) * bars.length)) : 0]).join('');
+}

@@ -1,0 +1,167 @@
+/** Skipping neurons in the engine: full density is dense, forms agree with masked products, ReLU loses nothing, statistics are those of torch. */
+import { existsSync, readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { klDivergence } from '../../src/adapt/divergence.ts';
+import type { Selection } from '../../src/adapt/selection.ts';
+import { denseSelection } from '../../src/adapt/selection.ts';
+import { Stage } from '../../src/model/enums.ts';
+import type { Session } from '../../src/session/session.ts';
+import { embeddedModel, openSession, shared, tinyPath } from '../helpers/models.ts';
+import { reluTwin } from '../helpers/relu.ts';
+
+const ids = Array.from({ length: 40 }, (_, i) => 3 + ((i * 89) % 440)), prompt = 24;
+
+/** Logits after every token that was decoded with the selection, and the costs. */
+async function decode(session: Session, selection: Selection, tokens = ids, from = prompt): Promise<{ rows: Float32Array[]; costs: number[] }> {
+  const rows: Float32Array[] = [], costs: number[] = [];
+  await session.evaluate(tokens.slice(0, from), () => undefined, { selection, decodeFrom: from });
+  for (let n = from + 1; n <= tokens.length; n++) {
+    await session.evaluate(tokens.slice(0, n), ({ logits, report }) => { rows.push(logits.slice()); costs.push(report.cost); }, { selection, decodeFrom: from });
+  }
+  return { rows, costs };
+}
+
+const sameBits = (a: readonly Float32Array[], b: readonly Float32Array[]): boolean => a.every((row, i) => Buffer.from(row.buffer).equals(Buffer.from(b[i]!.buffer)));
+const relative = (a: readonly Float32Array[], b: readonly Float32Array[]): number => {
+  let error = 0, norm = 0;
+  a.forEach((row, i) => row.forEach((value, j) => { error += (value - b[i]![j]!) ** 2; norm += b[i]![j]! ** 2; }));
+  return Math.sqrt(error / norm);
+};
+
+/** Ones of the right shape, so that methods with constants run on any model. */
+async function placeOnes(session: Session): Promise<void> {
+  const { nLayers, ffn, hidden } = await session.exclusive((engine) => engine.plan.hparams), ones = new Float32Array(nLayers * ffn).fill(1);
+  session.adapt.place({ sensitivity: ones, upSquare: ones, hSquare: ones, columnNorm: ones, mean: ones.map(() => 0.001), meanOut: new Float32Array(nLayers * hidden) });
+}
+
+const { gate, product, mask, scores } = Stage;
+const whole: Record<string, Selection> = {
+  griffin: { ...denseSelection, stages: mask, rule: 'topK', density: 1 },
+  mask: { ...denseSelection, stages: mask, rule: 'global', density: 1 },
+  tt: { ...denseSelection, stages: product, productWeights: 'columnNorm' },
+  cats: { ...denseSelection, stages: gate },
+  'clada-paper': { ...denseSelection, stages: scores, rule: 'cett' },
+  clada: { ...denseSelection, stages: gate | product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', compensate: true },
+};
+/** The same, dropping about half. */
+const some = (threshold: number): Record<string, Selection> => ({
+  griffin: { ...whole['griffin']!, density: 0.5 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
+  cats: { ...whole['cats']!, gateBase: threshold }, 'clada-paper': { ...whole['clada-paper']!, scoreBase: threshold },
+  clada: { ...whole['clada']!, gateBase: threshold, productBase: threshold, compensate: false },
+});
+
+const test = suite('sparse steps');
+
+for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0.gguf', 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf']) {
+  test(`${file}: full density gives the bits of dense, for every method`, async () => {
+    const session = await openSession(tinyPath(file));
+    await placeOnes(session);
+    const dense = await decode(session, denseSelection);
+    for (const [name, selection] of Object.entries(whole)) {
+      if (file.startsWith('gpt2') && (selection.stages & gate)) continue; // no gate
+      const { rows, costs } = await decode(session, selection);
+      assert.ok(sameBits(rows, dense.rows), name);
+      assert.ok(costs.every((cost) => cost === 1), name);
+    }
+  });
+}
+
+test('rows, columns and compact copies give what zeroed activations give', async () => {
+  for (const tier of ['base', 'relaxed'] as const) for (const file of ['llama256-q4_0.gguf', 'llama256-q4_1.gguf', 'llama256-q8_0.gguf', 'llama256-q4_k_m.gguf', 'llama.gguf']) {
+    const [formed, plain] = [await openSession(tinyPath(file), { tier }), await openSession(tinyPath(file), { tier })];
+    await placeOnes(formed);
+    await placeOnes(plain);
+    await decode(plain, some(0.02)['clada-paper']!);
+    const sums = plain.adapt.sums(0).h.slice().sort(); // of the prompt's tokens but the first four
+    for (const [name, chosen] of Object.entries(some(0.02))) {
+      const selection = name === 'clada-paper' ? { ...chosen, scoreBase: Math.sqrt(sums[sums.length >> 1]! / (prompt - 4)) } : chosen;
+      await plain.exclusive((engine) => { engine.makeForms = () => undefined; }); // nothing to read single neurons from: all is computed, the rest zeroed
+      const a = await decode(formed, selection), b = await decode(plain, selection);
+      // griffin and mask keep half; thresholds keep some and drop some
+      assert.ok(a.costs.every((cost) => cost > 0.02 && cost < 0.999), `${file} ${name}: costs ${a.costs[0]}`);
+      const error = relative(a.rows, b.rows);
+      assert.ok(error < (file.startsWith('llama.') ? 1e-4 : 0.06), `${tier} ${file} ${name}: ${error}`);
+    }
+  }
+});
+
+test('exact: a ReLU model skips what is zero and loses nothing but rounding', async () => {
+  const session = await openSession(await reluTwin('llama.gguf'));
+  const dense = await decode(session, denseSelection);
+  const { rows, costs } = await decode(session, { ...denseSelection, stages: gate, gateBase: 0 });
+  assert.ok(costs.every((cost) => cost < 0.9), `costs ${costs[0]}`);
+  assert.ok(relative(rows, dense.rows) < 2e-6, `relative RMS ${relative(rows, dense.rows)}`);
+});
+
+test('a step that is too uncertain runs again, dense, and says so', async () => {
+  const session = await openSession(tinyPath('llama.gguf'));
+  await placeOnes(session);
+  const dense = await decode(session, denseSelection);
+  const { rows, costs } = await decode(session, { ...some(0.02)['clada']!, rerunAbove: 0 });
+  assert.ok(sameBits(rows, dense.rows));
+  assert.ok(costs.every((cost) => cost > 1 && cost < 2));
+});
+
+test('a prompt of one token: the prior stands alone, and the report says so', async () => {
+  const session = await openSession(tinyPath('llama.gguf'));
+  await placeOnes(session);
+  let flags = 0;
+  const selection = some(0.02)['clada']!;
+  await session.evaluate(ids.slice(0, 1), () => undefined, { selection, decodeFrom: 1 });
+  await session.evaluate(ids.slice(0, 2), ({ report }) => { flags = report.flags; }, { selection, decodeFrom: 1 });
+  assert.is(flags & 8, 8);
+});
+
+test('dense answers are dense whatever ran before', async () => {
+  const session = await openSession(tinyPath('llama.gguf'));
+  const dense = await session.evaluate(ids, ({ logits }) => logits.slice());
+  await decode(session, { ...whole['griffin']!, density: 0.2 });
+  const again = await session.evaluate(ids, ({ logits }) => logits.slice());
+  assert.ok(sameBits([again], [dense]));
+});
+
+const fixtures = `${shared}fixtures/smollm2/`;
+(existsSync(`${fixtures}ffn.json`) ? test : test.skip)('statistics and top halves of the embedded model are those of torch', async () => {
+  const truth = JSON.parse(readFileSync(`${fixtures}ffn.json`, 'utf8')) as { ids: number[]; topHalf: Record<string, number[]> | number[][] }[];
+  for (const [precision, tolerance, agreement] of [['exact', 0.01, 0.99], ['fast', 0.02, 0.98]] as const) {
+    const session = await openSession(embeddedModel, { kv: 'f32', contextSize: 1024, precision });
+    for (const [p, { ids: tokens }] of truth.entries()) {
+      const want = new Float32Array(new Uint8Array(readFileSync(`${fixtures}griffin-${p}.f32`)).buffer);
+      const selection: Selection = { ...denseSelection, stages: mask, rule: 'topK', density: 0.5, skipTokens: 0 };
+      await session.evaluate([tokens[0]! + 1], () => undefined); // another prompt: nothing is reused
+      await session.evaluate(tokens, () => undefined, { selection, decodeFrom: tokens.length });
+      let error = 0, norm = 0, same = 0;
+      for (let layer = 0; layer < 30; layer++) {
+        const found = session.adapt.sums(layer).normed.map(Math.sqrt), truthRow = want.subarray(layer * 1536, (layer + 1) * 1536);
+        found.forEach((value, i) => { error += (value - truthRow[i]!) ** 2; norm += truthRow[i]! ** 2; });
+        const top = (values: Float32Array): Set<number> => new Set([...values.keys()].sort((a, b) => values[b]! - values[a]!).slice(0, 768));
+        const ours = top(found);
+        same += [...top(truthRow)].filter((i) => ours.has(i)).length;
+      }
+      assert.ok(Math.sqrt(error / norm) < tolerance, `prompt ${p}: statistics off by ${Math.sqrt(error / norm)}`);
+      assert.ok(same / (30 * 768) > agreement, `prompt ${p}: ${same / (30 * 768)} of the top halves`);
+      if (process.env['VERBOSE']) console.log(precision, p, Math.sqrt(error / norm), same / (30 * 768));
+    }
+  }
+});
+
+(existsSync(`${shared}fixtures/method`) ? test : test.skip)('the cascade loses what the reference loses', async () => {
+  const read = (file: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(`${shared}fixtures/${file}`)).buffer);
+  const documents = JSON.parse(readFileSync(`${shared}fixtures/method/documents.json`, 'utf8')) as { ids: number[] }[];
+  const session = await openSession(embeddedModel, { kv: 'f32', contextSize: 256, tier: 'relaxed' });
+  session.adapt.place({ sensitivity: read('calibration/fisher.f32').map(Math.sqrt), upSquare: read('calibration/up_sq.f32') });
+  const selection: Selection = { ...whole['clada']!, gateBase: 0.004, productBase: 0.004, compensate: false };
+  let kl = 0, cost = 0, n = 0;
+  for (const { ids: tokens } of documents.filter((_, i) => i % 16 === 0)) {
+    const part = tokens.slice(0, 160);
+    const dense = await decode(session, denseSelection, part, 64), sparse = await decode(session, selection, part, 64);
+    const lse = (row: Float32Array): number => { const max = row.reduce((a, b) => Math.max(a, b)); return max + Math.log(row.reduce((sum, v) => sum + Math.exp(v - max), 0)); };
+    sparse.rows.forEach((row, i) => { kl += klDivergence(dense.rows[i]!, lse(dense.rows[i]!), row, lse(row)); cost += sparse.costs[i]!; n++; });
+  }
+  // the whole set gives 0.0674 at cost 0.703 (cascade.json); two documents scatter
+  assert.ok(Math.abs(cost / n - 0.703) < 0.015, `cost ${cost / n}`);
+  assert.ok(kl / n > 0.04 && kl / n < 0.1, `KL ${kl / n}`);
+});
+
+test.run();
