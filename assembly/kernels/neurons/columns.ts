@@ -18,11 +18,11 @@
  * Error: that of h's rounding; f32 rounding about (blocks used) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { TWO112, evenHalves, half4, halfMask, halfOf, hmax, madd, mask000f, nibbleMask, oddHalves } from '../../base/simd';
+import { TWO112, evenHalves, half4, halfMask, halfOf, madd, mask000f, nibbleMask, oddHalves } from '../../base/simd';
 import { touch } from './touch';
 
-/** Bytes of scratch: 32 f32 of h, then an entry of 12 B for each neuron (relaxed: pair) of a segment: addresses and q. */
-@inline export function columnsScratch(): usize { return 512; }
+/** Bytes of scratch: 32 values of h, 16 entries of two neurons (see `enter`), room for one that is overwritten. */
+@inline export function columnsScratch(): usize { return 128 + 17 * 12 + 4; }
 const MOST: i32 = 2184; // 15 * 2184 < 2^15
 
 @inline function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
@@ -137,16 +137,18 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
   for (let at: usize = 0, d = scales, end = hidden >> 1; at < end; at += 16, y += 128) { // 32 outputs
     let a0 = start, a1 = start, a2 = start, a3 = start;
     for (let e = from; e < to; e += 12) {
-      const v = v128.load(load<usize>(e) + at), h = v128.load16_splat(e, 8);
+      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load16_splat(e, 8);
       if (ASC_FEATURE_RELAXED_SIMD) {
-        const u = v128.load(load<usize>(e, 4) + at);
         const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
         a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
         a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
       } else {
-        a0 = addOne(a0, h, v128.and(v, low)); a1 = addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low));
-        a2 = addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)); a3 = addOne(a3, h, i16x8.shr_u(v, 12));
+        const g = v128.load16_splat(e, 10);
+        a0 = addOne(addOne(a0, h, v128.and(v, low)), g, v128.and(u, low));
+        a1 = addOne(addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low)), g, v128.and(i16x8.shr_u(u, 8), low));
+        a2 = addOne(addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)), g, v128.and(i16x8.shr_u(u, 4), low));
+        a3 = addOne(addOne(a3, h, i16x8.shr_u(v, 12)), g, i16x8.shr_u(u, 12));
       }
     }
     if (!ASC_FEATURE_RELAXED_SIMD) { // even and odd outputs lie apart
@@ -173,82 +175,104 @@ function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usi
   else segmentQ41(hidden, from, to, sum, scales, s, c, y);
 }
 
-/** The listed h of one block into scratch as i32 q, zeros behind to a multiple of 4; returns s (0: the block is all zeros). */
-@inline function roundBlock(list: usize, nList: i32, h: usize, scratch: usize): f32 {
-  let top = f32x4.splat(0);
-  v128.store(scratch + ((<usize>(nList - 1) >> 2) << 4), top);
-  for (let i: usize = 0; i < <usize>nList; i++) store<f32>(scratch + (i << 2), load<f32>(h + (<usize>load<u16>(list + (i << 1)) << 2)));
-  const end = scratch + (<usize>nList << 2);
-  for (let p = scratch; p < end; p += 16) top = f32x4.max(top, f32x4.abs(v128.load(p)));
-  const amax = hmax(top);
-  if (!(amax > 1e-30)) return 0; // as quantize() does; NaN too
-  const inverse = f32x4.splat(<f32>127 / amax);
-  for (let p = scratch; p < end; p += 16) v128.store(p, i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p), inverse))));
-  return amax / 127;
+/** 2^23 + 2^22: added to a small f32, its bits minus those of the sum's 0 are the nearest integer, halves to even. */
+const ROUNDER: f32 = 12582912;
+
+@inline function round4(v: v128, inverse: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.mul(v, inverse), f32x4.splat(ROUNDER)), i32x4.splat(0x4b400000));
 }
 
-/** Enters two neurons (bytes at p and q, factors a and b) at `to`; the new end. base: one entry each. */
-@inline function enter(to: usize, p: usize, q: usize, a: i32, b: i32): usize {
-  store<usize>(to, p);
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    store<usize>(to, q, 4);
-    store<i32>(to, (a & 255) | (b << 8), 8);
-    return to + 12;
+/** Largest of four i32. */
+@inline function max4(v: v128): i32 {
+  const w = i32x4.max_s(v, i64x2.shuffle(v, v, 1, 0));
+  return max(i32x4.extract_lane(w, 0), i32x4.extract_lane(w, 1));
+}
+
+/** The largest |value| of 32 f32; NaN if one is (its bits are the largest then). */
+@inline function amax32(p: usize): f32 {
+  let top = i32x4.splat(0);
+  for (const end = p + 128; p < end; p += 32) {
+    top = i32x4.max_s(top, i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16))));
   }
-  store<i32>(to, a, 8);
-  if (b == 0) return to + 12;
-  store<usize>(to, q, 12);
-  store<i32>(to, b, 20);
-  return to + 24;
+  return reinterpret<f32>(max4(top));
+}
+
+/** Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 12 B: addresses, then factors. */
+@inline function enter(entries: usize, j: usize, neuron: usize, q: i32): void {
+  const entry = entries + (j >> 1) * 12, second = j & 1;
+  store<usize>(entry + (second << 2), neuron);
+  if (ASC_FEATURE_RELAXED_SIMD) store<u8>(entry + second, <u8>q, 8);
+  else store<i16>(entry + (second << 1), <i16>q, 8);
+}
+
+/** Factor of the first or second neuron of an entry. */
+@inline function factor(entry: usize, second: usize): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, 8) : <i32>load<i16>(entry + (second << 1), 8);
+}
+
+/** The block's entries in as many segments as 16 bits demand: the first adds the block's minima. */
+@inline function cut(layout: i32, hidden: usize, entries: usize, end: usize, scales: usize, s: f32, c: f32, y: usize): void {
+  let from = entries, sum = 0, weight = 0;
+  for (let e = entries; e < end; e += 12) {
+    const a = factor(e, 0), b = factor(e, 1), more = abs(a) + abs(b);
+    if (weight + more > MOST) {
+      callSegment(layout, hidden, from, e, sum, scales, s, c, y);
+      from = e; c = 0; sum = 0; weight = 0;
+    }
+    sum += a + b; weight += more;
+  }
+  callSegment(layout, hidden, from, end, sum, scales, s, c, y);
+}
+
+/** Reads ahead the next `ahead` listed neurons and their blocks' scales; returns the list's position behind them. */
+@inline function touchColumns(w: usize, stride: usize, blockBytes: usize, list: usize, stop: usize, keep: usize): void {
+  let block: usize = -1, touched: u32 = 0;
+  for (; list < stop; list += 2) {
+    const i = <usize>load<u16>(list), at = w + (i >> 5) * blockBytes;
+    touched |= touch(at + (i & 31) * stride, stride);
+    if (i >> 5 != block) {
+      block = i >> 5;
+      touched |= touch(at + (stride << 5), blockBytes - (stride << 5));
+    }
+  }
+  store<u32>(keep, touched);
 }
 
 /** `layout` must be a literal. */
 @inline function columns(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
   const hidden = padded(rows), stride = hidden >> 1, blockBytes = hidden * (layout == Layout.q4_1 ? 20 : 18);
-  const from = scratch + 128;
+  const entries = scratch + 128, end = list + (<usize>n << 1);
+  let near = list;
   memory.fill(y, 0, hidden << 2);
-  let touched: u32 = 0, near: usize = list;
-  for (const end = list + (<usize>n << 1); list < end;) {
-    const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes, scales = base + (stride << 5);
-    if (list >= near && ahead > 0) {
-      let block: usize = -1;
-      for (const stop = min(list + (<usize>ahead << 1), end); near < stop; near += 2) {
-        const i = <usize>load<u16>(near), at = w + (i >> 5) * blockBytes;
-        touched |= touch(at + (i & 31) * stride, stride);
-        if (i >> 5 != block) {
-          block = i >> 5;
-          touched |= touch(at + (stride << 5), blockBytes - (stride << 5));
-        }
-      }
+  while (list < end) {
+    if (ahead > 0 && list >= near) {
+      near = min(list + (<usize>ahead << 1), end);
+      touchColumns(w, stride, blockBytes, list, near, entries);
     }
-    let next = list + 2;
-    while (next < end && <usize>load<u16>(next) >> 5 == iBlock) next += 2;
-    const nList = <i32>((next - list) >> 1);
-    const s = roundBlock(list, nList, h, scratch);
-    if (s > 0) {
-      let total = i32x4.splat(0);
-      for (let p = scratch; p < from && p < scratch + (<usize>nList << 2); p += 16) total = i32x4.add(total, v128.load(p));
-      const s112 = s * TWO112;
-      let c = s * <f32>sum4(total) * TWO112, sum = 0, weight = 0, to = from, held = 0, heldAt: usize = 0;
-      for (let i: usize = 0; i < <usize>nList; i++) {
-        const q = load<i32>(scratch + (i << 2));
-        if (q == 0) continue;
-        const at = base + (<usize>load<u16>(list + (i << 1)) & 31) * stride;
-        if (weight + abs(q) > MOST) {
-          if (held) to = enter(to, heldAt, heldAt, held, 0);
-          callSegment(layout, hidden, from, to, sum, scales, s112, c, y);
-          c = 0; sum = 0; weight = 0; to = from; held = 0;
-        }
-        sum += q; weight += abs(q);
-        if (held) { to = enter(to, heldAt, at, held, q); held = 0; }
-        else { held = q; heldAt = at; }
-      }
-      if (held) to = enter(to, heldAt, heldAt, held, 0);
-      callSegment(layout, hidden, from, to, sum, scales, s112, c, y);
+    const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes, scales = base + (stride << 5), first = list;
+    for (let p = scratch; p < entries; p += 32) { v128.store(p, i32x4.splat(0)); v128.store(p, i32x4.splat(0), 16); }
+    for (let p = scratch; list < end && <usize>load<u16>(list) >> 5 == iBlock; list += 2, p += 4) store<f32>(p, load<f32>(h + (<usize>load<u16>(list) << 2)));
+    const amax = amax32(scratch);
+    if (!(amax > 1e-30)) continue; // as quantize() does: zero, too small to invert, or NaN
+    const s = amax / 127, inverse = f32x4.splat(<f32>127 / amax);
+    let total = i32x4.splat(0), weights = total;
+    for (let p = scratch; p < entries; p += 16) {
+      const q = round4(v128.load(p), inverse);
+      v128.store(p, q);
+      total = i32x4.add(total, q);
+      weights = i32x4.add(weights, i32x4.abs(q));
     }
-    list = next;
+    let j: usize = 0;
+    for (let p = scratch, i = first; i < list; i += 2, p += 4) { // without a branch: what rounds to zero is overwritten
+      const q = load<i32>(p);
+      enter(entries, j, base + (<usize>load<u16>(i) & 31) * stride, q);
+      j += <usize>(q != 0);
+    }
+    if (j & 1) { enter(entries, j, base, 0); j++; }
+    const last = entries + (j >> 1) * 12, sum = sum4(total), c = s * <f32>sum * TWO112;
+    if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s * TWO112, c, y);
+    else cut(layout, hidden, entries, last, scales, s * TWO112, c, y);
   }
-  if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
 
 /**

@@ -145,76 +145,118 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
 /** Two 64-bit pieces. */
 @inline function two64(p: usize, q: usize): v128 { return v128.load64_lane(q, v128.load64_zero(p), 1); }
 
-/** `layout` must be a literal: each call site becomes a kernel of its own. An odd list's last row is computed twice. */
-@inline function rows(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
+/** The two partial sums of rows p and q, two lanes each. */
+@inline function pairSums(f: v128, g: v128): v128 {
+  return f32x4.add(i64x2.shuffle(f, g, 0, 2), i64x2.shuffle(f, g, 1, 3));
+}
+
+/** Both rows' sums to y. */
+@inline function storeSums(sums: v128, y: usize, rowP: usize, rowQ: usize): void {
+  store<f32>(y + (rowP << 2), f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 1));
+  store<f32>(y + (rowQ << 2), f32x4.extract_lane(sums, 2) + f32x4.extract_lane(sums, 3));
+}
+
+/** `layout`, q4_0 or q4_1, must be a literal. Four rows at a time; where the list ends early, its last row is computed again. */
+@inline function rowsQ4(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
   const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const nBlocks = cols >> 5, left = nBlocks & 3;
-  const bytes = rowBytes(layout, cols), full = groupBytes(layout), xData = x4Data() << 2;
+  const bytes = rowBytes(layout, cols), rest = groupBytes(layout) - 64, xData = x4Data() << 2;
   const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64;
   const xEnd = x0 + <usize>((nBlocks >> 2) + i32(left == 3)) * permutedStride();
-  const halfGroup = layout != Layout.q4_k && (left == 1 || left == 2);
   let next = list, touched: u32 = 0;
-  for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 4) {
-    if (list == next && ahead > 0) {
+  for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 8) {
+    if (list >= next && ahead > 0) {
       for (const stop = min(list + (<usize>ahead << 1), last + 2); next < stop; next += 2) touched |= touch(w + <usize>load<u16>(next) * bytes, bytes);
     }
-    const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(min(list + 2, last));
-    let p = w + rowP * bytes, q = w + rowQ * bytes;
-    let second = false; // half of a superblock
-    let f = f32x4.splat(0), g = f, scaledP = f, scaledQ = f, minP = f, minQ = f;
+    const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(min(list + 2, last));
+    const row2 = <usize>load<u16>(min(list + 4, last)), row3 = <usize>load<u16>(min(list + 6, last));
+    let p0 = w + row0 * bytes, p1 = w + row1 * bytes, p2 = w + row2 * bytes, p3 = w + row3 * bytes;
+    let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
     for (let x = x0; x < xEnd; x += permutedStride()) {
-      let a = i32x4.splat(0), b = a, px = x;
-      for (const stop = x + xData; px < stop; px += xStep, p += 16, q += 16) {
-        const v = v128.load(p), u = v128.load(q), xa = v128.load(px), xb = v128.load(px, 16);
-        let xc = xa, xd = xb;
-        if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
-        a = addChunk(a, v, xa, xb, xc, xd, low);
-        b = addChunk(b, u, xa, xb, xc, xd, low);
-      }
-      a = sums32(a, one); b = sums32(b, one);
-      if (layout == Layout.q4_k) {
-        const at: usize = second ? 4 : 64;
-        scaledP = addScaled(a, p + at, px, scaledP);
-        scaledQ = addScaled(b, q + at, px, scaledQ);
-        minP = madd(v128.load(px, 32), bytes4u(p + at + 8), minP);
-        minQ = madd(v128.load(px, 32), bytes4u(q + at + 8), minQ);
-        if (second) {
-          f = closeSuper(scaledP, minP, p + 16, f);
-          g = closeSuper(scaledQ, minQ, q + 16, g);
-          scaledP = f32x4.splat(0); scaledQ = scaledP; minP = scaledP; minQ = scaledP;
-          p += 20; q += 20;
-        }
-        second = !second;
-      } else {
-        f = addBlocks(layout, a, loadScales(layout, p), even, odd, mask, px, f);
-        g = addBlocks(layout, b, loadScales(layout, q), even, odd, mask, px, g);
-        p += full - 64; q += full - 64;
-      }
-    }
-    let sums = f32x4.add(i64x2.shuffle(f, g, 0, 2), i64x2.shuffle(f, g, 1, 3)); // two partial sums of each row
-    if (halfGroup) {
-      let a = i32x4.splat(0), px = xEnd;
-      for (const stop = xEnd + xData; px < stop; px += xStep, p += 8, q += 8) {
+      let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, px = x;
+      for (const stop = x + xData; px < stop; px += xStep) {
         const xa = v128.load(px), xb = v128.load(px, 16);
         let xc = xa, xd = xb;
         if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
-        a = addChunk(a, two64(p, q), xa, xb, xc, xd, low);
+        a0 = addChunk(a0, v128.load(p0), xa, xb, xc, xd, low);
+        a1 = addChunk(a1, v128.load(p1), xa, xb, xc, xd, low);
+        a2 = addChunk(a2, v128.load(p2), xa, xb, xc, xd, low);
+        a3 = addChunk(a3, v128.load(p3), xa, xb, xc, xd, low);
+        p0 += 16; p1 += 16; p2 += 16; p3 += 16;
       }
-      sums = addBlocks(layout, sums32(a, one), layout == Layout.q4_1 ? two64(p, q) : two32(p, q), even, odd, mask, px, sums);
+      f0 = addBlocks(layout, sums32(a0, one), loadScales(layout, p0), even, odd, mask, px, f0);
+      f1 = addBlocks(layout, sums32(a1, one), loadScales(layout, p1), even, odd, mask, px, f1);
+      f2 = addBlocks(layout, sums32(a2, one), loadScales(layout, p2), even, odd, mask, px, f2);
+      f3 = addBlocks(layout, sums32(a3, one), loadScales(layout, p3), even, odd, mask, px, f3);
+      p0 += rest; p1 += rest; p2 += rest; p3 += rest;
     }
-    store<f32>(y + (rowP << 2), f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 1));
-    store<f32>(y + (rowQ << 2), f32x4.extract_lane(sums, 2) + f32x4.extract_lane(sums, 3));
+    f0 = pairSums(f0, f1); f2 = pairSums(f2, f3);
+    if (left == 1 || left == 2) {
+      let a0 = i32x4.splat(0), a2 = a0, px = xEnd;
+      for (const stop = xEnd + xData; px < stop; px += xStep) {
+        const xa = v128.load(px), xb = v128.load(px, 16);
+        let xc = xa, xd = xb;
+        if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
+        a0 = addChunk(a0, two64(p0, p1), xa, xb, xc, xd, low);
+        a2 = addChunk(a2, two64(p2, p3), xa, xb, xc, xd, low);
+        p0 += 8; p1 += 8; p2 += 8; p3 += 8;
+      }
+      f0 = addBlocks(layout, sums32(a0, one), layout == Layout.q4_1 ? two64(p0, p1) : two32(p0, p1), even, odd, mask, px, f0);
+      f2 = addBlocks(layout, sums32(a2, one), layout == Layout.q4_1 ? two64(p2, p3) : two32(p2, p3), even, odd, mask, px, f2);
+    }
+    storeSums(f0, y, row0, row1);
+    storeSums(f2, y, row2, row3);
   }
-  if (n < 0) store<u32>(y, touched);
+  if (n < 0) store<u32>(y, touched); // never: keeps the reads
+}
+
+/** q4_k, two rows at a time. */
+@inline function rowsQ4K(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
+  const low = nibbleMask(), one = ones16();
+  const bytes = rowBytes(Layout.q4_k, cols), xData = x4Data() << 2;
+  const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64, xEnd = x0 + <usize>(cols >> 7) * permutedStride();
+  let next = list, touched: u32 = 0;
+  for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 4) {
+    if (list >= next && ahead > 0) {
+      for (const stop = min(list + (<usize>ahead << 1), last + 2); next < stop; next += 2) touched |= touch(w + <usize>load<u16>(next) * bytes, bytes);
+    }
+    const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(min(list + 2, last));
+    let p = w + rowP * bytes, q = w + rowQ * bytes, scales = p + 128;
+    let f = f32x4.splat(0), g = f, sumP = f, sumQ = f, minP = f, minQ = f;
+    for (let x = x0; x < xEnd; x += permutedStride()) {
+      let a = i32x4.splat(0), b = a, px = x;
+      for (const stop = x + xData; px < stop; px += xStep, p += 16, q += 16) {
+        const xa = v128.load(px), xb = v128.load(px, 16);
+        let xc = xa, xd = xb;
+        if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
+        a = addChunk(a, v128.load(p), xa, xb, xc, xd, low);
+        b = addChunk(b, v128.load(q), xa, xb, xc, xd, low);
+      }
+      const other = scales + (q - p);
+      sumP = addScaled(sums32(a, one), scales, px, sumP);
+      sumQ = addScaled(sums32(b, one), other, px, sumQ);
+      minP = madd(v128.load(px, 32), bytes4u(scales + 8), minP);
+      minQ = madd(v128.load(px, 32), bytes4u(other + 8), minQ);
+      scales += 4;
+      if (scales == p + 8) { // the second half of a superblock
+        f = closeSuper(sumP, minP, p + 16, f);
+        g = closeSuper(sumQ, minQ, q + 16, g);
+        sumP = f32x4.splat(0); sumQ = sumP; minP = sumP; minQ = sumP;
+        p += 20; q += 20; scales = p + 128;
+      }
+    }
+    storeSums(pairSums(f, g), y, rowP, rowQ);
+  }
+  if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
 
 /** y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. */
 export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;
   switch (layout) {
-    case Layout.q4_0: rows(Layout.q4_0, w, cols, list, n, xPermuted, ahead, y); break;
-    case Layout.q4_1: rows(Layout.q4_1, w, cols, list, n, xPermuted, ahead, y); break;
-    case Layout.q4_k: rows(Layout.q4_k, w, cols, list, n, xPermuted, ahead, y); break;
+    case Layout.q4_0: rowsQ4(Layout.q4_0, w, cols, list, n, xPermuted, ahead, y); break;
+    case Layout.q4_1: rowsQ4(Layout.q4_1, w, cols, list, n, xPermuted, ahead, y); break;
+    case Layout.q4_k: rowsQ4K(w, cols, list, n, xPermuted, ahead, y); break;
     default: unreachable();
   }
 }
