@@ -78,6 +78,7 @@ export function refresh(model: ModelRecord, adapt: AdaptRecord): void {
     for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
       const layer = layerAt(adapt, iLayer);
       layer.nMask = selectAbove(layer.scoresPtr, 0, threshold, ffn, layer.maskPtr);
+      layer.scoreBase = threshold; // for a mask that the load moves
     }
   }
   adapt.dirty = 0;

@@ -18,6 +18,9 @@ import { adaptLayer, adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 
+/** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
+const AHEAD: i32 = 32;
+
 /** Of all `ffn` neurons or of those in `list` (nList < ffn), those above the threshold; returns how many, their list at `out`. */
 @inline function narrow(ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
   if (threshold < 0) { // keeps all
@@ -48,7 +51,7 @@ function multiply(y: usize, x: usize, cols: i32): void {
 ): void {
   const hidden = model.hidden;
   if (count < model.ffn && rows) {
-    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, 1, y);
+    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, AHEAD, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
   } else {
     linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, rowStride(model.ffn));
@@ -65,7 +68,7 @@ function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     input = adapt.hPtr;
   }
   if (columns) {
-    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, 1, adapt.scratchPtr, out);
+    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, AHEAD, adapt.scratchPtr, out);
     session.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
   } else {

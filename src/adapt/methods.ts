@@ -202,7 +202,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const density = whole ? 1 : level?.cost ?? 1;
   switch (method) {
     case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected: level, warnings };
-    case 'mask': return { method, selection: { ...common, stages: Stage.mask, rule: 'global', density }, expected: level, warnings };
+    case 'mask': return { method, selection: { ...common, stages: options.load ? Stage.scores : Stage.mask, rule: 'global', density }, expected: level, warnings };
     case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected: level, warnings };
     case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected: level, warnings };
     case 'clada-paper': return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds }, expected: level, warnings };

@@ -39,6 +39,7 @@ export class AdaptState {
   readonly #padded: number;
   /** [nLayers, ceil(ffn / 8)] bits. */
   readonly #used: number;
+  #tokenLoad: number | undefined;
   #probe: { ptr: number; cells: number } | undefined;
   readonly #placed = new Map<keyof Constants, number>();
 
@@ -96,6 +97,19 @@ export class AdaptState {
         productWeightPtr: selection.productWeights === 'ones' ? 0 : layer.get(fieldOf[selection.productWeights]), nMask: this.h.ffn,
       });
     }
+  }
+
+  /** What a token adds to its raw load, [vocab], nats; undefined for nothing. */
+  tokenLoad(values: Float32Array | undefined): void {
+    if (!values) { this.record.set('tokenLoadPtr', 0); return; }
+    const ptr = this.#tokenLoad ??= this.arena.take(4 * values.length);
+    this.arena.f32(ptr, values.length).set(values);
+    this.record.set('tokenLoadPtr', ptr);
+  }
+
+  /** The load of the next step, where it is given rather than measured. */
+  forceLoad(load: number): void {
+    this.record.set('forcedLoad', load);
   }
 
   /** Forgets the loads of the sequence. */

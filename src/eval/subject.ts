@@ -2,7 +2,7 @@
  * What is evaluated: a model under one way of computing its feed-forward layers. Comparisons and tasks see nothing else, so a new method is
  * a new subject and no line of theirs changes.
  */
-import type { SparsityOptions } from '../adapt/methods.ts';
+import type { MethodName, SparsityOptions } from '../adapt/methods.ts';
 import { methodNames } from '../adapt/methods.ts';
 import { InputError } from '../errors.ts';
 import { nearest, show } from '../options.ts';
@@ -98,43 +98,54 @@ export class MethodSubject implements Subject {
   }
 }
 
-/** What a method may be told. Each method refuses what it has no use for. */
-export interface SubjectOptions {
-  /** Share of the feed-forward weights to use on average, above 0, up to 1. Default: the method's own. */
-  readonly density?: number;
+/** What a method may be told: the options of sparsity without the method's name. */
+export type SubjectOptions = Omit<SparsityOptions, 'method'>;
+
+/** Of a density alone the label is "clada 0.6", else the options as they were written. */
+function labelOf(name: string, { density, ...others }: SubjectOptions): string {
+  const rest = Object.entries(others).map(([key, value]) => `${key}=${String(value)}`);
+  return [name, ...(density === undefined ? [] : [String(density)]), ...(rest.length === 0 ? [] : [rest.join('+')])].join(' ');
 }
 
-/** Name → subject. A method that can be evaluated is a row here. */
-const makers: Readonly<Record<string, (model: Model, options: SubjectOptions) => Subject>> = {
-  dense: (model, { density }) => {
-    if (density === undefined || density === 1) return new DenseSubject(model);
-    throw new InputError('E_OPTION', { subject: 'method dense', found: `density ${show(density)}`, expected: 'none: it uses all weights', remedy: 'Write dense alone.' });
-  },
-  ...Object.fromEntries(methodNames.filter((method) => method !== 'dense').map((method) => [
-    method, (model: Model, { density }: SubjectOptions): Subject => new MethodSubject(model, { method, ...(method === 'exact' ? {} : { density: density ?? 0.6 }) }),
-  ])),
-};
+function make(model: Model, name: MethodName, options: SubjectOptions): Subject {
+  if (name === 'dense') {
+    if (Object.keys(options).length === 0 || (options.density === 1 && Object.keys(options).length === 1)) return new DenseSubject(model);
+    throw new InputError('E_OPTION', { subject: 'method dense', found: options.density === undefined ? 'options' : `density ${show(options.density)}`, expected: 'none: it uses all weights', remedy: 'Write dense alone.' });
+  }
+  const aimless = ['density', 'level', 'maxKl', 'minTop1', 'threshold'].every((key) => !(key in options));
+  const complete = aimless && name !== 'exact' ? { density: 0.6, ...options } : options;
+  return new MethodSubject(model, { method: name, ...complete }, labelOf(name, complete));
+}
 
-export const subjectNames: readonly string[] = Object.keys(makers);
+export const subjectNames: readonly MethodName[] = methodNames;
 
 /**
  * The subject of a name as in `--methods`.
  * @throws InputError `E_OPTION` for a name or setting that is not known, with the nearest known name
  */
 export function subjectFor(model: Model, name: string, options: SubjectOptions = {}): Subject {
-  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
-  if (make) return make(model, options);
+  if (subjectNames.includes(name as MethodName)) return make(model, name as MethodName, options);
   const guess = nearest(name, subjectNames);
   throw new InputError('E_OPTION', {
     subject: 'method', found: show(name), expected: `one of: ${subjectNames.join(', ')}`, remedy: guess ? `Did you mean ${guess}?` : 'Choose one of them.',
   });
 }
 
-/** "clada:0.6" → name and options; the number after the colon is the density. @throws InputError `E_OPTION` */
+/**
+ * "clada:0.6", or options by name: "clada:threshold=0.004+load=true" → name and options; a number alone is the density.
+ * @throws InputError `E_OPTION` (what an option may be is checked by `resolveSparsity`)
+ */
 export function parseMethod(text: string): { name: string; options: SubjectOptions } {
-  const [name, density, rest] = text.split(':');
-  const value = Number(density);
-  if (density === undefined) return { name: name!, options: {} };
-  if (rest === undefined && density.trim() !== '' && value > 0 && value <= 1) return { name: name!, options: { density: value } };
-  throw new InputError('E_OPTION', { subject: `method ${show(text)}`, found: show(text.slice(name!.length + 1)), expected: 'a density above 0, up to 1, after the colon', remedy: 'Write for example clada:0.6.' });
+  const at = text.indexOf(':');
+  if (at < 0) return { name: text, options: {} };
+  const name = text.slice(0, at), options: Record<string, number | boolean> = {};
+  for (const part of text.slice(at + 1).split('+')) {
+    const equals = part.indexOf('='), key = equals < 0 ? 'density' : part.slice(0, equals), word = equals < 0 ? part : part.slice(equals + 1);
+    const value = word === 'true' || word === 'false' ? word === 'true' : word.trim() === '' ? NaN : Number(word);
+    if (Number.isNaN(value) || (key === 'density' && !(Number(value) > 0 && Number(value) <= 1))) {
+      throw new InputError('E_OPTION', { subject: `method ${show(text)}`, found: show(part), expected: 'a density above 0, up to 1, or option=value with + between', remedy: 'Write for example clada:0.6 or clada:0.6+load=true.' });
+    }
+    options[key] = value;
+  }
+  return { name, options: options as SubjectOptions };
 }

@@ -1,0 +1,54 @@
+/**
+ * What skipping is worth in whole tokens: every method at a few densities against dense, decoding the same text, taking turns. The feed-forward
+ * part alone is the token's time less that of a token whose masks are empty. Quality beside it is the calibration's. Needs the embedded
+ * model's calibration.
+ */
+import { readFileSync } from 'node:fs';
+import type { MethodName, SparsityOptions } from 'clada';
+import { load, readCalibration } from 'clada';
+import { MemorySource } from '../src/bytes/memory.ts';
+import { atCost } from '../src/adapt/levels.ts';
+import { modelFile } from './model.ts';
+import { median, range, table } from './report.ts';
+
+const prompt = 64, count = 48, densities = [0.9, 0.8, 0.7, 0.6, 0.5];
+const methods: readonly MethodName[] = ['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'];
+
+interface Task { label: string; sparsity: SparsityOptions; quality: string[]; ms: number[] }
+
+export async function benchSparse(rounds: number): Promise<void> {
+  const model = await load(modelFile, { contextSize: 256 });
+  const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
+  const text = model.tokenizer.encode(readFileSync(new URL('../README.md', import.meta.url), 'utf8')).subarray(0, prompt + count);
+  const tasks: Task[] = [
+    { label: 'dense', sparsity: { method: 'dense' }, quality: ['1', '0', '1'], ms: [] },
+    { label: 'no feed-forward', sparsity: { method: 'clada-paper', threshold: 1e9 }, quality: ['0', '', ''], ms: [] },
+  ];
+  for (const method of methods) {
+    const levels = calibration.levels.get(method) ?? [];
+    for (const density of densities) {
+      const level = atCost(levels, density);
+      if (Math.abs(level.cost - density) > 0.03) continue; // beyond what the method reaches
+      tasks.push({ label: `${method} ${density}`, sparsity: { method, density }, quality: [level.cost.toFixed(2), level.kl.toFixed(3), level.top1.toFixed(3)], ms: [] });
+    }
+  }
+  for (let round = -1; round < rounds; round++) { // the first warms up
+    for (const { sparsity, ms } of round % 2 ? tasks : [...tasks].reverse()) {
+      const times: number[] = [];
+      let started = 0;
+      await model.follow(text.subarray(0, prompt), text.subarray(prompt), (_logits, _report, fed) => {
+        const now = performance.now();
+        if (fed > 1) times.push(now - started); // the first makes the mask
+        started = performance.now();
+      }, { sparsity });
+      if (round >= 0) ms.push(median(times));
+    }
+  }
+  const dense = tasks[0]!.ms, rest = tasks[1]!.ms;
+  console.log(`\nEmbedded model, ${model.info.tier} build, one thread, ${rounds} rounds taking turns: median (least … most)\n`);
+  console.log(table(['method', 'cost', 'KL', 'top-1', 'ms a token', 'token: dense / method', 'feed-forward: dense / method'], tasks.filter((_, i) => i !== 1).map(({ label, quality, ms }) => [
+    label, ...quality, range(ms, 2), range(ms.map((value, i) => dense[i]! / value), 3), range(ms.map((value, i) => (dense[i]! - rest[i]!) / (value - rest[i]!)), 2),
+  ])));
+  console.log(`\nThe token without its feed-forward parts: ${range(rest, 2)} ms`);
+  model.close();
+}
