@@ -50,6 +50,7 @@ const stats = { kind: 'switch', name: 'stats', help: 'close with a line of stati
 
 const loading = {
   kv: { kind: 'choice', name: 'kv', choices: ['f32', 'f16', 'q8'], help: 'type of the KV cache' },
+  calibration: { kind: 'text', name: 'calibration', value: 'FILE', help: "of the model's sparsity; none = do without", default: 'NAME.clada.gguf beside the model, if it is there' },
   tier: { kind: 'choice', name: 'tier', choices: ['auto', 'base', 'relaxed'], help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto' },
 } as const;
 

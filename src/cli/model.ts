@@ -19,13 +19,14 @@ export function modelPath(given: string | undefined): string {
   });
 }
 
-export async function openModel(values: Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier'>, signal: AbortSignal): Promise<Model> {
+export async function openModel(values: Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier'> & { calibration?: string }, signal: AbortSignal): Promise<Model> {
   const { stderr } = process;
   const { dim } = styleFor(stderr, process.env);
   const options: LoadOptions = { signal };
   if (values.contextSize !== undefined) options.contextSize = values.contextSize;
   if (values.kv !== undefined) options.kv = values.kv;
   if (values.tier !== undefined) options.tier = values.tier;
+  if (values.calibration !== undefined) options.calibration = values.calibration === 'none' ? false : values.calibration;
   if (stderr.isTTY) {
     options.onProgress = ({ loaded, total }) => { stderr.write(`\r${dim(`loading ${Math.floor((100 * loaded) / total)} %`)}`); };
   }
