@@ -16,7 +16,8 @@ import { writeGguf } from '../format/gguf/write.ts';
 import type { Level } from './levels.ts';
 
 export const CALIBRATION_VERSION = 1;
-const architecture = 'clada-calibration';
+/** `general.architecture` of a calibration file. */
+export const calibrationArchitecture = 'clada-calibration';
 
 export interface Calibration {
   /** Of the weights that it was measured on: 32 hexadecimal digits. */
@@ -48,7 +49,7 @@ const floats = (values: Float32Array): Uint8Array => new Uint8Array(values.buffe
 export function writeCalibration(c: Calibration): Uint8Array {
   const text = (value: string): WriteValue => ({ type: 'string', value }), count = (value: number): WriteValue => ({ type: 'u32', value });
   const metadata: Record<string, WriteValue> = {
-    'general.architecture': text(architecture), 'general.name': text(`${c.modelName} calibration`), 'clada.version': count(CALIBRATION_VERSION),
+    'general.architecture': text(calibrationArchitecture), 'general.name': text(`${c.modelName} calibration`), 'clada.version': count(CALIBRATION_VERSION),
     'clada.fingerprint': text(c.fingerprint), 'clada.model': text(c.modelName), 'clada.layers': count(c.nLayers), 'clada.ffn': count(c.ffn), 'clada.hidden': count(c.hidden),
     'clada.tokens': count(c.tokens), 'clada.held_out_tokens': count(c.heldOutTokens), 'clada.seed': count(c.seed), 'clada.gradients': text(c.gradients),
     'clada.load.surprisal_weight': { type: 'f32', value: c.surprisalWeight }, 'clada.load.entropy_weight': { type: 'f32', value: c.entropyWeight },
@@ -88,7 +89,7 @@ function bad({ name }: ByteSource, found: string, expected: string): never {
 export async function readCalibration(source: ByteSource): Promise<Calibration> {
   const file = await readGguf([source]), { metadata } = file;
   const kind = getString(metadata, 'general.architecture');
-  if (kind !== architecture) bad(source, `general.architecture ${JSON.stringify(kind)}`, JSON.stringify(architecture));
+  if (kind !== calibrationArchitecture) bad(source, `general.architecture ${JSON.stringify(kind)}`, JSON.stringify(calibrationArchitecture));
   const version = getNumber(metadata, 'clada.version');
   if (version > CALIBRATION_VERSION) {
     throw new FormatError('E_CALIBRATION', { subject: source.name, found: `version ${version}`, expected: `at most ${CALIBRATION_VERSION}`, remedy: 'Update clada, or calibrate again with this version.' });

@@ -89,9 +89,11 @@ export const commands = {
       model, prompt, file,
       chat: { kind: 'switch', name: 'chat', help: "put the prompt into the model's chat template" },
       raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
-      system, ...generating, ...skipping, contextSize, ...loading, json, stats,
+      system, ...generating, ...skipping,
+      compare: { kind: 'switch', name: 'compare', help: 'answer dense too, and show speed and quality side by side' },
+      contextSize, ...loading, json, stats,
     },
-    conflicts: [['prompt', 'file'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    conflicts: [['prompt', 'file'], ['compare', 'json'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',

@@ -88,14 +88,43 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
   const prompt = await readText(values, 'run');
   await using model = await openModel(values, signal);
   const options = generateOptions(values, signal);
-  const asChat = values.chat ?? values.system !== undefined;
-  const generation = asChat
-    ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, options)
-    : model.generate(prompt, options);
+  const start = (own: GenerateOptions): Generation => (values.chat ?? values.system !== undefined
+    ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own)
+    : model.generate(prompt, own));
+  if (values.compare) return compare(start, options, model);
+  const generation = start(options);
   const streamed = await stream(generation, values.json === true, values.telemetry), { text } = streamed;
   if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
   else print('');
   if (wantsStats(values)) closing(generation, model, streamed);
+}
+
+/** The same prompt answered dense and as the flags say, one after the other, with speed and quality side by side. */
+async function compare(start: (options: GenerateOptions) => Generation, options: GenerateOptions, model: Model): Promise<void> {
+  const sparsity = options.sparsity ?? { method: 'clada' as const, density: 0.7 }, seed = options.seed ?? 1;
+  for (const own of [{ method: 'dense' as const }, sparsity]) await start({ ...options, sparsity: own, maxTokens: 8 }).text(); // warm: compiled, packed
+  const { bold } = styleFor(process.stderr, process.env);
+  const rows: string[][] = [], texts: string[] = [];
+  for (const own of [{ method: 'dense' as const }, sparsity]) {
+    const generation = start({ ...options, seed, sparsity: own, telemetry: true });
+    note(bold(own.method === 'dense' ? 'dense' : `${own.method ?? 'auto'}`));
+    const streamed = await stream(generation, false);
+    print('');
+    texts.push(streamed.text);
+    const { generatePerSecond, density, expected, weightBytesPerSecond, warnings, method } = generation.stats();
+    warnings.forEach((warning) => { note(`warning: ${warning}`); });
+    rows.push([
+      method ?? '', generatePerSecond.toFixed(1), (weightBytesPerSecond / generatePerSecond / 1e6).toFixed(1), `${(100 * density).toFixed(0)} %`,
+      expected ? expected.kl.toFixed(3) : method === 'dense' ? '0' : 'not calibrated', expected ? `${(100 * expected.top1).toFixed(1)} %` : method === 'dense' ? '100 %' : 'not calibrated',
+    ]);
+  }
+  const head = ['', 'tok/s', 'MB read a token', 'feed-forward weights used', 'KL to dense (nats)', 'same top token'], widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+  note('');
+  for (const row of [head, ...rows]) note(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('   '));
+  let same = 0;
+  while (same < texts[0]!.length && texts[0]![same] === texts[1]![same]) same++;
+  note(`The answers are the same for the first ${same} characters. KL and agreement are the calibration's; speed is this machine's, one answer after the other.`);
+  note(`memory bandwidth ${Math.max(...[1, 2, 3].map(() => model.measureBandwidth())).toFixed(1)} GB/s · memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB · ${model.info.tier} build (${model.info.tierReason}), loaded in ${(model.info.loadMs / 1000).toFixed(2)} s`);
 }
 
 export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /** The commands that look rather than generate: inspect, tokenize, doctor. */
 import { totalmem } from 'node:os';
-import { describeRuntime, openSource, plan, readGguf } from 'clada';
+import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
 import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
 
@@ -17,6 +17,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
   const path = modelPath(values.model);
   const source = await openSource(path);
   const file = await readGguf(source, signal).finally(() => source.close());
+  if (file.metadata.get('general.architecture') === calibrationArchitecture) return inspectCalibration(path, values.json === true);
   if (values.json) {
     const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value]));
     const { model, memory, session } = await plan(path, { signal });
@@ -30,6 +31,24 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
   print('\nHow it would be loaded');
   for (const line of lines()) print(`  ${line}`);
   print(`  memory at context ${session.contextSize}, kv ${session.kv}: weights ${megabytes(memory.weights)} + kv ${megabytes(memory.kv)} + activations ${megabytes(memory.activations)}`);
+}
+
+/** A calibration file: what it was measured on, and the table of every method. */
+async function inspectCalibration(path: string, json: boolean): Promise<void> {
+  const source = await openSource(path), calibration = await readCalibration(source).finally(() => source.close());
+  const { modelName, fingerprint, nLayers, ffn, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight, levels } = calibration;
+  if (json) {
+    printJson({ modelName, fingerprint, nLayers, ffn, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight, levels: Object.fromEntries([...levels].map(([method, rows]) => [method, rows.map(({ thresholds: _, ...row }) => row)])) });
+    return;
+  }
+  print(`${path}: calibration of ${modelName} (${fingerprint}), ${nLayers} layers of ${ffn} neurons`);
+  print(`${tokens} tokens, gradients by ${gradients}, tables from ${heldOutTokens} held-out tokens, seed ${seed}; load = ${surprisalWeight.toFixed(2)} surprisal + ${entropyWeight.toFixed(2)} entropy\n`);
+  print('method       level  parameter   cost    up  down       KL  ±          ΔNLL  top-1');
+  for (const [method, rows] of levels) {
+    rows.forEach(({ parameter, cost, up, down, kl, klError, deltaNll, top1 }, i) => {
+      print(`${method.padEnd(12)} ${String(i).padStart(5)}  ${parameter.toPrecision(4).padStart(9)}  ${cost.toFixed(3)}  ${up.toFixed(2)}  ${down.toFixed(2)}  ${kl.toFixed(4).padStart(7)}  ${klError.toFixed(4)}  ${deltaNll.toFixed(4).padStart(8)}  ${top1.toFixed(3)}`);
+    });
+  }
 }
 
 export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {

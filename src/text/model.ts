@@ -265,6 +265,9 @@ export class Model implements AsyncDisposable {
     }
   }
 
+  /** What was measured of this model offline, if its calibration was found. */
+  get calibration(): Calibration | undefined { return this.#sparsity.calibration; }
+
   /** Reads all weights once from memory and returns GB/s: the ceiling that decode speed is held against. */
   measureBandwidth(): number {
     const started = performance.now();
