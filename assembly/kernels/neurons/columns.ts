@@ -22,7 +22,7 @@ import { TWO112, evenHalves, half4, halfMask, halfOf, madd, mask000f, nibbleMask
 import { touch } from './touch';
 
 /** Bytes of scratch: 32 values of h, 16 entries of two neurons (see `enter`), room for one that is overwritten. */
-@inline export function columnsScratch(): usize { return 128 + 17 * 12 + 4; }
+@inline export function columnsScratch(): usize { return 128 + 17 * 16; }
 const MOST: i32 = 2184; // 15 * 2184 < 2^15
 
 @inline function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
@@ -136,15 +136,15 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
   const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0), scale = f32x4.splat(s), offset = f32x4.splat(c), step = scaleBytes(layout);
   for (let at: usize = 0, d = scales, end = hidden >> 1; at < end; at += 16, y += 128) { // 32 outputs
     let a0 = start, a1 = start, a2 = start, a3 = start;
-    for (let e = from; e < to; e += 12) {
-      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load16_splat(e, 8);
+    for (let e = from; e < to; e += 16) {
+      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, 8);
       if (ASC_FEATURE_RELAXED_SIMD) {
         const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
         a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
         a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
       } else {
-        const g = v128.load16_splat(e, 10);
+        const g = v128.load32_splat(e, 12);
         a0 = addOne(addOne(a0, h, v128.and(v, low)), g, v128.and(u, low));
         a1 = addOne(addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low)), g, v128.and(i16x8.shr_u(u, 8), low));
         a2 = addOne(addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)), g, v128.and(i16x8.shr_u(u, 4), low));
@@ -197,23 +197,30 @@ const ROUNDER: f32 = 12582912;
   return reinterpret<f32>(max4(top));
 }
 
-/** Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 12 B: addresses, then factors. */
+/**
+ * Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 16 B: addresses, then factors,
+ * each twice, because four bytes are spread over a vector by the load itself and two are not.
+ */
 @inline function enter(entries: usize, j: usize, neuron: usize, q: i32): void {
-  const entry = entries + (j >> 1) * 12, second = j & 1;
+  const entry = entries + ((j >> 1) << 4), second = j & 1;
   store<usize>(entry + (second << 2), neuron);
-  if (ASC_FEATURE_RELAXED_SIMD) store<u8>(entry + second, <u8>q, 8);
-  else store<i16>(entry + (second << 1), <i16>q, 8);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    store<u8>(entry + second, <u8>q, 8);
+    store<u8>(entry + second, <u8>q, 10);
+  } else {
+    store<i32>(entry + (second << 2), q << 16 | (q & 0xffff), 8);
+  }
 }
 
 /** Factor of the first or second neuron of an entry. */
 @inline function factor(entry: usize, second: usize): i32 {
-  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, 8) : <i32>load<i16>(entry + (second << 1), 8);
+  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, 8) : <i32>load<i16>(entry + (second << 2), 8);
 }
 
 /** The block's entries in as many segments as 16 bits demand: the first adds the block's minima. */
 @inline function cut(layout: i32, hidden: usize, entries: usize, end: usize, scales: usize, s: f32, c: f32, y: usize): void {
   let from = entries, sum = 0, weight = 0;
-  for (let e = entries; e < end; e += 12) {
+  for (let e = entries; e < end; e += 16) {
     const a = factor(e, 0), b = factor(e, 1), more = abs(a) + abs(b);
     if (weight + more > MOST) {
       callSegment(layout, hidden, from, e, sum, scales, s, c, y);
@@ -269,7 +276,7 @@ const ROUNDER: f32 = 12582912;
       j += <usize>(q != 0);
     }
     if (j & 1) { enter(entries, j, base, 0); j++; }
-    const last = entries + (j >> 1) * 12, sum = sum4(total), c = s * <f32>sum * TWO112;
+    const last = entries + ((j >> 1) << 4), sum = sum4(total), c = s * <f32>sum * TWO112;
     if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s * TWO112, c, y);
     else cut(layout, hidden, entries, last, scales, s * TWO112, c, y);
   }
