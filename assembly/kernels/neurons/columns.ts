@@ -2,7 +2,8 @@
  * y[hidden] = sum over the listed neurons i of h_i W[:, i] for `down`, a 4-bit matrix [hidden, ffn]. The interleaved layouts run along ffn and
  * cannot leave out a column; the "column form" can. A block of 32 neurons (one block of the file, for every row):
  *
- *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high); then f16 d[hidden], or pairs of f16 d, m [hidden]
+ *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high)
+ *   then q4_0: hidden f16 d; q4_1: hidden pairs of f16 d, m
  *
  * where hidden is padded to 32 with zero rows. Nothing is requantised. The bytes of a neuron that is not listed are never read, a block
  * without listed neurons costs nothing.
@@ -11,7 +12,7 @@
  * y += s * d * sum(q n) + s * sum(q) * m (q4_0: + s * -8 sum(q) * d, inside the integer), n the nibbles.
  *
  * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
- *   lanes. base: one neuron at a time; bytes of even and odd outputs are multiplied in 16-bit lanes and interleaved at the end.
+ *   lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
  * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
  * segments, by the same rule in both builds; each adds its own term to y.
  * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes, 16-aligned or not.
@@ -231,7 +232,7 @@ const ROUNDER: f32 = 12582912;
   callSegment(layout, hidden, from, end, sum, scales, s, c, y);
 }
 
-/** Reads ahead the next `ahead` listed neurons and their blocks' scales; returns the list's position behind them. */
+/** Reads the lines of the listed neurons up to `stop`, and of their blocks' scales; what was read goes to `keep`. */
 @inline function touchColumns(w: usize, stride: usize, blockBytes: usize, list: usize, stop: usize, keep: usize): void {
   let block: usize = -1, touched: u32 = 0;
   for (; list < stop; list += 2) {
@@ -275,7 +276,7 @@ const ROUNDER: f32 = 12582912;
       enter(entries, j, base + (<usize>load<u16>(i) & 31) * stride, q);
       j += <usize>(q != 0);
     }
-    if (j & 1) { enter(entries, j, base, 0); j++; }
+    if (j & 1) { enter(entries, j, load<usize>(entries + ((j >> 1) << 4)), 0); j++; } // its own partner, times zero
     const last = entries + ((j >> 1) << 4), sum = sum4(total), c = s * <f32>sum * TWO112;
     if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s * TWO112, c, y);
     else cut(layout, hidden, entries, last, scales, s * TWO112, c, y);
@@ -284,7 +285,7 @@ const ROUNDER: f32 = 12582912;
 
 /**
  * y[rows padded to 32] = the listed columns of W (column form, `rows` x ffn) times h; h f32 [ffn], read only where listed. `list`: n sorted
- * u16. y is overwritten; n = 0 gives zeros.
+ * u16. `ahead`: 0 where W is in the cache, else how many listed neurons to read ahead (touch.ts; 32). y is overwritten; n = 0 gives zeros.
  */
 export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
   if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, ahead, scratch, y);
