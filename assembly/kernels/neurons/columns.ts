@@ -2,7 +2,8 @@
  * y[hidden] = sum over the listed neurons i of h_i W[:, i] for `down`, a 4-bit matrix [hidden, ffn]. The interleaved layouts run along ffn and
  * cannot leave out a column; the "column form" can. A block of 32 neurons (one block of the file, for every row):
  *
- *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high); then f16 d[hidden], or pairs of f16 d, m [hidden]
+ *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high)
+ *   then q4_0: hidden f16 d; q4_1: hidden pairs of f16 d, m
  *
  * where hidden is padded to 32 with zero rows. Nothing is requantised. The bytes of a neuron that is not listed are never read, a block
  * without listed neurons costs nothing.
@@ -11,7 +12,7 @@
  * y += s * d * sum(q n) + s * sum(q) * m (q4_0: + s * -8 sum(q) * d, inside the integer), n the nibbles.
  *
  * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
- *   lanes. base: one neuron at a time; bytes of even and odd outputs are multiplied in 16-bit lanes and interleaved at the end.
+ *   lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
  * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
  * segments, by the same rule in both builds; each adds its own term to y.
  * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes, 16-aligned or not.
@@ -22,7 +23,7 @@ import { TWO112, evenHalves, half4, halfMask, halfOf, madd, mask000f, nibbleMask
 import { touch } from './touch';
 
 /** Bytes of scratch: 32 values of h, 16 entries of two neurons (see `enter`), room for one that is overwritten. */
-@inline export function columnsScratch(): usize { return 128 + 17 * 12 + 4; }
+@inline export function columnsScratch(): usize { return 128 + 17 * 16; }
 const MOST: i32 = 2184; // 15 * 2184 < 2^15
 
 @inline function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
@@ -136,15 +137,15 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
   const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0), scale = f32x4.splat(s), offset = f32x4.splat(c), step = scaleBytes(layout);
   for (let at: usize = 0, d = scales, end = hidden >> 1; at < end; at += 16, y += 128) { // 32 outputs
     let a0 = start, a1 = start, a2 = start, a3 = start;
-    for (let e = from; e < to; e += 12) {
-      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load16_splat(e, 8);
+    for (let e = from; e < to; e += 16) {
+      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, 8);
       if (ASC_FEATURE_RELAXED_SIMD) {
         const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
         const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
         a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
         a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
       } else {
-        const g = v128.load16_splat(e, 10);
+        const g = v128.load32_splat(e, 12);
         a0 = addOne(addOne(a0, h, v128.and(v, low)), g, v128.and(u, low));
         a1 = addOne(addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low)), g, v128.and(i16x8.shr_u(u, 8), low));
         a2 = addOne(addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)), g, v128.and(i16x8.shr_u(u, 4), low));
@@ -197,23 +198,30 @@ const ROUNDER: f32 = 12582912;
   return reinterpret<f32>(max4(top));
 }
 
-/** Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 12 B: addresses, then factors. */
+/**
+ * Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 16 B: addresses, then factors,
+ * each twice, because four bytes are spread over a vector by the load itself and two are not.
+ */
 @inline function enter(entries: usize, j: usize, neuron: usize, q: i32): void {
-  const entry = entries + (j >> 1) * 12, second = j & 1;
+  const entry = entries + ((j >> 1) << 4), second = j & 1;
   store<usize>(entry + (second << 2), neuron);
-  if (ASC_FEATURE_RELAXED_SIMD) store<u8>(entry + second, <u8>q, 8);
-  else store<i16>(entry + (second << 1), <i16>q, 8);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    store<u8>(entry + second, <u8>q, 8);
+    store<u8>(entry + second, <u8>q, 10);
+  } else {
+    store<i32>(entry + (second << 2), q << 16 | (q & 0xffff), 8);
+  }
 }
 
 /** Factor of the first or second neuron of an entry. */
 @inline function factor(entry: usize, second: usize): i32 {
-  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, 8) : <i32>load<i16>(entry + (second << 1), 8);
+  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, 8) : <i32>load<i16>(entry + (second << 2), 8);
 }
 
 /** The block's entries in as many segments as 16 bits demand: the first adds the block's minima. */
 @inline function cut(layout: i32, hidden: usize, entries: usize, end: usize, scales: usize, s: f32, c: f32, y: usize): void {
   let from = entries, sum = 0, weight = 0;
-  for (let e = entries; e < end; e += 12) {
+  for (let e = entries; e < end; e += 16) {
     const a = factor(e, 0), b = factor(e, 1), more = abs(a) + abs(b);
     if (weight + more > MOST) {
       callSegment(layout, hidden, from, e, sum, scales, s, c, y);
@@ -224,7 +232,7 @@ const ROUNDER: f32 = 12582912;
   callSegment(layout, hidden, from, end, sum, scales, s, c, y);
 }
 
-/** Reads ahead the next `ahead` listed neurons and their blocks' scales; returns the list's position behind them. */
+/** Reads the lines of the listed neurons up to `stop`, and of their blocks' scales; what was read goes to `keep`. */
 @inline function touchColumns(w: usize, stride: usize, blockBytes: usize, list: usize, stop: usize, keep: usize): void {
   let block: usize = -1, touched: u32 = 0;
   for (; list < stop; list += 2) {
@@ -268,8 +276,8 @@ const ROUNDER: f32 = 12582912;
       enter(entries, j, base + (<usize>load<u16>(i) & 31) * stride, q);
       j += <usize>(q != 0);
     }
-    if (j & 1) { enter(entries, j, base, 0); j++; }
-    const last = entries + (j >> 1) * 12, sum = sum4(total), c = s * <f32>sum * TWO112;
+    if (j & 1) { enter(entries, j, load<usize>(entries + ((j >> 1) << 4)), 0); j++; } // its own partner, times zero
+    const last = entries + ((j >> 1) << 4), sum = sum4(total), c = s * <f32>sum * TWO112;
     if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s * TWO112, c, y);
     else cut(layout, hidden, entries, last, scales, s * TWO112, c, y);
   }
@@ -277,7 +285,7 @@ const ROUNDER: f32 = 12582912;
 
 /**
  * y[rows padded to 32] = the listed columns of W (column form, `rows` x ffn) times h; h f32 [ffn], read only where listed. `list`: n sorted
- * u16. y is overwritten; n = 0 gives zeros.
+ * u16. `ahead`: 0 where W is in the cache, else how many listed neurons to read ahead (touch.ts; 32). y is overwritten; n = 0 gives zeros.
  */
 export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
   if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, ahead, scratch, y);

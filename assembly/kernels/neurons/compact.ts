@@ -5,8 +5,8 @@
  * n rows. Compact row k is neuron list_k.
  * Columns (down): f32, f16, bf16: the listed columns; the ordinary matvec runs on n columns and h in list order.
  *   q4_0, q4_1, q8_0, q8_1: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
- *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4), then its scales. A block without
- *   listed neurons vanishes. `chunks` gets the number of chunks of every block, one u8 each. The kernels are in compactMatvec.ts; they read
+ *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4), then its scales: 8 f16 d, or
+ *   8 pairs of f16 d, m (which decode faster). A block without listed neurons vanishes. `chunks` gets the number of chunks of every block, one u8 each. The kernels are in compactMatvec.ts; they read
  *   the records of a vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
@@ -151,8 +151,14 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
         spread4(target, v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4)), nChunks);
       }
     }
-    v128.store(q + scales, v128.load(p + quantBytes(layout)));
-    if (hasMin) v128.store(q + scales + 16, v128.load(p + quantBytes(layout) + 16));
+    const d = v128.load(p + quantBytes(layout));
+    if (hasMin) {
+      const m = v128.load(p + quantBytes(layout) + 16);
+      v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
+      v128.store(q + scales, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+    } else {
+      v128.store(q + scales, d);
+    }
   }
 }
 

@@ -5,14 +5,20 @@
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { mask00ff, nibbleMask, ones16 } from '../../base/simd';
+import { evenHalves, halfMask, halfOf, madd, mask00ff, nibbleMask, oddHalves, ones16 } from '../../base/simd';
 import { addBlock, dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { addBlock8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
 
+/** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
+@inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
+  const g = madd(v128.load32_splat(tail, 12), halfOf(pairs, odd, mask), f);
+  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), halfOf(pairs, even, mask)), g);
+}
+
 /** `layout` must be a literal: each call site becomes a kernel of its own. */
 @inline function compactQ4(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
-  const low = nibbleMask(), one = ones16();
+  const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const scaleBytes: usize = layout == Layout.q4_1 ? 32 : 16, last = chunks + nBlocks;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, x = x0;
@@ -37,8 +43,14 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
         a0 = i32x4.dot_i16x8_s(a0, one);
         a1 = i32x4.dot_i16x8_s(a1, one);
       }
-      f0 = addBlock(layout, a0, w, w + 16, x + x4Data(), f0);
-      f1 = addBlock(layout, a1, w + 8, w + 24, x + x4Data(), f1);
+      const tail = x + x4Data();
+      if (layout == Layout.q4_1) {
+        f0 = addPairs(a0, v128.load(w), even, odd, mask, tail, f0);
+        f1 = addPairs(a1, v128.load(w, 16), even, odd, mask, tail, f1);
+      } else {
+        f0 = addBlock(layout, a0, w, 0, tail, f0);
+        f1 = addBlock(layout, a1, w + 8, 0, tail, f1);
+      }
       w += scaleBytes;
     }
     v128.store(y, f0);
@@ -48,7 +60,7 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
 
 /** `layout` must be a literal. */
 @inline function compactQ8(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
-  const low = mask00ff();
+  const low = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const scaleBytes: usize = layout == Layout.q8_1 ? 32 : 16, last = chunks + nBlocks;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, x = x0;
@@ -61,8 +73,13 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
         a0 = i32x4.add(a0, dot4(v, v128.and(v, low), odd, even));
         a1 = i32x4.add(a1, dot4(u, v128.and(u, low), odd, even));
       }
-      f0 = addBlock8(layout, a0, w, w + 16, tail, f0);
-      f1 = addBlock8(layout, a1, w + 8, w + 24, tail, f1);
+      if (layout == Layout.q8_1) {
+        f0 = addPairs(a0, v128.load(w), even, odd, mask, tail, f0);
+        f1 = addPairs(a1, v128.load(w, 16), even, odd, mask, tail, f1);
+      } else {
+        f0 = addBlock8(layout, a0, w, 0, tail, f0);
+        f1 = addBlock8(layout, a1, w + 8, 0, tail, f1);
+      }
       w += scaleBytes;
     }
     v128.store(y, f0);

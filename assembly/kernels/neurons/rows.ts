@@ -7,8 +7,8 @@
  *               1 or 2 blocks left over: the same with lanes of 2 blocks, 8 B a chunk (3 left over: as 4, the last one zero)  36 / 40 B
  *   q4_k        per 256 columns: 2 x 4 chunks of 16 B, then 8 u8 sc, 8 u8 mn, f16 d, f16 dmin                          148 B
  *
- * Nothing is requantised or multiplied out. Two rows share every load of x; of the left-over blocks one vector holds two of each row, so
- * 576 columns (18 blocks) cost no padding. x comes as X4 records (kernels/quantize) whose 4-byte units are transposed once a vector, four
+ * Nothing is requantised or multiplied out. Four rows share every load of x (q4_k: two); of the left-over blocks one vector holds two of each of
+ * two rows, so 576 columns (18 blocks) cost no padding. x comes as X4 records (kernels/quantize) whose 4-byte units are transposed once a vector, four
  * records side by side ("permuted"): per 4 blocks, x4Data() * 4 bytes of data, then five vectors: s', s' 2^112, s sum(q), s sum(q) 2^112, and
  * the integer corrections. Left-over records appear twice, for lanes 0 1 and 2 3.
  * Preconditions: cols a multiple of 32 (q4_k: 256); the list holds n u16 row numbers. Only the listed y are written.
@@ -21,7 +21,7 @@ import { dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 import { valueOf } from '../repack/floats';
 import { laneOffset } from '../repack/store';
-import { touch } from './touch';
+import { touchRows } from './touch';
 
 /** Bytes of four permuted records. */
 @inline function permutedStride(): usize { return (x4Data() << 2) + 80; }
@@ -166,7 +166,8 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   let next = list, touched: u32 = 0;
   for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 8) {
     if (list >= next && ahead > 0) {
-      for (const stop = min(list + (<usize>ahead << 1), last + 2); next < stop; next += 2) touched |= touch(w + <usize>load<u16>(next) * bytes, bytes);
+      next = min(list + (<usize>ahead << 1), last + 2);
+      touched |= touchRows(w, bytes, list, next);
     }
     const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(min(list + 2, last));
     const row2 = <usize>load<u16>(min(list + 4, last)), row3 = <usize>load<u16>(min(list + 6, last));
@@ -218,7 +219,8 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   let next = list, touched: u32 = 0;
   for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 4) {
     if (list >= next && ahead > 0) {
-      for (const stop = min(list + (<usize>ahead << 1), last + 2); next < stop; next += 2) touched |= touch(w + <usize>load<u16>(next) * bytes, bytes);
+      next = min(list + (<usize>ahead << 1), last + 2);
+      touched |= touchRows(w, bytes, list, next);
     }
     const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(min(list + 2, last));
     let p = w + rowP * bytes, q = w + rowQ * bytes, scales = p + 128;
@@ -250,7 +252,10 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
 
-/** y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. */
+/**
+ * y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. `ahead`: 0 where W is in the cache, else how many
+ * listed rows to read ahead (touch.ts; 32 where a row has a few hundred bytes).
+ */
 export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;
   switch (layout) {

@@ -35,7 +35,7 @@ const PACK: usize = memory.data<u64>([
     let v = abs(load<f32>(values));
     if (weighted) { v *= load<f32>(weights); weights += 4; }
     store<u16>(out, <u16>i);
-    out += v > threshold ? 2 : 0;
+    out += <usize>(v > threshold) << 1;
   }
   return <i32>((out - out0) >> 1);
 }
@@ -53,7 +53,7 @@ export function selectAboveIn(list: usize, nList: i32, values: usize, weights: u
     let v = abs(load<f32>(values + at));
     if (weights) v *= load<f32>(weights + at);
     store<u16>(out, i);
-    out += v > threshold ? 2 : 0;
+    out += <usize>(v > threshold) << 1;
   }
   return <i32>((out - out0) >> 1);
 }
@@ -113,7 +113,7 @@ export function selectTop(scores: usize, n: i32, k: i32, out: usize): i32 {
     const tie = v == t && ties > 0;
     if (tie) ties--;
     store<u16>(last, <u16>((p - scores) >> 2));
-    last += v > t || tie ? 2 : 0;
+    last += <usize>(v > t || tie) << 1;
   }
   return <i32>((last - out) >> 1);
 }

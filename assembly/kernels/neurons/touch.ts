@@ -11,3 +11,10 @@
   for (; p < last; p += 64) touched |= load<u8>(p);
   return touched;
 }
+
+/** The same of every listed row of `bytes` bytes; `list` up to `stop`. */
+@inline export function touchRows(w: usize, bytes: usize, list: usize, stop: usize): u32 {
+  let touched: u32 = 0;
+  for (; list < stop; list += 2) touched |= touch(w + <usize>load<u16>(list) * bytes, bytes);
+  return touched;
+}
