@@ -58,7 +58,7 @@ export interface StepTelemetry {
   readonly factor: number;
   /** Share of the feed-forward weights used. */
   readonly density: number;
-  /** Gate rows, up rows and down columns used, layer by layer. */
+  /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
   readonly layers: readonly { gate: number; up: number; down: number }[];
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
@@ -252,7 +252,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const { stages } = this.#selection, has = (flag: number): boolean => (flags & flag) !== 0;
     return {
       cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-      layers: stages === 0 ? [] : this.source.session.adapt.counts(),
+      layers: stages === 0 || has(StepFlag.refreshed) ? [] : this.source.session.adapt.counts(),
     };
   }
 }
