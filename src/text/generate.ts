@@ -181,7 +181,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#started = true;
     this.#sparsity = await this.source.resolve();
     this.#selection = this.#sparsity.selection;
-    if (this.#sparsity.bound && this.#selection.stages !== 0) this.#contract = new Contract(this.#sparsity.bound, this.#selection);
+    if (this.#sparsity.bound && this.#selection.stages !== 0) {
+      this.#contract = new Contract(this.#sparsity.bound, this.#selection);
+      // a mask that must grow has its room from the beginning: nothing is allocated while tokens run
+      await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, { ...this.#selection, density: 1 }); });
+    }
     const tokens = Array.from(this.prompt());
     this.#promptTokens = tokens.length;
     for (const id of tokens) this.#sampler.accept(id);
