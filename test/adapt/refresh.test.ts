@@ -3,7 +3,6 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { denseSelection } from '../../src/adapt/selection.ts';
-import type { Constants } from '../../src/engine/adapt.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { Random } from '../../src/sampler/random.ts';
 import type { Session } from '../../src/session/session.ts';
@@ -17,7 +16,7 @@ const shape = await (await openSession(tinyPath('llama.gguf'))).exclusive((engin
 
 /** Squares as activations give them: over five decades, layers of different sizes. */
 const squares = (): Float32Array[] => Array.from({ length: nLayers }, (_, l) => Float32Array.from({ length: ffn }, () => (1 + 3 * l) * 10 ** (-5 * random.float64())));
-const constants = (): Required<Pick<Constants, 'sensitivity' | 'upSquare' | 'hSquare' | 'columnNorm'>> => {
+const constants = (): Record<'sensitivity' | 'upSquare' | 'hSquare' | 'columnNorm', Float32Array> => {
   const flat = (): Float32Array => Float32Array.from(squares().flatMap((row) => [...row]));
   return { sensitivity: flat(), upSquare: flat(), hSquare: flat(), columnNorm: flat() };
 };
