@@ -69,17 +69,25 @@ export function writeCalibration(c: Calibration): Uint8Array {
   return writeGguf(metadata, tensors);
 }
 
-async function readTensor(source: ByteSource, file: GgufFile, name: string, values: number): Promise<Float32Array | undefined> {
-  const tensor = file.tensors.get(name);
-  if (!tensor) return undefined;
-  const found = tensor.dims.reduce((product, dim) => product * dim, 1);
-  if (tensor.dtype !== 'f32' || found !== values) bad(source, `tensor ${name} of ${found} ${tensor.dtype} values`, `${values} of f32`);
-  const bytes = new Uint8Array(4 * values);
-  if (await source.read(tensor.offset, bytes) !== bytes.length) bad(source, `the end of the data inside tensor ${name}`, `${bytes.length} bytes`);
-  const array = new Float32Array(bytes.buffer);
-  if (array.some((value) => !Number.isFinite(value))) bad(source, `a value in tensor ${name} that is not finite`, 'finite numbers');
-  return array;
+/** Every tensor, in the order of the file: a stream only moves forward. `valuesOf`: how many a tensor must have; undefined = it is not ours. */
+async function readTensors(source: ByteSource, file: GgufFile, valuesOf: (name: string) => number | undefined): Promise<Map<string, Float32Array>> {
+  const arrays = new Map<string, Float32Array>();
+  for (const { name, dims, dtype, offset } of [...file.tensors.values()].sort((a, b) => a.offset - b.offset)) {
+    const values = valuesOf(name);
+    if (values === undefined) continue;
+    const found = dims.reduce((product, dim) => product * dim, 1);
+    if (dtype !== 'f32' || found !== values) bad(source, `tensor ${name} of ${found} ${dtype} values`, `${values} of f32`);
+    const bytes = new Uint8Array(4 * values);
+    if (await source.read(offset, bytes) !== bytes.length) bad(source, `the end of the data inside tensor ${name}`, `${bytes.length} bytes`);
+    const array = new Float32Array(bytes.buffer);
+    if (array.some((value) => !Number.isFinite(value))) bad(source, `a value in tensor ${name} that is not finite`, 'finite numbers');
+    arrays.set(name, array);
+  }
+  return arrays;
 }
+
+/** Methods whose levels are a density: they have no thresholds. */
+const masks = ['griffin', 'mask'];
 
 function bad({ name }: ByteSource, found: string, expected: string): never {
   throw new FormatError('E_CALIBRATION', { subject: name, found, expected, remedy: 'Calibrate again: clada calibrate -m MODEL.' });
@@ -99,14 +107,23 @@ export async function readCalibration(source: ByteSource): Promise<Calibration> 
     return Number.isInteger(value) && value > 0 && value <= 1 << 20 ? value : bad(source, `${key} ${value}`, 'a positive integer');
   };
   const nLayers = size('clada.layers'), ffn = size('clada.ffn'), hidden = size('clada.hidden'), neurons = nLayers * ffn;
-  const array = async (name: string): Promise<Float32Array> => (await readTensor(source, file, name, neurons)) ?? bad(source, `no tensor ${name}`, `${name} [${ffn}, ${nLayers}]`);
+  const weight = (key: string): number => {
+    const value = getNumber(metadata, key);
+    return Number.isFinite(value) ? value : bad(source, `${key} ${value}`, 'a finite number');
+  };
+  const rowsOf = (method: string): number => file.tensors.get(`${method}.levels`)?.dims[1] ?? 0;
+  const tensors = await readTensors(source, file, (name) => {
+    const [method, what] = name.split('.') as [string, string?];
+    if (what !== undefined) return what === 'levels' ? measures.length * rowsOf(method) : what === 'thresholds' ? nLayers * rowsOf(method) : undefined;
+    return name === 'h_mean_out' ? nLayers * hidden : ['sensitivity', 'up_sq', 'h_sq', 'h_mean'].includes(name) ? neurons : undefined;
+  });
+  const array = (name: string): Float32Array => tensors.get(name) ?? bad(source, `no tensor ${name}`, `${name} [${ffn}, ${nLayers}]`);
   const levels = new Map<string, Level[]>();
   for (const name of file.tensors.keys()) {
     if (!name.endsWith('.levels')) continue;
-    const method = name.slice(0, -'.levels'.length), rows = file.tensors.get(name)!.dims[1] ?? 0;
-    const table = (await readTensor(source, file, name, measures.length * rows))!;
-    const thresholds = await readTensor(source, file, `${method}.thresholds`, nLayers * rows);
-    levels.set(method, Array.from({ length: rows }, (_, i) => ({
+    const method = name.slice(0, -'.levels'.length), table = array(name), thresholds = tensors.get(`${method}.thresholds`);
+    if (!thresholds && !masks.includes(method)) bad(source, `no tensor ${method}.thresholds`, `one row for each of ${rowsOf(method)} levels`);
+    levels.set(method, Array.from({ length: rowsOf(method) }, (_, i) => ({
       ...(Object.fromEntries(measures.map((measure, j) => [measure, table[i * measures.length + j]!])) as Record<(typeof measures)[number], number>),
       thresholds: thresholds ? thresholds.subarray(i * nLayers, (i + 1) * nLayers) : [],
     })));
@@ -114,10 +131,9 @@ export async function readCalibration(source: ByteSource): Promise<Calibration> 
   return {
     fingerprint: getString(metadata, 'clada.fingerprint'), modelName: getString(metadata, 'clada.model'), nLayers, ffn, hidden,
     tokens: getNumber(metadata, 'clada.tokens'), heldOutTokens: getNumber(metadata, 'clada.held_out_tokens'), seed: getNumber(metadata, 'clada.seed'),
-    gradients: getString(metadata, 'clada.gradients'),
-    sensitivity: await array('sensitivity'), upSquare: await array('up_sq'), hSquare: await array('h_sq'),
-    mean: await readTensor(source, file, 'h_mean', neurons), meanOut: await readTensor(source, file, 'h_mean_out', nLayers * hidden),
-    surprisalWeight: getNumber(metadata, 'clada.load.surprisal_weight'), entropyWeight: getNumber(metadata, 'clada.load.entropy_weight'), levels,
+    gradients: getString(metadata, 'clada.gradients'), sensitivity: array('sensitivity'), upSquare: array('up_sq'), hSquare: array('h_sq'),
+    mean: tensors.get('h_mean'), meanOut: tensors.get('h_mean_out'),
+    surprisalWeight: weight('clada.load.surprisal_weight'), entropyWeight: weight('clada.load.entropy_weight'), levels,
   };
 }
 

@@ -38,9 +38,12 @@ function between(a: Level, b: Level, t: number): Level {
   };
 }
 
-/** The level that `value` reaches `wanted` at, between its neighbours; the first or last row beyond them. Levels run from gentle to hard. */
-function reaching(levels: readonly Level[], wanted: number, value: (level: Level) => number): Level {
-  const rising = value(levels.at(-1)!) > value(levels[0]!);
+/**
+ * The level that `value` reaches `wanted` at, between its neighbours; the first or last row beyond them. Levels run from gentle to hard, and
+ * which way `value` goes is said, not guessed from rows that may be noise: the first row beyond `wanted` ends the search.
+ */
+function reaching(levels: readonly Level[], wanted: number, direction: 'rising' | 'falling', value: (level: Level) => number): Level {
+  const rising = direction === 'rising';
   const beyond = (level: Level): boolean => (rising ? value(level) > wanted : value(level) < wanted);
   const next = levels.findIndex(beyond);
   if (next === 0) return levels[0]!;
@@ -51,7 +54,7 @@ function reaching(levels: readonly Level[], wanted: number, value: (level: Level
 
 /** The level that uses this share of the weights (the nearest row where the table does not go so far). */
 export function atCost(levels: readonly Level[], cost: number): Level {
-  return reaching(levels, cost, (level) => level.cost);
+  return reaching(levels, cost, 'falling', (level) => level.cost);
 }
 
 /** What a level may lose: KL two standard errors above its mean. */
@@ -60,8 +63,8 @@ export const klBound = ({ kl, klError }: Level): number => kl + 2 * klError;
 /** The hardest level within the bound; undefined where even the gentlest is not. */
 export function hardestWithin(levels: readonly Level[], { maxKl, minTop1 }: { maxKl?: number | undefined; minTop1?: number | undefined }): Level | undefined {
   const first = levels[0]!;
-  if (maxKl !== undefined) return klBound(first) > maxKl ? undefined : reaching(levels, maxKl, klBound);
-  return first.top1 < minTop1! ? undefined : reaching(levels, minTop1!, ({ top1 }) => top1);
+  if (maxKl !== undefined) return klBound(first) > maxKl ? undefined : reaching(levels, maxKl, 'rising', klBound);
+  return first.top1 < minTop1! ? undefined : reaching(levels, minTop1!, 'falling', ({ top1 }) => top1);
 }
 
 /** The same. @throws InputError `E_OPTION` where no level keeps the bound. */

@@ -100,6 +100,9 @@ export function checkSparsity(options: SparsityOptions): void {
   if (given.length > 1) {
     throw new InputError('E_OPTION', { subject: 'sparsity', found: given.join(' and '), expected: `one of ${targets.join(', ')}`, remedy: 'Keep one: each says how far to go.' });
   }
+  if (method === 'auto' && (given[0] === 'level' || given[0] === 'threshold')) {
+    throw new InputError('E_OPTION', { subject: "sparsity.method 'auto'", found: `a ${given[0]}`, expected: 'maxKl, minTop1 or density', remedy: `A ${given[0]} is of one method: name it.` });
+  }
 }
 
 /** What a model is, as far as methods care. */
@@ -199,15 +202,15 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const level = whole ? undefined : given !== undefined && method === 'clada' ? undefined : levelFor(method, options, calibration);
   const factor = given !== undefined && method !== 'clada' ? given : 1;
   const thresholds = whole ? -1 : given !== undefined && method === 'clada' ? given : Array.from(level!.thresholds, (value) => value * factor);
-  const density = whole ? 1 : level?.cost ?? 1;
+  const density = whole ? 1 : level?.cost ?? 1, expected = factor === 1 ? level : undefined; // nothing was measured at other thresholds
   switch (method) {
-    case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected: level, warnings };
-    case 'mask': return { method, selection: { ...common, stages: options.load ? Stage.scores : Stage.mask, rule: 'global', density }, expected: level, warnings };
-    case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected: level, warnings };
-    case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected: level, warnings };
-    case 'clada-paper': return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds }, expected: level, warnings };
+    case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected, warnings };
+    case 'mask': return { method, selection: { ...common, stages: options.load ? Stage.scores : Stage.mask, rule: 'global', density }, expected, warnings };
+    case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected, warnings };
+    case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected, warnings };
+    case 'clada-paper': return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds }, expected, warnings };
     case 'clada': return {
-      method, expected: level, warnings,
+      method, expected, warnings,
       selection: {
         ...common, stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', gateBase: thresholds, productBase: thresholds,
         compensate: options.compensate ?? calibration.mean !== undefined,

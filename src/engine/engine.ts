@@ -137,7 +137,9 @@ export class Engine {
       else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
       state.layer(layer).set(name, ptr);
     }
-    if (state.record.get('compactBytes') < compactBytes) state.record.assign({ compactPtr: arena.take(compactBytes + nLayers * 256), compactBytes: compactBytes + nLayers * 256 });
+    if (state.record.get('compactBytes') >= compactBytes) return;
+    const room = compactBytes + nLayers * 256, compactPtr = arena.take(room); // before the record is looked at: a memory that grows voids its view
+    state.record.assign({ compactPtr, compactBytes: room });
   }
 
   /** Norms of the columns of every layer's down matrix, [nLayers, ffn]. */

@@ -36,7 +36,7 @@ export interface EvaluateOptions {
   readonly selection?: Selection | undefined;
   /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
   readonly decodeFrom?: number | undefined;
-  /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay. Default false: they are computed again, dense. */
+  /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
   readonly keepSparse?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each chunk of the prompt. */
@@ -115,7 +115,7 @@ export class Session {
     return this.#enqueue(async () => {
       this.#check(tokens);
       this.#select(selection);
-      const reused = this.#reusable(tokens, keepSparse ? 0 : decodeFrom);
+      const reused = this.#resume(this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom), decodeFrom);
       this.#truncate(reused);
       for (let done = reused; done < tokens.length;) {
         throwIfAborted(signal, 'evaluation');
@@ -179,6 +179,15 @@ export class Session {
     }
     if (same === tokens.length && !(this.#hasLogits && same === this.#length)) same--;
     return same;
+  }
+
+  /**
+   * Where decoding goes on after `same` tokens of the cache. The load is of the tokens that were decoded last: where some of them are to go, it is
+   * made again, from the last token of the prompt on, whose distribution the first load needs.
+   */
+  #resume(same: number, decodeFrom: number): number {
+    const { load, refreshAfter } = this.#selection, loads = load.mode === 'measured' || refreshAfter > 0;
+    return loads && same < this.#length && same >= decodeFrom ? Math.max(0, decodeFrom - 1) : same;
   }
 
   #forget(): void {

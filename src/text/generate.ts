@@ -58,7 +58,7 @@ export interface StepTelemetry {
   readonly factor: number;
   /** Share of the feed-forward weights used. */
   readonly density: number;
-  /** Gate rows, up rows and down columns used, layer by layer. */
+  /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
   readonly layers: readonly { gate: number; up: number; down: number }[];
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
@@ -181,7 +181,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#started = true;
     this.#sparsity = await this.source.resolve();
     this.#selection = this.#sparsity.selection;
-    if (this.#sparsity.bound && this.#selection.stages !== 0) this.#contract = new Contract(this.#sparsity.bound, this.#selection);
+    if (this.#sparsity.bound && this.#selection.stages !== 0) {
+      this.#contract = new Contract(this.#sparsity.bound, this.#selection);
+      // a mask that must grow has its room from the beginning: nothing is allocated while tokens run
+      await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, { ...this.#selection, density: 1 }); });
+    }
     const tokens = Array.from(this.prompt());
     this.#promptTokens = tokens.length;
     for (const id of tokens) this.#sampler.accept(id);
@@ -252,7 +256,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const { stages } = this.#selection, has = (flag: number): boolean => (flags & flag) !== 0;
     return {
       cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-      layers: stages === 0 ? [] : this.source.session.adapt.counts(),
+      layers: stages === 0 || has(StepFlag.refreshed) ? [] : this.source.session.adapt.counts(),
     };
   }
 }

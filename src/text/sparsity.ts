@@ -3,7 +3,7 @@ import type { Calibration } from '../adapt/calibration.ts';
 import { checkBinding, readCalibration } from '../adapt/calibration.ts';
 import { atCost, hardestWithin } from '../adapt/levels.ts';
 import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
-import { boundOf, checkSparsity, resolveSparsity } from '../adapt/methods.ts';
+import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
@@ -69,13 +69,15 @@ export class Sparsity {
     const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options;
     const choices: Resolved[] = [];
     for (const [method, levels] of this.calibration?.levels ?? []) {
+      if (!(methodNames as readonly string[]).includes(method)) continue; // of a later version
       const level = density !== undefined ? atCost(levels, density) : hardestWithin(levels, bound);
       if (level && level.cost < 0.97) choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
     }
     if (this.#traits.relu) choices.push(this.#prepare({ ...rest, method: 'exact' }));
     const dense = this.#prepare({ method: 'dense' });
     const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
-    const fewest = choices.sort((a, b) => a.expected!.cost - b.expected!.cost).slice(0, 3); // the dearest cannot be the fastest
+    const cost = ({ expected }: Resolved): number => expected?.cost ?? 0; // exact: known when it runs
+    const fewest = choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3); // the dearest cannot be the fastest
     let chosen: Resolved;
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
