@@ -3,6 +3,7 @@ import { Rope } from './abi/enums';
 import { ModelRecord, SessionRecord } from './abi/records';
 import { ropeFrequencies } from './kernels/rope/rope';
 import { pass } from './forward/pass';
+import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
@@ -44,4 +45,9 @@ export function forget(sessionPtr: usize): void {
 /** Makes the selection from the statistics as they are: for calibration, and to look at it before a step. */
 export function reselect(sessionPtr: usize): void {
   selectNow(changetype<SessionRecord>(sessionPtr));
+}
+
+/** One product of a layer's feed-forward part, for the host to time (forward/trial.ts). */
+export function trial(sessionPtr: usize, iLayer: i32, part: i32, count: i32): void {
+  runTrial(changetype<SessionRecord>(sessionPtr), iLayer, part, count);
 }

@@ -125,6 +125,7 @@
   scratchPtr: u32;    // permuted activations, then those of the columns kernel
   // compact copies
   compactPtr: u32; compactBytes: u32; // room for them, 0 = none
+  rowsBelow: i32; columnsBelow: i32; // fewer neurons than this are read one by one, more by the dense kernel (break-even, measured or ffn)
   probePtr: u32;      // ProbeRecord; 0 = nobody measures
   usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
 }

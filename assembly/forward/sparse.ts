@@ -19,7 +19,7 @@ import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
-const AHEAD: i32 = 32;
+export const AHEAD: i32 = 32;
 
 /** Of all `ffn` neurons or of those in `list` (nList < ffn), those above the threshold; returns how many, their list at `out`. */
 @inline function narrow(ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
@@ -50,7 +50,7 @@ function multiply(y: usize, x: usize, cols: i32): void {
   model: ModelRecord, session: SessionRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize,
 ): void {
   const hidden = model.hidden;
-  if (count < model.ffn && rows) {
+  if (rows && count < adaptOf(session).rowsBelow) {
     rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, AHEAD, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
   } else {
@@ -61,7 +61,7 @@ function multiply(y: usize, x: usize, cols: i32): void {
 /** out = down over the listed columns of h [+ biases]. */
 function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, list: usize, count: i32): void {
   const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
-  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0, columns = count < ffn && own.downColumnsPtr != 0;
+  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0, columns = own.downColumnsPtr != 0 && count < adapt.columnsBelow;
   let input = h;
   if (compensate || (count < ffn && !columns)) {
     onlyListed(h, compensate ? <usize>own.meanPtr : 0, list, count, columns ? 0 : rowStride(ffn), adapt.hPtr);
@@ -107,7 +107,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    if (count < ffn && own.gateRowsPtr) memory.fill(gate, 0, hStride); // what is not listed is not computed, and must not grow from old values
+    if (own.gateRowsPtr && count < adapt.rowsBelow) memory.fill(gate, 0, hStride); // what is not listed is not computed, and must not grow from old values
     someRows(model, session, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate);
     if (stages & Stage.gate) {
       activate(model.activation, gate, width);

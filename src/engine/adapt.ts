@@ -54,7 +54,7 @@ export class AdaptState {
     }));
     this.#used = arena.take(nLayers * Math.ceil(ffn / 8));
     const lists = arena.take(3 * list), zeros = arena.take(4 * 32 * Math.ceil(ffn / 32)), scratch = arena.take(16 * Math.max(this.#padded, hidden) + 1024);
-    this.record.assign({ layersPtr: this.#layers, listPtr: lists, hPtr: zeros, scratchPtr: scratch });
+    this.record.assign({ layersPtr: this.#layers, listPtr: lists, hPtr: zeros, scratchPtr: scratch, rowsBelow: ffn, columnsBelow: ffn });
     perLayer.forEach((fields, i) => this.layer(i).assign(fields));
   }
 

@@ -15,6 +15,7 @@ import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
+import { breakEven } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import { instantiate } from './instantiate.ts';
@@ -123,7 +124,7 @@ export class Engine {
   makeForms(session: number, { stages, density }: Selection): void {
     const { hidden, ffn, nLayers } = this.plan.hparams, state = this.adapt(session), arena = this.#arena;
     const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
-    let compactBytes = 0;
+    let compactBytes = 0, made = false;
     for (const [i, { role: { field }, layer, layout, bytes }] of this.plan.tensors.entries()) {
       if (layer === undefined || !(field in formStages)) continue;
       const form = field as FormField, down = form === 'down', record = state.layer(layer), name = down ? 'downColumnsPtr' : `${form}RowsPtr` as const;
@@ -136,10 +137,20 @@ export class Engine {
       if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
       else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
       state.layer(layer).set(name, ptr);
+      made = true;
     }
+    if (made) this.#setBreakEven(session, state);
     if (state.record.get('compactBytes') >= compactBytes) return;
     const room = compactBytes + nLayers * 256, compactPtr = arena.take(room); // before the record is looked at: a memory that grows voids its view
     state.record.assign({ compactPtr, compactBytes: room });
+  }
+
+  /** `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it can. */
+  #setBreakEven(session: number, state: AdaptState): void {
+    const { exports, tier } = this.#live, { nLayers, ffn } = this.plan.hparams, every = Array.from({ length: nLayers }, (_, i) => state.layer(i));
+    const forms = { rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0) };
+    const all = { rowsBelow: ffn, columnsBelow: ffn };
+    state.record.assign(tier === 'base' ? all : breakEven(exports, session, nLayers, ffn, forms));
   }
 
   /** Norms of the columns of every layer's down matrix, [nLayers, ffn]. */

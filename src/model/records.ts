@@ -31,7 +31,7 @@ export const adaptFields = {
   skipTokens: 'i32', loadMode: 'i32', forcedLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenLoadPtr: 'u32', gain: 'f32',
   linear: 'i32', clamp: 'f32', warmup: 'i32', loadCount: 'i32', loadMean: 'f32', loadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
   highRun: 'i32', rerunAbove: 'f32', active: 'i32', prevEntropy: 'f32', cogLoad: 'f32', factor: 'f32', flags: 'i32', listPtr: 'u32', hPtr: 'u32',
-  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32', usedPtr: 'u32',
+  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', rowsBelow: 'i32', columnsBelow: 'i32', probePtr: 'u32', usedPtr: 'u32',
 } as const satisfies Fields;
 
 export const adaptLayerFields = {

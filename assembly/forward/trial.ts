@@ -1,0 +1,32 @@
+/**
+ * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons spread evenly: what the host times to find out from which
+ * share on the dense kernel is faster on this machine. Inputs are whatever the session's buffers hold; nothing of its state changes but them.
+ */
+import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { columnsMatvec } from '../kernels/neurons/columns';
+import { permuteX4, rowsMatvec } from '../kernels/neurons/rows';
+import { adaptLayer, adaptOf } from './ffn';
+import { formatOf, linear, prepareInput } from './linear';
+import { rowStride } from './norms';
+import { AHEAD } from './sparse';
+
+/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns. */
+export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: i32): void {
+  const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session), own = adaptLayer(adapt, iLayer);
+  const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>()), hidden = model.hidden, ffn = model.ffn;
+  const list = <usize>adapt.listPtr, h = <usize>session.upPtr, out = <usize>session.outPtr;
+  for (let i = 0; i < count; i++) store<u16>(list + (<usize>i << 1), <u16>(i * ffn / count));
+  if (part < 2) {
+    prepareInput(session, session.normedPtr, rowStride(hidden), hidden, 1, formatOf(layer.upLayout));
+    if (part == 0) linear(session, layer.upLayout, layer.upPtr, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
+    else {
+      permuteX4(session.quantPtr, hidden, adapt.scratchPtr);
+      rowsMatvec(layer.upLayout, own.upRowsPtr, hidden, list, count, adapt.scratchPtr, AHEAD, h);
+    }
+  } else if (part == 2) {
+    prepareInput(session, h, rowStride(ffn), ffn, 1, formatOf(layer.downLayout));
+    linear(session, layer.downLayout, layer.downPtr, 0, hidden, ffn, h, rowStride(ffn), 1, out, rowStride(hidden));
+  } else {
+    columnsMatvec(layer.downLayout, own.downColumnsPtr, hidden, list, count, h, AHEAD, adapt.scratchPtr, out);
+  }
+}
