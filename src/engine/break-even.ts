@@ -21,6 +21,7 @@ function time(exports: EngineExports, session: number, nLayers: number, part: nu
 /** Counts below which rows of up, and columns of down, are read one by one; 0 = never, ffn = always. `forms`: which there are. */
 export function breakEven(exports: EngineExports, session: number, nLayers: number, ffn: number, forms: { rows: boolean; columns: boolean }): { rowsBelow: number; columnsBelow: number } {
   const count = (dense: number, listed: number): number => {
+    exports.trial(session, 0, 4, 0); // inputs that are not zero
     const whole = time(exports, session, nLayers, dense, 0);
     const [few, many] = [low, high].map((share) => time(exports, session, nLayers, listed, Math.round(share * ffn))) as [number, number];
     const share = low + ((whole - few) * (high - low)) / Math.max(many - few, 1e-6);
