@@ -22,12 +22,13 @@ const test = suite('statistics of the embedded model, all documents');
   assert.equal([nLayers, ffn, nTokens], [30, 1536, 40 * 316]);
   const layers = Array.from({ length: nLayers }, (_, i) => i);
 
-  for (const [name, got] of [['h_sq', statistics.hSq], ['h_normed_sq', statistics.hNormedSq], ['h_mean', statistics.hMean], ['up_sq', statistics.upSq], ['gate_sq', statistics.gateSq]] as const) {
+  // found by least squares over the documents' own means (residual 1.7e-7): the reference's u^2 and g^2 are of every third of the 32 samples
+  const thirds = await collectStatistics(embeddedModel, calibrationDocuments().slice(0, 32).filter((_, i) => i % 3 === 0), { gradients: false });
+  for (const [name, got] of [['h_sq', statistics.hSq], ['h_normed_sq', statistics.hNormedSq], ['h_mean', statistics.hMean], ['up_sq', thirds.upSq], ['gate_sq', thirds.gateSq]] as const) {
     const want = reference(name);
     const worst = Math.max(...layers.map((layer) => relativeError(rowOf(got, layer, ffn), rowOf(want, layer, ffn))));
     console.log(`${name}: relative error of the worst layer ${worst.toExponential(2)}`);
-    // the reference's u^2 and g^2 are of other documents than its h (h^2 = u^2 g^2 agrees to 1e-6, they are off by 2 % in sum): kin, not equal
-    assert.ok(worst < (name === 'up_sq' || name === 'gate_sq' ? 0.2 : 1e-4), `${name}: ${worst}`);
+    assert.ok(worst < 1e-4, `${name}: ${worst}`);
   }
 
   const fisher = reference('fisher'), gradSq = reference('layer_grad_sq');
