@@ -3,7 +3,7 @@
  *   p_ts = softmax_s(scale q_t . k_s),  o_t = sum_s p_ts v_s
  *   dv_s += p_ts do_t,  dp_ts = do_t . v_s,  ds_ts = scale p_ts (dp_ts - sum_r p_tr dp_tr),  dq_t = sum_s ds_ts k_s,  dk_s += ds_ts q_t
  * A key/value head collects from all query heads that share it. Probabilities are computed again, one row at a time, never kept: this is
- * quadratic in the document but 4 % of the embedded model's time at 320 tokens. Test: test/calibrate/gradient.test.ts.
+ * quadratic in the document and 15 % of the embedded model's time at 320 tokens. Test: test/calibrate/gradient.test.ts.
  */
 import { madd } from '../base/simd';
 import { scale } from '../kernels/activation/activation';

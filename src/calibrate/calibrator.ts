@@ -157,19 +157,19 @@ export class Calibrator {
     this.#record.set('nudgeLayer', -1);
   }
 
-  /** Adds a neuron sum of the document, [nLayers, ffn], to `into`. */
-  addSum(name: NeuronSum, into: Float64Array): void {
+  /** Adds `factor` times a neuron sum of the document, [nLayers, ffn], to `into`. */
+  addSum(name: NeuronSum, into: Float64Array, factor = 1): void {
     const { nLayers, ffn } = this.hparams;
     for (let layer = 0; layer < nLayers; layer++) {
       const row = this.#f32(`${name}Ptr`, layer * rowWidth(ffn), ffn);
-      for (let i = 0; i < ffn; i++) into[layer * ffn + i]! += row[i]!;
+      for (let i = 0; i < ffn; i++) into[layer * ffn + i]! += factor * row[i]!;
     }
   }
 
-  /** Adds the layers' summed squared gradient norms, [nLayers], to `into`. */
-  addLayerGradSq(into: Float64Array): void {
+  /** Adds `factor` times the layers' summed squared gradient norms, [nLayers], to `into`. */
+  addLayerGradSq(into: Float64Array, factor = 1): void {
     const sums = new Float64Array(this.#live.memory.buffer, this.#record.get('layerGradSqPtr'), this.hparams.nLayers);
-    for (let layer = 0; layer < sums.length; layer++) into[layer]! += sums[layer]!;
+    for (let layer = 0; layer < sums.length; layer++) into[layer]! += factor * sums[layer]!;
   }
 
   /** Gives the memory back. */

@@ -5,7 +5,7 @@ import type { StatisticsState } from '../../src/calibrate/statistics.ts';
 import { collectStatistics, meansOf, piecesOf } from '../../src/calibrate/statistics.ts';
 import { estimateGradientNorms } from '../../src/calibrate/perturb.ts';
 import { Random } from '../../src/sampler/random.ts';
-import { calibrationDocuments, correlation, rankCorrelation, reference, rowOf } from '../helpers/calibration.ts';
+import { calibrationDocuments, correlation, rankCorrelation, reference, relativeError, rowOf } from '../helpers/calibration.ts';
 import { embeddedModel, hasShared, tinyPath } from '../helpers/models.ts';
 
 const test = suite('statistics');
@@ -50,6 +50,16 @@ test('without gradients: the same activations, no Fisher', async () => {
   const [full, half] = [await collectStatistics(llama, documents), await collectStatistics(llama, documents, { gradients: false })];
   assert.equal([half.hSq, half.hMean, half.upSq], [full.hSq, full.hMean, full.upSq]);
   assert.ok(half.fisher.every((value) => value === 0) && Number.isNaN(half.meanNll));
+});
+
+test('more draws of labels: the same activations, less noise', async () => {
+  const noise = async (draws: number): Promise<number> => {
+    const [a, b] = [await collectStatistics(llama, documents, { draws, seed: 1 }), await collectStatistics(llama, documents, { draws, seed: 2 })];
+    assert.equal(a.hSq, b.hSq);
+    return relativeError(a.fisher, b.fisher);
+  };
+  const [one, many] = [await noise(1), await noise(25)];
+  assert.ok(many < 0.35 * one, `${one} with one draw, ${many} with 25`);
 });
 
 test('shares of a layer add up to one; a family without a gate counts h as its gate', async () => {
