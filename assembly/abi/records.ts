@@ -160,6 +160,8 @@
   nTokens: i32;         // tokens counted
   productAtPtr: u32;    // [nLayers, nPoints] f32 thresholds of |h| * column norm
   cettPtr: u32;         // [nLayers, nPoints] f32: |down (h at or below the threshold)| / |down h|
+  maskAtPtr: u32;       // [nLayers, nPoints] f32 thresholds of sqrt(E h^2) * column norm
+  maskCettPtr: u32;     // [nLayers, nPoints] f32: the same where a mask drops what is at or below the threshold
   gateAtPtr: u32;       // [nLayers, nPoints] f32 thresholds of |g|
   gateCountPtr: u32;    // [nLayers, nPoints] f32: neurons above
   tau: f32;             // budget of the cascade whose dropped neurons are averaged

@@ -1,6 +1,6 @@
 /**
- * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be dropped
- * (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|) and the neurons whose gate is above; and the mean of h where the
+ * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be dropped,
+ * by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the neurons whose gate is above; and the mean of h where the
  * cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores). Never runs while users generate.
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, SessionRecord } from '../abi/records';
@@ -24,13 +24,14 @@ function down(model: ModelRecord, session: SessionRecord, layer: LayerRecord, h:
   return norm(session.outPtr, model.hidden);
 }
 
-/** |down (h where |h| * columnNorm <= threshold)|. */
-function dropped(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, threshold: f32): f32 {
+/** |down (h where v * columnNorm <= threshold)|, v = |h|, or for a mask sqrt(E h^2). */
+function dropped(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, mask: bool, threshold: f32): f32 {
   const out = <usize>adapt.hPtr, norms = <usize>own.columnNormPtr;
   memory.fill(out, 0, rowStride(model.ffn));
   for (let i: usize = 0, end = <usize>model.ffn << 2; i < end; i += 4) {
     const v = load<f32>(h + i);
-    if (!(abs(v) * load<f32>(norms + i) > threshold)) store<f32>(out + i, v);
+    const size = mask ? sqrt<f32>(load<f32>(<usize>own.hSquarePtr + i)) : abs(v);
+    if (!(size * load<f32>(norms + i) > threshold)) store<f32>(out + i, v);
   }
   return down(model, session, layer, out);
 }
@@ -41,7 +42,9 @@ export function probe(model: ModelRecord, session: SessionRecord, layer: LayerRe
   const at = <usize>(iLayer * p.nPoints) << 2, whole = down(model, session, layer, h);
   for (let j: usize = 0, end = <usize>p.nPoints << 2; j < end; j += 4) {
     const cett = <usize>p.cettPtr + at + j;
-    store<f32>(cett, load<f32>(cett) + dropped(model, session, layer, adapt, own, h, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(cett, load<f32>(cett) + dropped(model, session, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    const masked = <usize>p.maskCettPtr + at + j;
+    store<f32>(masked, load<f32>(masked) + dropped(model, session, layer, adapt, own, h, true, load<f32>(<usize>p.maskAtPtr + at + j)) / max<f32>(whole, 1e-30));
     if (gate) {
       const count = <usize>p.gateCountPtr + at + j;
       store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, adapt.listPtr));

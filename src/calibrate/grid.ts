@@ -19,7 +19,7 @@ export interface Candidate {
   readonly selection: Selection;
 }
 
-const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.15, 0.25, 0.35, 0.45, 0.55, 0.65];
 
 export function cascade(tau: number, compensate: boolean): Selection {
   return {
@@ -31,14 +31,13 @@ export function cascade(tau: number, compensate: boolean): Selection {
 export function candidates(curves: Curves, nLayers: number, gated: boolean, taus: readonly number[]): Candidate[] {
   const mask = (method: MethodName, rule: Selection['rule']): Candidate[] =>
     masks.map((density) => ({ method, parameter: density, thresholds: [], selection: { ...denseSelection, stages: Stage.mask, rule, density } }));
-  const cett = (method: MethodName, eta: number, selection: (eps: Float32Array) => Partial<Selection>): Candidate => {
-    const eps = curves.eps(eta);
+  const cett = (method: MethodName, eta: number, eps: Float32Array, selection: (eps: Float32Array) => Partial<Selection>): Candidate => {
     return { method, parameter: eta, thresholds: eps, selection: { ...denseSelection, ...selection(eps) } };
   };
   const all = [
     ...mask('griffin', 'topK'), ...mask('mask', 'global'),
-    ...etas.map((eta) => cett('tt', eta, (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
-    ...paperEtas.map((eta) => cett('clada-paper', eta, (scoreBase) => ({
+    ...etas.map((eta) => cett('tt', eta, curves.eps(eta), (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
+    ...paperEtas.map((eta) => cett('clada-paper', eta, curves.maskEps(eta), (scoreBase) => ({
       stages: Stage.scores, rule: 'cett', scoreBase, load: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
     }))),
   ];

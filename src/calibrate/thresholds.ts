@@ -15,6 +15,8 @@ const nPoints = 24, lowest = 10 ** -2.5, highest = 10 ** 1.5;
 export interface Curves {
   /** Largest eps of every layer with mean CETT <= eta, [nLayers]. */
   eps(eta: number): Float32Array;
+  /** The same where a mask drops neurons by sqrt(E h^2) * column norm. */
+  maskEps(eta: number): Float32Array;
   /** Threshold of |gate| that leaves the share `density` of every layer, [nLayers]; undefined without a gate. */
   gate(density: number): Float32Array | undefined;
   /** E of h where it is dropped, [nLayers, ffn]; 0 where that never happened. */
@@ -62,7 +64,7 @@ export async function measureCurves(engine: Engine, session: Session, documents:
     own.forget(ptr);
     own.reselect(ptr); // scores = weights of the prior
     session.adapt.configure(denseSelection);
-    session.adapt.startProbe({ productAt, gateAt, tau: options.tau });
+    session.adapt.startProbe({ productAt, maskAt: productAt, gateAt, tau: options.tau });
   });
   let tokens = 0;
   const total = documents.reduce((sum, { length }) => sum + Math.max(0, length - skip), 0);
@@ -73,13 +75,14 @@ export async function measureCurves(engine: Engine, session: Session, documents:
       options.onProgress?.(++tokens, total);
     }
   }
-  const { cett, gateCount, droppedSum, droppedCount } = session.adapt.measured();
+  const { cett, maskCett, gateCount, droppedSum, droppedCount } = session.adapt.measured();
   const curve = (at: Float32Array, sums: Float32Array, scale: number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
     const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
     return reach(x!, y!.map((value) => value / scale), wanted);
   });
   return {
     eps: (eta) => curve(productAt, cett, tokens, eta),
+    maskEps: (eta) => curve(productAt, maskCett, tokens, eta),
     gate: (density) => (gateCount.some((count) => count > 0) ? curve(gateAt, gateCount, tokens * ffn, density) : undefined),
     mean: droppedSum.map((sum, i) => (droppedCount[i]! > 0 ? sum / droppedCount[i]! : 0)),
   };

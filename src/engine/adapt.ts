@@ -21,9 +21,10 @@ export interface Constants {
   readonly meanOut?: Float32Array | undefined;
 }
 
-/** What calibration measures at: thresholds [nLayers, nPoints] of |h| * column norm and of |gate|, and the cascade's budget. */
+/** What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the cascade's budget. */
 export interface ProbeGrid {
   readonly productAt: Float32Array;
+  readonly maskAt: Float32Array;
   readonly gateAt: Float32Array;
   readonly tau: number;
 }
@@ -118,7 +119,7 @@ export class AdaptState {
   }
 
   /** Measures while tokens are decoded dense, until `measured` is called. */
-  startProbe({ productAt, gateAt, tau }: ProbeGrid): void {
+  startProbe({ productAt, maskAt, gateAt, tau }: ProbeGrid): void {
     const { nLayers, ffn } = this.h, cells = 4 * productAt.length, neurons = 4 * nLayers * ffn;
     const take = (values: Float32Array): number => {
       const ptr = this.arena.take(4 * values.length);
@@ -126,7 +127,7 @@ export class AdaptState {
       return ptr;
     };
     const fields = {
-      nPoints: productAt.length / nLayers, nTokens: 0, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
+      nPoints: productAt.length / nLayers, nTokens: 0, tau, productAtPtr: take(productAt), maskAtPtr: take(maskAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), maskCettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
       droppedSumPtr: this.arena.take(neurons), droppedCountPtr: this.arena.take(neurons),
     };
     const ptr = this.arena.take(recordBytes(probeFields));
@@ -136,11 +137,11 @@ export class AdaptState {
   }
 
   /** Ends measuring; sums over the tokens that were decoded. */
-  measured(): { cett: Float32Array; gateCount: Float32Array; droppedSum: Float32Array; droppedCount: Float32Array } {
+  measured(): { cett: Float32Array; maskCett: Float32Array; gateCount: Float32Array; droppedSum: Float32Array; droppedCount: Float32Array } {
     const { ptr, cells } = this.#probe!, view = new RecordView(this.arena.memory, ptr, probeFields), neurons = this.h.nLayers * this.h.ffn;
     this.record.set('probePtr', 0);
-    const copy = (field: 'cettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array => this.arena.f32(view.get(field), length).slice();
-    return { cett: copy('cettPtr', cells), gateCount: copy('gateCountPtr', cells), droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons) };
+    const copy = (field: 'cettPtr' | 'maskCettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array => this.arena.f32(view.get(field), length).slice();
+    return { cett: copy('cettPtr', cells), maskCett: copy('maskCettPtr', cells), gateCount: copy('gateCountPtr', cells), droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons) };
   }
 
   /** Whether steps note which neurons they used. */
