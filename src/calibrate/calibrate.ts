@@ -8,7 +8,7 @@ import { denseSelection } from '../adapt/selection.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
-import { throwIfAborted } from '../errors.ts';
+import { InputError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import { planModel } from '../model/plan.ts';
 import { checkNames, checkNumber } from '../options.ts';
@@ -55,7 +55,7 @@ export interface CalibrateOptions {
 }
 
 const optionNames = ['count', 'tokens', 'heldOut', 'seed', 'documents', 'tier', 'signal', 'onProgress', 'state', 'onState'];
-const heldOutTokens = 128, promptTokens = 64, probedDocuments = 4, probedTokens = 100;
+const heldOutTokens = 128, promptTokens = 64, fewestHeldOut = 80, probedDocuments = 4, probedTokens = 100;
 
 /**
  * ```ts
@@ -70,10 +70,11 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   const seed = checkNumber('seed', seedRange, options.seed ?? 1), counts = { min: 1, integer: true } as const;
   const count = checkNumber('count', counts, options.count ?? 32), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
   const heldOutCount = checkNumber('heldOut', { min: 2, integer: true }, options.heldOut ?? 12);
+  if (options.documents) checkDocuments(options.documents, heldOutCount);
 
   const opened = await open(path, tier, signal);
   const { engine } = opened, { hparams } = engine.plan;
-  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents?.length ?? 0]);
+  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0]);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
   try {
     if (options.documents) {
@@ -108,6 +109,23 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   } finally {
     engine.close();
   }
+}
+
+/** Enough documents, and held-out ones long enough to be measured on behind their prompt. */
+function checkDocuments(documents: readonly (readonly number[])[], heldOutCount: number): void {
+  const shortest = documents.slice(-heldOutCount).reduce((least, { length }) => Math.min(least, length), Infinity);
+  if (documents.length > heldOutCount && shortest >= fewestHeldOut) return;
+  throw new InputError('E_OPTION', {
+    subject: 'calibration documents', found: documents.length > heldOutCount ? `one of ${shortest} tokens among the last ${heldOutCount}` : String(documents.length),
+    expected: `more than ${heldOutCount}, the last ${heldOutCount} of at least ${fewestHeldOut} tokens`, remedy: 'Give more text, or cut it into other pieces.',
+  });
+}
+
+/** Of all ids, and where documents end (FNV-1a): a state is of these documents or of others. */
+function digestOf(documents: readonly (readonly number[])[]): number {
+  let hash = 0x811c9dc5;
+  for (const ids of documents) for (const id of [ids.length, ...ids]) hash = Math.imul(hash ^ id, 0x01000193);
+  return hash >>> 0;
 }
 
 interface Opened { readonly engine: Engine; readonly session: Session }

@@ -93,7 +93,7 @@ export const commands = {
       compare: { kind: 'switch', name: 'compare', help: 'answer dense too, and show speed and quality side by side' },
       contextSize, ...loading, json, stats,
     },
-    conflicts: [['prompt', 'file'], ['compare', 'json'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    conflicts: [['prompt', 'file'], ['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',

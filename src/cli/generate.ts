@@ -30,21 +30,26 @@ export function sparsityOf({ sparsity, density, maxKl, minTop1 }: Pick<Values<'r
 interface Streamed { text: string; surprisal: number[]; density: number[] }
 
 /** Streams text; returns it, with the series that the statistics draw. */
-async function stream(generation: Generation, quiet: boolean, telemetry?: string): Promise<Streamed> {
+async function stream(generation: Generation, quiet: boolean, telemetry: TelemetryFile | undefined): Promise<Streamed> {
   const streamed: Streamed = { text: '', surprisal: [], density: [] };
-  const file = telemetry === undefined ? undefined : new TelemetryFile(telemetry);
+  for await (const token of generation) {
+    streamed.text += token.text;
+    if (!quiet) process.stdout.write(token.text);
+    telemetry?.add(token);
+    if (token.surprisal !== undefined) streamed.surprisal.push(token.surprisal);
+    if (token.step) streamed.density.push(token.step.density);
+  }
+  return streamed;
+}
+
+/** Runs `use` with the file of --telemetry, if it is given, and closes it however that ends. */
+async function withTelemetry(path: string | undefined, use: (file: TelemetryFile | undefined) => Promise<void>): Promise<void> {
+  const file = path === undefined ? undefined : new TelemetryFile(path);
   try {
-    for await (const token of generation) {
-      streamed.text += token.text;
-      if (!quiet) process.stdout.write(token.text);
-      file?.add(token);
-      if (token.surprisal !== undefined) streamed.surprisal.push(token.surprisal);
-      if (token.step) streamed.density.push(token.step.density);
-    }
+    await use(file);
   } finally {
     await file?.close();
   }
-  return streamed;
 }
 
 /** What was skipped and what that cost: the promise of the calibration, and what was measured on the way. */
@@ -86,17 +91,19 @@ const wantsStats = (values: { stats?: boolean; json?: boolean }): boolean => val
 
 export async function run(values: Values<'run'>, signal: AbortSignal): Promise<void> {
   const prompt = await readText(values, 'run');
-  await using model = await openModel(values, signal);
-  const options = generateOptions(values, signal);
-  const start = (own: GenerateOptions): Generation => (values.chat ?? values.system !== undefined
-    ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own)
-    : model.generate(prompt, own));
-  if (values.compare) return compare(start, options, model);
-  const generation = start(options);
-  const streamed = await stream(generation, values.json === true, values.telemetry), { text } = streamed;
-  if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
-  else print('');
-  if (wantsStats(values)) closing(generation, model, streamed);
+  await withTelemetry(values.telemetry, async (telemetry) => {
+    await using model = await openModel(values, signal);
+    const options = generateOptions(values, signal);
+    const start = (own: GenerateOptions): Generation => (values.chat ?? values.system !== undefined
+      ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own)
+      : model.generate(prompt, own));
+    if (values.compare) return compare(start, options, model);
+    const generation = start(options);
+    const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
+    if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
+    else print('');
+    if (wantsStats(values)) closing(generation, model, streamed);
+  });
 }
 
 /** The same prompt answered dense and as the flags say, one after the other, with speed and quality side by side. */
@@ -128,6 +135,10 @@ async function compare(start: (options: GenerateOptions) => Generation, options:
 }
 
 export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise<void> {
+  await withTelemetry(values.telemetry, (telemetry) => talk(values, signal, telemetry));
+}
+
+async function talk(values: Values<'chat'>, signal: AbortSignal, telemetry: TelemetryFile | undefined): Promise<void> {
   await using model = await openModel(values, signal);
   const conversation = model.chat(values.system === undefined ? {} : { system: values.system });
   const { bold } = styleFor(process.stderr, process.env);
@@ -143,7 +154,7 @@ export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise
       answering = new AbortController();
       const generation = conversation.send(line, generateOptions(values, AbortSignal.any([signal, answering.signal])));
       try {
-        const streamed = await stream(generation, values.json === true, values.telemetry), { text } = streamed;
+        const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
         if (values.json) printJson({ message: line, text, ...generation.stats() });
         else print('');
         if (wantsStats(values)) closing(generation, model, streamed);

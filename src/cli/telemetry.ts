@@ -1,6 +1,7 @@
 /** What every token decided, to a file (JSON lines, or CSV by its ending) and as a line of little bars for the terminal. */
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import type { GeneratedToken } from 'clada';
+import { InputError } from 'clada';
 
 const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'refreshed', 'reran', 'weightBytes'] as const;
 
@@ -12,25 +13,38 @@ function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, 
   };
 }
 
+/** A field of CSV (RFC 4180): text in quotes, its quotes doubled; everything else as it is, what is absent as nothing. */
+const field = (value: unknown): string => (typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : value === null || value === undefined ? '' : String(value));
+
 /** Writes tokens as they come. */
 export class TelemetryFile {
   readonly #stream: WriteStream;
   readonly #csv: boolean;
   #count = 0;
+  #failure: Error | undefined;
 
+  /** @throws InputError `E_NOT_FOUND` where the file cannot be written */
   constructor(path: string) {
-    this.#stream = createWriteStream(path);
+    let fd: number;
+    try {
+      fd = openSync(path, 'w');
+    } catch (cause) {
+      throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file that can be written', remedy: 'Check the folder of --telemetry.', cause });
+    }
+    this.#stream = createWriteStream(path, { fd });
+    this.#stream.on('error', (error) => { this.#failure ??= error; }); // told by close()
     this.#csv = path.toLowerCase().endsWith('.csv');
     if (this.#csv) this.#stream.write(`${columns.join(',')}\n`);
   }
 
   add(token: GeneratedToken): void {
     const row = rowOf(token, this.#count++);
-    this.#stream.write(this.#csv ? `${columns.map((name) => JSON.stringify(row[name] ?? '')).join(',')}\n` : `${JSON.stringify(row)}\n`);
+    this.#stream.write(this.#csv ? `${columns.map((name) => field(row[name])).join(',')}\n` : `${JSON.stringify(row)}\n`);
   }
 
   async close(): Promise<void> {
-    await new Promise<void>((resolve, reject) => { this.#stream.once('error', reject); this.#stream.end(() => { resolve(); }); });
+    await new Promise<void>((resolve) => { this.#stream.once('close', resolve); this.#stream.end(); if (this.#stream.closed) resolve(); });
+    if (this.#failure) throw this.#failure;
   }
 }
 

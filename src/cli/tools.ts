@@ -1,6 +1,7 @@
 /** The commands that look rather than generate: inspect, tokenize, doctor. */
 import { totalmem } from 'node:os';
-import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
+import type { ByteSource, Calibration, GgufFile } from 'clada';
+import { describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
 import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
 
@@ -13,11 +14,37 @@ function short(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
+/** The header, and of a calibration all of it. */
+async function readHeader(source: ByteSource, signal: AbortSignal): Promise<{ file: GgufFile; calibration: Calibration | undefined }> {
+  const file = await readGguf(source, signal);
+  return { file, calibration: file.metadata.get('general.architecture') === 'clada-calibration' ? await readCalibration(source) : undefined };
+}
+
+const summaryOf = ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight }: Calibration) =>
+  ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight });
+
+/** A table for each method: its levels from gentle to hard, numbered as `level` takes them. */
+function printCalibration(path: string, calibration: Calibration): void {
+  print(`${path}\ncalibration\n`);
+  for (const [key, value] of Object.entries(summaryOf(calibration))) print(`  ${`clada.${key}`.padEnd(24)} ${short(value)}`);
+  const cells = (values: readonly string[]): string => values.map((value, i) => (i === 0 ? value.padEnd(12) : value.padStart(i === 1 ? 6 : 10))).join('');
+  print(`\n  ${cells(['method', 'level', 'parameter', 'cost', 'up', 'down', 'KL', '± error', 'NLL +', 'top-1'])}`);
+  for (const [method, levels] of calibration.levels) {
+    for (const [i, { parameter, cost, up, down, kl, klError, deltaNll, top1 }] of levels.entries()) {
+      print(`  ${cells([method, String(i), parameter.toPrecision(3), ...[cost, up, down].map((share) => share.toFixed(3)), ...[kl, klError, deltaNll].map((nats) => nats.toFixed(4)), top1.toFixed(3)])}`);
+    }
+  }
+}
+
 export async function inspect(values: Values<'inspect'>, signal: AbortSignal): Promise<void> {
   const path = modelPath(values.model);
   const source = await openSource(path);
-  const file = await readGguf(source, signal).finally(() => source.close());
-  if (file.metadata.get('general.architecture') === calibrationArchitecture) return inspectCalibration(path, values.json === true);
+  const { file, calibration } = await readHeader(source, signal).finally(() => source.close());
+  if (calibration) {
+    if (values.json) printJson({ ...summaryOf(calibration), levels: Object.fromEntries(calibration.levels) });
+    else printCalibration(path, calibration);
+    return;
+  }
   if (values.json) {
     const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value]));
     const { model, memory, session } = await plan(path, { signal });
@@ -31,24 +58,6 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
   print('\nHow it would be loaded');
   for (const line of lines()) print(`  ${line}`);
   print(`  memory at context ${session.contextSize}, kv ${session.kv}: weights ${megabytes(memory.weights)} + kv ${megabytes(memory.kv)} + activations ${megabytes(memory.activations)}`);
-}
-
-/** A calibration file: what it was measured on, and the table of every method. */
-async function inspectCalibration(path: string, json: boolean): Promise<void> {
-  const source = await openSource(path), calibration = await readCalibration(source).finally(() => source.close());
-  const { modelName, fingerprint, nLayers, ffn, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight, levels } = calibration;
-  if (json) {
-    printJson({ modelName, fingerprint, nLayers, ffn, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight, levels: Object.fromEntries([...levels].map(([method, rows]) => [method, rows.map(({ thresholds: _, ...row }) => row)])) });
-    return;
-  }
-  print(`${path}: calibration of ${modelName} (${fingerprint}), ${nLayers} layers of ${ffn} neurons`);
-  print(`${tokens} tokens, gradients by ${gradients}, tables from ${heldOutTokens} held-out tokens, seed ${seed}; load = ${surprisalWeight.toFixed(2)} surprisal + ${entropyWeight.toFixed(2)} entropy\n`);
-  print('method       level  parameter   cost    up  down       KL  ±          ΔNLL  top-1');
-  for (const [method, rows] of levels) {
-    rows.forEach(({ parameter, cost, up, down, kl, klError, deltaNll, top1 }, i) => {
-      print(`${method.padEnd(12)} ${String(i).padStart(5)}  ${parameter.toPrecision(4).padStart(9)}  ${cost.toFixed(3)}  ${up.toFixed(2)}  ${down.toFixed(2)}  ${kl.toFixed(4).padStart(7)}  ${klError.toFixed(4)}  ${deltaNll.toFixed(4).padStart(8)}  ${top1.toFixed(3)}`);
-    });
-  }
 }
 
 export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {
