@@ -18,6 +18,7 @@ import { load } from '../text/model.ts';
 import { sampleDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
 import { candidates, cascade, denseRows, levelsOf, measure } from './grid.ts';
+import { estimateGradientNorms } from './perturb.ts';
 import type { StatisticsState } from './statistics.ts';
 import { collectStatistics, meansOf } from './statistics.ts';
 import { measureCurves } from './thresholds.ts';
@@ -32,6 +33,8 @@ export interface CalibrationState {
   heldOut?: number[][];
   statistics?: StatisticsState;
   statisticsDone?: boolean;
+  /** [nLayers], where gradients come from perturbations. */
+  scale?: Float32Array;
   /** Rows of each held-out document, one a setting. */
   rows?: Row[][];
 }
@@ -46,6 +49,11 @@ export interface CalibrateOptions {
   readonly seed?: number | undefined;
   /** Token ids of texts to use instead of the model's own samples; the last `heldOut` are held out. */
   readonly documents?: readonly (readonly number[])[] | undefined;
+  /**
+   * 'fisher' (default): every neuron's own, by a backward pass. 'perturbation': one scale a layer from forward passes alone, times the norm of
+   * the neuron's column; for comparison (it costs more time than it saves).
+   */
+  readonly gradients?: 'fisher' | 'perturbation' | undefined;
   readonly tier?: Tier | 'auto' | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((phase: CalibrationPhase, done: number, total: number) => void) | undefined;
@@ -54,8 +62,8 @@ export interface CalibrateOptions {
   readonly onState?: ((state: CalibrationState) => void) | undefined;
 }
 
-const optionNames = ['count', 'tokens', 'heldOut', 'seed', 'documents', 'tier', 'signal', 'onProgress', 'state', 'onState'];
-const heldOutTokens = 128, promptTokens = 64, fewestHeldOut = 80, probedDocuments = 4, probedTokens = 100;
+const optionNames = ['count', 'tokens', 'heldOut', 'seed', 'documents', 'gradients', 'tier', 'signal', 'onProgress', 'state', 'onState'];
+const heldOutTokens = 128, promptTokens = 64, fewestHeldOut = 80, probedDocuments = 4, probedTokens = 100, shakenDocuments = 6;
 
 /**
  * ```ts
@@ -74,7 +82,7 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
 
   const opened = await open(path, tier, signal);
   const { engine } = opened, { hparams } = engine.plan;
-  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0]);
+  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0, options.gradients ?? 'fisher']);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
   try {
     if (options.documents) {
@@ -96,13 +104,17 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
     }
     if (!state.statisticsDone) {
       await collectStatistics(path, state.documents, {
-        seed, tier, signal, state: state.statistics,
+        seed, tier, signal, state: state.statistics, gradients: options.gradients !== 'perturbation',
         onProgress: ({ documents, totalDocuments, state: sums }) => {
           state.statistics = sums;
           onProgress('statistics', documents, totalDocuments);
           onState(state);
         },
       });
+      if (options.gradients === 'perturbation') {
+        const { scale } = await estimateGradientNorms(path, state.documents.slice(0, shakenDocuments), { seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total) });
+        state.scale = scale;
+      }
       state.statisticsDone = true;
     }
     return await tables(opened, state, seed, options);
@@ -164,7 +176,7 @@ async function tables({ engine, session }: Opened, state: CalibrationState, seed
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
   const { family, hparams: { nLayers, ffn, hidden, name } } = engine.plan, gated = family.layer.some(({ field }) => field === 'gate');
   const statistics = meansOf(state.statistics!), columnNorm = engine.columnNorms();
-  const sensitivity = statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
+  const { scale } = state, sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
   session.adapt.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
   const { taus, middle } = gated ? await budgets(session, heldOut[0]!, signal) : { taus: [], middle: 0 };
   const curves = await measureCurves(engine, session, state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens)), {
@@ -192,7 +204,7 @@ async function tables({ engine, session }: Opened, state: CalibrationState, seed
   const byCandidate = settings.map((_, j) => rows.map((own) => own[j]!));
   return {
     fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
-    gradients: 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
+    gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
     ...fitLoad(damages), levels: levelsOf(settings, byCandidate, ffn),
   };
 }

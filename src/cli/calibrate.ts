@@ -18,7 +18,7 @@ async function documentsOf(path: string, text: string, tokens: number): Promise<
 
 export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal): Promise<void> {
   const path = modelPath(values.model), out = values.out ?? path.replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '.clada.gguf'), partial = `${out}.partial`;
-  const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, tier: values.tier, signal };
+  const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, gradients: values.gradients, tier: values.tier, signal };
   const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
   const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
   if (state) note(`going on from ${partial}`);

@@ -155,6 +155,7 @@ export const commands = {
       count: { kind: 'number', name: 'count', value: 'N', range: count, help: 'documents to measure on', default: 32 },
       tokens: { kind: 'number', name: 'tokens', value: 'N', range: { min: 32, max: 512, integer: true }, help: 'tokens of each', default: 320 },
       heldOut: { kind: 'number', name: 'held-out', value: 'N', range: { min: 2, integer: true }, help: 'documents that the tables are measured on', default: 12 },
+      gradients: { kind: 'choice', name: 'gradients', choices: ['fisher', 'perturbation'], help: 'by a backward pass, or by forward passes alone', default: 'fisher' },
       seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'of the samples and labels', default: 1 },
       tier: loading.tier, json,
     },

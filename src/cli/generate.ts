@@ -115,7 +115,7 @@ async function compare(start: (options: GenerateOptions) => Generation, options:
   for (const own of [{ method: 'dense' as const }, sparsity]) {
     const generation = start({ ...options, seed, sparsity: own, telemetry: true });
     note(bold(own.method === 'dense' ? 'dense' : `${own.method ?? 'auto'}`));
-    const streamed = await stream(generation, false);
+    const streamed = await stream(generation, false, undefined);
     print('');
     texts.push(streamed.text);
     const { generatePerSecond, density, expected, weightBytesPerSecond, warnings, method } = generation.stats();

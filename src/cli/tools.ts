@@ -1,7 +1,7 @@
 /** The commands that look rather than generate: inspect, tokenize, doctor. */
 import { totalmem } from 'node:os';
 import type { ByteSource, Calibration, GgufFile } from 'clada';
-import { describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
+import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
 import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
 
@@ -17,7 +17,7 @@ function short(value: unknown): string {
 /** The header, and of a calibration all of it. */
 async function readHeader(source: ByteSource, signal: AbortSignal): Promise<{ file: GgufFile; calibration: Calibration | undefined }> {
   const file = await readGguf(source, signal);
-  return { file, calibration: file.metadata.get('general.architecture') === 'clada-calibration' ? await readCalibration(source) : undefined };
+  return { file, calibration: file.metadata.get('general.architecture') === calibrationArchitecture ? await readCalibration(source) : undefined };
 }
 
 const summaryOf = ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight }: Calibration) =>
