@@ -1,7 +1,7 @@
 /**
  * What is fast, and what is not: kernels over cold memory, skipped neurons, then whole tokens.
  *
- *   npm run bench -- [--kernels | --neurons | --model | --sparse] [--rounds N]
+ *   npm run bench -- [--kernels | --neurons | --model | --sparse] [--rounds N] [--out FILE.jsonl]     (--out: results of --sparse)
  *
  * Numbers of different runs do not compare on a shared machine; ratios within one run do. Against other engines: bench/peers.
  */
@@ -13,7 +13,7 @@ import { benchModel } from './model.ts';
 import { benchNeurons } from './neurons.ts';
 import { benchSparse } from './sparse.ts';
 
-const { values } = parseArgs({ options: { kernels: { type: 'boolean' }, neurons: { type: 'boolean' }, model: { type: 'boolean' }, sparse: { type: 'boolean' }, rounds: { type: 'string', default: '7' } } });
+const { values } = parseArgs({ options: { kernels: { type: 'boolean' }, neurons: { type: 'boolean' }, model: { type: 'boolean' }, sparse: { type: 'boolean' }, rounds: { type: 'string', default: '7' }, out: { type: 'string' } } });
 const rounds = Number(values.rounds);
 if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds ${values.rounds}: expected a whole number from 1`);
 const all = !values.kernels && !values.neurons && !values.model && !values.sparse;
@@ -23,4 +23,4 @@ console.log(`${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length}
 if (all || values.kernels) for (const build of relaxedSimd ? (['base', 'relaxed'] as const) : (['base'] as const)) await benchKernels(build);
 if (all || values.neurons) for (const build of relaxedSimd ? (['base', 'relaxed'] as const) : (['base'] as const)) benchNeurons(build, 5 * rounds);
 if (all || values.model) await benchModel(rounds, relaxedSimd ? ['base', 'relaxed'] : ['base']);
-if (all || values.sparse) await benchSparse(rounds);
+if (all || values.sparse) await benchSparse(rounds, values.out);

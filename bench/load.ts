@@ -6,8 +6,9 @@
  *
  *   npx tsx bench/load.ts DOCUMENTS.json [--limit N] [--out FILE]     documents as for `clada eval --documents`
  */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { load } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { readCalibration } from '../src/adapt/calibration.ts';
 import { resolveSparsity, withForcedLoad } from '../src/adapt/methods.ts';
@@ -19,6 +20,8 @@ import { shuffleLoads, tokenTableLoads } from '../src/eval/controls.ts';
 import { estimate, pairedDifference } from '../src/eval/metrics.ts';
 import type { Session } from '../src/session/session.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
+import { headerFor, openLog } from '../src/cli/results.ts';
+import type { LoadRecord } from '../src/eval/records.ts';
 import { metadataOf } from '../test/helpers/metadata.ts';
 import { openSession } from '../test/helpers/models.ts';
 import { modelFile } from './model.ts';
@@ -28,6 +31,8 @@ const all = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as { ids: number[]
 const order = all.map((_, i) => i).sort((a, b) => (a % 2) - (b % 2) || a - b); // odd ones are measured, even ones fitted
 const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, fitted = documents.slice(0, half), measured = documents.slice(half).slice(0, Number(values.limit));
 
+const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, headerFor(named, ['load', ...process.argv.slice(2)]));
+named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
 const session = await openSession(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
 const { sensitivity, upSquare, hSquare, mean, meanOut } = calibration;
@@ -127,9 +132,9 @@ for (const method of ['clada-paper', 'mask', 'clada'] as const) {
     const cost = costOf(name), [low, high] = cost < costOf('fixed 1') ? ['fixed 0', 'fixed 1'] : ['fixed 1', 'fixed 2'], t = (cost - costOf(low!)) / (costOf(high!) - costOf(low!));
     const same = runs[low!]!.map(({ kl }, i) => Math.exp(Math.log(kl) + t * (Math.log(runs[high!]![i]!.kl) - Math.log(kl))));
     const { mean: difference, se } = pairedDifference(same, runs[name]!.map(({ kl }) => kl)), base = estimate(same).mean;
-    const line = { type: 'load', method, density, control: name, documents: measured.length, cost, kl: estimate(runs[name]!.map(({ kl }) => kl)).mean, fixedKl: base, change: difference / base, se: se / base };
+    const line: LoadRecord = { type: 'load', method, density, control: name, documents: measured.length, cost, kl: estimate(runs[name]!.map(({ kl }) => kl)).mean, fixedKl: base, change: difference / base, se: se / base };
     console.log(JSON.stringify(line));
-    if (values.out) appendFileSync(values.out, `${JSON.stringify(line)}\n`);
+    log.append(line);
   }
   console.error(method, 'weights', wS, wH, wR, wI);
 }

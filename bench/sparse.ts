@@ -8,28 +8,30 @@ import type { MethodName, SparsityOptions } from 'clada';
 import { load, readCalibration } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { atCost } from '../src/adapt/levels.ts';
+import { headerFor, openLog } from '../src/cli/results.ts';
+import type { SpeedRecord, Spread } from '../src/eval/records.ts';
 import { modelFile } from './model.ts';
 import { median, range, table } from './report.ts';
 
 const prompt = 64, count = 48, densities = [0.9, 0.8, 0.7, 0.6, 0.5];
 const methods: readonly MethodName[] = ['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'];
 
-interface Task { label: string; sparsity: SparsityOptions; quality: string[]; ms: number[] }
+interface Task { label: string; sparsity: SparsityOptions; cost: number; kl: number; top1: number; ms: number[] }
 
-export async function benchSparse(rounds: number): Promise<void> {
+export async function benchSparse(rounds: number, out: string | undefined): Promise<void> {
   const model = await load(modelFile, { contextSize: 256 });
   const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
   const text = model.tokenizer.encode(readFileSync(new URL('../README.md', import.meta.url), 'utf8')).subarray(0, prompt + count);
   const tasks: Task[] = [
-    { label: 'dense', sparsity: { method: 'dense' }, quality: ['1', '0', '1'], ms: [] },
-    { label: 'no feed-forward', sparsity: { method: 'clada-paper', threshold: 1e9 }, quality: ['0', '', ''], ms: [] },
+    { label: 'dense', sparsity: { method: 'dense' }, cost: 1, kl: 0, top1: 1, ms: [] },
+    { label: 'no feed-forward', sparsity: { method: 'clada-paper', threshold: 1e9 }, cost: 0, kl: NaN, top1: NaN, ms: [] },
   ];
   for (const method of methods) {
     const levels = calibration.levels.get(method) ?? [];
     for (const density of densities) {
       const level = atCost(levels, density);
       if (Math.abs(level.cost - density) > 0.03) continue; // beyond what the method reaches
-      tasks.push({ label: `${method} ${density}`, sparsity: { method, density }, quality: [level.cost.toFixed(2), level.kl.toFixed(3), level.top1.toFixed(3)], ms: [] });
+      tasks.push({ label: `${method} ${density}`, sparsity: { method, density }, cost: level.cost, kl: level.kl, top1: level.top1, ms: [] });
     }
   }
   for (let round = -1; round < rounds; round++) { // the first warms up
@@ -46,8 +48,15 @@ export async function benchSparse(rounds: number): Promise<void> {
   }
   const dense = tasks[0]!.ms, rest = tasks[1]!.ms;
   console.log(`\nEmbedded model, ${model.info.tier} build, one thread, ${rounds} rounds taking turns: median (least … most)\n`);
-  console.log(table(['method', 'cost', 'KL', 'top-1', 'ms a token', 'token: dense / method', 'feed-forward: dense / method'], tasks.filter((_, i) => i !== 1).map(({ label, quality, ms }) => [
-    label, ...quality, range(ms, 2), range(ms.map((value, i) => dense[i]! / value), 3), range(ms.map((value, i) => (dense[i]! - rest[i]!) / (value - rest[i]!)), 2),
+  const spread = (values: readonly number[]): Spread => [median(values), Math.min(...values), Math.max(...values)];
+  const log = openLog(out, headerFor(model, ['bench', '--sparse', '--rounds', String(rounds)]));
+  const records = tasks.filter((_, i) => i !== 1).map(({ label, cost, kl, top1, ms }): SpeedRecord => ({
+    type: 'speed', subject: label, cost, kl, top1, ms: spread(ms), token: spread(ms.map((value, i) => dense[i]! / value)), ffn: spread(ms.map((value, i) => (dense[i]! - rest[i]!) / (value - rest[i]!))),
+  }));
+  records.forEach((record) => { log.append(record); });
+  const cell = ([mid, least, most]: Spread, digits: number): string => `${mid.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
+  console.log(table(['method', 'cost', 'KL', 'top-1', 'ms a token', 'token: dense / method', 'feed-forward: dense / method'], records.map(({ subject, cost, kl, top1, ms, token, ffn }) => [
+    subject, cost.toFixed(2), kl.toFixed(4), top1.toFixed(3), cell(ms, 2), cell(token, 3), cell(ffn, 2),
   ])));
   console.log(`\nThe token without its feed-forward parts: ${range(rest, 2)} ms`);
   model.close();

@@ -93,6 +93,24 @@ const sections: Readonly<Record<string, Section>> = {
       sources(file, 'kl').join('\n'),
     ];
   },
+  tokens: (file) => {
+    const speeds = of(file, 'speed'), spread = ([mid, least, most]: readonly [number, number, number], digits: number): string => `${mid.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
+    if (speeds.length === 0) return [];
+    return [
+      markdown(['method', 'cost', 'KL (nats)', 'top-1', 'ms/token', 'token, times dense', 'feed-forward, times dense'], speeds.map(({ subject, cost, kl, top1, ms, token, ffn }) =>
+        [subject, fixed(cost, 2), fixed(kl, 4), fixed(top1, 3), spread(ms, 2), spread(token, 2), spread(ffn, 2)])),
+      sources(file, 'speed').join('\n'),
+    ];
+  },
+  load: (file) => {
+    const loads = of(file, 'load'), percent = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(1)} %`;
+    if (loads.length === 0) return [];
+    return [
+      markdown(['method', 'moved by', 'documents', 'mean cost', 'KL (nats)', 'KL of fixed at that cost', 'change'], loads.map(({ method, control, documents, cost, kl, fixedKl, change, se }) =>
+        [method, control, String(documents), fixed(cost, 3), fixed(kl, 4), fixed(fixedKl, 4), `${percent(change)} ± ${(100 * se).toFixed(1)}`])),
+      sources(file, 'load').join('\n'),
+    ];
+  },
   tasks: (file) => {
     const summaries = summariseTasks(of(file, 'task'));
     if (summaries.length === 0) return [];

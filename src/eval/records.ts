@@ -5,6 +5,8 @@
  *   {"type":"header","version":1,"command":…,"machine":…,"commit":…,"date":…,"runtime":…,"model":…,"modelBytes":…,"kv":…,"tier":…}
  *   {"type":"kl","subject":"clada 0.6","kind":"wiki","document":"wiki@1","prompt":64,"positions":192,"kl":…,"deltaNll":…,"nll":…,"top1":…,"cost":…,"ms":…,"denseMs":…}
  *   {"type":"task","subject":…,"protocol":"generation","task":"piqa","item":"piqa-126","label":0,"logprobs":[…],"right":1,"rightNorm":1,…}
+ *   {"type":"load","method":"clada","density":0.6,"control":"shuffled","documents":16,"cost":…,"kl":…,"fixedKl":…,"change":…,"se":…}
+ *   {"type":"speed","subject":"clada 0.6","cost":…,"kl":…,"top1":…,"ms":[…],"token":[…],"ffn":[…]}
  *   {"type":"generation","subject":…,"task":"gsm8k","item":"gsm8k-1","score":1,"text":…}
  */
 import { FormatError, InputError } from '../errors.ts';
@@ -86,7 +88,39 @@ export interface GenerationRecord {
   readonly text: string;
 }
 
-export type ResultRecord = HeaderRecord | KlRecord | TaskRecord | GenerationRecord;
+/** A method that the load of a token moves, against the fixed selection of the same mean cost, over documents (bench/load.ts). */
+export interface LoadRecord {
+  readonly type: 'load';
+  readonly method: string;
+  readonly density: number;
+  /** What moved it: load, shuffled, token table, rich. */
+  readonly control: string;
+  readonly documents: number;
+  readonly cost: number;
+  readonly kl: number;
+  /** Of the fixed selection at that cost, and the paired relative change with its standard error. */
+  readonly fixedKl: number;
+  readonly change: number;
+  readonly se: number;
+}
+
+/** [median, least, most] over the rounds. */
+export type Spread = readonly [number, number, number];
+
+/** Wall time of whole tokens and of their feed-forward parts, taking turns with dense (bench/sparse.ts). Quality is the calibration's. */
+export interface SpeedRecord {
+  readonly type: 'speed';
+  readonly subject: string;
+  readonly cost: number;
+  readonly kl: number;
+  readonly top1: number;
+  readonly ms: Spread;
+  /** Dense over this: the token, the feed-forward part. */
+  readonly token: Spread;
+  readonly ffn: Spread;
+}
+
+export type ResultRecord = HeaderRecord | KlRecord | TaskRecord | GenerationRecord | LoadRecord | SpeedRecord;
 
 /** Records so far, and where the next ones go. */
 export interface ResultLog {
@@ -117,6 +151,7 @@ export function groupBy<T>(entries: readonly T[], key: (entry: T) => string): Ma
 const fields = {
   header: ['command', 'machine', 'date', 'model'], kl: ['subject', 'kind', 'document', 'prompt', 'positions'],
   task: ['subject', 'protocol', 'task', 'item', 'right', 'logprobs'], generation: ['subject', 'task', 'item', 'score'],
+  load: ['method', 'density', 'control', 'change', 'se'], speed: ['subject', 'cost', 'kl', 'ms', 'token', 'ffn'],
 } as const;
 
 /**
