@@ -38,6 +38,8 @@ export interface EvaluateOptions {
   readonly decodeFrom?: number | undefined;
   /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
   readonly keepSparse?: boolean | undefined;
+  /** Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
+  readonly owner?: object | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each chunk of the prompt. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -55,6 +57,8 @@ export class Session {
   /** Leading tokens that the statistics know. */
   #counted = 0;
   #selection: Selection = denseSelection;
+  /** Who asked for the state that the cache is in. */
+  #owner: object | undefined;
   #length = 0;
   #hasLogits = false;
   /** Settles when the last request has. */
@@ -111,12 +115,13 @@ export class Session {
    * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
-    const { signal, onProgress, selection = denseSelection, decodeFrom = tokens.length, keepSparse = false } = options;
+    const { signal, onProgress, selection = denseSelection, decodeFrom = tokens.length, keepSparse = false, owner = selection } = options;
     return this.#enqueue(async () => {
       this.#check(tokens);
       this.#select(selection);
-      const reused = this.#resume(this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom), decodeFrom);
+      const reused = this.#resume(this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom), decodeFrom, owner);
       this.#truncate(reused);
+      this.#owner = owner;
       for (let done = reused; done < tokens.length;) {
         throwIfAborted(signal, 'evaluation');
         const decodes = done >= decodeFrom;
@@ -182,12 +187,14 @@ export class Session {
   }
 
   /**
-   * Where decoding goes on after `same` tokens of the cache. The load is of the tokens that were decoded last: where some of them are to go, it is
-   * made again, from the last token of the prompt on, whose distribution the first load needs.
+   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens that were
+   * decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution the first load needs.
    */
-  #resume(same: number, decodeFrom: number): number {
-    const { load, refreshAfter } = this.#selection, loads = load.mode === 'measured' || refreshAfter > 0;
-    return loads && same < this.#length && same >= decodeFrom ? Math.max(0, decodeFrom - 1) : same;
+  #resume(same: number, decodeFrom: number, owner: object): number {
+    const { stages, load, refreshAfter } = this.#selection;
+    if (stages === 0 || same < decodeFrom) return same;
+    const foreign = same > decodeFrom && owner !== this.#owner, loads = load.mode === 'measured' || refreshAfter > 0;
+    return foreign || (loads && same < this.#length) ? Math.max(0, decodeFrom - 1) : same;
   }
 
   #forget(): void {

@@ -221,7 +221,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
     const options = {
-      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true,
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true, owner: this,
     };
     const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
       const id = this.#sampler.sample(logits);

@@ -14,7 +14,7 @@ import { calibratedCopy } from '../helpers/calibrated.ts';
 import { tinyPath } from '../helpers/models.ts';
 
 const test = suite('load replay');
-const { path, calibration } = await calibratedCopy(tinyPath('llama256-q4_0.gguf'));
+const { path, calibration } = await calibratedCopy(tinyPath('llama.gguf'));
 const random = new Random(3);
 /** Lengths around the chunk, the first positions that no statistics count, and one token. */
 const prompts = [48, 1, 3, 20, 52].map((length) => Array.from({ length }, () => 3 + random.uint32() % 440));

@@ -187,7 +187,6 @@ test('run: what cannot be is refused, a missing calibration only warned of', () 
   const bare = tinyPath('llama.gguf');
   for (const [args, expected, message] of [
     [['-m', bare, '--sparsity', 'tt'], 1, /clada calibrate/], [['-m', model, '--sparsity', 'exact'], 1, /E_METHOD/], [['-m', model, '--sparsity', 'clada', '--max-kl', '1e-9'], 2, /gentlest level/],
-    [['-m', model, '--density', '2'], 2, /--density/],
   ] as [string[], number, RegExp][]) {
     const { status, stderr, stdout } = clada(['run', '-p', 'The', '-n', '4', ...args]);
     assert.is(status, expected, stderr);

@@ -1,5 +1,5 @@
 /** Twins of GGUF files for tests: the same bytes but for what a test changes. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemorySource } from '../../src/bytes/memory.ts';
@@ -34,8 +34,12 @@ export async function rewritten(bytes: Uint8Array, change: (parts: GgufParts) =>
   return writeGguf(parts.metadata, parts.tensors);
 }
 
-/** A new temporary folder. */
-export const temporary = (): string => mkdtempSync(join(tmpdir(), 'clada-test-'));
+/** A new temporary folder, removed when the process ends. */
+export function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'clada-test-'));
+  process.once('exit', () => { rmSync(folder, { recursive: true, force: true }); });
+  return folder;
+}
 
 /** Path of a copy of a tiny model with more or other metadata, alone in a temporary folder. */
 export async function twin(name: string, metadata: Record<string, WriteValue>): Promise<string> {

@@ -46,7 +46,7 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   assert.is(plan.weightBytesPerToken, 96_436_224);
   assert.equal(plan.hparams, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
-    normEps: plan.hparams.normEps, ropeDim: 64, ropeBase: 100_000, ropeScale: 1, embedScale: 1, attnScale: 0.125,
+    normEps: plan.hparams.normEps, ropeDim: 64, ropeBase: 100_000, ropeScale: 1, embedScale: 1, attnScale: 0.125, activation: 'silu',
   });
   assert.ok(describePlan(plan).some((line) => line.includes('210 x q4_1 → q4_1')));
 });

@@ -80,6 +80,14 @@ test('a dense answer to a prompt that a sparse answer is part of: computed dense
   fresh.close();
 });
 
+test('generations of different methods that take turns: each as alone', async () => {
+  const settings: SparsityOptions[] = [{ method: 'clada', density: 0.6 }, { method: 'griffin', density: 0.4 }, { method: 'tt', density: 0.72 }, { method: 'dense' }, { method: 'cats', density: 0.55, load: true }];
+  const options: GenerateOptions = { temperature: 0, maxTokens: 12 }, alone: Run[] = []; // all begin with the same token
+  for (const setting of settings) alone.push(await run(setting, options));
+  const together = await Promise.all(settings.map((setting) => run(setting, options)));
+  together.forEach((found, i) => same(found, alone[i]!));
+});
+
 test('figures: method, promise, share used, nothing measured where no bound was asked for', async () => {
   for (const method of calibrated) {
     const density = method === 'tt' ? 0.75 : 0.6, { stats, tokens } = await run({ method, density }, { telemetry: true });
