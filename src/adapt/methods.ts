@@ -179,6 +179,10 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   if ((method === 'cats' || method === 'clada') && !gated) lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
   if (method === 'exact' && !relu) lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for ReLU models.');
 
+  if (options.threshold !== undefined && (method === 'dense' || method === 'griffin' || method === 'mask' || method === 'exact')) {
+    throw new InputError('E_OPTION', { subject: `sparsity.threshold of ${method}`, found: String(options.threshold), expected: 'none: it has no threshold', remedy: 'Give a density.' });
+  }
+
   const common = {
     ...denseSelection, shrink: pick(options, 'shrink'), skipTokens: pick(options, 'skipTokens'), load: loadControl(options, method === 'clada-paper', calibration),
     refreshAfter: pick(options, 'refreshAfter'), refreshAbove: pick(options, 'refreshAbove'), rerunAbove: pick(options, 'rerunAbove'),

@@ -57,33 +57,37 @@ export class Sparsity {
   resolve(options: SparsityOptions): () => Promise<Resolved> {
     checkSparsity(options);
     const bound = boundOf(options);
-    if (options.method === 'auto' || (options.method === undefined && bound)) return () => this.#auto(options, bound ?? { maxKl: 0.02, checkEvery: options.checkEvery ?? 64 });
+    if (options.method === 'auto' || (options.method === undefined && bound)) {
+      const asked = bound ?? (options.density === undefined ? { maxKl: 0.02, checkEvery: options.checkEvery ?? 64 } : undefined);
+      return () => this.#auto(options, asked);
+    }
     const resolved = this.#prepare(options);
     return async () => resolved;
   }
 
-  /** The fastest method and level on this machine that keeps the bound; dense where none does or none is faster. */
-  async #auto(options: SparsityOptions, bound: Bound): Promise<Resolved> {
+  /** The fastest method and level on this machine that keeps the bound (of a density: the method that loses least); dense where none does or none is faster. */
+  async #auto(options: SparsityOptions, bound: Bound | undefined): Promise<Resolved> {
     const key = JSON.stringify([options, bound]), known = this.#chosen.get(key);
     if (known) return known;
     const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options;
     const choices: Resolved[] = [];
     for (const [method, levels] of this.calibration?.levels ?? []) {
       if (!(methodNames as readonly string[]).includes(method)) continue; // of a later version
-      const level = density !== undefined ? atCost(levels, density) : hardestWithin(levels, bound);
+      const level = bound ? hardestWithin(levels, bound) : atCost(levels, density!);
       if (level && level.cost < 0.97) choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
     }
     if (this.#traits.relu) choices.push(this.#prepare({ ...rest, method: 'exact' }));
     const dense = this.#prepare({ method: 'dense' });
     const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
     const cost = ({ expected }: Resolved): number => expected?.cost ?? 0; // exact: known when it runs
-    const fewest = choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3); // the dearest cannot be the fastest
+    const loss = ({ expected }: Resolved): number => expected?.kl ?? 0;
+    const fewest = bound ? choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3) : choices.sort((a, b) => loss(a) - loss(b)).slice(0, 1); // the dearest cannot be the fastest
     let chosen: Resolved;
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
       const times = await timeSelections(this.session, [dense, ...fewest].map(({ selection }) => selection), this.engine.vocab);
       const best = times.indexOf(Math.min(...times));
-      chosen = best === 0 || times[best]! > 0.98 * times[0]! ? because('dense is the fastest on this machine that keeps the bound') : fewest[best - 1]!;
+      chosen = best === 0 || times[best]! > 0.98 * times[0]! ? because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density') : fewest[best - 1]!;
     }
     this.#chosen.set(key, chosen);
     return chosen;
@@ -112,7 +116,8 @@ const timedPrompt = 24, timedTokens = 10, timedRounds = 3;
 /** Milliseconds a token of each selection, taking turns; the least of the rounds. */
 async function timeSelections(session: Session, selections: readonly Selection[], vocab: number): Promise<number[]> {
   const best = selections.map(() => Infinity), total = Math.min(timedPrompt + timedTokens, session.contextSize);
-  const ids = Array.from({ length: total }, (_, i) => ((i + 1) * 7919) % vocab), decodeFrom = Math.min(timedPrompt, total - 1);
+  const ids = [7919 % vocab], decodeFrom = Math.min(timedPrompt, total - 1);
+  while (ids.length < total) ids.push(await session.evaluate(ids, ({ report }) => report.topToken)); // the model's own words: what is kept depends on the text
   for (let round = -1; round < timedRounds; round++) { // the first warms up
     for (const [i, selection] of selections.entries()) {
       await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom }); // the mask is made here
