@@ -19,7 +19,7 @@ export interface Candidate {
   readonly selection: Selection;
 }
 
-const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.15, 0.25, 0.35, 0.45, 0.55, 0.65];
+const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.03, 0.06, 0.1, 0.15, 0.25, 0.35, 0.45];
 
 export function cascade(tau: number, compensate: boolean): Selection {
   return {

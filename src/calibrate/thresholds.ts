@@ -72,7 +72,8 @@ export async function measureCurves(engine: Engine, session: Session, documents:
     throwIfAborted(signal, 'calibration');
     for (let n = skip + 1; n <= document.length; n++) {
       await session.evaluate(document.slice(0, n), () => undefined, { decodeFrom: skip, signal });
-      options.onProgress?.(++tokens, total);
+      tokens++;
+      options.onProgress?.(tokens, total);
     }
   }
   const { cett, maskCett, gateCount, droppedSum, droppedCount } = session.adapt.measured();
