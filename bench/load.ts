@@ -103,7 +103,7 @@ for (const method of ['clada-paper', 'mask', 'clada'] as const) {
   const fixed = [0.97, 1, 1.03].map((factor) => resolveSparsity({ method, density: density * factor, load: false }, traits, calibration).selection), loaded = select({ load: true });
   // the richer signal, from the damage of the fixed selection on the other documents
   const groups: { x: number[][]; y: number[] }[] = [];
-  await each(fitted.slice(0, 8), async (ids, dense) => {
+  await each(fitted.slice(0, 4), async (ids, dense) => {
     const { kls, surprisals, entropies } = await run(ids, dense, fixed[1]!);
     groups.push({ x: kls.map((_, i) => [surprisals[i]!, entropies[i]!, rarity(ids[prompt + i]!), internal(ids[prompt + i]!)]), y: kls.map((kl) => Math.log(kl + 1e-4)) });
   });
