@@ -97,7 +97,7 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
     const start = (own: GenerateOptions): Generation => (values.chat ?? values.system !== undefined
       ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own)
       : model.generate(prompt, own));
-    if (values.compare) return compare(start, options, model);
+    if (values.compare) { await compare(start, options, model); return; } // awaited here: the model closes behind it
     const generation = start(options);
     const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
     if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });

@@ -280,4 +280,14 @@ test('a model without a gate: calibrated for what it can do', async () => {
   loaded.close();
 });
 
+test('--compare answers twice and shows both, side by side', () => {
+  const { status, stdout, stderr } = clada(['run', '-m', model, '-p', 'a tale', '-n', '8', '--temp', '0', '--compare', '--sparsity', 'griffin', '--density', '0.5', '--ctx-size', '64']);
+  assert.is(status, 0, stderr);
+  assert.is(stdout.trimEnd().split('\n').length >= 2, true);
+  const rows = stderr.split('\n').filter((line) => /^(dense|griffin) +\d/.test(line));
+  assert.is(rows.length, 2, stderr);
+  assert.match(rows[0]!, /100 % +0 +100 %/);
+  assert.match(rows[1]!, /50 %/);
+});
+
 test.run();
