@@ -5,16 +5,20 @@
 import type { EngineExports } from './instantiate.ts';
 
 /** Shares that are timed; time is taken as linear between and beyond them. */
-const low = 0.25, high = 0.75, rounds = 4;
+const low = 0.25, high = 0.75;
+/** Each kernel runs so long, in ms, before it is timed (engines compile what is hot anew, in the background), and is then timed in so many rounds. */
+const warmMs = 30, rounds = 6;
 
-/** Least milliseconds of a round over all layers. */
-function time(exports: EngineExports, session: number, nLayers: number, part: number, count: number): number {
-  let least = Infinity;
-  for (let round = -1; round < rounds; round++) { // the first warms up
+/** Least milliseconds over all layers of each of `parts`: [part, count], taking turns. */
+function times(exports: EngineExports, session: number, nLayers: number, parts: readonly (readonly [part: number, count: number])[]): number[] {
+  const run = ([part, count]: readonly [number, number]): number => {
     const started = performance.now();
     for (let layer = 0; layer < nLayers; layer++) exports.trial(session, layer, part, count);
-    if (round >= 0) least = Math.min(least, performance.now() - started);
-  }
+    return performance.now() - started;
+  };
+  for (const part of parts) for (const end = performance.now() + warmMs; performance.now() < end;) run(part);
+  const least = parts.map(() => Infinity);
+  for (let round = 0; round < rounds; round++) parts.forEach((part, i) => { least[i] = Math.min(least[i]!, run(part)); });
   return least;
 }
 
@@ -22,8 +26,7 @@ function time(exports: EngineExports, session: number, nLayers: number, part: nu
 export function breakEven(exports: EngineExports, session: number, nLayers: number, ffn: number, forms: { rows: boolean; columns: boolean }): { rowsBelow: number; columnsBelow: number } {
   const count = (dense: number, listed: number): number => {
     exports.trial(session, 0, 4, 0); // inputs that are not zero
-    const whole = time(exports, session, nLayers, dense, 0);
-    const [few, many] = [low, high].map((share) => time(exports, session, nLayers, listed, Math.round(share * ffn))) as [number, number];
+    const [whole, few, many] = times(exports, session, nLayers, [[dense, 0], [listed, Math.round(low * ffn)], [listed, Math.round(high * ffn)]]) as [number, number, number];
     const share = low + ((whole - few) * (high - low)) / Math.max(many - few, 1e-6);
     return Math.round(ffn * Math.min(1, Math.max(0, share)));
   };
