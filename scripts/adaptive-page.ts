@@ -69,15 +69,17 @@ const sections: Readonly<Record<string, Section>> = {
   quality: (file, images, folder) => {
     const comparisons = summariseComparison(of(file, 'kl'));
     if (comparisons.length === 0) return [];
+    const onePrompt = new Set(comparisons.map(({ prompt }) => prompt)).size === 1; // a curve is of one
     return [
       comparisonTable(comparisons),
-      ...image(images, folder, `${file.name}-quality`, {
+      ...(!onePrompt ? [] : image(images, folder, `${file.name}-quality`, {
         title: 'KL to dense against the share of feed-forward weights used', x: { label: 'cost: share of feed-forward weights used' }, y: { label: 'KL(dense ‖ sparse), nats a token', log: true },
         series: curves(comparisons, ({ cost, kl }) => ({ x: cost, y: kl.mean, error: kl.se })),
-      }),
+      })),
       sources(file, 'kl').join('\n'),
     ];
   },
+  /** Only files whose runs had the machine to themselves have times. */
   speed: (file, images, folder) => {
     const comparisons = summariseComparison(of(file, 'kl')).filter(({ speedup }) => Number.isFinite(speedup));
     if (comparisons.length === 0) return [];

@@ -54,8 +54,9 @@ export function headerFor({ info }: Model, argv: readonly string[], now = new Da
 
 /** Of the checkout that this program stands in, marked where files differ from it; null where it is none. */
 function commit(): string | null {
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  if (!existsSync(`${root}.git`)) return null;
+  // dist/ in a build, src/cli in the sources
+  const root = ['..', '../..'].map((up) => fileURLToPath(new URL(`${up}/`, import.meta.url))).find((folder) => existsSync(`${folder}.git`));
+  if (root === undefined) return null;
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'assembly') === '' ? '' : ' with changes');

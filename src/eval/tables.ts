@@ -21,10 +21,14 @@ const percent = ({ mean, se }: Estimate): string => withError({ mean: 100 * mean
 /** Method by method: KL, change of NLL, top-1, cost, time, KL by kind of text. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
   const kinds = [...new Set(comparisons.flatMap(({ klByKind }) => Object.keys(klByKind)))];
-  return markdown(['method', 'documents', 'cost', 'KL (nats)', 'ΔNLL', 'top-1', 'ms/token', 'speed', ...kinds.map((kind) => `KL ${kind}`)], comparisons.map((c) => [
-    c.subject, String(c.kl.n), fixed(c.cost, 3), withError(c.kl, 4), withError(c.deltaNll, 4), withError(c.top1, 3), fixed(c.ms, 2), `${fixed(c.speedup, 2)}x`,
-    ...kinds.map((kind) => fixed(c.klByKind[kind]?.mean ?? NaN, 4)),
-  ]));
+  const timed = comparisons.some(({ ms }) => Number.isFinite(ms)), prompts = new Set(comparisons.map(({ prompt }) => prompt)).size > 1;
+  const columns: [head: string, cell: (c: Comparison) => string][] = [
+    ['method', (c) => c.subject], ...(prompts ? [['prompt', (c) => String(c.prompt)] as [string, (c: Comparison) => string]] : []),
+    ['documents', (c) => String(c.kl.n)], ['cost', (c) => fixed(c.cost, 3)], ['KL (nats)', (c) => withError(c.kl, 4)], ['ΔNLL', (c) => withError(c.deltaNll, 4)], ['top-1', (c) => withError(c.top1, 3)],
+    ...(timed ? [['ms/token', (c) => fixed(c.ms, 2)], ['speed', (c) => `${fixed(c.speedup, 2)}x`]] as [string, (c: Comparison) => string][] : []),
+    ...kinds.map((kind): [string, (c: Comparison) => string] => [`KL ${kind}`, (c) => fixed(c.klByKind[kind]?.mean ?? NaN, 4)]),
+  ];
+  return markdown(columns.map(([head]) => head), comparisons.map((c) => columns.map(([, cell]) => cell(c))));
 }
 
 /** One subject under one protocol over the tasks that it has. */
