@@ -95,12 +95,17 @@ const sections: Readonly<Record<string, Section>> = {
       sources(file, 'kl').join('\n'),
     ];
   },
-  tokens: (file) => {
+  tokens: (file, images, folder) => {
     const speeds = of(file, 'speed'), spread = ([mid, least, most]: readonly [number, number, number], digits: number): string => `${mid.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
     if (speeds.length === 0) return [];
     return [
       markdown(['method', 'cost', 'KL (nats)', 'top-1', 'ms/token', 'token, times dense', 'feed-forward, times dense'], speeds.map(({ subject, cost, kl, top1, ms, token, ffn }) =>
         [subject, fixed(cost, 2), fixed(kl, 4), fixed(top1, 3), spread(ms, 2), spread(token, 2), spread(ffn, 2)])),
+      ...(['kl', 'top1'] as const).flatMap((quality) => image(images, folder, `${file.name}-${quality}`, {
+        title: `Speed of a token against ${quality === 'kl' ? 'KL' : 'top-1 agreement'}`, x: { label: quality === 'kl' ? 'KL(dense ‖ sparse), nats a token' : 'share of positions with the dense run\'s most likely token', log: quality === 'kl' },
+        y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
+        series: [...groupBy(speeds.filter(({ subject }) => subject !== 'dense'), ({ subject }) => methodOf(subject))].map(([name, group]) => ({ name, points: group.map((speed) => ({ x: speed[quality], y: speed.token[0] })) })),
+      })),
       sources(file, 'speed').join('\n'),
     ];
   },
