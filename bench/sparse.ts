@@ -49,7 +49,7 @@ export async function benchSparse(rounds: number, out: string | undefined): Prom
   const dense = tasks[0]!.ms, rest = tasks[1]!.ms;
   console.log(`\nEmbedded model, ${model.info.tier} build, one thread, ${rounds} rounds taking turns: median (least … most)\n`);
   const spread = (values: readonly number[]): Spread => [median(values), Math.min(...values), Math.max(...values)];
-  const log = openLog(out, headerFor(model, ['bench', '--sparse', '--rounds', String(rounds)]));
+  const log = openLog(out, { ...headerFor(model, []), command: `npm run bench -- --sparse --rounds ${rounds}` });
   const records = tasks.filter((_, i) => i !== 1).map(({ label, cost, kl, top1, ms }): SpeedRecord => ({
     type: 'speed', subject: label, cost, kl, top1, ms: spread(ms), token: spread(ms.map((value, i) => dense[i]! / value)), ffn: spread(ms.map((value, i) => (dense[i]! - rest[i]!) / (value - rest[i]!))),
   }));
