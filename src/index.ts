@@ -16,6 +16,7 @@ export { methodNames } from './adapt/methods.ts';
 export type { MethodName, SparsityOptions } from './adapt/methods.ts';
 export type { Level } from './adapt/levels.ts';
 export type { Calibration } from './adapt/calibration.ts';
+export { calibrationPath } from './text/sparsity.ts';
 export { calibrationArchitecture, readCalibration, writeCalibration } from './adapt/calibration.ts';
 export type { ChatMessage } from './text/template.ts';
 export type { Score, ScoredToken, ScoreOptions } from './text/score.ts';

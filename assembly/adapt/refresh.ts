@@ -8,14 +8,11 @@
  * Test: test/adapt/refresh.test.ts.
  */
 import { Rule } from '../abi/enums';
-import { AdaptLayer, AdaptRecord, ModelRecord } from '../abi/records';
+import { AdaptRecord, ModelRecord } from '../abi/records';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
+import { adaptLayer } from './state';
 
-@inline function layerAt(adapt: AdaptRecord, iLayer: i32): AdaptLayer {
-  return changetype<AdaptLayer>(<usize>adapt.layersPtr + <usize>iLayer * offsetof<AdaptLayer>());
-}
-
-/** out_i = scale_i^power * sqrt-or-not mean square of neuron i: (sums_i + shrink * prior_i) / (nStat + shrink). Pointers of 0: ones, no prior. */
+/** out_i = (sums_i + shrink * prior_i) / (nStat + shrink), the mean square of neuron i; a prior of 0: none, and no shrink. */
 function meanSquares(adapt: AdaptRecord, sums: usize, prior: usize, ffn: i32, out: usize): void {
   const shrink: f32 = prior ? adapt.shrink : 0, count = <f32>adapt.nStat + shrink;
   const inverse: f32 = count > 0 ? <f32>1 / count : 0;
@@ -25,7 +22,7 @@ function meanSquares(adapt: AdaptRecord, sums: usize, prior: usize, ffn: i32, ou
   }
 }
 
-/** scores = sqrt(scores) * weights */
+/** scores = sqrt(scores) * weights; weights of 0: ones. */
 function rootTimes(scores: usize, weights: usize, ffn: i32): void {
   for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
     const root = sqrt<f32>(load<f32>(scores + i));
@@ -37,7 +34,7 @@ function rootTimes(scores: usize, weights: usize, ffn: i32): void {
 function countAbove(adapt: AdaptRecord, model: ModelRecord, threshold: f32): i32 {
   let count = 0;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    count += selectAbove(layerAt(adapt, iLayer).scoresPtr, 0, threshold, model.ffn, adapt.listPtr);
+    count += selectAbove(adaptLayer(adapt, iLayer).scoresPtr, 0, threshold, model.ffn, adapt.listPtr);
   }
   return count;
 }
@@ -58,7 +55,7 @@ function globalThreshold(adapt: AdaptRecord, model: ModelRecord): f32 {
 export function refresh(model: ModelRecord, adapt: AdaptRecord): void {
   const ffn = model.ffn, rule = adapt.rule;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    const layer = layerAt(adapt, iLayer), scores = <usize>layer.scoresPtr;
+    const layer = adaptLayer(adapt, iLayer), scores = <usize>layer.scoresPtr;
     if (rule == Rule.topK) {
       const k = <i32>nearest<f32>(adapt.density * <f32>ffn);
       layer.nMask = selectTop(layer.sumNormedPtr, ffn, max(1, k), layer.maskPtr);
@@ -76,7 +73,7 @@ export function refresh(model: ModelRecord, adapt: AdaptRecord): void {
   if (rule == Rule.global) {
     const threshold = globalThreshold(adapt, model);
     for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-      const layer = layerAt(adapt, iLayer);
+      const layer = adaptLayer(adapt, iLayer);
       layer.nMask = selectAbove(layer.scoresPtr, 0, threshold, ffn, layer.maskPtr);
       layer.scoreBase = threshold; // for a mask that the load moves
     }

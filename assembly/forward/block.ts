@@ -4,11 +4,12 @@
  */
 import { Rope } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptOf } from '../adapt/state';
 import { add } from '../kernels/activation/activation';
 import { attend } from '../kernels/attention/attention';
 import { storeKv } from '../kernels/attention/cache';
 import { rope } from '../kernels/rope/rope';
-import { adaptOf, ffnPart } from './ffn';
+import { ffnPart } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { sparseFfn } from './sparse';

@@ -4,11 +4,11 @@
  */
 import { Layout } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptLayer } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
 import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/compact';
 import { compactMatvec } from '../kernels/neurons/compactMatvec';
 import { layoutBytes } from '../kernels/repack/repack';
-import { adaptLayer } from './ffn';
 import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
 

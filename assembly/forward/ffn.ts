@@ -1,16 +1,11 @@
 /** The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no gate. */
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptLayer, adaptOf } from '../adapt/state';
 import { gather } from '../adapt/statistics';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { probe } from './probe';
-
-@inline export function adaptOf(session: SessionRecord): AdaptRecord { return changetype<AdaptRecord>(<usize>session.adaptPtr); }
-
-@inline export function adaptLayer(adapt: AdaptRecord, iLayer: i32): AdaptLayer {
-  return changetype<AdaptLayer>(<usize>adapt.layersPtr + <usize>iLayer * offsetof<AdaptLayer>());
-}
 
 /** Hands h and u of the tokens of this pass to the statistics of the sequence. */
 function collect(session: SessionRecord, iLayer: i32, h: usize, up: usize, stride: usize, ffn: i32, nTokens: i32): void {

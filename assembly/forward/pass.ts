@@ -4,12 +4,12 @@
  */
 import { Rope, Status } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord, StepReport } from '../abi/records';
+import { adaptOf } from '../adapt/state';
 import { add, scale } from '../kernels/activation/activation';
 import { dequantRow } from '../kernels/embed/embed';
 import { sweepLogits } from '../kernels/logits/sweep';
 import { ropeTable } from '../kernels/rope/rope';
 import { block } from './block';
-import { adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 

@@ -9,12 +9,12 @@
  */
 import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { columnBytes, columnsMatvec } from '../kernels/neurons/columns';
 import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
 import { selectAbove, selectAboveIn } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
-import { adaptLayer, adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 

@@ -4,11 +4,11 @@
  */
 import { Stage, StepFlag } from '../abi/enums';
 import { AdaptRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptLayer, adaptOf } from '../adapt/state';
 import { moveLoad } from '../adapt/load';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
-import { adaptLayer, adaptOf } from './ffn';
 import { pass, reportOf, surprisalOf, token } from './pass';
 
 /** Share of the feed-forward weights that the step used. */

@@ -3,9 +3,9 @@
  * share on the dense kernel is faster on this machine. Overwrites the session's activation buffers, nothing else.
  */
 import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { adaptLayer, adaptOf } from '../adapt/state';
 import { columnsMatvec } from '../kernels/neurons/columns';
 import { permuteX4, rowsMatvec } from '../kernels/neurons/rows';
-import { adaptLayer, adaptOf } from './ffn';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 import { AHEAD } from './sparse';

@@ -4,7 +4,6 @@
  * and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M parameters; resumable.
  */
 import type { Calibration } from '../adapt/calibration.ts';
-import { denseSelection } from '../adapt/selection.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
@@ -200,7 +199,6 @@ async function tables({ engine, session }: Opened, state: CalibrationState, seed
     rows[i] = own;
     onState(state);
   }
-  await session.evaluate(heldOut[0]!.slice(0, 1), () => undefined, { selection: denseSelection });
   const byCandidate = settings.map((_, j) => rows.map((own) => own[j]!));
   return {
     fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
@@ -210,21 +208,19 @@ async function tables({ engine, session }: Opened, state: CalibrationState, seed
 }
 
 /**
- * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, all three standardised within their
- * document. Scaled to a sum of 1; half each where nothing was measured.
+ * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log KL
+ * standardised). Scaled to a sum of 1; half each where nothing was measured.
  */
 export function fitLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
   let ss = 0, hh = 0, sh = 0, sk = 0, hk = 0;
   for (const document of documents) {
     const known = document.filter(({ surprisal, entropy, kl }) => Number.isFinite(surprisal + entropy) && kl > 0);
-    const column = (value: (d: Damage) => number): number[] => {
+    const centred = (value: (d: Damage) => number): number[] => {
       const values = known.map(value), mean = values.reduce((sum, v) => sum + v, 0) / values.length;
-      const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
-      return values.map((v) => v - mean).map((v) => (deviation > 0 ? v / deviation : 0));
+      return values.map((v) => v - mean);
     };
-    const s = known.map(({ surprisal }) => surprisal), h = known.map(({ entropy }) => entropy), k = column(({ kl }) => Math.log(kl));
-    const centre = (values: number[]): number[] => { const mean = values.reduce((sum, v) => sum + v, 0) / values.length; return values.map((v) => v - mean); };
-    const cs = centre(s), ch = centre(h);
+    const cs = centred(({ surprisal }) => surprisal), ch = centred(({ entropy }) => entropy), logs = centred(({ kl }) => Math.log(kl));
+    const deviation = Math.sqrt(logs.reduce((sum, v) => sum + v ** 2, 0) / logs.length), k = logs.map((v) => (deviation > 0 ? v / deviation : 0));
     for (let i = 0; i < k.length; i++) {
       ss += cs[i]! ** 2; hh += ch[i]! ** 2; sh += cs[i]! * ch[i]!; sk += cs[i]! * k[i]!; hk += ch[i]! * k[i]!;
     }

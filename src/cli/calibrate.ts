@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import v8 from 'node:v8';
-import { load, writeCalibration } from 'clada';
+import { calibrationPath, load, writeCalibration } from 'clada';
 import type { CalibrateOptions, CalibrationState } from 'clada/calibrate';
 import { calibrate as measure } from 'clada/calibrate';
 import type { Values } from './commands.ts';
@@ -17,7 +17,7 @@ async function documentsOf(path: string, text: string, tokens: number): Promise<
 }
 
 export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal): Promise<void> {
-  const path = modelPath(values.model), out = values.out ?? path.replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '.clada.gguf'), partial = `${out}.partial`;
+  const path = modelPath(values.model), out = values.out ?? calibrationPath(path), partial = `${out}.partial`;
   const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, gradients: values.gradients, tier: values.tier, signal };
   const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
   const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;

@@ -66,18 +66,24 @@ function sparsityLines(generation: Generation, { surprisal, density }: Streamed)
   return lines;
 }
 
+/** GB/s: the best of three reads of the weights. */
+const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
+
+/** Memory of the process, the build and how long loading took. */
+const machineParts = ({ info }: Model): string[] =>
+  [`memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`, `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`];
+
 /** One line of honest figures. */
 function statsLine(generation: Generation, model: Model): string {
   const { promptTokens, cachedTokens, promptPerSecond, generatedTokens, generatePerSecond, weightBytesPerSecond, stopReason, seed } = generation.stats();
   const rate = (value: number): string => (Number.isNaN(value) ? '' : ` at ${value.toFixed(1)} tok/s`);
-  const bandwidth = Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
+  const bandwidth = bandwidthOf(model);
   const reached = weightBytesPerSecond / 1e9;
   return [
     `prompt ${promptTokens} tokens${cachedTokens > 0 ? ` (${cachedTokens} cached)` : ''}${rate(promptPerSecond)}`,
     `generated ${generatedTokens}${rate(generatePerSecond)} (${stopReason ?? 'stopped'}, seed ${seed})`,
     ...(Number.isNaN(reached) ? [] : [`weights read at ${reached.toFixed(1)} GB/s of ${bandwidth.toFixed(1)} GB/s memory bandwidth`]),
-    `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
-    `${model.info.tier} build (${model.info.tierReason}), loaded in ${(model.info.loadMs / 1000).toFixed(2)} s`,
+    ...machineParts(model),
   ].join(' · ');
 }
 
@@ -131,7 +137,7 @@ async function compare(start: (options: GenerateOptions) => Generation, options:
   let same = 0;
   while (same < texts[0]!.length && texts[0]![same] === texts[1]![same]) same++;
   note(`The answers are the same for the first ${same} characters. KL and agreement are the calibration's; speed is this machine's, one answer after the other.`);
-  note(`memory bandwidth ${Math.max(...[1, 2, 3].map(() => model.measureBandwidth())).toFixed(1)} GB/s · memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB · ${model.info.tier} build (${model.info.tierReason}), loaded in ${(model.info.loadMs / 1000).toFixed(2)} s`);
+  note([`memory bandwidth ${bandwidthOf(model).toFixed(1)} GB/s`, ...machineParts(model)].join(' · '));
 }
 
 export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise<void> {
