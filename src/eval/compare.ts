@@ -107,7 +107,7 @@ async function measure(subject: Subject, { kind, id, ids }: Document, prompt: nu
     }
     costs.push(cost);
     times.push(ms);
-  }, signal);
+  }, { signal });
   const ms = finite(meanOf(times));
   return {
     type: 'kl', subject: subject.label, kind, document: id, prompt, positions: rows.count, kl: finite(kl / rows.count), deltaNll: finite(change / (rows.count - 1)),

@@ -25,6 +25,12 @@ export interface SubjectStep {
 
 export type EachStep = (logits: Float32Array, step: SubjectStep) => void;
 
+export interface FollowRange {
+  /** `each` may leave out what comes before so many tokens of the continuation where the previous call computed it: choices share a context. Default 0. */
+  readonly from?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Subject {
   /**
    * Method, and after a blank its setting: "dense", "clada 0.6". Stands in result files and tables; what comes before the first blank names
@@ -38,7 +44,7 @@ export interface Subject {
    * finds the continuation in its cache would answer with what another method left there (test/eval/subject.test.ts).
    * @throws as `model.evaluate`
    */
-  follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, signal?: AbortSignal): Promise<void>;
+  follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, range?: FollowRange): Promise<void>;
   /** Greedy continuation of a prompt: the prompt dense, the answer with this subject's method. Absent where it cannot. */
   generate?(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string>;
 }
@@ -51,7 +57,7 @@ export class DenseSubject implements Subject {
 
   constructor(private readonly model: Model) {}
 
-  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, signal?: AbortSignal): Promise<void> {
+  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { signal }: FollowRange = {}): Promise<void> {
     const ids = Array.from(prompt), options = signal ? { signal } : {};
     if (!this.#held || !same(this.#held.ids, ids)) {
       const { logits, report: { logSumExp, entropy, topToken } } = await this.model.evaluate(ids, options);
@@ -84,13 +90,13 @@ export class MethodSubject implements Subject {
     this.label = label ?? `${sparsity.method} ${sparsity.density ?? ''}`.trim();
   }
 
-  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, signal?: AbortSignal): Promise<void> {
+  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { from = 0, signal }: FollowRange = {}): Promise<void> {
     let started = performance.now();
     await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken, cost }, fed) => {
       const ms = performance.now() - started;
       each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost, ms } : {}) });
       started = performance.now();
-    }, { sparsity: this.sparsity, ...(signal ? { signal } : {}) });
+    }, { sparsity: this.sparsity, owner: this, from, ...(signal ? { signal } : {}) });
   }
 
   async generate(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string> {

@@ -72,7 +72,7 @@ async function runItem(subject: Subject, task: TaskName, item: TaskItem, encoded
         scored++;
         if (fed > 0) sparse++;
       }
-    }, signal);
+    }, { from: split - dense, signal });
   }
   const sums = scores.map(({ logprob }) => logprob);
   return {

@@ -41,6 +41,10 @@ export interface EvaluateOptions {
   /** Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
   readonly owner?: object | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Tokens from this index on are computed even where the cache holds them. Default: what is cached stays. */
+  readonly computeFrom?: number | undefined;
+  /** After each token that is decoded, with its index. */
+  readonly onStep?: ((state: Pick<State, 'logits' | 'report'>, index: number) => void) | undefined;
   /** After each chunk of the prompt. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -87,7 +91,7 @@ export class Session {
       this.#truncate(this.#length - 1);
       this.#run(last, 0, 1, 1, false);
       this.#rows[this.#length - 1] = sparse; // part of an answer: statistics do not ask for it
-      return use(before, { logits: this.#engine.logits(this.#ptr, 0), report: this.#engine.report(this.#ptr, 0), reused: this.#length - 1, computed: 1 });
+      return use(before, { ...this.#now, reused: this.#length - 1, computed: 1 });
     });
   }
 
@@ -115,11 +119,12 @@ export class Session {
    * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
-    const { signal, onProgress, selection = denseSelection, decodeFrom = tokens.length, keepSparse = false, owner = selection } = options;
+    const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, owner = selection } = options;
     return this.#enqueue(async () => {
       this.#check(tokens);
       this.#select(selection);
-      const reused = this.#resume(this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom), decodeFrom, owner);
+      const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
+      const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
       this.#truncate(reused);
       this.#owner = owner;
       for (let done = reused; done < tokens.length;) {
@@ -129,12 +134,17 @@ export class Session {
         if (done === decodeFrom && selection.stages !== 0) this.adapt.restartLoad(); // a generation begins: its loads are its own
         if (decodes) this.#step(tokens[done]!);
         else this.#run(tokens, done, count, 1);
+        if (decodes) onStep?.(this.#now, done);
         done += count;
         if (count > 1) onProgress?.(done, tokens.length);
         await this.#turns.give();
       }
-      return use({ logits: this.#engine.logits(this.#ptr, 0), report: this.#engine.report(this.#ptr, 0), reused, computed: tokens.length - reused });
+      return use({ ...this.#now, reused, computed: tokens.length - reused });
     });
+  }
+
+  get #now(): Pick<State, 'logits' | 'report'> {
+    return { logits: this.#engine.logits(this.#ptr, 0), report: this.#engine.report(this.#ptr, 0) };
   }
 
   /**

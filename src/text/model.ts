@@ -61,6 +61,19 @@ export interface LoadOptions extends PlanOptions {
   calibration?: CalibrationSource;
 }
 
+export interface FollowOptions {
+  /** Default: the model's own. */
+  sparsity?: SparsityOptions;
+  /**
+   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before had
+   * the same `owner` and computed them. Default 0.
+   */
+  from?: number;
+  /** Who follows. Default: this call. */
+  owner?: object;
+  signal?: AbortSignal;
+}
+
 export interface Progress {
   phase: 'header' | 'weights';
   /** Bytes done, and in all. */
@@ -252,17 +265,14 @@ export class Model implements AsyncDisposable {
    * A prompt that the cache holds already is not computed again.
    * @throws as {@link generate}
    */
-  async follow(
-    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void,
-    options: { sparsity?: SparsityOptions; signal?: AbortSignal } = {},
-  ): Promise<void> {
-    const { selection } = await this.#sparsity.resolve(options.sparsity ?? this.#default)();
-    const tokens = [...Array.from(prompt), ...Array.from(continuation)];
-    for (let fed = 0; fed <= continuation.length; fed++) {
-      await this.#session.evaluate(tokens.slice(0, prompt.length + fed), ({ logits, report }) => { each(logits, report, fed); }, {
-        selection, decodeFrom: prompt.length, signal: options.signal,
-      });
-    }
+  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {}): Promise<void> {
+    const { sparsity = this.#default, from = 0, signal } = options;
+    const { selection } = await this.#sparsity.resolve(sparsity)();
+    const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
+    if (from === 0) await this.#session.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
+    await this.#session.evaluate(tokens, () => undefined, {
+      selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal, onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
+    });
   }
 
   /** What was measured of this model offline, if its calibration was found. */

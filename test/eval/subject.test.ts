@@ -46,10 +46,19 @@ for (const name of subjectNames.filter((method) => method !== 'exact')) { // tha
     assert.is((await rows(subject, prompt, [])).length, 1);
   });
 
+  test(`${name}: what is asked for from a later token on is the same, with or without the context in the cache`, async () => {
+    const subject = subjectFor(model, name), whole = timeless(await rows(subject)), from = 6;
+    for (let again = 0; again < 2; again++) {
+      const list: Row[] = [];
+      await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); }, { from });
+      assert.equal(timeless(list).slice(-(whole.length - from)), whole.slice(from));
+    }
+  });
+
   test(`${name}: an abort arrives`, async () => {
     const subject = subjectFor(model, name), controller = new AbortController();
     let seen = 0;
-    await subject.follow(prompt, continuation, () => { if (++seen === 3) controller.abort(); }, controller.signal).then(() => assert.unreachable(), (error: { code: string }) => assert.is(error.code, 'E_ABORTED'));
+    await subject.follow(prompt, continuation, () => { if (++seen === 3) controller.abort(); }, { signal: controller.signal }).then(() => assert.unreachable(), (error: { code: string }) => assert.is(error.code, 'E_ABORTED'));
     assert.is(seen, 3);
   });
 }

@@ -21,10 +21,10 @@ class Renamed implements Subject {
   readonly prompts: number[] = [];
   calls = 0;
   constructor(readonly label: string, private readonly dense: DenseSubject, private readonly failAfter = Infinity) {}
-  async follow(...[prompt, continuation, each, signal]: Parameters<Subject['follow']>): Promise<void> {
+  async follow(...[prompt, continuation, each, range]: Parameters<Subject['follow']>): Promise<void> {
     if (this.calls++ >= this.failAfter) throw new Error('cut');
     this.prompts.push(prompt.length);
-    return this.dense.follow(prompt, continuation, each, signal);
+    return this.dense.follow(prompt, continuation, each, range);
   }
 }
 
