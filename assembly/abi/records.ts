@@ -95,7 +95,8 @@
   dirty: i32;         // 1: statistics or settings have changed since the selection was made
   layersPtr: u32;     // [nLayers] AdaptLayer
   // selection
-  density: f32;       // share of neurons of topK and global masks
+  density: f32;       // share of neurons of topK and global masks, and of cett's backbone (1: its thresholds as they are)
+  share: f32;         // share of a layer's neurons that the gate or product stage keeps, exactly; 0: those above thresholds
   shrink: f32;        // tokens that the prior counts for beside the prompt
   compensate: i32;    // 1: dropped neurons are taken at their mean
   // statistics
@@ -142,6 +143,7 @@
   meanOutPtr: u32;      // [hidden] down times that
   // thresholds before the load moves them
   scoreBase: f32; gateBase: f32; productBase: f32;
+  scoreScale: f32;      // scores are multiplied by it
   // selection
   scoresPtr: u32;       // [ffn] f32: mask scores, or weights of the gate stage
   gateWeightPtr: u32; productWeightPtr: u32; // [ffn] f32, 0 = ones

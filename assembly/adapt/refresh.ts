@@ -3,7 +3,8 @@
  * offline, counts for `shrink` tokens; without any token it stands alone, without a prior the prompt does.
  *   topK     GRIFFIN: the `density` share of every layer by sum (h / |h|)^2
  *   global   the `density` share of the whole network by E h^2 * sensitivity^2, the damage that dropping a neuron would do
- *   cett     sqrt(E h^2) * |down column|, held against a threshold a layer at every step
+ *   cett     sqrt(E h^2) * |down column|, held against a threshold a layer at every step; with a density, all thresholds are moved by one factor
+ *            so that this prompt keeps that share: short prompts have small means
  *   cascade  weights of the gate: sensitivity * sqrt(E u^2)
  * Test: test/adapt/refresh.test.ts.
  */
@@ -22,11 +23,11 @@ function meanSquares(adapt: AdaptRecord, sums: usize, prior: usize, ffn: i32, ou
   }
 }
 
-/** scores = sqrt(scores) * weights; weights of 0: ones. */
-function rootTimes(scores: usize, weights: usize, ffn: i32): void {
+/** scores = sqrt(scores) * weights * scale; weights of 0: ones. */
+function rootTimes(scores: usize, weights: usize, ffn: i32, scale: f32 = 1): void {
   for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
     const root = sqrt<f32>(load<f32>(scores + i));
-    store<f32>(scores + i, weights ? root * load<f32>(weights + i) : root);
+    store<f32>(scores + i, (weights ? root * load<f32>(weights + i) : root) * scale);
   }
 }
 
@@ -64,11 +65,15 @@ export function refresh(model: ModelRecord, adapt: AdaptRecord): void {
       rootTimes(scores, layer.sensitivityPtr, ffn);
     } else if (rule == Rule.cett) {
       meanSquares(adapt, layer.sumHPtr, adapt.nStat > 0 ? 0 : layer.hSquarePtr, ffn, scores);
-      rootTimes(scores, layer.columnNormPtr, ffn);
+      rootTimes(scores, layer.columnNormPtr, ffn, layer.scoreScale);
     } else if (rule == Rule.global) {
       meanSquares(adapt, layer.sumHPtr, layer.hSquarePtr, ffn, scores);
       rootTimes(scores, layer.sensitivityPtr, ffn);
     }
+  }
+  if (rule == Rule.cett && adapt.density < 1) {
+    const threshold = globalThreshold(adapt, model);
+    for (let iLayer = 0; iLayer < model.nLayers; iLayer++) adaptLayer(adapt, iLayer).scoreBase = threshold;
   }
   if (rule == Rule.global) {
     const threshold = globalThreshold(adapt, model);

@@ -3,6 +3,7 @@
  *   S  a mask: a list made from the prompt, or scores held against a threshold now; gate and everything after it only there
  *   A  i in S with |g_i| * w1_i > t1, g = act(gate x); up only there
  *   K  i in A with |h_i| * w2_i > t2, h = g * up x;    down only there
+ * or, of one stage, the largest share of all neurons instead of those above a threshold;
  *   y = down h over K,   with compensation b + down (h - mean) over K, b = down mean
  * Which stages there are is data (Stage). A selection that turns out to be all neurons runs the dense kernel: full density is dense, bit for
  * bit. Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the same numbers, no speed.
@@ -13,13 +14,23 @@ import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { columnBytes, columnsMatvec } from '../kernels/neurons/columns';
 import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
-import { selectAbove, selectAboveIn } from '../kernels/neurons/select';
+import { selectAbove, selectAboveIn, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
+
+/** The `share` of all neurons with the largest |values_i| * weights_i; returns how many, their list at `out`. */
+function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, out: usize): i32 {
+  const scores = <usize>adapt.hPtr;
+  for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
+    const v = abs(load<f32>(values + i));
+    store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
+  }
+  return selectTop(scores, ffn, max(1, <i32>nearest<f32>(adapt.share * <f32>ffn)), out);
+}
 
 /** Of all `ffn` neurons or of those in `list` (nList < ffn), those above the threshold; returns how many, their list at `out`. */
 @inline function narrow(ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
@@ -112,7 +123,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     if (stages & Stage.gate) {
       activate(model.activation, gate, width);
       const next = <usize>adapt.listPtr + listBytes;
-      count = narrow(ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
+      count = adapt.share > 0 ? topShare(adapt, ffn, gate, own.gateWeightPtr, next) : narrow(ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
       list = next;
     }
   }
@@ -125,7 +136,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
 
   if (stages & Stage.product) {
     const next = <usize>adapt.listPtr + 2 * listBytes;
-    count = narrow(ffn, list, count, h, own.productWeightPtr, own.productBase * adapt.factor, next);
+    count = adapt.share > 0 ? topShare(adapt, ffn, h, own.productWeightPtr, next) : narrow(ffn, list, count, h, own.productWeightPtr, own.productBase * adapt.factor, next);
     list = next;
   }
   if (used) markUsed(used, list, count, ffn);

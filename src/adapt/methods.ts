@@ -33,6 +33,11 @@ export interface SparsityOptions {
   minTop1?: number;
   /** Instead of a density: the method's own threshold (clada: budget of damage tau; tt, cats: multiplies the calibrated thresholds of density 0.6). */
   threshold?: number;
+  /**
+   * Keep exactly the density's share of every layer's neurons at every token, the largest, instead of those above calibrated thresholds (tt, cats).
+   * Needs no calibration. Default false.
+   */
+  topK?: boolean;
   /** Tokens that the calibration counts for beside the prompt's. Default 48. */
   shrink?: number;
   /** First positions of the prompt left out of its statistics. Default 4. */
@@ -78,7 +83,7 @@ const numbers = {
   checkEvery: { min: 0, integer: true, default: 64, help: 'tokens between two dense checks of a bound; 0 = never' },
 } as const satisfies Record<string, NumberSpec>;
 
-const optionNames = ['method', 'compensate', 'load', ...Object.keys(numbers)];
+const optionNames = ['method', 'compensate', 'load', 'topK', ...Object.keys(numbers)];
 /** What says how far to go; at most one may be given. */
 const targets = ['density', 'level', 'maxKl', 'minTop1', 'threshold'] as const;
 
@@ -159,6 +164,20 @@ function levelFor(method: MethodName, options: SparsityOptions, calibration: Cal
   return atCost(levels, pick(options, 'density'));
 }
 
+/** Of each layer's neurons, for a share of its weights: cats reads the gate whole, tt gate and up. @throws InputError `E_OPTION` */
+function shareOf(method: MethodName, options: SparsityOptions): number {
+  if (method !== 'cats' && method !== 'tt') {
+    throw new InputError('E_OPTION', { subject: `sparsity.topK of ${method}`, found: 'true', expected: 'false', remedy: 'Leave it out; it is for tt and cats.' });
+  }
+  const other = targets.find((name) => name !== 'density' && options[name] !== undefined);
+  if (other) throw new InputError('E_OPTION', { subject: 'sparsity.topK', found: `a ${other}`, expected: 'a density', remedy: 'Give the share of the weights to use.' });
+  const density = pick(options, 'density'), whole = method === 'cats' ? 1 / 3 : 2 / 3;
+  if (density > whole) return (density - whole) / (1 - whole);
+  throw new InputError('E_OPTION', {
+    subject: `sparsity.density of ${method}`, found: String(density), expected: `more than ${whole.toFixed(3)}`, remedy: `${method} always computes ${method === 'cats' ? 'the gate' : 'gate and up'}: ask for more, or use clada.`,
+  });
+}
+
 function needsCalibration(method: MethodName): never {
   throw new ModelError('E_CALIBRATION', {
     subject: `method ${method}`, found: 'no calibration of this model', expected: 'thresholds measured offline',
@@ -183,6 +202,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     throw new InputError('E_OPTION', { subject: `sparsity.threshold of ${method}`, found: String(options.threshold), expected: 'none: it has no threshold', remedy: 'Give a density.' });
   }
 
+  const shares = options.topK ? shareOf(method, options) : 0;
   const common = {
     ...denseSelection, shrink: pick(options, 'shrink'), skipTokens: pick(options, 'skipTokens'), load: loadControl(options, method === 'clada-paper', calibration),
     refreshAfter: pick(options, 'refreshAfter'), refreshAbove: pick(options, 'refreshAbove'), rerunAbove: pick(options, 'rerunAbove'),
@@ -197,6 +217,10 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     if (options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
     return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density: pick(options, 'density') }, expected: undefined, warnings };
   }
+  if (shares > 0) {
+    const stage = method === 'cats' ? { stages: Stage.gate } : { stages: Stage.product, productWeights: 'columnNorm' as const };
+    return { method, selection: { ...common, ...stage, gateBase: 0, productBase: 0, share: shares, load: noLoad }, expected: undefined, warnings };
+  }
   if (!calibration) {
     if (method !== 'clada' || options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
     warnings.push('no calibration of this model: clada falls back to griffin, whose loss is not known here; run clada calibrate once');
@@ -206,13 +230,17 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const level = whole ? undefined : given !== undefined && method === 'clada' ? undefined : levelFor(method, options, calibration);
   const factor = given !== undefined && method !== 'clada' ? given : 1;
   const thresholds = whole ? -1 : given !== undefined && method === 'clada' ? given : Array.from(level!.thresholds, (value) => value * factor);
-  const density = whole ? 1 : level?.cost ?? 1, expected = factor === 1 ? level : undefined; // nothing was measured at other thresholds
+  // a mask can have any density, also one that the table does not reach; nothing was measured there, nor at other thresholds
+  const masked = method === 'griffin' || method === 'mask' || method === 'clada-paper', density = whole ? 1 : (masked ? options.density : undefined) ?? level?.cost ?? 1;
+  const expected = factor === 1 && Math.abs(density - (level?.cost ?? density)) < 1e-6 ? level : undefined;
   switch (method) {
     case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected, warnings };
     case 'mask': return { method, selection: { ...common, stages: options.load ? Stage.scores : Stage.mask, rule: 'global', density }, expected, warnings };
     case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected, warnings };
     case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected, warnings };
-    case 'clada-paper': return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds }, expected, warnings };
+    case 'clada-paper': { // thresholds that the user moves are taken as they are
+      return { method, selection: { ...common, stages: Stage.scores, rule: 'cett', scoreBase: thresholds, density: given === undefined ? density : 1 }, expected, warnings };
+    }
     case 'clada': return {
       method, expected, warnings,
       selection: {

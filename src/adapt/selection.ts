@@ -25,8 +25,10 @@ export interface Selection {
   /** Stage bits; 0 = dense. */
   readonly stages: number;
   readonly rule: 'none' | 'topK' | 'global' | 'cett' | 'cascade';
-  /** Share of neurons of topK and global masks. */
+  /** Share of neurons of topK and global masks, and of cett's backbone (1: its thresholds as they are). */
   readonly density: number;
+  /** Share of a layer's neurons that the gate or product stage keeps at every token, exactly; 0: those above thresholds. */
+  readonly share: number;
   /** Tokens that the prior counts for beside the prompt. */
   readonly shrink: number;
   /** First positions of a sequence that the statistics leave out. */
@@ -49,7 +51,7 @@ export interface Selection {
 export const noLoad: LoadControl = { mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8 };
 
 export const denseSelection: Selection = {
-  stages: 0, rule: 'none', density: 1, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
+  stages: 0, rule: 'none', density: 1, share: 0, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
   gateWeights: 'ones', productWeights: 'ones', load: noLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
 };
 

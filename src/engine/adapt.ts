@@ -35,6 +35,12 @@ const fieldOf = {
 
 const at = (thresholds: Thresholds, layer: number): number => (typeof thresholds === 'number' ? thresholds : thresholds[layer]!);
 
+/** Scores of a backbone with a density are measured in units of their layer's threshold, so that one factor can move them all. */
+function scoreThreshold({ rule, density, scoreBase }: Selection, layer: number): { scoreBase: number; scoreScale: number } {
+  const base = at(scoreBase, layer);
+  return rule === 'cett' && density < 1 && base > 0 ? { scoreBase: 1, scoreScale: 1 / base } : { scoreBase: base, scoreScale: 1 };
+}
+
 export class AdaptState {
   readonly #layers: number;
   readonly #padded: number;
@@ -84,7 +90,7 @@ export class AdaptState {
   configure(selection: Selection): void {
     const { load } = selection;
     this.record.assign({
-      stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density,
+      stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density, share: selection.share,
       shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,
       loadMode: LoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
       linear: load.linear ? 1 : 0, clamp: load.clamp, warmup: load.warmup,
@@ -93,7 +99,7 @@ export class AdaptState {
     for (let i = 0; i < this.h.nLayers; i++) {
       const layer = this.layer(i);
       layer.assign({
-        scoreBase: at(selection.scoreBase, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
+        ...scoreThreshold(selection, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
         gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
         productWeightPtr: selection.productWeights === 'ones' ? 0 : layer.get(fieldOf[selection.productWeights]), nMask: this.h.ffn,
       });

@@ -27,7 +27,7 @@ export const reportFields = {
 } as const satisfies Fields;
 
 export const adaptFields = {
-  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', shrink: 'f32', compensate: 'i32', nStat: 'i32',
+  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', shrink: 'f32', compensate: 'i32', nStat: 'i32',
   skipTokens: 'i32', loadMode: 'i32', forcedLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenLoadPtr: 'u32', gain: 'f32',
   linear: 'i32', clamp: 'f32', warmup: 'i32', loadCount: 'i32', loadMean: 'f32', loadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
   highRun: 'i32', rerunAbove: 'f32', active: 'i32', prevEntropy: 'f32', cogLoad: 'f32', factor: 'f32', flags: 'i32', listPtr: 'u32', hPtr: 'u32',
@@ -36,7 +36,7 @@ export const adaptFields = {
 
 export const adaptLayerFields = {
   gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32',
-  meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
+  meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
   productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
   compactUpPtr: 'u32', compactDownPtr: 'u32', compactDownBytes: 'u32', chunksPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
 } as const satisfies Fields;

@@ -111,6 +111,25 @@ test('a calibration without this method\'s levels', () => {
   assert.is(resolveSparsity({ method: 'griffin' }, swiglu, poor).selection.density, 0.6, 'griffin needs none');
 });
 
+test('topK: a share of every layer without a calibration, for tt and cats, of what they can skip', () => {
+  const cats = resolveSparsity({ method: 'cats', density: 0.6, topK: true }, swiglu, undefined), tt = resolveSparsity({ method: 'tt', density: 0.7, topK: true }, gelu, calibration);
+  assert.ok(Math.abs(cats.selection.share - 0.4) < 1e-9 && Math.abs(tt.selection.share - 0.1) < 1e-9);
+  assert.equal([cats.expected, tt.expected], [undefined, undefined]);
+  for (const [options, part] of [[{ method: 'clada' }, 'topK of clada'], [{ method: 'cats', maxKl: 0.1 }, 'maxKl'], [{ method: 'tt', density: 0.6 }, '0.667'], [{ method: 'cats', density: 0.3 }, '0.333']] as const) {
+    const { code, message } = refusal(() => resolveSparsity({ ...options, topK: true }, swiglu, calibration));
+    assert.is(code, 'E_OPTION');
+    assert.ok(message.includes(part), message);
+  }
+});
+
+test('a mask has the density that was asked for, also where nothing was measured', () => {
+  for (const method of ['griffin', 'mask', 'clada-paper'] as const) {
+    const { selection, expected } = resolveSparsity({ method, density: 0.07 }, swiglu, calibration);
+    assert.is(selection.density, 0.07, method);
+    assert.is(expected, undefined, method);
+  }
+});
+
 test('dense is dense, whatever else is said', () => {
   const { method, selection } = resolveSparsity({ method: 'dense', density: 0.3, load: true }, swiglu, calibration);
   assert.is(method, 'dense');

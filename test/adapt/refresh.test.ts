@@ -108,6 +108,21 @@ test('cett: sqrt of E h^2 * column norm; the prior only where there is no token'
   for (let l = 0; l < nLayers; l++) assert.equal([...scoresOf(session, l, ffn)], [...expected(new Float32Array(ffn), 0, 48, row(known.hSquare, l), row(known.columnNorm, l))]);
 });
 
+test('cett with a density: thresholds moved by one factor, so that the prompt keeps that share', async () => {
+  const session = await open(), h = squares(), known = constants(), base = Float32Array.from({ length: nLayers }, (_, l) => 0.2 + 0.3 * l);
+  session.adapt.place(known);
+  for (const density of [0.2, 0.6, 0.999]) for (let again = 0; again < 2; again++) { // a refresh finds thresholds that were moved before
+    await reselect(session, { stages: Stage.scores, rule: 'cett', density, scoreBase: base }, { h }, 20);
+    const scores = h.map((sums, l) => expected(sums, 20, 48, undefined, row(known.columnNorm, l)).map((score) => f32(score * f32(1 / base[l]!))));
+    const lists = scores.map((own, l) => [...own.keys()].filter((i) => own[i]! > session.adapt.layer(l).get('scoreBase')));
+    scores.forEach((own, l) => assert.equal([...scoresOf(session, l, ffn)], [...own]));
+    assert.is(lists.flat().length, nearestEven(f32(f32(density) * (ffn * nLayers))), `density ${density}`);
+    assert.is(new Set(scores.map((_, l) => session.adapt.layer(l).get('scoreBase'))).size, 1);
+  }
+  await reselect(session, { stages: Stage.scores, rule: 'cett', scoreBase: base }, { h }, 20);
+  base.forEach((value, l) => assert.is(session.adapt.layer(l).get('scoreBase'), value, 'without: as they are'));
+});
+
 test('global: one threshold over all layers keeps round(density * all), the most damaging', async () => {
   const session = await open(), h = squares(), known = constants();
   session.adapt.place(known);

@@ -86,6 +86,18 @@ test('rows, columns and compact copies give what zeroed activations give', async
   }
 });
 
+test('an exact share: as many neurons of every layer at every token, the largest', async () => {
+  const session = await openSession(tinyPath('llama.gguf')), { ffn } = await session.exclusive((engine) => engine.plan.hparams);
+  await placeOnes(session);
+  const dense = await decode(session, denseSelection);
+  for (const [name, share] of [['cats', 0.4], ['tt', 0.25], ['cats', 1]] as const) {
+    const { rows, costs } = await decode(session, { ...whole[name]!, gateBase: 0, productBase: 0, share }), kept = Math.round(share * ffn);
+    for (const { up, down } of session.adapt.counts()) assert.equal([up, down], [name === 'cats' ? kept : ffn, kept]);
+    assert.ok(costs.every((cost) => Math.abs(cost - (name === 'cats' ? 1 + 2 * share : 2 + share) / 3) < 0.01));
+    assert.is(sameBits(rows, dense.rows), share === 1);
+  }
+});
+
 test('exact: a ReLU model skips what is zero and loses nothing but rounding', async () => {
   const session = await openSession(await reluTwin('llama.gguf'));
   const dense = await decode(session, denseSelection);
