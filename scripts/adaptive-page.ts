@@ -6,7 +6,7 @@
  * A results file is what `clada eval --out` writes (*.jsonl; or *.json, one array of the same records): format in src/eval/records.ts. Each file is
  * a section of its own, so that numbers of different runs, machines or documents never stand in one table; more methods are added to a file by
  * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
- * tasks, generation; curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
+ * tokens, load, tasks, generation, claim (which joins files); curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,7 +17,7 @@ import { summariseComparison } from '../src/eval/compare.ts';
 import { summariseGeneration } from '../src/eval/generation.ts';
 import type { HeaderRecord, ResultRecord } from '../src/eval/records.ts';
 import { groupBy, parseRecords } from '../src/eval/records.ts';
-import { comparisonTable, fixed, generationTable, markdown, taskDetails, taskTable } from '../src/eval/tables.ts';
+import { comparisonTable, fixed, generationTable, markdown, percent, taskDetails, taskRows, taskTable, withError } from '../src/eval/tables.ts';
 import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
@@ -52,6 +52,9 @@ function sources({ records }: ResultFile, type: ResultRecord['type']): string[] 
 /** The curve that a subject's point belongs to. */
 const methodOf = (subject: string): string => subject.split(' ')[0]!;
 
+/** Curves and comparisons are of one length of prompt: nothing of a file with several. */
+const onePrompt = (comparisons: readonly Comparison[]): readonly Comparison[] => (new Set(comparisons.map(({ prompt }) => prompt)).size === 1 ? comparisons : []);
+
 function curves(comparisons: readonly Comparison[], point: (c: Comparison) => { x: number; y: number; error?: number }): Series[] {
   const sparse = comparisons.filter(({ subject }) => subject !== 'dense');
   return [...groupBy(sparse, ({ subject }) => methodOf(subject))].map(([name, group]) => ({ name, points: group.map(point) }));
@@ -69,13 +72,12 @@ const sections: Readonly<Record<string, Section>> = {
   quality: (file, images, folder) => {
     const comparisons = summariseComparison(of(file, 'kl'));
     if (comparisons.length === 0) return [];
-    const onePrompt = new Set(comparisons.map(({ prompt }) => prompt)).size === 1; // a curve is of one
     return [
       comparisonTable(comparisons),
-      ...(!onePrompt ? [] : image(images, folder, `${file.name}-quality`, {
+      ...image(images, folder, `${file.name}-quality`, {
         title: 'KL to dense against the share of feed-forward weights used', x: { label: 'cost: share of feed-forward weights used' }, y: { label: 'KL(dense ‖ sparse), nats a token', log: true },
-        series: curves(comparisons, ({ cost, kl }) => ({ x: cost, y: kl.mean, error: kl.se })),
-      })),
+        series: curves(onePrompt(comparisons), ({ cost, kl }) => ({ x: cost, y: kl.mean, error: kl.se })),
+      }),
       sources(file, 'kl').join('\n'),
     ];
   },
@@ -132,6 +134,37 @@ const sections: Readonly<Record<string, Section>> = {
   },
 };
 
+/** What several files say of the same subjects, side by side. */
+type Joint = (files: readonly ResultFile[], images: Images, folder: string) => string[];
+
+const joints: Readonly<Record<string, Joint>> = {
+  /** The paper's terms (speed, accuracy kept) beside KL, for every subject that was put to the tasks. */
+  claim: (files, images, folder) => {
+    const rows = files.flatMap((file) => taskRows(summariseTasks(of(file, 'task'))));
+    const speeds = files.flatMap((file) => of(file, 'speed')), comparisons = files.flatMap((file) => onePrompt(summariseComparison(of(file, 'kl'))));
+    const subjects = [...new Set(rows.map(({ subject }) => subject))].filter((subject) => subject !== 'dense');
+    if (subjects.length === 0) return [];
+    const kept = (subject: string, protocol: string): ReturnType<typeof taskRows>[number] | undefined => rows.find((row) => row.subject === subject && row.protocol === protocol);
+    const cell = (row: ReturnType<typeof kept>): string => (row ? percent(row.retained) : '–');
+    return [
+      markdown(['method', 'cost', 'token, times dense', 'feed-forward, times dense', 'accuracy kept, generation, %', 'accuracy kept, strict, %', 'KL (nats)', 'top-1'], subjects.map((subject) => {
+        const speed = speeds.find((record) => record.subject === subject), comparison = comparisons.find((record) => record.subject === subject);
+        return [
+          subject, fixed(comparison?.cost ?? NaN, 3), fixed(speed?.token[0] ?? NaN, 2), fixed(speed?.ffn[0] ?? NaN, 2), cell(kept(subject, 'generation')), cell(kept(subject, 'strict')),
+          comparison ? withError(comparison.kl, 3) : '–', comparison ? fixed(comparison.top1.mean, 3) : '–',
+        ];
+      })),
+      ...(['generation', 'strict'] as const).flatMap((protocol) => image(images, folder, `claim-${protocol}`, {
+        title: `Speed of a token against task accuracy kept, ${protocol} protocol`, x: { label: 'accuracy over nine tasks, % of dense' }, y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
+        series: subjects.flatMap((subject) => {
+          const speed = speeds.find((record) => record.subject === subject), row = kept(subject, protocol);
+          return speed && row ? [{ name: subject, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] }] : [];
+        }),
+      })),
+    ];
+  },
+};
+
 const empty = 'No results in this checkout yet.';
 
 /**
@@ -142,16 +175,19 @@ const empty = 'No results in this checkout yet.';
 export function renderPage(page: string, files: readonly ResultFile[], folder: string): { page: string; images: Images } {
   const images: Images = new Map();
   let text = page;
-  for (const [name, section] of Object.entries(sections)) {
+  const put = (name: string, parts: readonly string[]): void => {
     const open = `<!-- results:${name} -->`, close = `<!-- /results:${name} -->`;
     const start = text.indexOf(open), end = text.indexOf(close);
     if (start < 0 || end < start) throw new Error(`the page has no ${open} … ${close}`);
-    const parts = files.flatMap((file) => {
+    text = `${text.slice(0, start + open.length)}\n${(parts.length === 0 ? [empty] : parts).join('\n\n')}\n${text.slice(end)}`;
+  };
+  for (const [name, section] of Object.entries(sections)) {
+    put(name, files.flatMap((file) => {
       const lines = section(file, images, folder);
       return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
-    });
-    text = `${text.slice(0, start + open.length)}\n${(parts.length === 0 ? [empty] : parts).join('\n\n')}\n${text.slice(end)}`;
+    }));
   }
+  for (const [name, joint] of Object.entries(joints)) put(name, joint(files, images, folder));
   return { page: text, images };
 }
 

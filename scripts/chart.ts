@@ -37,6 +37,9 @@ const lineHeight = 16, labelWidth = 100;
 /** Colours of methods stay the same from chart to chart. */
 const knownNames = ['clada', 'griffin', 'cats', 'tt', 'clada-paper', 'mask', 'exact'];
 
+/** "clada 0.6" has the colour of clada. */
+const known = (name: string): string => name.split(' ')[0]!;
+
 const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const at = (value: number): string => String(Math.round(10 * value) / 10);
 
@@ -95,8 +98,8 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
   const all = drawn.flatMap(({ points }) => points);
   const sx = scaleOf(x, all.map((p) => p.x), plot.left, plot.right);
   const sy = scaleOf(y, [...all.map((p) => p.y), ...(reference ? [reference.y] : [])], plot.bottom, plot.top);
-  const strange = drawn.map(({ name }) => name).filter((name) => !knownNames.includes(name));
-  const rank = (name: string): number => (knownNames.includes(name) ? knownNames.indexOf(name) : knownNames.length + strange.indexOf(name));
+  const strange = drawn.map(({ name }) => name).filter((name) => !knownNames.includes(known(name)));
+  const rank = (name: string): number => (knownNames.includes(known(name)) ? knownNames.indexOf(known(name)) : knownNames.length + strange.indexOf(name));
   const out: string[] = [];
 
   for (const tick of sx.ticks) {

@@ -15,8 +15,8 @@ export function markdown(head: readonly string[], rows: readonly (readonly strin
 }
 
 export const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-const withError = ({ mean, se }: Estimate, digits: number): string => `${fixed(mean, digits)}${Number.isFinite(se) ? ` ± ${se.toFixed(digits)}` : ''}`;
-const percent = ({ mean, se }: Estimate): string => withError({ mean: 100 * mean, se: 100 * se, n: 0 }, 1);
+export const withError = ({ mean, se }: Estimate, digits: number): string => `${fixed(mean, digits)}${Number.isFinite(se) ? ` ± ${se.toFixed(digits)}` : ''}`;
+export const percent = ({ mean, se }: Estimate): string => withError({ mean: 100 * mean, se: 100 * se, n: 0 }, 1);
 
 /** Method by method: KL, change of NLL, top-1, cost, time, KL by kind of text. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
@@ -36,9 +36,9 @@ export interface TaskRow {
   readonly subject: string;
   readonly protocol: string;
   readonly tasks: Readonly<Partial<Record<TaskName, TaskSummary>>>;
-  /** Unweighted mean of the quoted figures; and what it keeps of the dense mean over the same items (NaN where dense lacks a task). */
+  /** Unweighted mean of the quoted figures; and what it keeps of the dense mean over the same items, with the error of the paired differences (NaN where dense lacks a task). */
   readonly mean: number;
-  readonly retained: number;
+  readonly retained: Estimate;
 }
 
 export function taskRows(summaries: readonly TaskSummary[], dense = 'dense'): TaskRow[] {
@@ -47,7 +47,10 @@ export function taskRows(summaries: readonly TaskSummary[], dense = 'dense'): Ta
     const sum = (of: (summary: TaskSummary) => number): number => group.reduce((total, summary) => total + of(summary), 0);
     return {
       subject, protocol: isDense ? 'both' : protocol, tasks: Object.fromEntries(group.map((summary) => [summary.task, summary])), mean: sum(({ quoted }) => quoted.mean) / group.length,
-      retained: isDense ? 1 : sum(({ versusDense: v }) => (v ? v.dense + v.difference.mean : NaN)) / sum(({ versusDense: v }) => v?.dense ?? NaN),
+      retained: isDense ? { mean: 1, se: NaN, n: group.length } : {
+        mean: sum(({ versusDense: v }) => (v ? v.dense + v.difference.mean : NaN)) / sum(({ versusDense: v }) => v?.dense ?? NaN),
+        se: Math.sqrt(sum(({ versusDense: v }) => (v?.difference.se ?? NaN) ** 2)) / sum(({ versusDense: v }) => v?.dense ?? NaN), n: group.length,
+      },
     };
   });
 }
@@ -56,8 +59,8 @@ export function taskRows(summaries: readonly TaskSummary[], dense = 'dense'): Ta
 export function taskTable(summaries: readonly TaskSummary[]): string {
   const present = taskNames.filter((name) => summaries.some(({ task }) => task === name));
   const star = (name: TaskName): string => (summaries.find(({ task }) => task === name)!.headline === 'acc_norm' ? '*' : '');
-  return markdown(['method', 'protocol', ...present.map((name) => `${name}${star(name)}`), 'mean', 'retained'], taskRows(summaries).map((row) => [
-    row.subject, row.protocol, ...present.map((name) => (row.tasks[name] ? percent(row.tasks[name].quoted) : '–')), fixed(100 * row.mean, 1), Number.isFinite(row.retained) ? `${fixed(100 * row.retained, 1)} %` : '–',
+  return markdown(['method', 'protocol', ...present.map((name) => `${name}${star(name)}`), 'mean', 'retained, %'], taskRows(summaries).map((row) => [
+    row.subject, row.protocol, ...present.map((name) => (row.tasks[name] ? percent(row.tasks[name].quoted) : '–')), fixed(100 * row.mean, 1), percent(row.retained),
   ]));
 }
 

@@ -27,17 +27,18 @@ const records: ResultRecord[] = [
   { type: 'load', method: 'clada', density: 0.6, control: 'shuffled', documents: 16, cost: 0.601, kl: 0.21, fixedKl: 0.2, change: 0.05, se: 0.012 },
   { type: 'speed', subject: 'clada 0.6', cost: 0.6, kl: 0.2, top1: 0.75, ms: [8, 7, 9], token: [1.25, 1.1, 1.4], ffn: [1.5, 1.25, 2] },
 ];
-const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
+const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'claim'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
 
 test('tables: every figure with its error, and where it came from', () => {
   const { page } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
   assert.match(page, /\| clada 0\.6 +\| +2 \| +0\.600 \| 0\.2000 ± 0\.0000 \| 0\.2000 ± 0\.0000 \| 0\.900 ± 0\.000 \| +8\.00 \| 1\.25x \| +0\.2000 \| +0\.2000 \|/);
-  assert.match(page, /\| clada 0\.6 \| generation \| +75\.0 ± 21\.7 \| +75\.0 \| +75\.0 % \|/);
+  assert.match(page, /\| clada 0\.6 \| generation \| +75\.0 ± 21\.7 \| +75\.0 \| 75\.0 ± 25\.0 \|/);
   assert.match(page, /\| piqa \| clada 0\.6 \| generation \| +4 \| +75\.0 ± 21\.7 \| +100\.0 ± 0\.0 \| -25\.0 ± 25\.0 \| +– \| +0\.67 \| 0\.600 \| +8\.00 \|/);
   assert.match(page, /\| gsm8k \| +dense \| exact match \| +2 \| 50\.0 ± 50\.0 \|/);
   assert.is(page.split('`clada eval --documents made-up.json`; Abacus, 2 cores, Node 20, commit abc1234, 2026-01-02').length, 7); // under each of the six
   assert.match(page, /\| clada 0\.6 \| 0\.60 \| +0\.2000 \| 0\.750 \| 8\.00 \(7\.00 … 9\.00\) \| 1\.25 \(1\.10 … 1\.40\) \| +1\.50 \(1\.25 … 2\.00\) \|/);
   assert.match(page, /\| clada +\| shuffled \| +16 \| +0\.601 \| +0\.2100 \| +0\.2000 \| \+5\.0 % ± 1\.2 \|/);
+  assert.match(page, /\| clada 0\.6 \| 0\.600 \| +1\.25 \| +1\.50 \| +75\.0 ± 25\.0 \| +– \| 0\.200 ± 0\.000 \| 0\.900 \|/);
   assert.not.match(page, /old/);
 });
 
@@ -47,17 +48,17 @@ test('made twice it is the same; without results it says so', () => {
   assert.equal(renderPage(once.page, files, 'adaptive'), once);
   const { page, images } = renderPage(once.page, [], 'adaptive');
   assert.is(images.size, 0);
-  assert.is(page.split('No results in this checkout yet.').length, 7);
+  assert.is(page.split('No results in this checkout yet.').length, 8);
   assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:quality -->/);
   assert.throws(() => renderPage(blank, [{ name: 'toy', records: records.slice(1) }], 'adaptive'), /before any header/);
 });
 
 test('curves: a line a method, named at its end, well-formed', () => {
   const { page, images } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
-  assert.equal([...images.keys()].sort(), ['toy-kl.svg', 'toy-quality.svg', 'toy-speed-kl.svg', 'toy-speed-top1.svg', 'toy-top1.svg']);
+  assert.equal([...images.keys()].sort(), ['claim-generation.svg', 'toy-kl.svg', 'toy-quality.svg', 'toy-speed-kl.svg', 'toy-speed-top1.svg', 'toy-top1.svg']);
   for (const [name, svg] of images) {
     assert.ok(page.includes(`](adaptive/${name})`), name);
-    assert.match(svg, /class="name"[^>]*>clada</);
+    assert.match(svg, /class="name"[^>]*>clada( 0\.6)?</);
     if (name.includes('quality') || name.includes('speed')) assert.match(svg, /class="name"[^>]*>grif&#38;fin</);
     assert.not.match(svg, /NaN|undefined|Infinity/);
     const open = [...svg.matchAll(/<(svg|g|text|style)\b/g)].length, close = [...svg.matchAll(/<\/(svg|g|text|style)>/g)].length;
