@@ -159,10 +159,8 @@
 /** What calibration measures while tokens are decoded dense, summed over tokens. */
 @unmanaged export class ProbeRecord {
   nPoints: i32;
-  nTokens: i32;         // tokens counted
-  productAtPtr: u32;    // [nLayers, nPoints] f32 thresholds of |h| * column norm
+  productAtPtr: u32;    // [nLayers, nPoints] f32 thresholds of |h| * column norm, and of sqrt(E h^2) * column norm
   cettPtr: u32;         // [nLayers, nPoints] f32: |down (h at or below the threshold)| / |down h|
-  maskAtPtr: u32;       // [nLayers, nPoints] f32 thresholds of sqrt(E h^2) * column norm
   maskCettPtr: u32;     // [nLayers, nPoints] f32: the same where a mask drops what is at or below the threshold
   gateAtPtr: u32;       // [nLayers, nPoints] f32 thresholds of |g|
   gateCountPtr: u32;    // [nLayers, nPoints] f32: neurons above

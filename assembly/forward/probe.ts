@@ -44,7 +44,7 @@ export function probe(model: ModelRecord, session: SessionRecord, layer: LayerRe
     const cett = <usize>p.cettPtr + at + j;
     store<f32>(cett, load<f32>(cett) + dropped(model, session, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     const masked = <usize>p.maskCettPtr + at + j;
-    store<f32>(masked, load<f32>(masked) + dropped(model, session, layer, adapt, own, h, true, load<f32>(<usize>p.maskAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(masked, load<f32>(masked) + dropped(model, session, layer, adapt, own, h, true, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     if (gate) {
       const count = <usize>p.gateCountPtr + at + j;
       store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, adapt.listPtr));

@@ -64,7 +64,7 @@ export async function measureCurves(engine: Engine, session: Session, documents:
     own.forget(ptr);
     own.reselect(ptr); // scores = weights of the prior
     session.adapt.configure(denseSelection);
-    session.adapt.startProbe({ productAt, maskAt: productAt, gateAt, tau: options.tau });
+    session.adapt.startProbe({ productAt, gateAt, tau: options.tau });
   });
   let tokens = 0;
   const total = documents.reduce((sum, { length }) => sum + Math.max(0, length - skip), 0);

@@ -21,10 +21,10 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
   const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, gradients: values.gradients, tier: values.tier, signal };
   const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
   const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
-  if (state) note(`going on from ${partial}`);
   const started = performance.now();
   let saved: CalibrationState | undefined, writing: Promise<void> = Promise.resolve(), lastSave = 0;
   const save = (current: CalibrationState): void => {
+    if (!saved && current === state) note(`going on from ${partial}`); // a state of another model or other options is not taken
     saved = current;
     if (performance.now() - lastSave < 5000) return; // a few MB: not after every document
     lastSave = performance.now();

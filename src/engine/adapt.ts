@@ -24,7 +24,6 @@ export interface Constants {
 /** What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the cascade's budget. */
 export interface ProbeGrid {
   readonly productAt: Float32Array;
-  readonly maskAt: Float32Array;
   readonly gateAt: Float32Array;
   readonly tau: number;
 }
@@ -125,7 +124,7 @@ export class AdaptState {
   }
 
   /** Measures while tokens are decoded dense, until `measured` is called. */
-  startProbe({ productAt, maskAt, gateAt, tau }: ProbeGrid): void {
+  startProbe({ productAt, gateAt, tau }: ProbeGrid): void {
     const { nLayers, ffn } = this.h, cells = 4 * productAt.length, neurons = 4 * nLayers * ffn;
     const take = (values: Float32Array): number => {
       const ptr = this.arena.take(4 * values.length);
@@ -133,7 +132,7 @@ export class AdaptState {
       return ptr;
     };
     const fields = {
-      nPoints: productAt.length / nLayers, nTokens: 0, tau, productAtPtr: take(productAt), maskAtPtr: take(maskAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), maskCettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
+      nPoints: productAt.length / nLayers, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), maskCettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
       droppedSumPtr: this.arena.take(neurons), droppedCountPtr: this.arena.take(neurons),
     };
     const ptr = this.arena.take(recordBytes(probeFields));

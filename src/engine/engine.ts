@@ -113,7 +113,8 @@ export class Engine {
 
   /** Forgets the statistics and the load of the sequence. */
   forget(session: number): void {
-    if (this.#adapts.has(session)) this.#live.exports.forget(session);
+    const { exports } = this.#live;
+    if (this.#adapts.has(session)) this.#call(() => exports.forget(session));
   }
 
   /**
@@ -199,7 +200,8 @@ export class Engine {
 
   /** Makes the selection from the statistics as they are. */
   reselect(session: number): void {
-    this.#live.exports.reselect(session);
+    const { exports } = this.#live;
+    this.#call(() => exports.reselect(session));
   }
 
   /** Decodes one token with whatever the session's selection skips. */
@@ -208,15 +210,15 @@ export class Engine {
     this.#call(() => exports.step(session, token));
   }
 
-  #call(run: () => number): void {
-    let status: number;
+  #call(run: () => number | void): void {
+    let status: number | void;
     try {
       status = run();
     } catch (trap) {
       this.#poison = trap;
       throw this.#poisoned();
     }
-    if (status !== Status.ok) {
+    if (status !== undefined && status !== Status.ok) {
       throw new StateError('E_ABI', { subject: 'pass', found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada: the host must check what it asks for. Please report it.' });
     }
   }

@@ -42,7 +42,7 @@ export const adaptLayerFields = {
 } as const satisfies Fields;
 
 export const probeFields = {
-  nPoints: 'i32', nTokens: 'i32', productAtPtr: 'u32', cettPtr: 'u32', maskAtPtr: 'u32', maskCettPtr: 'u32', gateAtPtr: 'u32', gateCountPtr: 'u32', tau: 'f32', droppedSumPtr: 'u32', droppedCountPtr: 'u32',
+  nPoints: 'i32', productAtPtr: 'u32', cettPtr: 'u32', maskCettPtr: 'u32', gateAtPtr: 'u32', gateCountPtr: 'u32', tau: 'f32', droppedSumPtr: 'u32', droppedCountPtr: 'u32',
 } as const satisfies Fields;
 
 /** Bytes of a record. */

@@ -73,7 +73,7 @@ export interface StepTelemetry {
 export interface GenerationSource {
   readonly session: Session;
   readonly tokenizer: Tokenizer;
-  readonly resolve: () => Promise<Resolved>;
+  readonly resolve: (signal?: AbortSignal) => Promise<Resolved>;
 }
 
 /** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
@@ -179,7 +179,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
     }
     this.#started = true;
-    this.#sparsity = await this.source.resolve();
+    this.#sparsity = await this.source.resolve(this.#options.signal);
     this.#selection = this.#sparsity.selection;
     if (this.#sparsity.bound && this.#selection.stages !== 0) {
       this.#contract = new Contract(this.#sparsity.bound, this.#selection);

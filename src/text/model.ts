@@ -267,7 +267,7 @@ export class Model implements AsyncDisposable {
    */
   async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {}): Promise<void> {
     const { sparsity = this.#default, from = 0, signal } = options;
-    const { selection } = await this.#sparsity.resolve(sparsity)();
+    const { selection } = await this.#sparsity.resolve(sparsity)(signal);
     const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
     if (from === 0) await this.#session.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
     await this.#session.evaluate(tokens, () => undefined, {

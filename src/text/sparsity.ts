@@ -52,21 +52,21 @@ export class Sparsity {
 
   /**
    * What the options mean for this model, with everything that it needs in memory; 'auto' is measured at its first use.
-   * @throws as resolveSparsity, at once
+   * @throws as resolveSparsity, at once; AbortedError while measuring
    */
-  resolve(options: SparsityOptions): () => Promise<Resolved> {
+  resolve(options: SparsityOptions): (signal?: AbortSignal) => Promise<Resolved> {
     checkSparsity(options);
     const bound = boundOf(options);
     if (options.method === 'auto' || (options.method === undefined && bound)) {
       const asked = bound ?? (options.density === undefined ? { maxKl: 0.02, checkEvery: options.checkEvery ?? 64 } : undefined);
-      return () => this.#auto(options, asked);
+      return (signal) => this.#auto(options, asked, signal);
     }
     const resolved = this.#prepare(options);
     return async () => resolved;
   }
 
   /** The fastest method and level on this machine that keeps the bound (of a density: the method that loses least); dense where none does or none is faster. */
-  async #auto(options: SparsityOptions, bound: Bound | undefined): Promise<Resolved> {
+  async #auto(options: SparsityOptions, bound: Bound | undefined, signal: AbortSignal | undefined): Promise<Resolved> {
     const key = JSON.stringify([options, bound]), known = this.#chosen.get(key);
     if (known) return known;
     const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options;
@@ -85,7 +85,7 @@ export class Sparsity {
     let chosen: Resolved;
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
-      const times = await timeSelections(this.session, [dense, ...fewest].map(({ selection }) => selection), this.engine.vocab);
+      const times = await timeSelections(this.session, [dense, ...fewest].map(({ selection }) => selection), this.engine.vocab, signal);
       const best = times.indexOf(Math.min(...times));
       chosen = best === 0 || times[best]! > 0.98 * times[0]! ? because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density') : fewest[best - 1]!;
     }
@@ -114,15 +114,15 @@ export class Sparsity {
 const timedPrompt = 24, timedTokens = 10, timedRounds = 3;
 
 /** Milliseconds a token of each selection, taking turns; the least of the rounds. */
-async function timeSelections(session: Session, selections: readonly Selection[], vocab: number): Promise<number[]> {
+async function timeSelections(session: Session, selections: readonly Selection[], vocab: number, signal: AbortSignal | undefined): Promise<number[]> {
   const best = selections.map(() => Infinity), total = Math.min(timedPrompt + timedTokens, session.contextSize);
   const ids = [7919 % vocab], decodeFrom = Math.min(timedPrompt, total - 1);
-  while (ids.length < total) ids.push(await session.evaluate(ids, ({ report }) => report.topToken)); // the model's own words: what is kept depends on the text
+  while (ids.length < total) ids.push(await session.evaluate(ids, ({ report }) => report.topToken, { signal })); // the model's own words: what is kept depends on the text
   for (let round = -1; round < timedRounds; round++) { // the first warms up
     for (const [i, selection] of selections.entries()) {
-      await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom }); // the mask is made here
+      await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
       const started = performance.now();
-      await session.evaluate(ids, () => undefined, { selection, decodeFrom });
+      await session.evaluate(ids, () => undefined, { selection, decodeFrom, signal });
       if (round >= 0) best[i] = Math.min(best[i]!, (performance.now() - started) / (total - decodeFrom - 1));
     }
   }
