@@ -1,8 +1,8 @@
 /**
  * Does the load of a token tell where neurons should be spent? For three methods at one density, over documents that nothing was fitted to: the
  * fixed selection, the one that the load moves, the same loads shuffled over the tokens of their document, a table of mean loads by token, and
- * a richer signal (token rarity and word-internal tokens beside surprisal and entropy, fitted on other documents). Fixed levels around it
- * give the KL that a fixed selection would have at the same mean cost.
+ * a richer signal (token rarity and word-internal tokens beside surprisal and entropy, fitted on other documents), and a mask drawn by lot. Fixed levels
+ * around it give the KL that a fixed selection would have at the same mean cost.
  *
  *   npx tsx bench/load.ts DOCUMENTS.json [--limit N] [--out FILE]     documents as for `clada eval --documents`
  */
@@ -18,6 +18,7 @@ import { denseRows } from '../src/calibrate/grid.ts';
 import { klDivergence } from '../src/adapt/divergence.ts';
 import { shuffleLoads, tokenTableLoads } from '../src/eval/controls.ts';
 import { estimate, pairedDifference } from '../src/eval/metrics.ts';
+import { Random } from '../src/sampler/random.ts';
 import type { Session } from '../src/session/session.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { headerFor, openLog } from '../src/cli/results.ts';
@@ -41,8 +42,8 @@ const vocab = await session.exclusive((engine) => engine.vocab), tokenizer = cre
 
 interface Run { kl: number; cost: number; kls: number[]; loads: number[]; surprisals: number[]; entropies: number[] }
 
-/** One document; `loads`: given ones. */
-async function run(ids: readonly number[], dense: Dense, selection: Selection, loads?: ArrayLike<number>): Promise<Run> {
+/** One document; `loads`: given ones; `lottery`: GRIFFIN's statistics are drawn instead of counted. */
+async function run(ids: readonly number[], dense: Dense, selection: Selection, loads?: ArrayLike<number>, lottery?: Random): Promise<Run> {
   const result: Run = { kl: 0, cost: 0, kls: [], loads: [], surprisals: [], entropies: [] }, count = ids.length - prompt;
   let entropy = NaN;
   for (let fed = 0; fed <= count; fed++) {
@@ -50,6 +51,7 @@ async function run(ids: readonly number[], dense: Dense, selection: Selection, l
     await session.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
       const before = entropy;
       entropy = report.entropy;
+      if (fed === 0 && lottery) for (let layer = 0; layer < calibration.nLayers; layer++) session.adapt.sums(layer).normed.forEach((_, i, sums) => { sums[i] = lottery.float64(); });
       if (fed === 0) return;
       const at = fed - 1;
       result.kls.push(klDivergence(dense.logits.subarray(at * dense.vocab, (at + 1) * dense.vocab), dense.logSumExp[at]!, logits, report.logSumExp));
@@ -120,6 +122,10 @@ for (const method of ['clada-paper', 'mask', 'clada'] as const) {
     keep('rich', await run(ids, dense, rich));
     session.adapt.tokenLoad(undefined);
   });
+  if (method === 'mask') {
+    const griffin = resolveSparsity({ method: 'griffin', density }, traits, calibration).selection, lottery = new Random(1);
+    await each(measured, async (ids, dense) => { keep('random mask', await run(ids, dense, griffin, undefined, lottery)); });
+  }
   const loads = runs['load']!.map((result) => result.loads), forced = withForcedLoad(loaded);
   const shuffled = shuffleLoads(loads, 1), byToken = tokenTableLoads(measured.map((ids, i) => ({ ids: ids.slice(prompt), loads: loads[i]! })));
   await each(measured, async (ids, dense, i) => {
@@ -128,7 +134,7 @@ for (const method of ['clada-paper', 'mask', 'clada'] as const) {
   });
   // what a fixed selection would lose at the mean cost of each: log KL is nearly straight in cost
   const costOf = (name: string): number => estimate(runs[name]!.map(({ cost }) => cost)).mean;
-  for (const name of ['load', 'rich', 'shuffled', 'token table']) {
+  for (const name of ['load', 'rich', 'shuffled', 'token table', 'random mask'].filter((control) => runs[control])) {
     const cost = costOf(name), [low, high] = cost < costOf('fixed 1') ? ['fixed 0', 'fixed 1'] : ['fixed 1', 'fixed 2'], t = (cost - costOf(low!)) / (costOf(high!) - costOf(low!));
     const same = runs[low!]!.map(({ kl }, i) => Math.exp(Math.log(kl) + t * (Math.log(runs[high!]![i]!.kl) - Math.log(kl))));
     const { mean: difference, se } = pairedDifference(same, runs[name]!.map(({ kl }) => kl)), base = estimate(same).mean;

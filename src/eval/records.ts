@@ -93,7 +93,7 @@ export interface LoadRecord {
   readonly type: 'load';
   readonly method: string;
   readonly density: number;
-  /** What moved it: load, shuffled, token table, rich. */
+  /** What moved it: load, shuffled, token table, rich; or random mask. */
   readonly control: string;
   readonly documents: number;
   readonly cost: number;
