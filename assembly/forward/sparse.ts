@@ -41,6 +41,11 @@ function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, o
   return nList == ffn ? selectAbove(values, weights, threshold, ffn, out) : selectAboveIn(list, nList, values, weights, threshold, out);
 }
 
+/** What a stage keeps of `list`, by the rule of the session. */
+export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, base: f32, out: usize): i32 {
+  return adapt.share > 0 ? topShare(adapt, ffn, values, weights, out) : narrow(ffn, list, nList, values, weights, base * adapt.factor, out);
+}
+
 /** h over the list, moved by `mean` if there is one; `fill`: zeros elsewhere. */
 function onlyListed(h: usize, mean: usize, list: usize, count: i32, fill: usize, out: usize): void {
   if (fill) memory.fill(out, 0, fill);
@@ -113,7 +118,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     list = own.maskPtr;
     count = own.nMask;
   } else if (stages & Stage.scores) {
-    count = narrow(ffn, 0, ffn, own.scoresPtr, 0, own.scoreBase * adapt.factor, list);
+    count = choose(adapt, ffn, 0, ffn, own.scoresPtr, 0, own.scoreBase, list);
   }
   own.nGate = gated ? count : 0;
 
@@ -123,7 +128,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     if (stages & Stage.gate) {
       activate(model.activation, gate, width);
       const next = <usize>adapt.listPtr + listBytes;
-      count = adapt.share > 0 ? topShare(adapt, ffn, gate, own.gateWeightPtr, next) : narrow(ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
+      count = choose(adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase, next);
       list = next;
     }
   }
@@ -136,7 +141,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
 
   if (stages & Stage.product) {
     const next = <usize>adapt.listPtr + 2 * listBytes;
-    count = adapt.share > 0 ? topShare(adapt, ffn, h, own.productWeightPtr, next) : narrow(ffn, list, count, h, own.productWeightPtr, own.productBase * adapt.factor, next);
+    count = choose(adapt, ffn, list, count, h, own.productWeightPtr, own.productBase, next);
     list = next;
   }
   if (used) markUsed(used, list, count, ffn);

@@ -54,13 +54,14 @@ async function withTelemetry(path: string | undefined, use: (file: TelemetryFile
 
 /** What was skipped and what that cost: the promise of the calibration, and what was measured on the way. */
 function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
-  const { method, expected, density: mean, measured, warnings } = generation.stats();
+  const { method, expected, density: mean, measured, warnings, decideMs } = generation.stats();
   const lines = warnings.map((warning) => `warning: ${warning}`);
   if (method === undefined || method === 'dense') return lines;
   lines.push([
     `${method}: ${(100 * (1 - mean)).toFixed(0)} % of the feed-forward weights skipped`,
     ...(expected ? [`calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`] : ['loss not calibrated']),
     ...(measured && measured.checks > 0 ? [`measured here: KL ${measured.kl.toFixed(3)} over ${measured.checks} tokens, ${measured.adjustments} adjustments`] : []),
+    ...(decideMs ? [`choosing took ${(1000 * decideMs).toFixed(0)} µs a token`] : []),
   ].join(' · '));
   if (surprisal.length > 1) lines.push(`surprisal ${sparkline(surprisal)}`, `density   ${sparkline(density)} ${Math.min(...density).toFixed(2)} … ${Math.max(...density).toFixed(2)}`);
   return lines;

@@ -3,13 +3,13 @@ import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import type { GeneratedToken } from 'clada';
 import { InputError } from 'clada';
 
-const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'refreshed', 'reran', 'weightBytes'] as const;
+const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'level', 'refreshed', 'reran', 'weightBytes'] as const;
 
 /** One token, flat; the step's own figures are null for the first token, which comes out of the prompt. */
-function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, index: number): Record<(typeof columns)[number], unknown> & { layers: unknown } {
+function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, index: number): Record<(typeof columns)[number], unknown> & { thresholds: unknown; layers: unknown } {
   return {
-    index, id, text, logprob, surprisal, entropy, cogLoad: step?.cogLoad ?? null, factor: step?.factor ?? null, density: step?.density ?? null,
-    refreshed: step?.refreshed ?? null, reran: step?.reran ?? null, weightBytes: step?.weightBytes ?? null, layers: step?.layers ?? [],
+    index, id, text, logprob, surprisal, entropy, cogLoad: step?.cogLoad ?? null, factor: step?.factor ?? null, density: step?.density ?? null, level: step?.level ?? null,
+    refreshed: step?.refreshed ?? null, reran: step?.reran ?? null, weightBytes: step?.weightBytes ?? null, thresholds: step?.thresholds ?? {}, layers: step?.layers ?? [],
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { usesStatistics } from '../adapt/selection.ts';
-import { LoadMode, Rule } from '../model/enums.ts';
+import { LoadMode, Rule, Stage } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
 import type { Arena } from './arena.ts';
@@ -19,6 +19,13 @@ export interface Constants {
   /** E of h where it is dropped, and down times that [nLayers, hidden]. */
   readonly mean?: Float32Array | undefined;
   readonly meanOut?: Float32Array | undefined;
+}
+
+/** Thresholds of prompt scores, |gate| and |product|: one for all layers, or one a layer. Absent: no such stage, or an exact share. */
+export interface StepThresholds {
+  readonly scores?: number | readonly number[];
+  readonly gate?: number | readonly number[];
+  readonly product?: number | readonly number[];
 }
 
 /** What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the cascade's budget. */
@@ -157,6 +164,21 @@ export class AdaptState {
   /** Neurons whose down column the last sparse step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted while {@link watch} is on. */
   used(): Uint8Array<ArrayBuffer> {
     return this.arena.u8(this.#used, this.h.nLayers * Math.ceil(this.h.ffn / 8)).slice();
+  }
+
+  /** What the stages of the selection were held against in a step whose load moved thresholds by `factor`. */
+  thresholds(factor: number): StepThresholds {
+    const stages = this.record.get('stages');
+    if (this.record.get('share') > 0) return {};
+    const of = (base: (layer: ReturnType<AdaptState['layer']>) => number): number | number[] => {
+      const values = Array.from({ length: this.h.nLayers }, (_, i) => base(this.layer(i)) * factor);
+      return values.every((value) => value === values[0]) ? values[0]! : values;
+    };
+    return {
+      ...(stages & Stage.scores ? { scores: of((layer) => layer.get('scoreBase') / layer.get('scoreScale')) } : {}),
+      ...(stages & Stage.gate ? { gate: of((layer) => layer.get('gateBase')) } : {}),
+      ...(stages & Stage.product ? { product: of((layer) => layer.get('productBase')) } : {}),
+    };
   }
 
   /** Gate rows, up rows and down columns that the last step used, layer by layer. */

@@ -1,6 +1,7 @@
 /**
  * From which share of neurons on the dense kernel is faster than reading neurons one by one, measured here: on a machine that is bound by its
  * memory sooner than on one whose cache holds the model. Every layer's product is timed once a round, so the weights are as cold as while decoding.
+ * And what choosing neurons takes.
  */
 import type { EngineExports } from './instantiate.ts';
 
@@ -20,6 +21,11 @@ function times(exports: EngineExports, session: number, nLayers: number, parts: 
   const least = parts.map(() => Infinity);
   for (let round = 0; round < rounds; round++) parts.forEach((part, i) => { least[i] = Math.min(least[i]!, run(part)); });
   return least;
+}
+
+/** Milliseconds for the lists of one token over all layers. */
+export function decideTime(exports: EngineExports, session: number, nLayers: number): number {
+  return times(exports, session, nLayers, [[5, 0]])[0]!;
 }
 
 /** Counts below which rows of up, and columns of down, are read one by one; 0 = never, ffn = always. `forms`: which there are. */

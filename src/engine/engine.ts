@@ -15,7 +15,7 @@ import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
-import { breakEven } from './break-even.ts';
+import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import { instantiate } from './instantiate.ts';
@@ -202,6 +202,13 @@ export class Engine {
   reselect(session: number): void {
     const { exports } = this.#live;
     this.#call(() => exports.reselect(session));
+  }
+
+  /** Milliseconds that the choices of one token take, measured apart: there is no clock inside a step. */
+  decideMs(session: number): number {
+    const { exports } = this.#live, { nLayers } = this.plan.hparams;
+    if ((this.adapt(session).record.get('stages') & ~Stage.mask) === 0) return 0; // a mask is chosen once a prompt
+    return decideTime(exports, session, nLayers);
   }
 
   /** Decodes one token with whatever the session's selection skips. */

@@ -3,6 +3,7 @@ import type { Level } from '../adapt/levels.ts';
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
 import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import type { StepThresholds } from '../engine/adapt.ts';
 import type { StepReport } from '../engine/engine.ts';
 import { AbortedError, InputError } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
@@ -65,6 +66,12 @@ export interface StepTelemetry {
    * Absent where the token ran dense.
    */
   readonly neurons?: Uint8Array<ArrayBuffer>;
+  /**
+   * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was calibrated), and the
+   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
+   */
+  readonly level: number | undefined;
+  readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
   readonly reran: boolean;
@@ -106,6 +113,8 @@ export interface GenerationStats {
   readonly expected: Level | undefined;
   readonly density: number;
   readonly warnings: readonly string[];
+  /** Milliseconds a token that choosing neurons takes, timed apart once the answer is complete; undefined without telemetry. */
+  readonly decideMs: number | undefined;
   /** Where a bound was asked for: what was measured against dense on the way. */
   readonly measured: Measured | undefined;
 }
@@ -131,6 +140,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #sparsity: Resolved | undefined;
   #selection: Selection = denseSelection;
   #contract: Contract | undefined;
+  #decideMs: number | undefined;
   #stopReason: StopReason | undefined;
   #stop: string | undefined;
 
@@ -175,7 +185,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       generatePerSecond: perSecond(this.#generated - 1, this.#generateMs), // the first token's work is the prompt's
       weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
       stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
-      method: this.#sparsity?.method, expected: this.#sparsity?.expected, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
+      method: this.#sparsity?.method, expected: this.#sparsity?.expected, decideMs: this.#decideMs, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
       density: this.#generated > 1 ? this.#cost / (this.#generated - 1) : 1,
     };
   }
@@ -215,6 +225,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       const now = performance.now();
       if (index === 0) this.#promptMs = now - clock;
       else this.#generateMs += now - clock;
+      if (this.#stopReason && this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
+        this.#decideMs = await this.source.session.exclusive((engine, ptr) => engine.decideMs(ptr));
+      }
       if (!eog || text !== '') yield { ...token, text };
       clock = performance.now();
       if (this.#stopReason) return;
@@ -262,7 +275,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
     const has = (flag: number): boolean => (flags & flag) !== 0, { session } = this.source, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
     return {
-      cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
+      cogLoad, factor, density: cost, level: this.#sparsity?.expected?.parameter, thresholds: this.#selection.stages === 0 ? {} : session.adapt.thresholds(factor), weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
       layers: this.#selection.stages === 0 || has(StepFlag.refreshed) ? [] : session.adapt.counts(),
       ...(ran && this.#options.telemetry === 'neurons' ? { neurons: session.adapt.used() } : {}),
     };

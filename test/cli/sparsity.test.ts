@@ -102,7 +102,7 @@ test('sparkline: least to largest, never wider than asked, one level for equal v
 const texts = ['plain', 'a "quoted" word', 'comma, and\nline\r\nbreak', '\\n', '', '€😀'];
 const made = texts.map((text, i): GeneratedToken => ({
   id: i, text, logprob: -1.5, surprisal: 1.5, entropy: 2,
-  ...(i > 0 ? { step: { cogLoad: -0.25, factor: 1.02, density: 0.5, layers: [{ gate: 3, up: 2, down: 1 }], refreshed: false, reran: i === 2, prior: false, weightBytes: 100 } } : {}),
+  ...(i > 0 ? { step: { cogLoad: -0.25, factor: 1.02, density: 0.5, level: 0.004, thresholds: { gate: 0.00408, product: [0.1, 0.2] }, layers: [{ gate: 3, up: 2, down: 1 }], refreshed: false, reran: i === 2, prior: false, weightBytes: 100 } } : {}),
 }));
 
 test('telemetry as JSON lines and as CSV: a row a token, whatever its text', async () => {
@@ -116,14 +116,15 @@ test('telemetry as JSON lines and as CSV: a row a token, whatever its text', asy
   assert.is(lines.pop(), '');
   const objects = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(objects.map(({ text }) => text), texts);
-  assert.equal(objects[0], { index: 0, id: 0, text: 'plain', logprob: -1.5, surprisal: 1.5, entropy: 2, cogLoad: null, factor: null, density: null, refreshed: null, reran: null, weightBytes: null, layers: [] });
+  assert.equal(objects[0], { index: 0, id: 0, text: 'plain', logprob: -1.5, surprisal: 1.5, entropy: 2, cogLoad: null, factor: null, density: null, level: null, refreshed: null, reran: null, weightBytes: null, thresholds: {}, layers: [] });
   assert.equal(objects[2]!['layers'], [{ gate: 3, up: 2, down: 1 }]);
+  assert.equal([objects[2]!['level'], objects[2]!['thresholds']], [0.004, { gate: 0.00408, product: [0.1, 0.2] }]);
   const [head, ...rows] = parseCsv(readFileSync(csv, 'utf8'));
-  assert.equal(head, ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'refreshed', 'reran', 'weightBytes']);
+  assert.equal(head, ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'level', 'refreshed', 'reran', 'weightBytes']);
   assert.is(rows.length, texts.length);
   assert.equal(rows.map((row) => row[2]), texts);
-  assert.equal(rows[0], ['0', '0', 'plain', '-1.5', '1.5', '2', '', '', '', '', '', '']);
-  assert.equal(rows[2]!.slice(6), ['-0.25', '1.02', '0.5', 'false', 'true', '100']);
+  assert.equal(rows[0], ['0', '0', 'plain', '-1.5', '1.5', '2', '', '', '', '', '', '', '']);
+  assert.equal(rows[2]!.slice(6), ['-0.25', '1.02', '0.5', '0.004', 'false', 'true', '100']);
 });
 
 test('a telemetry file that cannot be written', async () => {

@@ -119,8 +119,14 @@ test('figures: method, promise, share used, nothing measured where no bound was 
     assert.ok(Math.abs(stats.density - density) < (method === 'griffin' || method === 'mask' ? 0.002 : 0.2), `${method}: ${stats.density}`);
     assert.is(stats.measured, undefined);
     assert.equal(stats.warnings, []);
+    assert.ok(method === 'griffin' || method === 'mask' ? stats.decideMs === 0 : stats.decideMs! > 0, `${method}: ${stats.decideMs} ms to decide`);
+    const stages = { griffin: [], mask: [], tt: ['product'], cats: ['gate'], 'clada-paper': ['scores'], clada: ['gate', 'product'] }[method as string]!;
     for (const { step, surprisal, logprob } of tokens.slice(1)) {
       assert.is(surprisal, -logprob);
+      assert.is(step!.level, stats.expected!.parameter);
+      assert.equal(Object.keys(step!.thresholds), stages);
+      const { gate } = step!.thresholds; // of clada the budget itself, moved by the load's factor
+      if (method === 'clada') assert.ok(Math.abs((gate as number) - step!.level! * step!.factor) < 1e-6 * step!.level!, `${gate}`);
       assert.is(step!.layers.length, 2);
       const used = step!.layers.reduce((sum, { gate, up, down }) => sum + gate + up + down, 0);
       assert.ok(Math.abs(used / (3 * 2 * calibration.ffn) - step!.density) < 1e-6);
