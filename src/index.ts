@@ -8,7 +8,9 @@
  * ```
  */
 export { load, plan, Model } from './text/model.ts';
-export type { LoadOptions, ModelInfo, ModelSource, Plan, PlanOptions, Progress } from './text/model.ts';
+export type { LoadOptions, ModelInfo, ModelSource, Plan, PlanOptions, Progress, RestoreOptions } from './text/model.ts';
+export { snapshotInfo } from './text/snapshot.ts';
+export type { SnapshotInfo } from './text/snapshot.ts';
 export type { Generation, GenerateOptions, GeneratedToken, GenerationStats, StopReason } from './text/generate.ts';
 export type { Chat, ChatOptions } from './text/chat.ts';
 export type { StepTelemetry } from './text/generate.ts';

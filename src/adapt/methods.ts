@@ -126,6 +126,8 @@ export interface Resolved {
   readonly warnings: readonly string[];
   /** Where a bound was asked for: it, and how often it is checked (tokens; 0 = never). */
   readonly bound?: Bound | undefined;
+  /** Options that lead to this selection on any machine: 'auto' has become a method. */
+  readonly options?: SparsityOptions | undefined;
 }
 
 export interface Bound {

@@ -8,7 +8,7 @@ import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Stage, Status } from '../model/enums.ts';
-import type { ModelPlan } from '../model/plan.ts';
+import type { ModelPlan, Precision } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
 import type { SessionOptions } from '../model/session-layout.ts';
@@ -18,9 +18,13 @@ import { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
-import { instantiate } from './instantiate.ts';
+import { ABI_VERSION, instantiate } from './instantiate.ts';
 import type { LoadProgress } from './load.ts';
 import { loadWeights, stagingBytes } from './load.ts';
+import type { SequenceState } from './state.ts';
+import { restoreState, saveState } from './state.ts';
+
+export type { SequenceState } from './state.ts';
 
 export interface EngineOptions extends SessionOptions {
   /** Which build; 'auto' takes the fastest that is sound here. */
@@ -51,6 +55,12 @@ export interface StepReport {
   readonly cost: number;
   /** StepFlag bits. */
   readonly flags: number;
+}
+
+/** What the state of a sequence depends on: the weights, and what computed it. */
+export interface Binding {
+  readonly model: { readonly name: string; readonly fingerprint: string };
+  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
 }
 
 /** Which stages read a matrix neuron by neuron. */
@@ -89,6 +99,11 @@ export class Engine {
   get contextSize(): number { return this.options.contextSize; }
   get kv(): KvName { return this.options.kv; }
   get vocab(): number { return this.plan.hparams.vocab; }
+
+  get binding(): Binding {
+    const { plan: { tensors, hparams: { name } }, fingerprint, tier, kv } = this;
+    return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' } };
+  }
 
   /** Lays out a session in memory and returns its address. */
   openSession(): number {
@@ -232,6 +247,21 @@ export class Engine {
 
   truncate(session: number, length: number): void {
     this.#session(session).assign({ position: length, lastRow: -1 });
+  }
+
+  /** A copy of the first `length` tokens of a session, with what else there is of them where `what` says so. */
+  saveState(session: number, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
+    return saveState(this.#place(session), length, what);
+  }
+
+  /** Replaces the sequence of a session (checked by the caller). */
+  restoreState(session: number, length: number, state: SequenceState): void {
+    if (state.statistics) this.adapt(session);
+    restoreState(this.#place(session), length, state);
+  }
+
+  #place(session: number): Parameters<typeof saveState>[0] {
+    return { memory: this.#live.memory, session: this.#session(session), hparams: this.plan.hparams, kv: this.kv, adapt: this.#adapts.get(session) };
   }
 
   /** Logits of a row, [vocab] f32: a view. */

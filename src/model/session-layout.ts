@@ -37,7 +37,7 @@ export interface SessionLayout {
 const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
 
 /** Bytes of one layer's keys. */
-function kvLayerBytes(h: Hparams, kv: KvName, capacity: number): number {
+export function kvLayerBytes(h: Hparams, kv: KvName, capacity: number): number {
   const cells = h.headDim * capacity;
   return h.kvHeads * (kv === 'f32' ? 4 * cells : kv === 'f16' ? 2 * cells : cells + 4 * capacity);
 }

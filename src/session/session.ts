@@ -8,9 +8,13 @@
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
-import type { Engine, StepReport } from '../engine/engine.ts';
+import { cacheBytes, capacityOf } from '../engine/cache.ts';
+import type { Binding, Engine, StepReport } from '../engine/engine.ts';
+import { reportWords } from '../engine/state.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
+import type { SavedSequence, SequenceShape } from './sequence.ts';
+import { RowKind } from './sequence.ts';
 import { Turns } from './turn.ts';
 
 /** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
@@ -51,8 +55,7 @@ export interface EvaluateOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** How a row of the cache came to be: dense and counted in the statistics, dense and not counted, decoded sparsely. */
-const counted = 1, uncounted = 2, sparse = 3;
+const { counted, uncounted, sparse } = RowKind;
 
 export class Session {
   readonly #engine: Engine;
@@ -113,6 +116,13 @@ export class Session {
   /** Tokens in the cache. */
   get length(): number { return this.#length; }
 
+  /** What a saved sequence of this session is bound to, and the sizes that it has. */
+  get binding(): Binding { return this.#engine.binding; }
+  get shape(): SequenceShape {
+    const { plan: { hparams }, kv } = this.#engine;
+    return { vocab: hparams.vocab, nLayers: hparams.nLayers, ffn: hparams.ffn, reportWords, cacheBytes: (positions) => cacheBytes(hparams, kv, capacityOf(positions)) };
+  }
+
   /** Positions that the cache holds. */
   get contextSize(): number { return this.#engine.contextSize; }
 
@@ -169,6 +179,48 @@ export class Session {
         await this.#turns.give();
       }
       this.#hasLogits = false; // those of the last token lie in a row of their own
+    });
+  }
+
+  /**
+   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives undefined where
+   * it is not the moment. Tokens that others left in the cache are not part of it.
+   */
+  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(of: () => T | undefined): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
+    return this.#enqueue(async () => {
+      const asked = of();
+      if (!asked) return undefined;
+      const { tokens, owner } = asked, limit = Math.min(this.#length, tokens.length);
+      let same = 0;
+      while (same < limit && this.#tokens[same] === tokens[same]) same++;
+      const whole = same === this.#length, known = this.#counted > 0 && this.#counted <= same, rows = this.#rows.slice(0, same);
+      if (!known) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
+      return {
+        asked,
+        sequence: {
+          tokens: this.#tokens.slice(0, same), rows, counted: known ? this.#counted : 0, owned: whole && owner !== undefined && owner === this.#owner,
+          state: this.#engine.saveState(this.#ptr, same, { logits: whole && this.#hasLogits, load: whole, statistics: known }),
+        },
+      };
+    });
+  }
+
+  /**
+   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that will
+   * follow. Nothing has changed when it throws.
+   * @throws ModelError `E_WONT_FIT`
+   */
+  async restore({ tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection): Promise<void> {
+    return this.#enqueue(async () => {
+      if (room && room.stages !== 0) this.#engine.makeForms(this.#ptr, room);
+      if (selection) this.#select(selection);
+      this.#engine.restoreState(this.#ptr, tokens.length, state);
+      this.#tokens.set(tokens);
+      this.#rows.set(rows);
+      this.#length = tokens.length;
+      this.#counted = known;
+      this.#hasLogits = state.logits !== undefined;
+      this.#owner = owned ? owner : undefined;
     });
   }
 

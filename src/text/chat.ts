@@ -1,8 +1,10 @@
 /** A conversation: messages in the model's own template, answers streamed, history kept. */
+import type { SparsityOptions } from '../adapt/methods.ts';
 import { InputError } from '../errors.ts';
 import { checkNames, show } from '../options.ts';
-import type { GenerateOptions, GeneratedToken, GenerationSource } from './generate.ts';
+import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState } from './generate.ts';
 import { Generation } from './generate.ts';
+import { goingOn, saveChat } from './snapshot.ts';
 import type { ChatMessage, ChatTemplate } from './template.ts';
 
 export interface ChatOptions {
@@ -12,18 +14,33 @@ export interface ChatOptions {
   messages?: readonly ChatMessage[];
 }
 
+/** @internal where a saved conversation stood: its tokens in the cache, and an answer that had not ended */
+export interface ChatProgress { readonly tokens: readonly number[]; readonly answer?: GenerationState | undefined }
+
 export class Chat {
   readonly #messages: ChatMessage[];
+  /** The answer that runs. */
+  #answer: Answer | undefined;
+  /** One that was begun before the conversation was saved. */
+  #unfinished: GenerationState | undefined;
+  /** Of the last answer. */
+  #tokens: readonly number[];
 
-  /** @internal use `model.chat` */
-  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly template: ChatTemplate, options: ChatOptions) {
+  /** @internal use `model.chat`; `sparsity`: what `source` takes where a call says nothing */
+  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly template: ChatTemplate, options: ChatOptions,
+    private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] }) {
     checkNames('chat options', options, ['system', 'messages']);
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
+    this.#tokens = progress.tokens;
+    this.#unfinished = progress.answer;
     template.encode([...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
   }
 
   /** The conversation so far. */
   get messages(): readonly ChatMessage[] { return this.#messages; }
+
+  /** Of a restored conversation: what had been said of an answer that was saved while it was being given; {@link resume} goes on with it. */
+  get unfinished(): string | undefined { return this.#unfinished?.text; }
 
   /**
    * Says something and streams the answer. The answer joins the history as far as it was generated, also when the iteration ends early.
@@ -37,25 +54,63 @@ export class Chat {
     if (typeof content !== 'string') {
       throw new InputError('E_OPTION', { subject: 'chat message', found: show(content), expected: 'a text', remedy: 'Pass a string.' });
     }
-    const messages = this.#messages;
-    return new Answer(this.source(options), () => {
-      messages.push({ role: 'user', content });
-      return this.template.encode(messages, { addGenerationPrompt: true });
-    }, options, (answer, failed) => {
-      if (failed && answer === '') messages.pop(); // nothing was said: the question can be asked again
-      else messages.push({ role: 'assistant', content: answer });
-    });
+    const answer: Answer = new Answer(this.source(options), () => {
+      if (this.#unfinished) this.#end(this.#unfinished.text, false);
+      this.#answer = answer;
+      this.#messages.push({ role: 'user', content });
+      return this.template.encode(this.#messages, { addGenerationPrompt: true });
+    }, options, { done: (text, failed) => { this.#end(text, failed, answer); } });
+    return answer;
+  }
+
+  /**
+   * Goes on with the answer that a restored conversation had not ended, with the options that it had and those given here: `maxTokens` counts
+   * from here. Streams the rest; the whole answer joins the history.
+   * @throws InputError `E_OPTION` where there is none; as `model.generate`
+   */
+  resume(options: GenerateOptions = {}): Generation {
+    const unfinished = this.#unfinished;
+    if (!unfinished) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'no unfinished answer', expected: 'a chat saved in the middle of one', remedy: 'Use chat.send.' });
+    if (options.sparsity) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'a sparsity', expected: 'the one that the answer began with', remedy: 'Give it to model.restore.' });
+    const { state, options: merged } = goingOn(unfinished, options);
+    const answer: Answer = new Answer(this.source({}), () => state.tokens, merged, {
+      begun: () => { this.#unfinished = undefined; this.#answer = answer; }, done: (text, failed) => { this.#end(text, failed, answer); },
+    }, state);
+    return answer;
+  }
+
+  /**
+   * The conversation as bytes: messages, the cached state of its tokens, the model's sparsity; between two answers or in the middle of one.
+   * `model.restore` takes it, in any runtime with the same model and build.
+   * @throws StateError `E_CLOSED`, `E_POISONED`
+   */
+  save(): Promise<Uint8Array<ArrayBuffer>> {
+    return saveChat(this.source({}), () => {
+      const answer = this.#answer ? this.#answer.state : this.#unfinished;
+      return this.#answer && !answer ? undefined : { chat: { messages: this.#messages, sparsity: this.sparsity }, answer, tokens: this.#tokens };
+    }, async () => this.#answer?.settled());
+  }
+
+  #end(text: string, failed: boolean, answer?: Answer): void {
+    if (failed && text === '') this.#messages.pop(); // nothing was said: the question can be asked again
+    else this.#messages.push({ role: 'assistant', content: text });
+    this.#unfinished = undefined;
+    if (answer) this.#tokens = answer.ids;
+    if (this.#answer === answer) this.#answer = undefined;
   }
 }
 
+interface Hooks { readonly begun?: () => void; readonly done: (text: string, failed: boolean) => void }
+
 /** A generation that reports its text at the end, however it ends. */
 class Answer extends Generation {
-  constructor(source: GenerationSource, prompt: () => ArrayLike<number>, options: GenerateOptions, private readonly done: (text: string, failed: boolean) => void) {
-    super(source, prompt, options);
+  constructor(source: GenerationSource, prompt: () => ArrayLike<number>, options: GenerateOptions, private readonly hooks: Hooks, private readonly from?: GenerationState) {
+    super(source, prompt, options, from);
   }
 
   override async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {
-    let answer = '', failed = false;
+    let answer = this.from?.text ?? '', failed = false;
+    this.hooks.begun?.();
     try {
       for await (const token of { [Symbol.asyncIterator]: () => super[Symbol.asyncIterator]() }) {
         answer += token.text;
@@ -65,7 +120,7 @@ class Answer extends Generation {
       failed = true;
       throw error;
     } finally {
-      this.done(answer, failed);
+      this.hooks.done(answer, failed);
     }
   }
 }

@@ -23,8 +23,24 @@ export interface Measured {
 /** Checks since the last adjustment before the next may follow, and how much gentler it makes the selection. */
 const fewest = 3, gentler = 0.85;
 
+/** What a contract has measured so far; plain JSON. */
+export interface ContractState {
+  readonly kls: readonly number[];
+  /** Checks with the same top token; since the last adjustment: checks, same tokens, sum of KL. */
+  readonly same: number;
+  readonly since: number;
+  readonly sinceSame: number;
+  readonly sinceKl: number;
+  readonly adjustments: number;
+}
+
+/** The selection after so many adjustments. */
+export function adjusted(selection: Selection, adjustments: number): Selection {
+  return adjustments > 0 ? adjusted(scaled(selection, gentler), adjustments - 1) : selection;
+}
+
 export class Contract {
-  readonly #kls: number[] = [];
+  #kls: number[] = [];
   #same = 0;
   #since = 0;
   #sinceSame = 0;
@@ -32,6 +48,21 @@ export class Contract {
   #adjustments = 0;
 
   constructor(private readonly bound: Bound, private selection: Selection) {}
+
+  /** Everything that later decisions depend on besides bound and selection. */
+  get state(): ContractState {
+    return { kls: [...this.#kls], same: this.#same, since: this.#since, sinceSame: this.#sinceSame, sinceKl: this.#sinceKl, adjustments: this.#adjustments };
+  }
+
+  /** Goes on from the state of another, whose selection this one was made with. */
+  restore({ kls, same, since, sinceSame, sinceKl, adjustments }: ContractState): void {
+    this.#kls = [...kls];
+    this.#same = same;
+    this.#since = since;
+    this.#sinceSame = sinceSame;
+    this.#sinceKl = sinceKl;
+    this.#adjustments = adjustments;
+  }
 
   /** True where the token with this index (from 0) is to be checked. */
   isDue(index: number): boolean {
@@ -47,7 +78,7 @@ export class Contract {
     this.#sinceKl += kl;
     if (same) { this.#same++; this.#sinceSame++; }
     if (this.#since >= fewest && this.#isBroken()) {
-      this.selection = scaled(this.selection, gentler);
+      this.selection = adjusted(this.selection, 1);
       this.#since = this.#sinceKl = this.#sinceSame = 0;
       this.#adjustments++;
     }

@@ -10,12 +10,15 @@ import { StepFlag } from '../model/enums.ts';
 import { checkNames, checkNumber, show } from '../options.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
 import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
+import type { RandomState } from '../sampler/random.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import { createSampler } from '../sampler/sampler.ts';
 import type { Session, State } from '../session/session.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { Measured } from './contract.ts';
+import type { DecodeStream, Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { ContractState, Measured } from './contract.ts';
 import { Contract } from './contract.ts';
+import { saveGeneration } from './snapshot.ts';
+import type { Stopper } from './stop.ts';
 import { createStopper } from './stop.ts';
 
 export interface GenerateOptions extends SamplerOptions {
@@ -86,6 +89,29 @@ export interface GenerationSource {
   readonly session: Session;
   readonly tokenizer: Tokenizer;
   readonly resolve: (signal?: AbortSignal) => Promise<Resolved>;
+  /** Of the calibration that sparse methods use. */
+  readonly digest?: () => string | undefined;
+}
+
+/** @internal a generation between two tokens: everything that its next ones depend on besides the session */
+export interface GenerationState {
+  /** Without those that cannot be kept: `signal`, `onPrompt`. The seed is there. */
+  readonly options: GenerateOptions;
+  /** Prompt, then what was generated. */
+  readonly tokens: readonly number[];
+  readonly promptTokens: number;
+  readonly random: RandomState;
+  /** The text so far, as far as it was certain. */
+  readonly text: string;
+  readonly cost: number;
+  readonly sparsity: Resolved;
+  /** Of the next token: the resolved one, or what the contract has made of it. */
+  readonly selection: Selection;
+  readonly contract: ContractState | undefined;
+  readonly stopReason: StopReason | undefined;
+  readonly stop: string | undefined;
+  /** Who decoded, for the session. */
+  readonly owner: object;
 }
 
 /** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
@@ -126,10 +152,20 @@ const alternatives = { min: 0, max: 100, integer: true } as const;
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #sampler: Sampler;
-  readonly #maxTokens: number;
+  #maxTokens: number;
   readonly #logprobs: number;
   readonly #stops: readonly string[];
+  readonly #decoder: DecodeStream;
+  readonly #stopper: Stopper;
+  readonly #owner: object;
+  #tokens: number[] = [];
+  #text = '';
   #started = false;
+  #ready: Promise<void> | undefined;
+  /** The token under way. */
+  #stepping: Promise<unknown> | undefined;
+  /** Tokens that were there before this object went on. */
+  #earlier = 0;
   #promptTokens = 0;
   #cachedTokens = 0;
   #promptMs = 0;
@@ -144,21 +180,63 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #stopReason: StopReason | undefined;
   #stop: string | undefined;
 
-  /** @internal use `model.generate` */
-  constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions) {
+  /** @internal use `model.generate`; `from`: goes on there instead of at the prompt */
+  constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions, from?: GenerationState) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
     this.#options = options;
     this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
     this.#maxTokens = options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
     this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
     this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
-    createStopper(this.#stops); // refuses bad ones now rather than at the first token
+    this.#stopper = createStopper(this.#stops);
+    this.#decoder = source.tokenizer.decodeStream({ skipSpecial: true });
+    this.#owner = from?.owner ?? this;
     for (const name of ['ignoreEos', 'telemetry'] as const) {
       const value = options[name], neurons = name === 'telemetry';
       if (value !== undefined && typeof value !== 'boolean' && !(neurons && value === 'neurons')) {
         throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(value), expected: neurons ? "true, false or 'neurons'" : 'true or false', remedy: 'Leave it out for false.' });
       }
     }
+    if (from) this.#goOn(from, options);
+  }
+
+  /** Prompt and generated tokens so far. */
+  get ids(): readonly number[] { return this.#tokens; }
+
+  /**
+   * Everything needed to go on from here in another process or runtime, between two tokens: also after the end, and while the tokens are being
+   * iterated. `model.resume` takes it.
+   *
+   * ```ts
+   * const snapshot = await generation.save();
+   * ```
+   * @throws StateError where the model is closed; as iterating, where nothing has run yet
+   */
+  async save(): Promise<Uint8Array<ArrayBuffer>> {
+    await this.#prepare();
+    return saveGeneration(this.source, this);
+  }
+
+  /** @internal undefined while a token is under way */
+  get state(): GenerationState | undefined {
+    if (this.#stepping || !this.#sparsity) return undefined;
+    const { signal: _signal, onPrompt: _onPrompt, ...options } = this.#options;
+    return {
+      options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) }, tokens: [...this.#tokens], promptTokens: this.#promptTokens,
+      random: this.#sampler.saveState().random, text: this.#text, cost: this.#cost, sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
+      stopReason: this.#stopReason, stop: this.#stop, owner: this.#owner,
+    };
+  }
+
+  /** @internal settles when no token is under way */
+  async settled(): Promise<void> {
+    await this.#ready?.catch(() => undefined);
+    await this.#stepping;
+  }
+
+  /** @internal what decodes next, and the widest selection that may follow (a mask that must grow has its room from the beginning) */
+  get selections(): { now: Selection; widest: Selection } {
+    return { now: this.#selection, widest: this.#contract ? { ...this.#selection, density: 1 } : this.#selection };
   }
 
   /** The whole text. Runs the generation unless it is being iterated elsewhere. */
@@ -182,7 +260,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       promptTokens: this.#promptTokens, cachedTokens: this.#cachedTokens, promptMs: this.#promptMs,
       generatedTokens: this.#generated, generateMs: this.#generateMs,
       promptPerSecond: perSecond(this.#promptTokens - this.#cachedTokens, this.#promptMs),
-      generatePerSecond: perSecond(this.#generated - 1, this.#generateMs), // the first token's work is the prompt's
+      generatePerSecond: perSecond(this.#generated - Math.max(1, this.#earlier), this.#generateMs), // the first token's work is the prompt's
       weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
       stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
       method: this.#sparsity?.method, expected: this.#sparsity?.expected, decideMs: this.#decideMs, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
@@ -195,44 +273,78 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
     }
     this.#started = true;
-    this.#sparsity = await this.source.resolve(this.#options.signal);
-    this.#selection = this.#sparsity.selection;
-    if (this.#sparsity.bound && this.#selection.stages !== 0) {
-      this.#contract = new Contract(this.#sparsity.bound, this.#selection);
-      // a mask that must grow has its room from the beginning: nothing is allocated while tokens run
-      await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, { ...this.#selection, density: 1 }); });
-    }
-    const tokens = Array.from(this.prompt());
-    this.#promptTokens = tokens.length;
-    for (const id of tokens) this.#sampler.accept(id);
-    const decoder = this.source.tokenizer.decodeStream({ skipSpecial: true });
-    const stopper = createStopper(this.#stops);
-    let clock = performance.now();
-
-    for (let index = 0; index < this.#maxTokens; index++) {
-      if (index > 0 && tokens.length >= this.source.session.contextSize) { this.#stopReason = 'context'; break; }
-      const token = await this.#next(tokens, index);
-      const eog = !this.#options.ignoreEos && this.source.tokenizer.isEog(token.id);
-      const pushed = stopper.push(eog ? decoder.flush() : decoder.push(token.id));
-      let { text } = pushed;
-      tokens.push(token.id);
-      this.#generated++;
-      if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
-      else if (eog) this.#stopReason = 'eog';
-      else if (this.#generated === this.#maxTokens) this.#stopReason = 'length';
-      else if (tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
-      if (this.#stopReason && !pushed.stopped) text += stopper.push(decoder.flush()).text + stopper.flush();
-      const now = performance.now();
+    await this.#prepare();
+    if (this.#stopReason) return; // saved at its end
+    for (let clock = performance.now(); this.#generated < this.#maxTokens; clock = performance.now()) {
+      if (this.#generated > 0 && this.#tokens.length >= this.source.session.contextSize) { this.#stopReason = 'context'; break; }
+      const index = this.#generated, step = this.#step(index);
+      const over = (): void => { this.#stepping = undefined; };
+      this.#stepping = step.then(over, over);
+      const { eog, ...token } = await step, now = performance.now();
       if (index === 0) this.#promptMs = now - clock;
       else this.#generateMs += now - clock;
       if (this.#stopReason && this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
         this.#decideMs = await this.source.session.exclusive((engine, ptr) => engine.decideMs(ptr));
       }
-      if (!eog || text !== '') yield { ...token, text };
-      clock = performance.now();
+      if (!eog || token.text !== '') yield token;
       if (this.#stopReason) return;
     }
     this.#stopReason ??= 'length';
+  }
+
+  /** What must be known before the first token, once: the selection, the prompt's tokens. */
+  #prepare(): Promise<void> {
+    return this.#ready ??= (async () => {
+      const sparsity = await this.source.resolve(this.#options.signal);
+      this.#use(sparsity);
+      if (this.#contract) await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, this.selections.widest); });
+      this.#tokens = Array.from(this.prompt());
+      this.#promptTokens = this.#tokens.length;
+      for (const id of this.#tokens) this.#sampler.accept(id);
+    })();
+  }
+
+  #use(sparsity: Resolved, selection = sparsity.selection): void {
+    this.#sparsity = sparsity;
+    this.#selection = selection;
+    if (sparsity.bound && selection.stages !== 0) this.#contract = new Contract(sparsity.bound, selection);
+  }
+
+  /** Takes over a state; with options of its own a generation that had ended goes on where they give it room. */
+  #goOn({ tokens, promptTokens, random, text, cost, sparsity, selection, contract, stopReason, stop }: GenerationState, options: GenerateOptions): void {
+    this.#ready = Promise.resolve();
+    this.#use(sparsity, selection);
+    if (contract) this.#contract?.restore(contract);
+    this.#tokens = [...tokens];
+    this.#promptTokens = promptTokens;
+    this.#generated = this.#earlier = tokens.length - promptTokens;
+    this.#cachedTokens = promptTokens;
+    this.#cost = cost;
+    this.#text = text;
+    this.#sampler.restoreState({ random, recent: tokens });
+    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
+    for (const id of tokens.slice(promptTokens)) { // a character or stop text that was begun; at an end what was held back has been shown
+      const piece = this.#decoder.push(id);
+      if (!stopReason) this.#stopper.push(piece);
+    }
+  }
+
+  /** One token, from sampling to text; what `state` tells is whole before and after. */
+  async #step(index: number): Promise<GeneratedToken & { eog: boolean }> {
+    const token = await this.#next(this.#tokens, index);
+    const eog = !this.#options.ignoreEos && this.source.tokenizer.isEog(token.id);
+    const pushed = this.#stopper.push(eog ? this.#decoder.flush() : this.#decoder.push(token.id));
+    let { text } = pushed;
+    this.#tokens.push(token.id);
+    this.#generated++;
+    if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
+    else if (eog) this.#stopReason = 'eog';
+    else if (this.#generated >= this.#maxTokens) this.#stopReason = 'length';
+    else if (this.#tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
+    if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();
+    this.#text += text;
+    return { ...token, text, eog };
   }
 
   /** Samples the token after `tokens`. */
@@ -240,7 +352,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
     const options = {
-      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true, owner: this,
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true, owner: this.#owner,
       watch: telemetry === 'neurons',
     };
     const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {

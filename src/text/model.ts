@@ -24,10 +24,12 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
 import { Chat } from './chat.ts';
-import type { GenerateOptions, GenerationSource } from './generate.ts';
+import type { GenerateOptions, GenerationSource, GenerationState } from './generate.ts';
 import { Generation } from './generate.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
+import type { Restored } from './snapshot.ts';
+import { generationState, goingOn, readSnapshot } from './snapshot.ts';
 import type { ChatMessage, ChatTemplate } from './template.ts';
 import { createChatTemplate } from './template.ts';
 import type { CalibrationSource } from './sparsity.ts';
@@ -59,6 +61,11 @@ export interface LoadOptions extends PlanOptions {
   sparsity?: SparsityOptions;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
+}
+
+export interface RestoreOptions {
+  /** How the conversation goes on skipping. Default: as it did. */
+  sparsity?: SparsityOptions;
 }
 
 export interface FollowOptions {
@@ -237,7 +244,42 @@ export class Model implements AsyncDisposable {
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
   chat(options: ChatOptions = {}): Chat {
-    return new Chat((send) => this.#source(send), this.template, options);
+    return new Chat((send) => this.#source(send), this.template, options, this.#default);
+  }
+
+  /**
+   * A conversation that was saved with `chat.save()`, here or in another runtime, as it was: messages, cached tokens, sparsity. One saved in the
+   * middle of an answer has `unfinished` and goes on with `resume()`.
+   *
+   * ```ts
+   * const chat = await model.restore(await readFile('chat.clada'));
+   * ```
+   * @throws FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL` (another model, build, type of cache, calibration);
+   * InputError `E_CONTEXT_FULL`, `E_OPTION`; nothing has changed then
+   */
+  async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
+    checkNames('restore options', options, ['sparsity']);
+    const { ids, sequence, chat, generation } = readSnapshot(snapshot, 'chat', this.#session, () => this.#sparsity.digest, options.sparsity !== undefined);
+    const sparsity = options.sparsity ?? chat!.sparsity, source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send });
+    const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
+    const begun = answer && new Generation(source({}), () => ids, answer.options, answer); // what cannot go on says so now
+    const restored = new Chat(source, this.template, { messages: chat!.messages }, sparsity, { tokens: Array.from(ids), answer });
+    source({});
+    if (begun || ids.length > 0) await this.#session.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest);
+    return restored;
+  }
+
+  /**
+   * A generation that was saved with `generation.save()`, going on where it stood: the iteration gives the tokens that follow. Options are those
+   * that it had, but for those given here (`signal` and `onPrompt` are never saved); `maxTokens` counts from here, also after the end.
+   * @throws as {@link restore}, and as {@link generate}
+   */
+  async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
+    const { ids, sequence, generation } = readSnapshot(snapshot, 'generation', this.#session, () => this.#sparsity.digest, options.sparsity !== undefined);
+    const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
+    const resumed = new Generation(this.#source({}), () => ids, merged, state), { now, widest } = resumed.selections;
+    await this.#session.restore(sequence, now, state.owner, widest);
+    return resumed;
   }
 
   /** Tokens of messages in the chat template, up to where the assistant begins. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` */
@@ -296,8 +338,13 @@ export class Model implements AsyncDisposable {
     this.close();
   }
 
+  async #stateOf(generation: NonNullable<Restored['generation']>, ids: Int32Array, sparsity: SparsityOptions | undefined): Promise<GenerationState> {
+    if (!sparsity) return generationState(generation, ids, this.#sparsity.again(generation.sparsity));
+    return generationState({ ...generation, contract: undefined }, ids, await this.#sparsity.resolve(sparsity)());
+  }
+
   #source({ sparsity = this.#default }: GenerateOptions): GenerationSource {
-    return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity) };
+    return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
   #tokens(text: string | ArrayLike<number>): ArrayLike<number> {

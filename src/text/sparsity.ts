@@ -1,6 +1,6 @@
 /** A loaded model's sparsity: its calibration, and options made ready to run. */
 import type { Calibration } from '../adapt/calibration.ts';
-import { checkBinding, readCalibration } from '../adapt/calibration.ts';
+import { checkBinding, readCalibration, writeCalibration } from '../adapt/calibration.ts';
 import { atCost, hardestWithin } from '../adapt/levels.ts';
 import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
 import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/methods.ts';
@@ -8,6 +8,7 @@ import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Engine } from '../engine/engine.ts';
+import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 
@@ -43,6 +44,7 @@ export class Sparsity {
   readonly #traits: ModelTraits;
   #placed = false;
   #norms = false;
+  #digest: string | undefined;
   readonly #chosen = new Map<string, Resolved>();
 
   constructor(private readonly engine: Engine, private readonly session: Session, readonly calibration: Calibration | undefined) {
@@ -63,6 +65,16 @@ export class Sparsity {
     }
     const resolved = this.#prepare(options);
     return async () => resolved;
+  }
+
+  /** Tells calibrations apart; undefined where there is none. */
+  get digest(): string | undefined {
+    return this.#digest ??= this.calibration && fingerprintOf(writeCalibration(this.calibration));
+  }
+
+  /** What was resolved elsewhere, with the same calibration. @throws as resolveSparsity */
+  again({ options, bound, warnings }: Pick<Resolved, 'options' | 'bound' | 'warnings'>): Resolved {
+    return { ...this.#prepare(options ?? { method: 'dense' }), bound, warnings };
   }
 
   /** The fastest method and level on this machine that keeps the bound (of a density: the method that loses least); dense where none does or none is faster. */
@@ -94,7 +106,7 @@ export class Sparsity {
   }
 
   #prepare(options: SparsityOptions): Resolved {
-    const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options) };
+    const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options), options };
     if (resolved.selection.stages === 0) return resolved;
     const { adapt } = this.session;
     if (!this.#placed && this.calibration) {

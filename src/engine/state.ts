@@ -1,0 +1,82 @@
+/** The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token, statistics, loads. */
+import type { KvName } from '../model/enums.ts';
+import type { Hparams } from '../model/hparams.ts';
+import type { RecordView, sessionFields } from '../model/records.ts';
+import { recordBytes, reportFields } from '../model/records.ts';
+import type { AdaptState } from './adapt.ts';
+import { cacheBytes, capacityOf, clearBehind, copyCache } from './cache.ts';
+
+/** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
+export interface SequenceState {
+  /** Caches of all layers whose capacity is the positions rounded up to 8, each in the cache's own type. */
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  /** Logits [vocab] after the last token and its report, word by word; absent where they are lost. */
+  readonly logits?: Float32Array | undefined;
+  readonly report?: Int32Array | undefined;
+  /** Of the loads so far: how many, mean, sum of squared deviations, and the high ones in a row. */
+  readonly load?: { readonly count: number; readonly mean: number; readonly m2: number; readonly highRun: number } | undefined;
+  /** Tokens counted, and their sums [nLayers, 3, ffn]: h², (h / |h|)², u². */
+  readonly statistics?: { readonly nStat: number; readonly sums: Float32Array } | undefined;
+}
+
+/** Where a session lies. */
+export interface Place {
+  readonly memory: WebAssembly.Memory;
+  readonly session: RecordView<typeof sessionFields>;
+  readonly hparams: Hparams;
+  readonly kv: KvName;
+  /** Undefined where no neuron was ever skipped. */
+  readonly adapt: AdaptState | undefined;
+}
+
+export const reportWords = recordBytes(reportFields) / 4;
+const parts = ['keys', 'values'] as const;
+
+export function saveState({ memory, session, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
+  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers;
+  const [keys, values] = parts.map((part) => {
+    const to = { bytes: new Uint8Array(cacheBytes(hparams, kv, capacity)), capacity };
+    copyCache(hparams, kv, part, capacity, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') }, to);
+    clearBehind(hparams, kv, part, length, to);
+    return to.bytes;
+  }) as [Uint8Array, Uint8Array];
+  const record = adapt?.record, { nLayers, ffn } = hparams;
+  const sums = new Float32Array(adapt && what.statistics ? 3 * nLayers * ffn : 0);
+  if (adapt && what.statistics) {
+    for (let i = 0; i < nLayers; i++) {
+      const { h, normed, up } = adapt.sums(i);
+      [h, normed, up].forEach((values, j) => { sums.set(values, (3 * i + j) * ffn); });
+    }
+  }
+  return {
+    keys, values,
+    ...(what.logits ? { logits: new Float32Array(memory.buffer, session.get('logitsPtr'), hparams.vocab).slice(), report: new Int32Array(memory.buffer, session.get('reportPtr'), reportWords).slice() } : {}),
+    ...(record && what.load ? { load: { count: record.get('loadCount'), mean: record.get('loadMean'), m2: record.get('loadM2'), highRun: record.get('highRun') } } : {}),
+    ...(record && what.statistics ? { statistics: { nStat: record.get('nStat'), sums } } : {}),
+  };
+}
+
+/** Makes `length` tokens of `state` the session's sequence. The selection is made anew from the statistics at the next step, which gives the same one. */
+export function restoreState({ memory, session, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
+  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers, { logits, report, load, statistics } = state;
+  for (const part of parts) {
+    copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') });
+  }
+  session.assign({ position: length, lastRow: logits ? 0 : -1 });
+  if (logits && report) {
+    new Float32Array(memory.buffer, session.get('logitsPtr'), hparams.vocab).set(logits);
+    new Int32Array(memory.buffer, session.get('reportPtr'), reportWords).set(report);
+  }
+  if (!adapt) return;
+  adapt.record.assign({
+    nStat: statistics?.nStat ?? 0, loadCount: load?.count ?? 0, loadMean: load?.mean ?? 0, loadM2: load?.m2 ?? 0, highRun: load?.highRun ?? 0, dirty: 1,
+  });
+  for (let i = 0; i < hparams.nLayers; i++) {
+    const { h, normed, up } = adapt.sums(i);
+    [h, normed, up].forEach((values, j) => {
+      if (statistics) values.set(statistics.sums.subarray((3 * i + j) * hparams.ffn, (3 * i + j + 1) * hparams.ffn));
+      else values.fill(0);
+    });
+  }
+}

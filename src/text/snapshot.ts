@@ -1,0 +1,174 @@
+/**
+ * Snapshots of chats and generations: what they are bound to, what goes into the header, and checking all of it before anything is restored
+ * (docs/sessions.md).
+ */
+import type { SparsityOptions } from '../adapt/methods.ts';
+import type { Binding } from '../engine/engine.ts';
+import { FormatError, InputError, ModelError } from '../errors.ts';
+import { checkNumber, inRange, show } from '../options.ts';
+import { Random } from '../sampler/random.ts';
+import { packSnapshot, unpackSnapshot } from '../session/format.ts';
+import type { SavedSequence, SequenceHeader } from '../session/sequence.ts';
+import { readSequence, sequenceParts } from '../session/sequence.ts';
+import type { Session } from '../session/session.ts';
+import { adjusted } from './contract.ts';
+import type { GenerateOptions, Generation, GenerationSource, GenerationState } from './generate.ts';
+import type { ChatMessage } from './template.ts';
+
+type Kind = 'chat' | 'generation';
+
+/** @internal a conversation besides its cache */
+export interface ChatState { readonly messages: readonly ChatMessage[]; readonly sparsity: SparsityOptions }
+
+/** A generation without its tokens; of a resolved sparsity what leads to it again. */
+type GenerationHeader = Omit<GenerationState, 'tokens' | 'owner' | 'sparsity' | 'selection' | 'options'> & {
+  readonly options: Omit<GenerateOptions, 'logitBias'> & { readonly logitBias?: readonly (readonly [id: number, bias: string])[] };
+  readonly sparsity: Pick<GenerationState['sparsity'], 'options' | 'bound' | 'warnings'>;
+};
+
+interface Header extends Binding {
+  readonly kind: Kind;
+  /** Of the calibration, where sparse methods would use it. */
+  readonly calibration?: string | undefined;
+  readonly sequence: SequenceHeader;
+  readonly chat?: ChatState | undefined;
+  readonly generation?: GenerationHeader | undefined;
+}
+
+/** What a snapshot says of itself. */
+export interface SnapshotInfo {
+  readonly kind: Kind;
+  readonly version: number;
+  /** The model's name and the fingerprint of its weights; the build that computed it. */
+  readonly model: Binding['model'];
+  readonly build: Binding['build'];
+  /** Tokens in all, and those whose keys and values are there. */
+  readonly tokens: number;
+  readonly cachedTokens: number;
+  readonly bytes: number;
+}
+
+const sparsityHeader = ({ rerunAbove, ...rest }: SparsityOptions): SparsityOptions => ({ ...rest, ...(rerunAbove === undefined || rerunAbove === Infinity ? {} : { rerunAbove }) }); // JSON has no infinity; it is the default
+
+function generationHeader({ tokens: _tokens, owner: _owner, selection: _selection, sparsity, options, ...rest }: GenerationState): GenerationHeader {
+  const { sparsity: _sparsity, logitBias, ...plain } = options;
+  const entries = logitBias && [...(logitBias instanceof Map ? logitBias : Object.entries(logitBias))].map(([id, bias]) => [Number(id), String(bias)] as const);
+  return { ...rest, options: { ...plain, ...(entries ? { logitBias: entries } : {}) }, sparsity: { options: sparsityHeader(sparsity.options ?? { method: 'dense' }), bound: sparsity.bound, warnings: sparsity.warnings } };
+}
+
+/** Asks `of` between two tokens, until it answers, and packs what it names. */
+async function save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(
+  { session, digest }: GenerationSource, of: () => T | undefined, settled: () => Promise<unknown>, header: (asked: T) => Pick<Header, 'kind' | 'chat' | 'generation'>,
+): Promise<Uint8Array<ArrayBuffer>> {
+  for (;;) {
+    const saved = await session.save(of);
+    if (!saved) { await settled(); continue; }
+    const { asked, sequence } = saved, { header: own, sections } = sequenceParts(sequence);
+    return packSnapshot({ ...header(asked), ...session.binding, calibration: digest?.(), sequence: own } satisfies Header, [{ name: 'tokens', data: Int32Array.from(asked.tokens) }, ...sections]);
+  }
+}
+
+export function saveGeneration(source: GenerationSource, generation: Generation): Promise<Uint8Array<ArrayBuffer>> {
+  return save(source, () => generation.state, () => generation.settled(), (state) => ({ kind: 'generation', generation: generationHeader(state) }));
+}
+
+/** `of`: the conversation, its answer under way or the tokens of the last one; undefined while a token is under way. */
+export function saveChat(source: GenerationSource, of: () => { chat: ChatState; answer: GenerationState | undefined; tokens: readonly number[] } | undefined, settled: () => Promise<unknown>): Promise<Uint8Array<ArrayBuffer>> {
+  return save(source, () => {
+    const now = of();
+    return now && { ...now, tokens: now.answer?.tokens ?? now.tokens, owner: now.answer?.owner };
+  }, settled, ({ chat, answer }) => ({
+    kind: 'chat', chat: { messages: chat.messages, sparsity: sparsityHeader(chat.sparsity) }, generation: answer && generationHeader(answer),
+  }));
+}
+
+function damaged(found: string, expected: string): never {
+  throw new FormatError('E_SNAPSHOT', { subject: 'snapshot', found, expected, remedy: 'The file is damaged or was not written by clada; save it again.' });
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): boolean => inRange({ min: 0, max: 2 ** 31, integer: true }, value);
+
+/** What a snapshot says of itself, without a model: which to load, and how. @throws as restoring, for damaged bytes */
+export function snapshotInfo(snapshot: Uint8Array | ArrayBuffer): SnapshotInfo {
+  const { header: { kind, model, build, sequence }, section } = unpackSnapshot<Header>(snapshot);
+  if ((kind !== 'chat' && kind !== 'generation') || !isObject(model) || !isObject(build)) damaged('a header without kind, model or build', 'all of them');
+  return { kind, version: 1, model, build, tokens: (section('tokens')?.length ?? 0) / 4, cachedTokens: sequence?.cached ?? 0, bytes: snapshot.byteLength };
+}
+
+/** A snapshot taken apart, with everything checked that can be before a model is touched. */
+export interface Restored {
+  readonly ids: Int32Array;
+  readonly sequence: SavedSequence;
+  readonly chat: ChatState | undefined;
+  readonly generation: GenerationHeader | undefined;
+}
+
+function checkBinding({ model, build }: Header, binding: Binding): void {
+  const refuse = (subject: string, found: unknown, expected: string, remedy: string): never => {
+    throw new ModelError('E_SNAPSHOT_MODEL', { subject: `snapshot, ${subject}`, found: show(found), expected, remedy });
+  };
+  if (model?.fingerprint !== binding.model.fingerprint) refuse('model', `${model?.name} (${String(model?.fingerprint).slice(0, 8)}…)`, `${binding.model.name} (${binding.model.fingerprint.slice(0, 8)}…), the model that is loaded`, 'Load the model that the snapshot was saved from: the same file, the same weights.');
+  if (build?.abi !== binding.build.abi) refuse('engine', `ABI version ${build?.abi}`, String(binding.build.abi), 'Caches of different engine versions differ: use the version that saved it, or start anew.');
+  for (const name of ['tier', 'kv', 'precision'] as const) {
+    if (build[name] !== binding.build[name]) refuse(name, build[name], `'${binding.build[name]}', as this model is loaded`, `Load the model with ${name}: '${String(build[name])}'.`);
+  }
+}
+
+/**
+ * @param digest of the calibration at hand
+ * @throws InputError `E_OPTION` (not bytes; the other kind), `E_CONTEXT_FULL`; FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL`
+ */
+export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, session: Session, digest: () => string | undefined, ownSparsity: boolean): Restored {
+  const { header, section } = unpackSnapshot<Header>(snapshot), { kind, chat, generation } = header;
+  if (kind !== 'chat' && kind !== 'generation') damaged(`kind ${show(kind)}`, 'chat or generation');
+  checkBinding(header, session.binding);
+  if (kind !== wanted) {
+    throw new InputError('E_OPTION', { subject: 'snapshot', found: `a ${kind}`, expected: `a ${wanted}`, remedy: kind === 'chat' ? 'Use model.restore(snapshot).' : 'Use model.resume(snapshot).' });
+  }
+  if ((kind === 'chat') !== (chat !== undefined) || (kind === 'generation' && !generation)) damaged(`a ${kind} without one`, kind);
+  if (chat !== undefined && (!isObject(chat) || !Array.isArray(chat.messages) || !isObject(chat.sparsity))) damaged('a chat that is none', 'messages and sparsity');
+  const tokens = section('tokens'), ids = new Int32Array(tokens?.buffer ?? new ArrayBuffer(0), tokens?.byteOffset ?? 0, (tokens?.length ?? 0) >> 2);
+  if (generation !== undefined) checkGeneration(generation, ids.length);
+  const needsCalibration = !ownSparsity && [chat?.sparsity, generation?.sparsity.options].some((asked) => asked && asked.method !== 'dense' && asked.method !== 'exact');
+  if (needsCalibration && header.calibration !== digest()) {
+    throw new ModelError('E_SNAPSHOT_MODEL', {
+      subject: 'snapshot, calibration', found: header.calibration?.slice(0, 8) ?? 'none', expected: `${digest()?.slice(0, 8) ?? 'none'}, as this model is loaded`,
+      remedy: "Load the model with the calibration that it was saved with, or go on with another sparsity: { method: 'dense' }.",
+    });
+  }
+  if (ids.length > session.contextSize) {
+    throw new InputError('E_CONTEXT_FULL', {
+      subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${session.contextSize} (contextSize)`, remedy: `Load the model with contextSize: ${ids.length} or more.`,
+    });
+  }
+  return { ids, sequence: readSequence(header.sequence, ids, section, session.shape), chat, generation };
+}
+
+function checkGeneration(g: GenerationHeader, length: number): void {
+  if (!isObject(g) || !isObject(g.options) || !isObject(g.sparsity) || !isObject(g.sparsity.options) || !Array.isArray(g.sparsity.warnings)) damaged('a generation that is none', 'options and sparsity');
+  const { promptTokens, text, cost, contract, stopReason, stop, sparsity: { bound } } = g;
+  if (!isCount(promptTokens) || promptTokens > length) damaged(`${String(promptTokens)} prompt tokens`, `at most ${length}`);
+  if (typeof text !== 'string' || !inRange({ min: 0 }, cost)) damaged('a text or cost that is none', 'both');
+  if (stopReason !== undefined && !['eog', 'stop', 'length', 'context'].includes(stopReason)) damaged(`stop reason ${show(stopReason)}`, 'eog, stop, length or context');
+  if (stop !== undefined && typeof stop !== 'string') damaged('a stop text that is none', 'a text');
+  const isNumber = (value: unknown): boolean => value === undefined || inRange({}, value);
+  if (bound !== undefined && !(isObject(bound) && isCount(bound.checkEvery) && isNumber(bound.maxKl) && isNumber(bound.minTop1))) damaged('a bound that is none', 'checkEvery with maxKl or minTop1');
+  if (contract === undefined) return;
+  if (!isObject(contract) || !Array.isArray(contract.kls) || ![...contract.kls, contract.sinceKl].every((value) => inRange({}, value))
+    || ![contract.same, contract.since, contract.sinceSame, contract.adjustments].every(isCount) || contract.adjustments > contract.kls.length) damaged('a contract that is none', 'what was measured');
+}
+
+/** The state of a saved generation with options of whoever goes on: `maxTokens` counts from here, a `seed` starts anew. @throws InputError `E_OPTION` */
+export function goingOn(state: GenerationState, given: GenerateOptions): { state: GenerationState; options: GenerateOptions } {
+  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as GenerateOptions;
+  if (own.maxTokens !== undefined) own.maxTokens = state.tokens.length - state.promptTokens + checkNumber('maxTokens', { min: 0, integer: true }, own.maxTokens);
+  return { options: { ...state.options, ...own }, state: own.seed === undefined ? state : { ...state, random: new Random(checkNumber('seed', { min: 0, max: 2 ** 32 - 1, integer: true }, own.seed)).saveState() } };
+}
+
+/** A generation's state from its header; `sparsity`: resolved again, or another. */
+export function generationState({ options, ...rest }: GenerationHeader, ids: Int32Array, sparsity: GenerationState['sparsity']): GenerationState {
+  const { logitBias, ...plain } = options;
+  if (logitBias !== undefined && !Array.isArray(logitBias)) damaged('a logit bias that is none', 'pairs of token and bias');
+  return { ...rest, tokens: Array.from(ids), sparsity, selection: adjusted(sparsity.selection, rest.contract?.adjustments ?? 0), owner: {}, options: { ...plain, ...(logitBias ? { logitBias: new Map(logitBias.map(([id, bias]) => [id, Number(bias)])) } : {}) } };
+}
