@@ -45,7 +45,12 @@ function randomWeights(k: Kind, rows: number, cols: number, random: Random, extr
   for (let at = 0; at < bytes.length; at += k.blockBytes) {
     if (k.name === 'f32') view.setFloat32(at, uniform(random), true);
     else if (k.name === 'bf16') view.setUint16(at, 0x3c00 + (random.uint32() & 0x81ff), true);
-    else for (const half of k.halves) view.setUint16(at + half, (extreme ? 0x2400 : 0x2000 + (random.uint32() & 0x0bff)) | (random.uint32() & 0x8000), true);
+    else {
+      for (const half of k.halves) {
+        const eightfold = k.name === 'q4_1' && half === 2 ? 0xc00 : 0; // the least of 16 steps around zero, as in files
+        view.setUint16(at + half, (extreme ? 0x2400 : 0x2000 + (random.uint32() & 0x0bff)) + eightfold | (random.uint32() & 0x8000), true);
+      }
+    }
   }
   return bytes;
 }

@@ -90,9 +90,30 @@ for (const build of builds) {
     });
   }
 
+  test('q4_1: scales far below the largest of their row are off by 2^-16 of it at most, others exact', () => {
+    const random = new Random(45), rows = 32, cols = 96, halves = new Uint16Array((rows * cols / 32) * 10).map(() => random.uint32() & 0xffff);
+    for (let r = 0; r < rows; r++) for (let b = 0; b < 3; b++) { // exponents: 20, 16 (the last exact one) and 3
+      const at = (3 * r + b) * 10, e = [20, 16, 3][b]! << 10;
+      halves[at] = e | (random.uint32() & 0x83ff);
+      halves[at + 1] = (e + 0xc00) | (random.uint32() & 0x83ff);
+    }
+    k.reset();
+    const ptr = k.alloc(k.call('layoutBytes', 6, rows, cols));
+    assert.is(k.call('repack', 3, 6, k.putBytes(new Uint8Array(halves.buffer)), ptr, rows, cols), 0);
+    const w = packed(kinds.find(({ layout }) => layout === 6)!, ptr, rows, cols), row = k.alloc(cols * 4), unit = 2 ** (20 - 14 - 15);
+    for (let i = 0; i < cols; i += 5) {
+      const got = run(kinds.find(({ layout }) => layout === 6)!, w, rows, new Float32Array(cols).fill(1), [i]);
+      got.forEach((v, r) => {
+        k.call('dequantRow', 6, ptr, cols, r, row);
+        const want = k.f32(row, cols)[i]!, bound = i < 64 ? 4 * eps * 24 * 2 ** (20 - 14) : (15 / 2 + 4) * unit;
+        assert.ok(Math.abs(v - want) <= bound, `row ${r}, neuron ${i}: ${v} instead of ${want}`);
+      });
+    }
+  });
+
   test('layouts without a column form say 0 bytes', () => {
     for (const kind of kinds) assert.is(k.call('columnBytes', kind.layout, 576, 768) > 0, kind.name === 'q4_0' || kind.name === 'q4_1', kind.name);
-    assert.is(k.call('columnBytes', 6, 576, 1536), k.call('layoutBytes', 6, 576, 1536));
+    assert.is(k.call('columnBytes', 6, 576, 1536), k.call('layoutBytes', 6, 576, 1536) + 4 * 576);
   });
 
   test.run();

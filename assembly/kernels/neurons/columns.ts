@@ -1,28 +1,32 @@
 /**
  * y[hidden] = sum over the listed neurons i of h_i W[:, i] for `down`, a 4-bit matrix [hidden, ffn]. The interleaved layouts run along ffn and
- * cannot leave out a column; the "column form" can. A block of 32 neurons (one block of the file, for every row):
+ * cannot leave out a column; the "column form" can:
  *
+ *   hidden f32 units, then for every block of 32 neurons (one block of the file, for every row):
  *   32 neurons x hidden / 2 bytes; 16 B hold 32 outputs: byte t = output t (low nibble) and 16 + t (high)
- *   then q4_0: hidden f16 d; q4_1: hidden pairs of f16 d, m
+ *   then q4_0: hidden i16 d; q4_1: hidden pairs of i16 d, m
  *
- * where hidden is padded to 32 with zero rows. Nothing is requantised. The bytes of a neuron that is not listed are never read, a block
- * without listed neurons costs nothing.
+ * where hidden is padded to 32 with zero rows. The bytes of a neuron that is not listed are never read, a block without listed neurons costs
+ * nothing. d counts a row's units and m eight of them; a unit is 2^-15 of the power of two above all of a row's |d| and |m| / 8. Integers, because
+ * then one instruction makes d * sum(q n) + m * sum(q) of four outputs, and what a block costs whatever is listed in it is halved against f16.
  *
  * h is rounded as kernels/quantize does it to a vector whose other values are zero: per block s = amax / 127 of the listed ones, q nearest even.
- * y += s * d * sum(q n) + s * sum(q) * m (q4_0: + s * -8 sum(q) * d, inside the integer), n the nibbles.
+ * y += s * (d * sum(q n) + m * sum(q)) (q4_0: d * sum(q (n - 8))), n the nibbles; |8 sum(q)| <= 32512 is a factor of 16 bits.
  *
  * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
  *   lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
  * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
  * segments, by the same rule in both builds; each adds its own term to y.
  * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes, 16-aligned or not.
- * Error: that of h's rounding; f32 rounding about (blocks used) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
+ * Error: that of h's rounding; f32 rounding about (blocks used) * 1.2e-7 of the sum of magnitudes. The f16 d and m have 11 bits, so units hold them
+ * exactly while they are at least a sixteenth of the row's largest (m: of eight times that); smaller ones are off by half a unit (m: by four) at most, 2^-16 of the
+ * row's largest: of the 1.66 million in SmolLM2-135M's Q4_1 file 12 are. Test: test/kernels/columns.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { TWO112, evenHalves, half4, halfMask, halfOf, madd, mask000f, nibbleMask, oddHalves } from '../../base/simd';
+import { half4Exact, madd, mask000f, nibbleMask } from '../../base/simd';
 import { touch } from './touch';
 
-/** Bytes of scratch: 32 values of h, 16 entries of two neurons (see `enter`), room for one that is overwritten. */
+/** Bytes of scratch: 32 values of h, 16 entries of two neurons (see `enter`), what was touched. */
 @inline export function columnsScratch(): usize { return 128 + 17 * 16; }
 const MOST: i32 = 2184; // 15 * 2184 < 2^15
 
@@ -31,7 +35,7 @@ const MOST: i32 = 2184; // 15 * 2184 < 2^15
 /** Bytes of `down` [rows, cols] in column form; 0: this layout has none. */
 export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
   if (layout != Layout.q4_0 && layout != Layout.q4_1 || cols & 31) return 0;
-  return <usize>(cols >> 5) * padded(rows) * (layout == Layout.q4_1 ? 20 : 18);
+  return padded(rows) * (4 + <usize>(cols >> 5) * (layout == Layout.q4_1 ? 20 : 18));
 }
 
 /** Set `p` of a chunk (4 rows x 4 bytes) as columns: lane j = byte j of the four rows. Zeros for rows that do not exist. */
@@ -55,21 +59,46 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
   v128.store(q + (stride << 2), v128.or(v128.and(i16x8.shr_u(first, 4), low), v128.andnot(second, low)));
 }
 
+/** Four f16 at `p` in units of 1 / `inverse`, as i32. */
+@inline function units4(p: usize, inverse: v128): v128 {
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(half4Exact(p), inverse)));
+}
+
+/** Eight of them as i16. */
+@inline function units8(p: usize, first: v128, second: v128): v128 { return i16x8.narrow_i32x4_s(units4(p, first), units4(p + 8, second)); }
+
+/** The units of 8 rows to `dst`: 2^-15 of the power of two above all of a row's |d| and |m| / 8. The bits of f16 ascend as the values do. */
+@inline function packUnits(hasMin: bool, p: usize, nBlocks: i32, blockBytes: usize, dst: usize): void {
+  const magnitude = i16x8.splat(0x7fff);
+  let top = i16x8.splat(0x400); // below the smallest normal number units need not go
+  for (let b = 0; b < nBlocks; b++, p += blockBytes) {
+    top = i16x8.max_s(top, v128.and(v128.load(p, 128), magnitude));
+    if (hasMin) top = i16x8.max_s(top, i16x8.sub(v128.and(v128.load(p, 144), magnitude), i16x8.splat(0xc00)));
+  }
+  // f16 bits e << 10 are 2^(e - 15) and more, below 2^(e - 14): f32 2^(e - 29)
+  const e = i16x8.add(i16x8.shr_u(top, 10), i16x8.splat(127 - 29));
+  v128.store(dst, i32x4.shl(i32x4.extend_low_i16x8_u(e), 23));
+  v128.store(dst, i32x4.shl(i32x4.extend_high_i16x8_u(e), 23), 16);
+}
+
 /** `layout` is a literal. */
-@inline function pack(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, hidden = padded(rows), stride = hidden >> 1;
+@inline function pack(layout: i32, w: usize, rows: i32, cols: i32, dst0: usize): void {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, hidden = padded(rows), stride = hidden >> 1, one = f32x4.splat(1), eighth = f32x4.splat(0.125);
   const blockBytes: usize = layout == Layout.q4_1 ? 160 : 144, group = <usize>nBlocks * blockBytes;
+  memory.fill(dst0, 0, hidden << 2);
+  for (let g = 0; g < groups; g++) packUnits(layout == Layout.q4_1, w + <usize>g * group, nBlocks, blockBytes, dst0 + (<usize>g << 5));
+  let dst = dst0 + (hidden << 2);
   for (let b = 0; b < nBlocks; b++, w += blockBytes) {
     const scales = dst + (stride << 5);
     memory.fill(scales, 0, hidden << (layout == Layout.q4_1 ? 2 : 1));
-    for (let g = 0; g < groups; g++) {
-      const p = w + <usize>g * group + 128;
+    for (let g = 0, units = dst0; g < groups; g++, units += 32) {
+      const p = w + <usize>g * group + 128, first = f32x4.div(one, v128.load(units)), second = f32x4.div(one, v128.load(units, 16)), d = units8(p, first, second);
       if (layout == Layout.q4_1) {
-        const d = v128.load(p), m = v128.load(p, 16), q = scales + (<usize>g << 5);
+        const m = units8(p + 16, f32x4.mul(first, eighth), f32x4.mul(second, eighth)), q = scales + (<usize>g << 5);
         v128.store(q, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
         v128.store(q, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
       } else {
-        v128.store(scales + (<usize>g << 4), v128.load(p));
+        v128.store(scales + (<usize>g << 4), d);
       }
     }
     for (let g = 0, q = dst; g < groups; g += 4, q += 16) {
@@ -111,30 +140,28 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
   return i16x8.add(a, i16x8.mul(nibbles, h));
 }
 
-/** y[0..8] += s d a + c m: `a` 8 outputs as i16; `s` and `c` carry 2^112 for the f16 at `d`. */
-@inline function addOutputs(layout: i32, a: v128, d: usize, s: v128, c: v128, even: v128, odd: v128, mask: v128, y: usize): void {
-  let near = v128.load(y), far = v128.load(y, 16), dNear: v128, dFar: v128;
+/** y[0..8] += s (a d + c m): `a` 8 outputs as i16, `c` 8 sum(q) in every lane, d and m at `d`. */
+@inline function addOutputs(layout: i32, a: v128, d: usize, s: v128, c: v128, y: usize): void {
+  let near: v128, far: v128;
   if (layout == Layout.q4_1) {
-    const p = v128.load(d), q = v128.load(d, 16);
-    near = madd(c, halfOf(p, odd, mask), near);
-    far = madd(c, halfOf(q, odd, mask), far);
-    dNear = halfOf(p, even, mask);
-    dFar = halfOf(q, even, mask);
+    near = i32x4.dot_i16x8_s(i16x8.shuffle(a, c, 0, 8, 1, 9, 2, 10, 3, 11), v128.load(d));
+    far = i32x4.dot_i16x8_s(i16x8.shuffle(a, c, 4, 12, 5, 13, 6, 14, 7, 15), v128.load(d, 16));
   } else {
-    dNear = half4(d);
-    dFar = half4(d + 8);
+    const units = v128.load(d);
+    near = i32x4.extmul_low_i16x8_s(a, units);
+    far = i32x4.extmul_high_i16x8_s(a, units);
   }
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(a)), f32x4.mul(s, dNear), near));
-  v128.store(y, madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(a)), f32x4.mul(s, dFar), far), 16);
+  v128.store(y, madd(f32x4.convert_i32x4_s(near), s, v128.load(y)));
+  v128.store(y, madd(f32x4.convert_i32x4_s(far), s, v128.load(y, 16)), 16);
 }
 
-/** Bytes of the scales of 8 outputs. */
+/** Bytes of d and m of 8 outputs. */
 @inline function scaleBytes(layout: i32): usize { return layout == Layout.q4_1 ? 32 : 16; }
 
-/** y += the neurons entered at [from, to), whose q sum to `sum`; `c` their block's s * sum(q) or 0. `scales` the block's d. */
-@inline function segment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
-  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
-  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0), scale = f32x4.splat(s), offset = f32x4.splat(c), step = scaleBytes(layout);
+/** y += the neurons entered at [from, to), whose q sum to `sum`; `c` their block's 8 sum(q) or 0. `scales` the block's d. */
+@inline function segment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: i32, y: usize): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f();
+  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * sum) : 0), scale = f32x4.splat(s), offset = i16x8.splat(<i16>c), step = scaleBytes(layout);
   for (let at: usize = 0, d = scales, end = hidden >> 1; at < end; at += 16, y += 128) { // 32 outputs
     let a0 = start, a1 = start, a2 = start, a3 = start;
     for (let e = from; e < to; e += 16) {
@@ -157,21 +184,21 @@ export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: us
       a0 = i16x8.shuffle(near, a1, 0, 8, 1, 9, 2, 10, 3, 11); a1 = i16x8.shuffle(near, a1, 4, 12, 5, 13, 6, 14, 7, 15);
       a2 = i16x8.shuffle(far, a3, 0, 8, 1, 9, 2, 10, 3, 11); a3 = i16x8.shuffle(far, a3, 4, 12, 5, 13, 6, 14, 7, 15);
     }
-    addOutputs(layout, a0, d, scale, offset, even, odd, mask, y); d += step;
-    addOutputs(layout, a1, d, scale, offset, even, odd, mask, y + 32); d += step;
-    addOutputs(layout, a2, d, scale, offset, even, odd, mask, y + 64); d += step;
-    addOutputs(layout, a3, d, scale, offset, even, odd, mask, y + 96); d += step;
+    addOutputs(layout, a0, d, scale, offset, y); d += step;
+    addOutputs(layout, a1, d, scale, offset, y + 32); d += step;
+    addOutputs(layout, a2, d, scale, offset, y + 64); d += step;
+    addOutputs(layout, a3, d, scale, offset, y + 96); d += step;
   }
 }
 
-function segmentQ40(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+function segmentQ40(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: i32, y: usize): void {
   segment(Layout.q4_0, hidden, from, to, sum, scales, s, c, y);
 }
-function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+function segmentQ41(hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: i32, y: usize): void {
   segment(Layout.q4_1, hidden, from, to, sum, scales, s, c, y);
 }
 /** A call: one copy of the loops a layout. */
-@inline function callSegment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: f32, y: usize): void {
+@inline function callSegment(layout: i32, hidden: usize, from: usize, to: usize, sum: i32, scales: usize, s: f32, c: i32, y: usize): void {
   if (layout == Layout.q4_0) segmentQ40(hidden, from, to, sum, scales, s, c, y);
   else segmentQ41(hidden, from, to, sum, scales, s, c, y);
 }
@@ -199,17 +226,17 @@ const ROUNDER: f32 = 12582912;
 }
 
 /**
- * Number `j` of the block's neurons that count: its bytes are at `neuron`, its factor is q. Two to an entry of 16 B: addresses, then factors,
- * each twice, because four bytes are spread over a vector by the load itself and two are not.
+ * Two neurons, 16 B: where their bytes are, then their factors, each twice, because four bytes are spread over a vector by the load itself and
+ * two are not. Written whole, as they are read: the processor cannot forward pieces.
  */
-@inline function enter(entries: usize, j: usize, neuron: usize, q: i32): void {
-  const entry = entries + ((j >> 1) << 4), second = j & 1;
-  store<usize>(entry + (second << 2), neuron);
+@inline function enter(entry: usize, first: usize, second: usize, q: i32, r: i32): void {
+  store<usize>(entry, first);
+  store<usize>(entry, second, 4);
   if (ASC_FEATURE_RELAXED_SIMD) {
-    store<u8>(entry + second, <u8>q, 8);
-    store<u8>(entry + second, <u8>q, 10);
+    store<i32>(entry, ((q & 0xff) | (r & 0xff) << 8) * 0x10001, 8);
   } else {
-    store<i32>(entry + (second << 2), q << 16 | (q & 0xffff), 8);
+    store<i32>(entry, (q & 0xffff) * 0x10001, 8);
+    store<i32>(entry, (r & 0xffff) * 0x10001, 12);
   }
 }
 
@@ -219,7 +246,7 @@ const ROUNDER: f32 = 12582912;
 }
 
 /** The block's entries in as many segments as 16 bits demand: the first adds the block's minima. */
-@inline function cut(layout: i32, hidden: usize, entries: usize, end: usize, scales: usize, s: f32, c: f32, y: usize): void {
+@inline function cut(layout: i32, hidden: usize, entries: usize, end: usize, scales: usize, s: f32, c: i32, y: usize): void {
   let from = entries, sum = 0, weight = 0;
   for (let e = entries; e < end; e += 16) {
     const a = factor(e, 0), b = factor(e, 1), more = abs(a) + abs(b);
@@ -232,63 +259,54 @@ const ROUNDER: f32 = 12582912;
   callSegment(layout, hidden, from, end, sum, scales, s, c, y);
 }
 
-/** Reads the lines of the listed neurons up to `stop`, and of their blocks' scales; what was read goes to `keep`. */
-@inline function touchColumns(w: usize, stride: usize, blockBytes: usize, list: usize, stop: usize, keep: usize): void {
-  let block: usize = -1, touched: u32 = 0;
-  for (; list < stop; list += 2) {
-    const i = <usize>load<u16>(list), at = w + (i >> 5) * blockBytes;
-    touched |= touch(at + (i & 31) * stride, stride);
-    if (i >> 5 != block) {
-      block = i >> 5;
-      touched |= touch(at + (stride << 5), blockBytes - (stride << 5));
-    }
-  }
+/** Reads the lines of the scales and listed neurons of the block that `list` begins with; what was read goes to `keep`. */
+@inline function touchBlock(w: usize, stride: usize, blockBytes: usize, list: usize, end: usize, keep: usize): void {
+  const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes;
+  let touched = touch(base + (stride << 5), blockBytes - (stride << 5));
+  for (; list < end && <usize>load<u16>(list) >> 5 == iBlock; list += 2) touched |= touch(base + (<usize>load<u16>(list) & 31) * stride, stride);
   store<u32>(keep, touched);
 }
 
 /** `layout` must be a literal. */
-@inline function columns(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
-  const hidden = padded(rows), stride = hidden >> 1, blockBytes = hidden * (layout == Layout.q4_1 ? 20 : 18);
-  const entries = scratch + 128, end = list + (<usize>n << 1);
-  let near = list;
+@inline function columns(layout: i32, units: usize, rows: i32, list: usize, n: i32, h: usize, ahead: bool, values: usize, y: usize): void {
+  const hidden = padded(rows), stride = hidden >> 1, blockBytes = hidden * (layout == Layout.q4_1 ? 20 : 18), w = units + (hidden << 2);
+  const entries = values + 128, touched = entries + 256, end = list + (<usize>n << 1);
   memory.fill(y, 0, hidden << 2);
+  if (ahead && list < end) touchBlock(w, stride, blockBytes, list, end, touched);
   while (list < end) {
-    if (ahead > 0 && list >= near) {
-      near = min(list + (<usize>ahead << 1), end);
-      touchColumns(w, stride, blockBytes, list, near, entries);
-    }
     const iBlock = <usize>load<u16>(list) >> 5, base = w + iBlock * blockBytes, scales = base + (stride << 5), first = list;
-    for (let p = scratch; p < entries; p += 32) { v128.store(p, i32x4.splat(0)); v128.store(p, i32x4.splat(0), 16); }
-    for (let p = scratch; list < end && <usize>load<u16>(list) >> 5 == iBlock; list += 2, p += 4) store<f32>(p, load<f32>(h + (<usize>load<u16>(list) << 2)));
-    const amax = amax32(scratch);
+    for (let p = values; p < entries; p += 32) { v128.store(p, i32x4.splat(0)); v128.store(p, i32x4.splat(0), 16); }
+    for (let p = values; list < end && <usize>load<u16>(list) >> 5 == iBlock; list += 2, p += 4) store<f32>(p, load<f32>(h + (<usize>load<u16>(list) << 2)));
+    const amax = amax32(values);
+    // the lines of the next block come while this one is computed, as far as the processor looks ahead
+    if (ahead && list < end) touchBlock(w, stride, blockBytes, list, end, touched);
     if (!(amax > 1e-30)) continue; // as quantize() does: zero, too small to invert, or NaN
     const s = amax / 127, inverse = f32x4.splat(<f32>127 / amax);
     let total = i32x4.splat(0), weights = total;
-    for (let p = scratch; p < entries; p += 16) {
+    for (let p = values; p < entries; p += 16) {
       const q = round4(v128.load(p), inverse);
       v128.store(p, q);
       total = i32x4.add(total, q);
       weights = i32x4.add(weights, i32x4.abs(q));
     }
-    let j: usize = 0;
-    for (let p = scratch, i = first; i < list; i += 2, p += 4) { // without a branch: what rounds to zero is overwritten
-      const q = load<i32>(p);
-      enter(entries, j, base + (<usize>load<u16>(i) & 31) * stride, q);
-      j += <usize>(q != 0);
+    let last = entries;
+    for (let p = values, i = first; i < list; i += 4, p += 8, last += 16) {
+      const neuron = base + (<usize>load<u16>(i) & 31) * stride, other = i + 2 < list ? base + (<usize>load<u16>(i, 2) & 31) * stride : neuron;
+      enter(last, neuron, other, load<i32>(p), load<i32>(p, 4)); // behind the last one lie zeros
     }
-    if (j & 1) { enter(entries, j, load<usize>(entries + ((j >> 1) << 4)), 0); j++; } // its own partner, times zero
-    const last = entries + ((j >> 1) << 4), sum = sum4(total), c = s * <f32>sum * TWO112;
-    if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s * TWO112, c, y);
-    else cut(layout, hidden, entries, last, scales, s * TWO112, c, y);
+    const sum = sum4(total), c = sum << 3;
+    if (sum4(weights) <= MOST) callSegment(layout, hidden, entries, last, sum, scales, s, c, y);
+    else cut(layout, hidden, entries, last, scales, s, c, y);
   }
+  for (; units < w; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
 }
 
 /**
  * y[rows padded to 32] = the listed columns of W (column form, `rows` x ffn) times h; h f32 [ffn], read only where listed. `list`: n sorted
- * u16. `ahead`: 0 where W is in the cache, else how many listed neurons to read ahead (touch.ts; 32). y is overwritten; n = 0 gives zeros.
+ * u16. `ahead`: 0 where W is in the cache, else the listed neurons of the next block are read ahead (touch.ts). y is overwritten; n = 0 gives zeros.
  */
 export function columnsMatvec(layout: i32, w: usize, rows: i32, list: usize, n: i32, h: usize, ahead: i32, scratch: usize, y: usize): void {
-  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, ahead, scratch, y);
-  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, list, n, h, ahead, scratch, y);
+  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, list, n, h, ahead > 0, scratch, y);
+  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, list, n, h, ahead > 0, scratch, y);
   else unreachable();
 }

@@ -8,6 +8,7 @@
 @inline export function touch(p: usize, bytes: usize): u32 {
   const last = p + bytes - 1;
   let touched = <u32>load<u8>(last);
+  for (; p + 192 < last; p += 256) touched |= load<u8>(p) | load<u8>(p, 64) | load<u8>(p, 128) | load<u8>(p, 192);
   for (; p < last; p += 64) touched |= load<u8>(p);
   return touched;
 }
