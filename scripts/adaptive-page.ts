@@ -49,8 +49,8 @@ function sources({ records }: ResultFile, type: ResultRecord['type']): string[] 
   return lines;
 }
 
-/** The curve that a subject's point belongs to. */
-const methodOf = (subject: string): string => subject.split(' ')[0]!;
+/** The curve that a subject's point belongs to: its method, apart where it keeps an exact share or leaves out the load. */
+const methodOf = (subject: string): string => [subject.split(' ')[0]!, ...(/topK=\w+|load=\w+/.exec(subject) ?? [])].join(' ').replace('=true', '').replace('load=false', 'fixed');
 
 /** Curves and comparisons are of one length of prompt: nothing of a file with several. */
 const onePrompt = (comparisons: readonly Comparison[]): readonly Comparison[] => (new Set(comparisons.map(({ prompt }) => prompt)).size === 1 ? comparisons : []);
