@@ -1,5 +1,5 @@
 /** Waiting between tries: exponential, reset by every byte that arrives. */
-import { AbortedError, TransferError } from '../errors.ts';
+import { AbortedError } from '../errors.ts';
 import type { NetworkOptions } from './options.ts';
 import { RetryableTransferError } from './request.ts';
 
@@ -31,8 +31,3 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', abort, { once: true });
   });
 }
-
-/** The file changed under way, or may have. */
-export const changed = (subject: string, found = 'another version of the file than the one begun'): TransferError => new TransferError('E_CHANGED', {
-  subject, found, expected: 'the same to the end', remedy: 'Load again: the new version is fetched from its beginning, and nothing of the old one is mixed in.',
-});

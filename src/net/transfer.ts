@@ -2,19 +2,19 @@
  * One file on its way: ranges over a few connections, in the order in which they will be read, into a cache or (without one) a window of memory;
  * a reader and the hash follow behind. Bytes of two versions never meet: every answer is held against the first.
  */
-import { AbortedError, CladaError, TransferError, throwIfAborted } from '../errors.ts';
+import { AbortedError, CladaError, throwIfAborted } from '../errors.ts';
 import type { CacheEntry, FileInfo, Hasher, Stretch } from './cache.ts';
 import { sameVersion } from './cache.ts';
+import { Blocks, blockBytes } from './collect.ts';
+import { changed, cut, lie, mismatch } from './failures.ts';
+import { Holdings } from './holdings.ts';
 import type { Pool } from './pool.ts';
 import { Ranges } from './ranges.ts';
 import type { Reply, Requester } from './request.ts';
 import { RetryableTransferError, request } from './request.ts';
-import { Retry, changed } from './retry.ts';
-import { Window } from './window.ts';
+import { Retry } from './retry.ts';
 
 const MiB = 1024 * 1024;
-/** Bytes that are written, and kept or lost, together. */
-const blockBytes = MiB;
 /** The first request: a header, so that reading starts before the connections are many. */
 const firstBytes = MiB;
 /** What one further request asks for at most: long enough to be worth a round trip, short enough to keep the order. */
@@ -50,19 +50,11 @@ export class Transfer {
   #size: number | undefined;
   /** Where ranges are fetched: behind the redirects. */
   #url: string;
-  #entry: CacheEntry | undefined;
-  #window: Window | undefined;
-  #held = new Ranges();
-  /** Held or being fetched. */
-  #taken = new Ranges();
+  readonly #has: Holdings;
   #demand: Stretch = [0, 0];
   #served = false;
-  #started = false;
   #draining = false;
   #plain = false;
-  #hasher: Hasher | undefined;
-  #hashed = 0;
-  #hashing: Promise<void> = Promise.resolve();
   #sha256: string | undefined;
   #finished = false;
   #failure: { error: unknown } | undefined;
@@ -72,13 +64,11 @@ export class Transfer {
   #passed = 0;
   readonly #waiting = new Set<() => void>();
   readonly #abort = new AbortController();
-  /** Held by the entry; the rest of what is held is in the window. */
-  #stored = new Ranges();
 
   private constructor(private readonly setup: Setup) {
     this.#url = setup.requester.target.url;
-    this.#entry = setup.mode === 'whole' ? setup.entry : undefined;
-    if (!this.#entry) this.#window = new Window();
+    const { requester: { target }, entry, fallBack, hasRoom, mode } = setup;
+    this.#has = new Holdings({ name: target.url, entry: mode === 'whole' ? entry : undefined, fallBack, hasRoom, onHashed: () => { this.#trim(); } });
     const { signal } = setup.requester.options;
     if (signal?.aborted) this.#abort.abort(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -112,10 +102,10 @@ export class Transfer {
 
   /** Resolves when everything is here, has the right hash, and is whole in the cache. @throws TransferError `E_HASH` and as request */
   async verified(): Promise<void> {
-    if (this.setup.mode === 'demand' || (!this.#entry && !this.#hasher)) return;
+    if (this.setup.mode === 'demand') return;
     this.#draining = true;
     this.#trim();
-    await this.#until(() => this.#finished);
+    await this.#until(() => this.#finished || (this.#has.window !== undefined && !this.#has.hasher)); // nothing kept, nothing to hold it against
   }
 
   /** Stops; what has arrived is kept for the next time. */
@@ -123,7 +113,7 @@ export class Transfer {
     this.setup.requester.options.signal?.removeEventListener('abort', this.#onAbort);
     this.#abort.abort();
     await this.#running;
-    if (this.#window && this.#started) await this.#entry!.remove().catch(() => undefined); // it had no room: give back what it took
+    await this.#has.close();
     await this.setup.entry?.close();
   }
 
@@ -132,30 +122,16 @@ export class Transfer {
     this.#demand = [offset, end()];
     this.#trim();
     await this.#until(() => {
-      if (this.#plain && this.#window && !this.#held.covers(offset, Math.min(end(), this.#passed))) throw lie(this.name, 'one answer, which has gone by', `a read back at byte ${offset}`);
-      return this.#held.covers(offset, end());
+      if (this.#plain && this.#has.window && !this.#has.held.covers(offset, Math.min(end(), this.#passed))) throw lie(this.name, 'one answer, which has gone by', `a read back at byte ${offset}`);
+      return this.#has.held.covers(offset, end());
     }, signal);
     this.#served = true;
-    return this.#copy(offset, target.subarray(0, end() - offset));
-  }
-
-  async #copy(offset: number, target: Uint8Array): Promise<number> {
-    let done = 0;
-    while (done < target.length) {
-      const at = offset + done, stored = this.#stored.endOf(at) - at, rest = target.subarray(done);
-      const count = stored > 0 ? await this.#entry!.read(at, rest.subarray(0, stored)) : (this.#window?.read(at, rest) ?? 0);
-      if (count === 0) throw cacheFailure(this.name, `no bytes at ${at}`);
-      done += count;
-    }
-    return done;
+    return this.#has.copy(offset, target.subarray(0, end() - offset));
   }
 
   /** Makes room behind the reader, and wakes whoever fetches ahead of it. */
   #trim(): void {
-    if (this.#window) {
-      const behind = Math.min(this.#draining ? Infinity : this.#demand[0] - windowBehind, this.#hasher ? this.#hashed : Infinity);
-      for (const [start, end] of this.#window.drop(behind)) { this.#held.remove(start, end); this.#taken.remove(start, end); }
-    }
+    this.#has.forget(this.#draining ? Infinity : this.#demand[0] - windowBehind);
     this.#notify();
   }
 
@@ -193,34 +169,13 @@ export class Transfer {
       }
       const keep = part !== undefined && same;
       if (this.#served && !keep) { reply.cancel(); throw changed(this.name); }
-      if (this.#window) this.#window = new Window();
       this.#passed = 0;
       this.#plain = status === 200;
       this.#info = info;
       this.#size = info.size;
       this.#url = reply.url;
-      this.#held = keep ? held : new Ranges();
-      this.#stored = new Ranges(this.#held.list);
-      this.#taken = new Ranges(this.#held.list);
-      this.#hasher = this.setup.mode === 'whole' ? this.setup.hasher((expected ?? info.sha256) !== undefined) : undefined;
-      this.#hashed = 0;
-      await this.#startEntry(keep);
-      this.#advance();
+      await this.#has.begin(info, keep ? held : undefined, this.setup.mode === 'whole' ? this.setup.hasher((expected ?? info.sha256) !== undefined) : undefined);
       return reply;
-    }
-  }
-
-  async #startEntry(keep: boolean): Promise<void> {
-    if (!this.#entry || this.#window) return;
-    try {
-      if (this.setup.fallBack && !await this.setup.hasRoom(this.#size === undefined ? undefined : this.#size - this.#held.total)) throw cacheFailure(this.name, 'too little quota');
-      await this.#entry.start(this.#info, keep);
-      this.#started = true;
-    } catch (error) {
-      this.#overflow(error);
-      this.#stored = new Ranges();
-      this.#held = new Ranges();
-      this.#taken = new Ranges();
     }
   }
 
@@ -253,9 +208,8 @@ export class Transfer {
         generation.abort();
         this.#notify();
         await Promise.allSettled(workers);
-        await this.#hashing;
         const code = error instanceof CladaError ? error.code : undefined;
-        if (code === 'E_RANGE' && !this.#plain) first = await this.#begin({ info: this.#info, held: this.#stored.list }, false);
+        if (code === 'E_RANGE' && !this.#plain) first = await this.#begin({ info: this.#info, held: this.#has.stored.list }, false);
         else if (code === 'E_CHANGED' && !this.#served && restarts < 3) first = await this.#begin(undefined, true);
         else throw error;
       } finally {
@@ -269,7 +223,7 @@ export class Transfer {
     const retry = new Retry(this.setup.requester.options, signal);
     for (let reply = first; ; reply = undefined) {
       throwIfAborted(signal, this.name);
-      const release = reply ? undefined : await this.setup.pool.acquire(() => (this.#held.covers(...this.#demand) ? this.setup.rank : -1));
+      const release = reply ? undefined : await this.setup.pool.acquire(() => (this.#has.held.covers(...this.#demand) ? this.setup.rank : -1));
       const span = reply ? reply.range! : this.#claim();
       if (!span || signal.aborted) {
         release?.();
@@ -277,7 +231,7 @@ export class Transfer {
         if (!signal.aborted) await this.#change(signal);
         continue;
       }
-      this.#taken.add(...span);
+      this.#has.taken.add(...span);
       let failure: { error: unknown } | undefined;
       try {
         await this.#span(span, reply, signal, retry);
@@ -292,24 +246,24 @@ export class Transfer {
 
   /** What of a span did not arrive is free to be fetched again. */
   #release([start, end]: Stretch): void {
-    for (let gap = this.#held.gap(start, end); gap; gap = this.#held.gap(gap[1], end)) this.#taken.remove(...gap);
+    for (let gap = this.#has.held.gap(start, end); gap; gap = this.#has.held.gap(gap[1], end)) this.#has.taken.remove(...gap);
     this.#notify();
   }
 
   /** The next stretch to fetch: what the reader waits for, else what comes next. */
   #claim(): Stretch | undefined {
     const limit = Math.min(this.#size!, this.#limit());
-    const gap = this.#taken.gap(this.#demand[0], limit) ?? (this.#window && !this.#hasher ? undefined : this.#taken.gap(this.#window ? this.#hashed : 0, limit));
+    const gap = this.#has.taken.gap(this.#demand[0], limit) ?? (this.#has.window && !this.#has.hasher ? undefined : this.#has.taken.gap(this.#has.window ? this.#has.hashed : 0, limit));
     if (!gap) return undefined;
-    const share = Math.ceil(this.#size! / (4 * this.setup.connections) / blockBytes) * blockBytes, most = Math.min(share, this.#window ? spanBytes / 4 : spanBytes);
+    const share = Math.ceil(this.#size! / (4 * this.setup.connections) / blockBytes) * blockBytes, most = Math.min(share, this.#has.window ? spanBytes / 4 : spanBytes);
     return [gap[0], Math.min(gap[1], (Math.floor(gap[0] / blockBytes) * blockBytes) + most)];
   }
 
   /** How far to fetch now. */
   #limit(): number {
-    if (!this.#window) return Infinity;
+    if (!this.#has.window) return Infinity;
     if (this.setup.mode === 'demand') return Math.ceil(this.#demand[1] / demandBytes) * demandBytes;
-    return windowAhead + (this.#draining ? this.#hashed : this.#demand[1]);
+    return windowAhead + (this.#draining ? this.#has.hashed : this.#demand[1]);
   }
 
   async #span([start, end]: Stretch, reply: Reply | undefined, signal: AbortSignal, retry: Retry): Promise<void> {
@@ -355,7 +309,7 @@ export class Transfer {
 
   async #pour(reply: Reply, signal: AbortSignal, retry: Retry): Promise<void> {
     const buffer = new Blocks(0, async (at, bytes) => {
-      for (let gap = this.#held.gap(at, at + bytes.length); gap; gap = this.#held.gap(gap[1], at + bytes.length)) {
+      for (let gap = this.#has.held.gap(at, at + bytes.length); gap; gap = this.#has.held.gap(gap[1], at + bytes.length)) {
         if (gap[1] <= this.#passed) continue; // read, hashed and dropped
         while (!signal.aborted && !(this.#limit() > gap[0] && await this.#store(gap[0], bytes.subarray(gap[0] - at, gap[1] - at)))) await this.#change(signal);
         retry.progress();
@@ -375,80 +329,34 @@ export class Transfer {
     if (this.#size !== undefined && buffer.position < this.#size) throw cut(this.name, buffer.position, this.#size);
     this.#size = buffer.position;
     this.#notify();
-    while (!this.#complete() && this.#hasher) { // the hash is behind
+    while (!this.#complete() && this.#has.hasher) { // the hash is behind
       throwIfAborted(signal, this.name);
       await this.#change(signal);
     }
   }
 
-  // ── Keeping ──
-
-  /** False if there is no room for these bytes now. */
   async #store(offset: number, bytes: Uint8Array): Promise<boolean> {
-    if (bytes.length === 0) return true;
-    if (!this.#window) {
-      try {
-        await this.#entry!.write(offset, bytes);
-        this.#stored.add(offset, offset + bytes.length);
-      } catch (error) {
-        this.#overflow(error);
-      }
-    }
-    if (this.#window) {
-      if (offset >= this.#limit()) return false;
-      this.#window.write(offset, bytes);
-    }
-    this.#held.add(offset, offset + bytes.length);
-    this.#taken.add(offset, offset + bytes.length);
-    this.setup.onProgress?.(this.#held.total, this.#size);
-    this.#advance();
+    if (!await this.#has.store(offset, bytes, () => this.#limit())) return false;
+    this.setup.onProgress?.(this.#has.held.total, this.#size);
     this.#notify();
     return true;
   }
 
-  /** The cache failed: on in memory, or not at all. What it holds stays readable. */
-  #overflow(cause: unknown): void {
-    if (!this.setup.fallBack) throw cause instanceof CladaError ? cause : cacheFailure(this.name, String(cause), cause);
-    this.#window ??= new Window();
-  }
-
-  /** Hashes what has arrived without a gap. One at a time; a failure surfaces in {@link #finish}. */
-  #advance(): void {
-    const hasher = this.#hasher;
-    if (!hasher) return;
-    this.#hashing = this.#hashing.then(async () => {
-      while (hasher === this.#hasher && this.#held.endOf(this.#hashed) > this.#hashed && !this.#abort.signal.aborted) {
-        const piece = new Uint8Array(Math.min(blockBytes, this.#held.endOf(this.#hashed) - this.#hashed));
-        await this.#copy(this.#hashed, piece);
-        hasher.update(piece);
-        this.#hashed += piece.length;
-        if (this.#window) this.#trim();
-      }
-      this.#notify();
-    }).catch((error: unknown) => { this.#failure ??= { error }; this.#notify(); });
-  }
-
   #complete(): boolean {
     if (this.setup.mode === 'demand' || this.#size === undefined) return false;
-    return this.#window ? this.#hasher !== undefined && this.#hashed >= this.#size : this.#held.covers(0, this.#size);
+    return this.#has.window ? this.#has.hasher !== undefined && this.#has.hashed >= this.#size : this.#has.held.covers(0, this.#size);
   }
 
   async #finish(): Promise<void> {
-    if (this.#failure || (this.#window && !this.#hasher)) return;
-    await this.#hashing;
-    this.#sha256 = this.#hashed === this.#size ? this.#hasher?.hex() : undefined;
+    if (this.#has.window && !this.#has.hasher) return;
+    this.#sha256 = await this.#has.hash(this.#size!);
+    if (this.#has.failure) throw this.#has.failure.error;
     const expected = this.setup.expected ?? this.#info.sha256;
     if (expected !== undefined && this.#sha256 !== expected) {
-      await this.#entry?.remove();
+      await this.#has.discard();
       throw mismatch(this.name, this.#sha256 ?? 'no hash', expected);
     }
-    if (!this.#window) {
-      try {
-        await this.#entry!.finish({ ...this.#info, size: this.#size, sha256: this.#sha256 ?? this.#info.sha256 });
-      } catch (error) {
-        if (!this.setup.fallBack) throw cacheFailure(this.name, String(error), error);
-      }
-    }
+    await this.#has.finish({ ...this.#info, size: this.#size, sha256: this.#sha256 ?? this.#info.sha256 });
     this.#finished = true;
     this.#notify();
   }
@@ -464,6 +372,7 @@ export class Transfer {
   #change(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => { signal?.removeEventListener('abort', wake); this.#waiting.delete(wake); resolve(); };
+      if (signal?.aborted) { resolve(); return; }
       this.#waiting.add(wake);
       signal?.addEventListener('abort', wake, { once: true });
     });
@@ -472,57 +381,11 @@ export class Transfer {
   async #until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
     for (;;) {
       throwIfAborted(signal, this.name);
-      if (this.#failure) throw this.#failure.error;
+      const failure = this.#failure ?? this.#has.failure;
+      if (failure) throw failure.error;
       if (condition()) return;
       if (this.#abort.signal.aborted) throw new AbortedError(this.name, this.#abort.signal.reason);
       await this.#change(signal);
     }
   }
-}
-
-/** Collects chunks into blocks that end where blocks end. */
-class Blocks {
-  readonly #bytes = new Uint8Array(blockBytes);
-  #start: number;
-  refused = false;
-
-  constructor(public position: number, private readonly store: (offset: number, bytes: Uint8Array) => Promise<boolean>) { this.#start = position; }
-
-  /** False once the store has refused a block. */
-  async add(chunk: Uint8Array): Promise<boolean> {
-    for (let done = 0; done < chunk.length && !this.refused;) {
-      const room = blockBytes - (this.#start % blockBytes) - (this.position - this.#start), part = chunk.subarray(done, done + room);
-      this.#bytes.set(part, this.position - this.#start);
-      this.position += part.length;
-      done += part.length;
-      if (this.position % blockBytes === 0) await this.flush();
-    }
-    return !this.refused;
-  }
-
-  async flush(): Promise<void> {
-    const bytes = this.#bytes.subarray(0, this.position - this.#start), at = this.#start;
-    this.#start = this.position;
-    if (bytes.length > 0 && !this.refused && !await this.store(at, bytes)) this.refused = true;
-  }
-}
-
-const cut = (subject: string, at: number, end: number): TransferError => new RetryableTransferError('E_INCOMPLETE', {
-  subject, found: `the end of the answer at byte ${at}`, expected: `bytes up to ${end}`, remedy: 'Try again: what has arrived is kept. If it ends there every time, the server lacks the rest of the file.',
-});
-
-const lie = (subject: string, found: string, asked = 'the whole'): TransferError => new TransferError('E_RANGE', {
-  subject, found, expected: `an answer to what was asked for (${asked})`, remedy: 'The server does not keep to HTTP ranges. Fetch the file by other means and load it from disk, or from another server.',
-});
-
-const mismatch = (subject: string, found: string, expected: string): TransferError => new TransferError('E_HASH', {
-  subject, found: `sha256 ${found}`, expected, remedy: 'The bytes are not those of the model and were deleted. Load again; if it stays so, the server or the given hash is wrong.',
-});
-
-function cacheFailure(subject: string, found: string, cause?: unknown): TransferError {
-  const quota = /quota|ENOSPC|no space/i.test(found);
-  return new TransferError('E_CACHE', {
-    subject, found: quota ? `no room in the cache (${found})` : `a cache that failed: ${found}`, expected: 'a cache that keeps what it is given',
-    remedy: quota ? 'Make room, or load with cache: false, which keeps nothing.' : 'Check its folder and permissions, or load with cache: false, which keeps nothing.', cause,
-  });
 }
