@@ -9,6 +9,10 @@
  */
 export { load, plan, Model } from './text/model.ts';
 export type { LoadOptions, ModelInfo, ModelSource, Plan, PlanOptions, Progress } from './text/model.ts';
+export { pull } from './text/pull.ts';
+export type { Pulled, PullOptions, PullProgress } from './text/pull.ts';
+export type { NetworkOptions } from './net/options.ts';
+export type { BlockStore, CacheEntry, FileInfo, Hasher, ModelCache } from './net/cache.ts';
 export type { Generation, GenerateOptions, GeneratedToken, GenerationStats, StopReason } from './text/generate.ts';
 export type { Chat, ChatOptions } from './text/chat.ts';
 export type { StepTelemetry } from './text/generate.ts';
@@ -30,8 +34,9 @@ export { openSource } from './bytes/open.ts';
 export { readGguf } from './format/gguf/read.ts';
 export type { GgufFile, GgufTensor } from './format/gguf/types.ts';
 export type { ByteSource } from './bytes/source.ts';
+export type { OpenOptions } from './net/open.ts';
 export type { SourceInput } from './bytes/open.ts';
 export type { Tier } from './engine/binaries.ts';
 export type { KvName } from './model/enums.ts';
-export { AbortedError, CladaError, FormatError, InputError, ModelError, StateError } from './errors.ts';
+export { AbortedError, CladaError, FormatError, InputError, ModelError, StateError, TransferError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
