@@ -147,6 +147,7 @@ class DirectoryEntry implements CacheEntry {
       await this.#handle?.close();
       this.#handle = undefined;
       if (this.#info && this.#private) await rm(this.#partPath, { force: true });
+      this.#info = undefined;
       if (this.#locked) {
         this.#locked = false;
         writing.delete(this.#home);

@@ -104,7 +104,7 @@ export async function openRemote(address: string | URL, options: NetworkOptions,
       read: (offset, bytes, signal) => transfer.read(offset, bytes, signal), verified: () => transfer.verified(), close: () => transfer.close(),
     };
   } catch (error) {
-    await entry?.close();
+    await entry?.close().catch(() => undefined);
     throw error;
   }
 }

@@ -114,7 +114,7 @@ export class Transfer {
     this.#abort.abort();
     await this.#running;
     await this.#has.close();
-    await this.setup.entry?.close();
+    await this.setup.entry?.close().catch(() => undefined); // what cannot be kept is fetched again
   }
 
   async #read(offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<number> {

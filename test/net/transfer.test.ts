@@ -68,10 +68,10 @@ test('cut at 20 random points: resumed, verified, at most 1.1 times the bytes', 
 });
 
 test('stopped 20 times and started anew: what has arrived is not fetched again', async () => {
-  server.pace = { bytes: 8 * 1024, ms: 1 };
+  server.pace = { bytes: 4 * 1024, ms: 1 };
   for (let i = 0; i < 20; i++) {
     const stop = new AbortController(), until = Math.floor(((i + 1) * content.length) / 21);
-    const error = await failure(() => pull(server.url(), { ...quick({ signal: stop.signal }), calibration: false, onProgress: ({ loaded }) => { if (loaded >= until) stop.abort(); } }));
+    const error = await failure(() => pull(server.url(), { ...quick({ signal: stop.signal, connections: 2 }), calibration: false, onProgress: ({ loaded }) => { if (loaded >= until) stop.abort(); } }));
     assert.is(error.code, 'E_ABORTED');
     assert.equal(files(), [], 'nothing half-written has the name of a whole file');
   }
