@@ -353,8 +353,11 @@ export class Transfer {
     if (this.#has.failure) throw this.#has.failure.error;
     const expected = this.setup.expected ?? this.#info.sha256;
     if (expected !== undefined && this.#sha256 !== expected) {
+      this.#failure = { error: mismatch(this.name, this.#sha256 ?? 'no hash', expected) };
+      this.#notify();
+      await this.#reads; // nobody reads what is taken away
       await this.#has.discard();
-      throw mismatch(this.name, this.#sha256 ?? 'no hash', expected);
+      throw this.#failure.error;
     }
     await this.#has.finish({ ...this.#info, size: this.#size, sha256: this.#sha256 ?? this.#info.sha256 });
     this.#finished = true;
