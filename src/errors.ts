@@ -1,11 +1,12 @@
 /**
  * Every error that clada throws. A message says the subject, what was found, what was expected and what to do; `code` is
- * stable and is what programs should test. Five classes, by whose move is next:
+ * stable and is what programs should test. Six classes, by whose move is next:
  *
  * - `FormatError`: the bytes are not what their format says (damaged or hostile file)
  * - `ModelError`: the file is sound, but this engine cannot run it (family, dtype, missing tensor, does not fit)
  * - `InputError`: the caller asked for something impossible (empty prompt, context full, unknown option)
  * - `StateError`: the object is not in a state to answer (closed, poisoned by a trap)
+ * - `TransferError`: the bytes could not be brought here (network, server, or the cache they should lie in)
  * - `AbortedError`: an `AbortSignal` fired; `name` is `AbortError`, as in the web platform
  */
 export type ErrorCode =
@@ -19,6 +20,8 @@ export type ErrorCode =
   | 'E_EMPTY_PROMPT' | 'E_CONTEXT_FULL' | 'E_TOKEN_RANGE' | 'E_UTF8' | 'E_OPTION' | 'E_USAGE' | 'E_NOT_FOUND'
   // StateError
   | 'E_CLOSED' | 'E_POISONED' | 'E_ABI'
+  // TransferError
+  | 'E_NETWORK' | 'E_ACCESS' | 'E_RATE_LIMIT' | 'E_SERVER' | 'E_REDIRECT' | 'E_RANGE' | 'E_INCOMPLETE' | 'E_CHANGED' | 'E_HASH' | 'E_CACHE'
   // AbortedError
   | 'E_ABORTED';
 
@@ -57,6 +60,7 @@ export class FormatError extends CladaError {}
 export class ModelError extends CladaError {}
 export class InputError extends CladaError {}
 export class StateError extends CladaError {}
+export class TransferError extends CladaError {}
 
 export class AbortedError extends CladaError {
   constructor(subject: string, cause?: unknown) {

@@ -12,6 +12,8 @@ export interface ByteSource {
    * @throws FormatError `E_SOURCE_READ` when the underlying read fails, AbortedError when `signal` fires.
    */
   read(offset: number, target: Uint8Array, signal?: AbortSignal): Promise<number>;
+  /** Resolves when all bytes are known to be right, of a source that checks them. @throws TransferError `E_HASH` where they are not */
+  verified?(): Promise<void>;
   /** Releases the handle. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -2,11 +2,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import v8 from 'node:v8';
-import { calibrationPath, load, writeCalibration } from 'clada';
+import { InputError, calibrationPath, load, writeCalibration } from 'clada';
 import type { CalibrateOptions, CalibrationState } from 'clada/calibrate';
 import { calibrate as measure } from 'clada/calibrate';
+import { isRemote } from '../net/address.ts';
 import type { Values } from './commands.ts';
 import { modelPath, note, print, printJson, readText } from './model.ts';
+import { bar } from './style.ts';
 
 /** Documents of `tokens` tokens from a text. */
 async function documentsOf(path: string, text: string, tokens: number): Promise<number[][]> {
@@ -17,7 +19,9 @@ async function documentsOf(path: string, text: string, tokens: number): Promise<
 }
 
 export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal): Promise<void> {
-  const path = modelPath(values.model), out = values.out ?? calibrationPath(path), partial = `${out}.partial`;
+  const path = modelPath(values.model);
+  if (isRemote(path) && values.out === undefined) throw new InputError('E_USAGE', { subject: 'clada calibrate', found: `${path}, and nowhere to write`, expected: '--out FILE', remedy: 'Name a file; later commands take it as --calibration FILE.' });
+  const out = values.out ?? calibrationPath(path), partial = `${out}.partial`;
   const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, gradients: values.gradients, tier: values.tier, signal };
   const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
   const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
@@ -49,9 +53,4 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
     if (saved) await writeFile(partial, v8.serialize(saved));
     throw error;
   }
-}
-
-function bar(share: number): string {
-  const full = Math.round(20 * share);
-  return `[${'='.repeat(full)}${' '.repeat(20 - full)}]`;
 }

@@ -42,7 +42,7 @@ const fromSpec = <const Name extends string>(name: Name, { help, default: value,
 const count = { min: 1, integer: true } as const;
 const countOrNone = { min: 0, integer: true } as const;
 
-const model = { kind: 'text', name: 'model', short: 'm', value: 'FILE', help: 'GGUF file; of a split model the first part', default: 'the embedded one' } as const;
+const model = { kind: 'text', name: 'model', short: 'm', value: 'FILE', help: 'GGUF file, URL or hf:owner/repo/file[@revision]; of a split model the first part', default: 'the embedded one' } as const;
 const prompt = { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text' } as const;
 const file = { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: 'read the text from a file; - is stdin' } as const;
 const json = { kind: 'switch', name: 'json', help: 'print JSON' } as const;
@@ -159,6 +159,19 @@ export const commands = {
       seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'of the samples and labels', default: 1 },
       tier: loading.tier, json,
     },
+  },
+  pull: {
+    summary: 'Fetch a model into the cache, verify it, and print where it is.',
+    flags: {
+      model: { kind: 'text', name: 'model', short: 'm', value: 'ADDRESS', help: 'URL or hf:owner/repo/file[@revision]; of a split model the first part' },
+      sha256: { kind: 'list', name: 'sha256', value: 'HASH', help: 'what it must hash to; of a split model one for each part, with commas between', default: 'what the hub says' },
+      cache: { kind: 'text', name: 'cache', value: 'DIR', help: 'folder to keep it in', default: "HF_HOME's for hf:, else the user's cache folder" },
+      connections: { kind: 'number', name: 'connections', value: 'N', range: { min: 1, max: 32, integer: true }, help: 'requests at a time', default: 4 },
+      retries: { kind: 'number', name: 'retries', value: 'N', range: countOrNone, help: 'failures in a row that are tried again', default: 5 },
+      offline: { kind: 'switch', name: 'offline', help: 'only look into the cache' },
+      json,
+    },
+    positional: 'model',
   },
   doctor: {
     summary: 'Tell what this runtime can do: SIMD tier, threads, memory.',

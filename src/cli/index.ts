@@ -5,6 +5,7 @@ import { bench } from './bench.ts';
 import { calibrate } from './calibrate.ts';
 import { chat, run } from './generate.ts';
 import { evaluate } from './eval.ts';
+import { pull } from './pull.ts';
 import { doctor, inspect, tokenize } from './tools.ts';
 import { helpText } from './help.ts';
 import { styleFor } from './style.ts';
@@ -24,6 +25,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'eval': return evaluate(parsed.values, signal);
     case 'bench': return bench(parsed.values, signal);
     case 'calibrate': return calibrate(parsed.values, signal);
+    case 'pull': return pull(parsed.values, signal);
     case 'doctor': return doctor(parsed.values);
   }
 }

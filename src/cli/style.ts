@@ -19,3 +19,9 @@ export function styleFor(stream: { isTTY?: boolean | undefined }, env: Readonly<
   kleur.enabled = true;
   return { bold: kleur.bold, dim: kleur.dim, red: kleur.red, cyan: kleur.cyan };
 }
+
+/** A share of 1 as a bar of 20 characters. */
+export function bar(share: number): string {
+  const full = Math.round(20 * share);
+  return `[${'='.repeat(full)}${' '.repeat(20 - full)}]`;
+}

@@ -9,6 +9,10 @@ import type { Tier } from '../engine/binaries.ts';
 import type { StepReport } from '../engine/engine.ts';
 import { Engine } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
+import { fileName, isRemote, sibling } from '../net/address.ts';
+import type { OpenOptions } from '../net/open.ts';
+import type { NetworkOptions } from '../net/options.ts';
+import { networkNames } from '../net/options.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import { splitNames } from '../format/gguf/split.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
@@ -35,10 +39,10 @@ import { createChatTemplate } from './template.ts';
 import type { CalibrationSource } from './sparsity.ts';
 import { Sparsity, openCalibration } from './sparsity.ts';
 
-/** A model's bytes: a path, bytes, Blob, stream; of a split model all parts in order (a path to the first is enough). */
+/** A model's bytes: a path, URL, `hf:` address, bytes, Blob, stream or Response; of a split model all parts (a path or address of the first is enough). */
 export type ModelSource = SourceInput | readonly SourceInput[];
 
-export interface PlanOptions {
+export interface PlanOptions extends NetworkOptions {
   /** Positions that the key/value cache holds, in tokens. Default: what the model was trained on, at most 4,096. */
   contextSize?: number;
   /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
@@ -50,7 +54,6 @@ export interface PlanOptions {
   precision?: Precision;
   /** Refuse more memory than this, in bytes. Default: the 4 GiB of a 32-bit memory. */
   maxBytes?: number;
-  signal?: AbortSignal;
 }
 
 export interface LoadOptions extends PlanOptions {
@@ -90,7 +93,7 @@ export interface Progress {
   file: string;
 }
 
-const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'signal'];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', ...networkNames];
 const defaultContext = 4096;
 
 export interface Plan {
@@ -111,7 +114,7 @@ export interface Plan {
  */
 export async function plan(source: ModelSource, options: PlanOptions = {}): Promise<Plan> {
   checkNames('plan options', options, planNames);
-  const parts = await openParts(source);
+  const parts = await openParts(source, networkOf(options), 'demand');
   try {
     return planOf(await readGguf(parts, options.signal), options);
   } finally {
@@ -137,14 +140,14 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * await using model = await load('models/smollm2-135m-instruct-q4_1.gguf');
  * for await (const { text } of model.generate('Once upon a time', { maxTokens: 64 })) process.stdout.write(text);
  * ```
- * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), AbortedError;
+ * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), TransferError (network, cache), AbortedError;
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'sparsity', 'calibration']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
-  const parts = await openParts(source);
+  const network = networkOf(options), parts = await openParts(source, network, 'whole');
   try {
     throwIfAborted(options.signal, 'load');
     const file = await readGguf(parts, options.signal);
@@ -156,27 +159,51 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const engine = await Engine.open(file, model, {
       ...session, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
     });
-    const calibration = await openCalibration(options.calibration ?? 'auto', source, engine);
+    let calibration: Calibration | undefined;
+    try {
+      for (const part of parts) await part.verified?.();
+      calibration = await openCalibration(options.calibration ?? 'auto', source, engine, network);
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
     return new Model(engine, tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
   } finally {
     await closeParts(parts);
   }
 }
 
+/** What of the options concerns the network: one object, so that the parts of a model share its connections. */
+const networkOf = (options: PlanOptions): NetworkOptions => Object.fromEntries(Object.entries(options).filter(([name]) => networkNames.includes(name)));
+
 /** Opens every part of a source. The caller closes them ({@link closeParts}). */
-export async function openParts(source: ModelSource): Promise<ByteSource[]> {
+export async function openParts(source: ModelSource, network: NetworkOptions = {}, mode: OpenOptions['mode'] = 'whole'): Promise<ByteSource[]> {
   if (Array.isArray(source) && source.length === 0) {
     throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
   }
-  const inputs = Array.isArray(source) ? (source as readonly SourceInput[]) : ((typeof source === 'string' && splitNames(source)) || [source as SourceInput]);
+  const inputs = Array.isArray(source) ? inOrder(source as readonly SourceInput[]) : partsOf(source as SourceInput);
   const parts: ByteSource[] = [];
   try {
-    for (const input of inputs) parts.push(await openSource(input));
+    for (const [part, input] of inputs.entries()) parts.push(await openSource(input, network, { mode, part }));
     return parts;
   } catch (error) {
     await closeParts(parts);
     throw error;
   }
+}
+
+/** All parts of the split model that an address or path names one of. */
+export function partsOf(source: SourceInput): readonly SourceInput[] {
+  if (isRemote(source)) return splitNames(fileName(source))?.map((name) => sibling(source, name)) ?? [source];
+  return (typeof source === 'string' && splitNames(source)) || [source];
+}
+
+/** Files come from a picker in any order: those that are the parts of one model are put into theirs. */
+function inOrder(inputs: readonly SourceInput[]): readonly SourceInput[] {
+  const names = inputs.map((input) => (input as { name?: unknown } | null)?.name);
+  const wanted = typeof names[0] === 'string' ? splitNames(names[0]) : undefined;
+  if (wanted?.length !== inputs.length || !wanted.every((name) => names.includes(name))) return inputs;
+  return wanted.map((name) => inputs[names.indexOf(name)]!);
 }
 
 export async function closeParts(parts: readonly ByteSource[]): Promise<void> {

@@ -7,6 +7,8 @@ import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/m
 import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
+import { fileName, isRemote, sibling } from '../net/address.ts';
+import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
@@ -15,24 +17,32 @@ import type { Session } from '../session/session.ts';
 /** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there. */
 export type CalibrationSource = 'auto' | false | SourceInput;
 
-/** The file that 'auto' looks for. */
+/** The file that 'auto' looks for: the path, URL or `hf:` address beside the model's. */
 export function calibrationPath(model: string): string {
+  if (isRemote(model)) return sibling(model, calibrationPath(fileName(model)));
   return model.replace(/(-\d{5}-of-\d{5})?\.gguf$/i, '.clada.gguf');
 }
 
+/** How a server says that a file beside the model is not there: some refuse what they do not have, and offline nobody can say. */
+const absent = ['E_NOT_FOUND', 'E_ACCESS', 'E_NETWORK'];
+
 /** Reads the calibration and checks that it belongs to the model. Undefined where there is none. @throws as readCalibration and checkBinding */
-export async function openCalibration(from: CalibrationSource, modelSource: unknown, engine: Engine): Promise<Calibration | undefined> {
+export async function openCalibration(from: CalibrationSource, modelSource: unknown, engine: Engine, network: NetworkOptions = {}): Promise<Calibration | undefined> {
   if (from === false) return undefined;
   const auto = from === 'auto';
-  if (auto && (typeof modelSource !== 'string' || !/\.gguf$/i.test(modelSource))) return undefined;
-  const source = await openSource(auto ? calibrationPath(modelSource as string) : from).catch((error: unknown) => {
-    if (auto && error instanceof CladaError && error.code === 'E_NOT_FOUND') return undefined;
+  const remote = isRemote(modelSource), model = remote ? String(modelSource) : modelSource;
+  if (auto && (typeof model !== 'string' || !/\.gguf$/i.test(remote ? fileName(model) : model))) return undefined;
+  const options: NetworkOptions = { ...network, ...(auto ? { retries: Math.min(network.retries ?? 5, 2) } : {}) }; // what may not exist is not waited for
+  delete options.sha256;
+  const source = await openSource(auto ? calibrationPath(model as string) : from, options, { mode: 'whole' }).catch((error: unknown) => {
+    if (auto && error instanceof CladaError && (remote ? absent : ['E_NOT_FOUND']).includes(error.code)) return undefined;
     throw error;
   });
   if (!source) return undefined;
   try {
     const calibration = await readCalibration(source);
     const { nLayers, ffn, hidden, name } = engine.plan.hparams;
+    await source.verified?.();
     checkBinding(calibration, source.name, { fingerprint: engine.fingerprint, nLayers, ffn, hidden, name });
     return calibration;
   } finally {

@@ -1,0 +1,54 @@
+/** Addresses of models on the network: URLs, and `hf:owner/repo/file[@revision]`. Small: whoever loads from a path pays for this file only. */
+import { InputError } from '../errors.ts';
+
+export type RemoteAddress = URL | `http${string}:${string}` | `hf:${string}`;
+
+/** True of what is fetched rather than opened: http and https URLs, and `hf:` addresses. */
+export function isRemote(input: unknown): input is RemoteAddress {
+  return input instanceof URL ? /^https?:$/.test(input.protocol) : typeof input === 'string' && /^(https?|hf):/i.test(input);
+}
+
+export interface HubFile {
+  /** `owner/repo` */
+  readonly repo: string;
+  readonly file: string;
+  /** A branch, tag or commit. */
+  readonly revision: string;
+}
+
+const hubForm = 'hf:owner/repo/path/to/file.gguf, with @revision behind it where it is not main';
+
+/** The parts of `hf:owner/repo/file[@revision]`. @throws InputError `E_OPTION` */
+export function parseHub(address: string): HubFile {
+  const match = /^hf:(?:\/\/)?([\w.-]+\/[\w.-]+)\/([^@]+?)(?:@([^@]+))?$/i.exec(address);
+  if (!match || match[2]!.split('/').some((part) => part === '' || part === '.' || part === '..') || /^\.+$/.test(match[1]!.split('/')[1]!)) {
+    throw new InputError('E_OPTION', { subject: 'model source', found: address, expected: hubForm, remedy: 'Name the file too: the page of the model lists them under Files.' });
+  }
+  return { repo: match[1]!, file: match[2]!, revision: match[3] ?? 'main' };
+}
+
+/** @throws InputError `E_OPTION` */
+export function parseUrl(text: string): URL {
+  if (URL.canParse(text)) return new URL(text);
+  throw new InputError('E_OPTION', { subject: 'model source', found: text, expected: 'a URL such as https://example.com/model.gguf', remedy: 'Check the address.' });
+}
+
+/** The name at the end of an address, without query, fragment or revision. */
+export function fileName(address: string | URL): string {
+  const text = String(address);
+  if (/^hf:/i.test(text)) return parseHub(text).file.split('/').pop()!;
+  const last = parseUrl(text).pathname.split('/').pop()!;
+  try { return decodeURIComponent(last); } catch { return last; }
+}
+
+/** The address of a file beside this one: same folder, query and revision. */
+export function sibling(address: string | URL, name: string): string {
+  const text = String(address);
+  if (/^hf:/i.test(text)) {
+    const { repo, file, revision } = parseHub(text);
+    return `hf:${repo}/${[...file.split('/').slice(0, -1), name].join('/')}${revision === 'main' ? '' : `@${revision}`}`;
+  }
+  const url = parseUrl(text);
+  url.pathname = [...url.pathname.split('/').slice(0, -1), encodeURIComponent(name)].join('/');
+  return url.href;
+}
