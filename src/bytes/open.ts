@@ -10,7 +10,7 @@ export type SourceInput = string | URL | Uint8Array | ArrayBuffer | Blob | Reada
 
 /** @throws InputError `E_NOT_FOUND` (path), `E_OPTION` (something else). */
 export async function openSource(input: SourceInput): Promise<ByteSource> {
-  if (input instanceof URL && input.protocol === 'file:') return (await import('./file.ts')).openFile((await import('node:url')).fileURLToPath(input));
+  if (input instanceof URL && input.protocol === 'file:') return (await import('./file.ts')).openFile(input);
   if (input instanceof URL || (typeof input === 'string' && /^(https?|hf):/i.test(input))) {
     throw new InputError('E_OPTION', {
       subject: 'model source', found: String(input), expected: 'a path, bytes, a Blob or a stream',
