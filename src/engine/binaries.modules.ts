@@ -13,5 +13,7 @@ export async function readBinary(tier: Tier, program: Program = 'engine'): Promi
     throw new StateError('E_ABI', { subject: `program "${program}"`, found: 'an edge runtime', expected: 'Node, Deno, Bun or a browser', remedy: 'Calibrate there, and take the file with you.' });
   }
   const source = tier === 'relaxed' ? (await import('../../build/wasm/relaxed.wasm')).default : base;
+  // a VM that runs edge functions compiles outside: its modules are sound, but no instances of this realm's class, which the loader asks
+  if (!(source instanceof WebAssembly.Module)) Object.setPrototypeOf(source, WebAssembly.Module.prototype);
   return { source, bytes: sizes[tier] };
 }
