@@ -49,7 +49,7 @@ export async function checkPackage(report: Report, tarball: string): Promise<voi
     return 'no';
   });
   await report.check('package: ready for JSR', async () => {
-    await run(runtime('deno'), ['publish', '--dry-run', '--allow-dirty', '--no-check'], { cwd: root });
+    await run(runtime('deno'), ['publish', '--dry-run', '--allow-dirty'], { cwd: root });
     return 'deno publish --dry-run';
   });
   await report.check('package: gzipped size of what a page loads', async () => {
