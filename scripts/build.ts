@@ -7,11 +7,14 @@
  * two kinds of the calibration's own entry, fetched by nobody who only runs models. Kernel twins (`kernels-*`) export every kernel
  * for tests and benches and are never shipped. Each shipped binary also becomes a JavaScript module with the bytes inside, so that a
  * bundler can neither lose nor mislocate a `.wasm` file.
+ *
+ * The library is built three times: `index.js` with the bytes inside, `index.module.js` (workerd) and `index.edge.js` (edge-light), where
+ * the platform compiles the files in `dist/wasm`.
  */
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as asc from 'assemblyscript/asc';
@@ -33,6 +36,9 @@ const binaries: Record<string, { entry: string; target: string }> = {
   'kernels-base': { entry: 'assembly/kernels.entry.ts', target: 'base' },
   'kernels-relaxed': { entry: 'assembly/kernels.entry.ts', target: 'relaxed' },
 };
+
+/** What runs models, and is shipped as files too. */
+const engineBuilds = ['base', 'relaxed'] as const;
 
 function sourceHash(folders: readonly string[], files: readonly string[]): string {
   const hash = createHash('sha256');
@@ -65,12 +71,30 @@ async function buildWasm(): Promise<void> {
     if (!name.startsWith('kernels-')) writeModule(name);
     say(`wasm  ${name.padEnd(16)} ${readFileSync(join(root, `build/wasm/${name}.wasm`)).length} bytes`);
   }
+  writeSizes();
+}
+
+/** `build/wasm/sizes.js`: bytes of the engine's builds, where the program cannot see them. */
+function writeSizes(): void {
+  const sizes = Object.fromEntries(engineBuilds.map((name) => [name, readFileSync(join(root, `build/wasm/${name}.wasm`)).length]));
+  writeFileSync(join(root, 'build/wasm/sizes.js'), `export default ${JSON.stringify(sizes)};\n`);
 }
 
 function writeModule(name: string): void {
   const base64 = readFileSync(join(root, `build/wasm/${name}.wasm`)).toString('base64');
   writeFileSync(join(root, `build/wasm/${name}.wasm.js`),
     `export default Uint8Array.from(atob(${JSON.stringify(base64)}), (c) => c.charCodeAt(0));\n`);
+}
+
+/** binaries.modules.ts instead of binaries.ts, its imports of `.wasm` left to the platform. */
+function compiledBinaries(suffix: string): esbuild.Plugin {
+  return {
+    name: 'compiled-binaries',
+    setup: (build) => {
+      build.onResolve({ filter: /\/binaries\.ts$/ }, () => ({ path: join(root, 'src/engine/binaries.modules.ts') }));
+      build.onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: `./wasm/${basename(path)}${suffix}`, external: true }));
+    },
+  };
 }
 
 async function buildLibrary(): Promise<void> {
@@ -80,6 +104,12 @@ async function buildLibrary(): Promise<void> {
     external: ['node:*'], logLevel: 'warning', outdir: 'dist', splitting: true, sourcemap: false,
   };
   await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
+  for (const [outfile, suffix] of [['dist/index.module.js', ''], ['dist/index.edge.js', '?module']] as const) {
+    const { outdir: _, ...single } = common;
+    await esbuild.build({ ...single, splitting: false, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: ['src/index.ts'], outfile, plugins: [compiledBinaries(suffix)] });
+  }
+  mkdirSync(join(root, 'dist/wasm'), { recursive: true });
+  for (const name of engineBuilds) copyFileSync(join(root, `build/wasm/${name}.wasm`), join(root, `dist/wasm/${name}.wasm`));
   await esbuild.build({
     ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
@@ -88,6 +118,7 @@ async function buildLibrary(): Promise<void> {
   });
   const types = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' });
   if (types.status !== 0) throw new Error(`tsc (types): ${types.stdout}${types.stderr}`);
+  writeFileSync(join(root, 'dist/types/wasm.d.ts'), '/** What bundlers for workerd and edge-light make of an imported binary. */\ndeclare const module: WebAssembly.Module;\nexport default module;\n');
 }
 
 /** Runs a step unless its inputs are those of the last successful run. */
@@ -106,8 +137,8 @@ async function step(name: string, hash: string, products: readonly string[], run
 process.chdir(root); // asc resolves entry files against the working directory
 mkdirSync(join(root, 'build'), { recursive: true });
 const wasmHash = sourceHash(['assembly'], ['asconfig.json', 'scripts/build.ts', 'package-lock.json']);
-await step('wasm', wasmHash, Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), buildWasm);
+await step('wasm', wasmHash, [...Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), 'build/wasm/sizes.js'], buildWasm);
 if (!flags['wasm-only']) {
   const hash = wasmHash + sourceHash(['src'], ['tsconfig.json', 'tsconfig.types.json', 'package.json']);
-  await step('dist', hash, ['dist/index.js', 'dist/calibrate.js', 'dist/cli.js'], buildLibrary);
+  await step('dist', hash, ['dist/index.js', 'dist/index.module.js', 'dist/index.edge.js', 'dist/calibrate.js', 'dist/cli.js'], buildLibrary);
 }

@@ -80,7 +80,7 @@ export const rules: Rule[] = [
   only((p) => isSource(p) && p !== 'src/engine/instantiate.ts', /@assemblyscript\/loader/, 'the loader is imported in src/engine/instantiate.ts only'),
   only((p) => isSource(p) || isAssembly(p), /Math\.random/, 'random numbers come from src/sampler/random.ts: the same everywhere'),
   only((p) => isSource(p) && !clocks.some((c) => p.startsWith(c)), /Date\.now|performance\.now/, 'the clock belongs to statistics: elsewhere it makes results unrepeatable'),
-  only((p) => isSource(p) && !p.startsWith('src/cli/') && !/^src\/(bytes\/(file|open)|net\/directory)\.ts$/.test(p), /(?:from|import\()\s*'node:/, 'node: modules only in src/cli, src/bytes/{file,open}.ts and src/net/directory.ts: the core runs everywhere'),
+  only((p) => isSource(p) && !p.startsWith('src/cli/') && p !== 'src/node.ts', /(?:from|import\()\s*'node:/, 'node: modules only in src/cli, elsewhere by way of src/node.ts: the core runs everywhere'),
   only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|Input|State|Transfer|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
   only((p) => isSource(p) || isAssembly(p) || p.startsWith('test/'), /\b(?:TODO|FIXME|XXX)\b/, 'unfinished work does not land'),
   ({ path, text }) => (/\.test\.ts$/.test(path) && /\bsuite\(/.test(text) && !/\.run\(\)/.test(text) ? [{ path, line: 1, reason: 'a suite without .run() runs nothing' }] : []),

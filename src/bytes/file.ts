@@ -1,12 +1,14 @@
-import { open } from 'node:fs/promises';
 import { FormatError, InputError, throwIfAborted } from '../errors.ts';
+import { nodeModule } from '../node.ts';
 import type { ByteSource } from './source.ts';
 
 /**
  * Opens a file (Node, Deno, Bun). Reads go straight into the target, which may be WebAssembly memory: no second copy exists.
  * @throws InputError `E_NOT_FOUND` where it does not exist or may not be read.
  */
-export async function openFile(path: string): Promise<ByteSource> {
+export async function openFile(from: string | URL): Promise<ByteSource> {
+  const { open } = await nodeModule('node:fs/promises', String(from));
+  const path = typeof from === 'string' ? from : (await nodeModule('node:url', from.href)).fileURLToPath(from);
   const handle = await open(path, 'r').catch((cause: unknown) => {
     throw new InputError('E_NOT_FOUND', {
       subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file that can be read', remedy: 'Check the path and its permissions.', cause,

@@ -16,7 +16,7 @@ export type SourceInput = string | URL | Uint8Array | ArrayBuffer | Blob | Reada
  * @throws InputError `E_NOT_FOUND` (path or address), `E_OPTION` (something else); TransferError
  */
 export async function openSource(input: SourceInput, network: NetworkOptions = {}, how: OpenOptions = { mode: 'demand' }): Promise<ByteSource> {
-  if (input instanceof URL && input.protocol === 'file:') return (await import('./file.ts')).openFile((await import('node:url')).fileURLToPath(input));
+  if (input instanceof URL && input.protocol === 'file:') return (await import('./file.ts')).openFile(input);
   if (isRemote(input)) return (await import('../net/open.ts')).openRemote(input, network, how);
   if (typeof input === 'string') return (await import('./file.ts')).openFile(input);
   if (input instanceof Uint8Array || input instanceof ArrayBuffer) return new MemorySource(input);

@@ -105,6 +105,17 @@ export const commands = {
     flags: { model, json },
     positional: 'model',
   },
+  split: {
+    summary: 'Cut a model into parts for hosts that limit the size of a file.',
+    flags: {
+      model,
+      maxSize: { kind: 'text', name: 'split-max-size', value: 'N(M|G)', help: 'most bytes of a part, millions or thousands of millions', default: '25M' },
+      by: { kind: 'choice', name: 'by', choices: ['tensors', 'bytes'], help: "tensors: models NAME-00001-of-0000N.gguf as llama.cpp's; bytes: pieces NAME.gguf.00001-of-0000N, to be joined by who reads them", default: 'tensors' },
+      out: { kind: 'text', name: 'out', value: 'DIR', help: 'where to write', default: 'beside the model' },
+      json,
+    },
+    positional: 'model',
+  },
   tokenize: {
     summary: 'Show the tokens of a text.',
     flags: {

@@ -6,6 +6,7 @@ import { calibrate } from './calibrate.ts';
 import { chat, run } from './generate.ts';
 import { evaluate } from './eval.ts';
 import { pull } from './pull.ts';
+import { split } from './split.ts';
 import { doctor, inspect, tokenize } from './tools.ts';
 import { helpText } from './help.ts';
 import { styleFor } from './style.ts';
@@ -21,6 +22,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'run': return run(parsed.values, signal);
     case 'chat': return chat(parsed.values, signal);
     case 'inspect': return inspect(parsed.values, signal);
+    case 'split': return split(parsed.values, signal);
     case 'tokenize': return tokenize(parsed.values, signal);
     case 'eval': return evaluate(parsed.values, signal);
     case 'bench': return bench(parsed.values, signal);

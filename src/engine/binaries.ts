@@ -3,13 +3,19 @@ export type Tier = 'base' | 'relaxed';
 /** `engine` runs models; `calibrate` measures them (src/calibrate), and only who does that fetches it. */
 export type Program = 'engine' | 'calibrate';
 
-export async function wasmBytes(tier: Tier, program: Program = 'engine'): Promise<Uint8Array<ArrayBuffer>> {
-  if (program === 'calibrate') {
-    return tier === 'relaxed'
-      ? (await import('../../build/wasm/calibrate-relaxed.wasm.js')).default
-      : (await import('../../build/wasm/calibrate-base.wasm.js')).default;
-  }
-  return tier === 'relaxed'
-    ? (await import('../../build/wasm/relaxed.wasm.js')).default
-    : (await import('../../build/wasm/base.wasm.js')).default;
+export interface Binary {
+  /** Bytes to compile; where the platform compiles (binaries.modules.ts), its module. */
+  readonly source: Uint8Array<ArrayBuffer> | WebAssembly.Module;
+  readonly bytes: number;
+}
+
+/** One literal import a binary: bundlers follow nothing else. A build with threads is to be one more tier here and in binaries.modules.ts. */
+const imports = {
+  engine: { base: () => import('../../build/wasm/base.wasm.js'), relaxed: () => import('../../build/wasm/relaxed.wasm.js') },
+  calibrate: { base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js') },
+} as const;
+
+export async function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {
+  const { default: source } = await imports[program][tier]();
+  return { source, bytes: source.length };
 }

@@ -7,7 +7,7 @@
 import { instantiate as loaderInstantiate } from '@assemblyscript/loader';
 import { InputError, ModelError, StateError } from '../errors.ts';
 import type { Program, Tier } from './binaries.ts';
-import { wasmBytes } from './binaries.ts';
+import { readBinary } from './binaries.ts';
 import { hasRelaxedSimd, hasSimd } from './features.ts';
 
 /** What every program exports: enough to load a model. Pointers come back signed: see `pointer()` in arena.ts. */
@@ -56,8 +56,8 @@ export const MAX_PAGES = 65535;
 
 async function build<E extends LoaderExports>(program: Program, tier: Tier, tierReason: string): Promise<Instance<E>> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
-  const bytes = await wasmBytes(tier, program);
-  const { exports } = await loaderInstantiate<Record<string, unknown>>(bytes, { env: { memory } });
+  const { source, bytes } = await readBinary(tier, program);
+  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } });
   const engine = exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
@@ -65,7 +65,7 @@ async function build<E extends LoaderExports>(program: Program, tier: Tier, tier
       remedy: 'The JavaScript and the binary are of different releases; install or build clada again.',
     });
   }
-  return { exports: engine, memory, tier, tierReason, wasmBytes: bytes.length };
+  return { exports: engine, memory, tier, tierReason, wasmBytes: bytes };
 }
 
 /** @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing. */

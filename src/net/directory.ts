@@ -6,11 +6,8 @@
  * Others in a folder for each address: HOST/ID/NAME. While a file arrives, it is `.part` in that folder, with `.part.json` saying what of it is
  * sound; only a whole one gets its name.
  */
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { link, mkdir, open, readFile, realpath, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import type { NodeModules } from '../node.ts';
+import { nodeModule } from '../node.ts';
 import { fileName } from './address.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache, Stretch } from './cache.ts';
 import type { Target } from './options.ts';
@@ -20,13 +17,18 @@ import { Ranges } from './ranges.ts';
 const syncBytes = 16 * 1024 * 1024;
 
 const env = (name: string): string | undefined => process.env[name] || undefined;
-const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? join(homedir(), '.cache');
+const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.path.join(node.os.homedir(), '.cache');
 
 /** `HF_HUB_CACHE`, `HF_HOME`/hub, or the place under the user's cache folder where the hub's own tools keep models. */
-const hubFolder = (): string => env('HF_HUB_CACHE') ?? join(env('HF_HOME') ?? join(cacheHome(), 'huggingface'), 'hub');
+const hubFolder = (): string => env('HF_HUB_CACHE') ?? node.path.join(env('HF_HOME') ?? node.path.join(cacheHome(), 'huggingface'), 'hub');
 
-/** A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. */
-export function directoryCache(folder?: string): ModelCache {
+/** Loaded by `directoryCache`, before anything here runs. */
+let node: { crypto: NodeModules['node:crypto']; fs: NodeModules['node:fs/promises']; os: NodeModules['node:os']; path: NodeModules['node:path'] };
+
+/** A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. @throws InputError `E_NOT_FOUND` where there is no file system */
+export async function directoryCache(folder?: string): Promise<ModelCache> {
+  const get = <Name extends Parameters<typeof nodeModule>[0]>(name: Name): ReturnType<typeof nodeModule<Name>> => nodeModule(name, 'a folder as a cache');
+  node ??= { crypto: await get('node:crypto'), fs: await get('node:fs/promises'), os: await get('node:os'), path: await get('node:path') };
   return {
     async open(target) {
       const entry = new DirectoryEntry(target, folder);
@@ -34,7 +36,7 @@ export function directoryCache(folder?: string): ModelCache {
       return entry;
     },
     sha256(): Hasher {
-      const hash = createHash('sha256');
+      const hash = node.crypto.createHash('sha256');
       return { update: (bytes) => hash.update(bytes), hex: () => hash.digest('hex') };
     },
   };
@@ -58,41 +60,41 @@ class DirectoryEntry implements CacheEntry {
   #private = false;
   #info: FileInfo | undefined;
   #held = new Ranges();
-  #handle: FileHandle | undefined;
+  #handle: Awaited<ReturnType<NodeModules['node:fs/promises']['open']>> | undefined;
   #unsynced = 0;
 
   constructor(private readonly target: Target, folder: string | undefined) {
-    const id = createHash('sha256').update(target.url).digest('hex').slice(0, 16), { hub, url } = target;
-    this.#repo = hub && join(folder ?? hubFolder(), `models--${hub.repo.replace('/', '--')}`);
-    this.#home = this.#repo === undefined ? join(folder ?? join(cacheHome(), 'clada'), new URL(url).host.replace(':', '_'), id) : join(this.#repo, '.clada', id);
+    const id = node.crypto.createHash('sha256').update(target.url).digest('hex').slice(0, 16), { hub, url } = target;
+    this.#repo = hub && node.path.join(folder ?? hubFolder(), `models--${hub.repo.replace('/', '--')}`);
+    this.#home = this.#repo === undefined ? node.path.join(folder ?? node.path.join(cacheHome(), 'clada'), new URL(url).host.replace(':', '_'), id) : node.path.join(this.#repo, '.clada', id);
     this.#name = fileName(url).replace(/[^\w.-]/g, '_').replace(/^\.+/, '') || 'model';
-    this.#partPath = join(this.#home, '.part');
+    this.#partPath = node.path.join(this.#home, '.part');
   }
 
   /** What is there. Nothing is made before it is needed. */
   async look(): Promise<void> {
     await this.#findSnapshot();
     if (!this.whole) await this.#findOwn();
-    const text = await readFile(`${this.#partPath}.json`, 'utf8').catch(() => undefined);
+    const text = await node.fs.readFile(`${this.#partPath}.json`, 'utf8').catch(() => undefined);
     if (text === undefined || !await this.#lock()) return;
     try {
       const { info, held } = JSON.parse(text) as { info: FileInfo; held: Stretch[] };
-      const { size } = await stat(this.#partPath);
+      const { size } = await node.fs.stat(this.#partPath);
       if (held.every(([, end]) => end <= size)) this.part = { info, held };
     } catch { /* damaged, or without its file: as good as nothing */ }
   }
 
   async start(info: FileInfo, keep: boolean): Promise<void> {
-    await mkdir(this.#home, { recursive: true });
+    await node.fs.mkdir(this.#home, { recursive: true });
     if (!await this.#lock()) { // another process fetches the same: this one keeps out of its way
       this.#private = true;
-      this.#partPath = join(this.#home, `.part-${process.pid}-${privateCopies++}`);
+      this.#partPath = node.path.join(this.#home, `.part-${process.pid}-${privateCopies++}`);
     }
     await this.#handle?.close();
     this.#info = info;
     this.#held = new Ranges(keep ? this.part?.held : []);
-    if (!keep) await rm(`${this.#partPath}.json`, { force: true }); // before the bytes that it vouches for
-    this.#handle = await open(this.#partPath, keep ? 'r+' : 'w+');
+    if (!keep) await node.fs.rm(`${this.#partPath}.json`, { force: true }); // before the bytes that it vouches for
+    this.#handle = await node.fs.open(this.#partPath, keep ? 'r+' : 'w+');
     await this.#sync();
   }
 
@@ -104,7 +106,7 @@ class DirectoryEntry implements CacheEntry {
   }
 
   async read(offset: number, target: Uint8Array): Promise<number> {
-    this.#handle ??= await open(this.path!, 'r');
+    this.#handle ??= await node.fs.open(this.path!, 'r');
     let done = 0;
     while (done < target.length) {
       const { bytesRead } = await this.#handle.read(target, done, target.length - done, offset + done);
@@ -117,7 +119,7 @@ class DirectoryEntry implements CacheEntry {
   async finish(info: FileInfo): Promise<void> {
     await this.#handle!.sync();
     const placed = this.target.hub && info.commit !== undefined ? await this.#placeInSnapshot(info, info.commit) : await this.#placeOwn(info);
-    if (!this.#private) await rm(join(this.#home, '.part.json'), { force: true });
+    if (!this.#private) await node.fs.rm(node.path.join(this.#home, '.part.json'), { force: true });
     this.path = placed;
     this.whole = info;
     this.#info = this.part = undefined; // the handle stays: it reads the same file under its new name
@@ -129,13 +131,13 @@ class DirectoryEntry implements CacheEntry {
     this.#handle = this.#info = this.part = undefined;
     this.#held = new Ranges();
     if (begun) {
-      await rm(`${this.#partPath}.json`, { force: true });
-      await rm(this.#partPath, { force: true });
+      await node.fs.rm(`${this.#partPath}.json`, { force: true });
+      await node.fs.rm(this.#partPath, { force: true });
     } else if (this.path !== undefined) {
-      const file = await realpath(this.path).catch(() => this.path!);
-      await rm(join(dirname(this.path), '.info.json'), { force: true });
-      await rm(this.path, { force: true });
-      await rm(file, { force: true });
+      const file = await node.fs.realpath(this.path).catch(() => this.path!);
+      await node.fs.rm(node.path.join(node.path.dirname(this.path), '.info.json'), { force: true });
+      await node.fs.rm(this.path, { force: true });
+      await node.fs.rm(file, { force: true });
       this.whole = this.path = undefined;
     }
   }
@@ -146,12 +148,12 @@ class DirectoryEntry implements CacheEntry {
     } finally {
       await this.#handle?.close();
       this.#handle = undefined;
-      if (this.#info && this.#private) await rm(this.#partPath, { force: true });
+      if (this.#info && this.#private) await node.fs.rm(this.#partPath, { force: true });
       this.#info = undefined;
       if (this.#locked) {
         this.#locked = false;
         writing.delete(this.#home);
-        await unlink(join(this.#home, '.lock')).catch(() => undefined);
+        await node.fs.unlink(node.path.join(this.#home, '.lock')).catch(() => undefined);
       }
     }
   }
@@ -170,16 +172,16 @@ class DirectoryEntry implements CacheEntry {
     if (this.#locked) return true;
     if (writing.has(this.#home)) return false;
     writing.add(this.#home);
-    const path = join(this.#home, '.lock');
+    const path = node.path.join(this.#home, '.lock');
     for (let tries = 0; tries < 2; tries++) {
       try {
-        await writeFile(path, String(process.pid), { flag: 'wx' });
+        await node.fs.writeFile(path, String(process.pid), { flag: 'wx' });
         return this.#locked = true;
       } catch (error) {
         if ((error as { code?: string }).code !== 'EEXIST') break; // nothing can be written here: start() will say so
-        const pid = Number(await readFile(path, 'utf8').catch(() => ''));
+        const pid = Number(await node.fs.readFile(path, 'utf8').catch(() => ''));
         if (pid > 0 && pid !== process.pid && alive(pid)) break;
-        await unlink(path).catch(() => undefined); // of a process that died
+        await node.fs.unlink(path).catch(() => undefined); // of a process that died
       }
     }
     writing.delete(this.#home);
@@ -189,49 +191,49 @@ class DirectoryEntry implements CacheEntry {
   async #findSnapshot(): Promise<void> {
     const { hub } = this.target;
     if (!hub || this.#repo === undefined) return;
-    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await readFile(join(this.#repo, 'refs', hub.revision), 'utf8').catch(() => '')).trim();
+    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await node.fs.readFile(node.path.join(this.#repo, 'refs', hub.revision), 'utf8').catch(() => '')).trim();
     if (!/^[0-9a-f]{40}$/.test(commit)) return;
-    const path = join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
+    const path = node.path.join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
     try {
-      const real = await realpath(path), { size } = await stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(basename(real))?.[0];
+      const real = await node.fs.realpath(path), { size } = await node.fs.stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.path.basename(real))?.[0];
       this.whole = { size, commit, blob, sha256: blob?.length === 64 ? blob : undefined };
       this.path = path;
     } catch { /* not there */ }
   }
 
   async #findOwn(): Promise<void> {
-    const path = join(this.#home, this.#name);
+    const path = node.path.join(this.#home, this.#name);
     try {
-      const info = JSON.parse(await readFile(join(this.#home, '.info.json'), 'utf8')) as FileInfo;
-      if ((await stat(path)).size !== info.size) return; // cut or changed by somebody
+      const info = JSON.parse(await node.fs.readFile(node.path.join(this.#home, '.info.json'), 'utf8')) as FileInfo;
+      if ((await node.fs.stat(path)).size !== info.size) return; // cut or changed by somebody
       this.whole = info;
       this.path = path;
     } catch { /* not there */ }
   }
 
   async #placeOwn(info: FileInfo): Promise<string> {
-    const path = join(this.#home, this.#name), note = join(this.#home, '.info.json');
-    await rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
-    await rename(this.#partPath, path);
+    const path = node.path.join(this.#home, this.#name), note = node.path.join(this.#home, '.info.json');
+    await node.fs.rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
+    await node.fs.rename(this.#partPath, path);
     await replace(note, JSON.stringify({ url: this.target.url, ...info }));
     return path;
   }
 
   async #placeInSnapshot(info: FileInfo, commit: string): Promise<string> {
-    const repo = this.#repo!, { file, revision } = this.target.hub!, path = join(repo, 'snapshots', commit, ...file.split('/'));
+    const repo = this.#repo!, { file, revision } = this.target.hub!, path = node.path.join(repo, 'snapshots', commit, ...file.split('/'));
     const name = info.blob ?? info.sha256;
-    await mkdir(dirname(path), { recursive: true });
-    if (name === undefined) await rename(this.#partPath, path);
+    await node.fs.mkdir(node.path.dirname(path), { recursive: true });
+    if (name === undefined) await node.fs.rename(this.#partPath, path);
     else {
-      const blob = join(repo, 'blobs', name);
-      await mkdir(dirname(blob), { recursive: true });
-      await rename(this.#partPath, blob);
-      await rm(path, { force: true });
-      await symlink(relative(dirname(path), blob), path).catch(() => link(blob, path)); // Windows lets few users make symbolic links
+      const blob = node.path.join(repo, 'blobs', name);
+      await node.fs.mkdir(node.path.dirname(blob), { recursive: true });
+      await node.fs.rename(this.#partPath, blob);
+      await node.fs.rm(path, { force: true });
+      await node.fs.symlink(node.path.relative(node.path.dirname(path), blob), path).catch(() => node.fs.link(blob, path)); // Windows lets few users make symbolic links
     }
     if (revision !== commit) {
-      const ref = join(repo, 'refs', ...revision.split('/'));
-      await mkdir(dirname(ref), { recursive: true });
+      const ref = node.path.join(repo, 'refs', ...revision.split('/'));
+      await node.fs.mkdir(node.path.dirname(ref), { recursive: true });
       await replace(ref, commit);
     }
     return path;
@@ -239,8 +241,8 @@ class DirectoryEntry implements CacheEntry {
 }
 
 async function replace(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text);
-  await rename(`${path}.new`, path);
+  await node.fs.writeFile(`${path}.new`, text);
+  await node.fs.rename(`${path}.new`, path);
 }
 
 function alive(pid: number): boolean {

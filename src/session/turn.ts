@@ -4,10 +4,11 @@
  */
 const sliceMs = 12;
 
-/** One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers. */
+/** One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers, else a timer. */
 function nextTask(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => unknown };
   if (setImmediate) return new Promise((resolve) => { setImmediate(resolve); });
+  if (typeof MessageChannel === 'undefined') return new Promise((resolve) => { setTimeout(resolve); });
   return new Promise((resolve) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => { channel.port1.close(); resolve(); };
@@ -15,12 +16,13 @@ function nextTask(): Promise<void> {
   });
 }
 
-/** A clock that yields once `sliceMs` of work have passed since the last turn. */
+/** A clock that yields once `sliceMs` of work have passed since the last turn; every time where the clock stands still (Workers, between I/O). */
 export class Turns {
   #last = performance.now();
 
   async give(): Promise<void> {
-    if (performance.now() - this.#last < sliceMs) return;
+    const elapsed = performance.now() - this.#last;
+    if (elapsed > 0 && elapsed < sliceMs) return;
     await nextTask();
     this.#last = performance.now();
   }

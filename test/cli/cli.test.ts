@@ -1,6 +1,6 @@
 /** The built command line as a shell sees it: results on stdout, notes on stderr, exit codes. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,21 @@ test('inspect, tokenize, bench, eval, doctor --json print JSON', () => {
     assert.ok(JSON.parse(stdout.includes('\n{') ? `[${stdout.trim().split('\n').join(',')}]` : stdout), args.join(' '));
   }
   rmSync(join(text, '..'), { recursive: true });
+});
+
+test('split: parts that a run takes by the first path; a size that is none', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clada-split-'));
+  const { status, stdout, stderr } = clada(['split', tiny, '--split-max-size', '0.3M', '--out', folder, '--json']);
+  assert.is(status, 0, stderr);
+  const { parts } = JSON.parse(stdout) as { parts: { path: string; bytes: number }[] };
+  assert.ok(parts.length > 1 && parts.every(({ path, bytes }) => bytes <= 3e5 && statSync(path).size === bytes), stdout);
+  const answer = (model: string): string => clada(['run', '-m', model, '-p', 'a', '-n', '5', '--temp', '0', '--raw', '--tier', 'base']).stdout;
+  assert.is(answer(parts[0]!.path), answer(tiny));
+  const cut = clada(['split', tiny, '--by', 'bytes', '--split-max-size', '100000', '--out', folder, '--json']);
+  const pieces = (JSON.parse(cut.stdout) as { parts: { path: string }[] }).parts.map(({ path }) => readFileSync(path));
+  assert.ok(pieces.length === 6 && Buffer.concat(pieces).equals(readFileSync(tiny)), cut.stdout);
+  assert.is(clada(['split', tiny, '--split-max-size', '25 MB']).status, 2);
+  rmSync(folder, { recursive: true });
 });
 
 test('eval: tasks and documents, a results file that goes on, and what is refused', () => {

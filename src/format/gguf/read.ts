@@ -28,6 +28,7 @@ const arrayTypes = {
 interface Part {
   version: 2 | 3;
   metadata: Map<string, GgufValue>;
+  metadataEnd: number;
   tensors: GgufTensor[];
   end: number;
 }
@@ -56,7 +57,7 @@ export async function readGguf(source: ByteSource | readonly ByteSource[], signa
   if (parts.length > 1 && typeof total === 'number' && total !== tensors.size) {
     fail('E_GGUF_SPLIT', 'split.tensors.count', `${tensors.size} tensors in ${parts.length} parts`, `${total}`);
   }
-  return { version: first.version, metadata: first.metadata, tensors, parts, size };
+  return { version: first.version, metadata: first.metadata, metadataEnd: first.metadataEnd, tensors, parts, size };
 }
 
 async function readPart(source: ByteSource, index: number, signal: AbortSignal | undefined): Promise<Part> {
@@ -73,13 +74,13 @@ async function readPart(source: ByteSource, index: number, signal: AbortSignal |
   }
   const nTensors = await cursor.count(limits.tensors, 'tensor count');
   const nKeys = await cursor.count(limits.keys, 'key count');
-  const metadata = await readMetadata(cursor, nKeys);
+  const metadata = await readMetadata(cursor, nKeys), metadataEnd = cursor.position;
   const alignment = metadata.get('general.alignment') ?? 32;
   if (typeof alignment !== 'number' || alignment < 1 || alignment > limits.alignment || (alignment & (alignment - 1)) !== 0) {
     cursor.fail('E_GGUF_KEY', 'general.alignment', String(alignment), `a power of two up to ${limits.alignment}`);
   }
   const { tensors, end } = await readTensors(cursor, nTensors, alignment, index);
-  return { version, metadata, tensors, end };
+  return { version, metadata, metadataEnd, tensors, end };
 }
 
 async function readString(cursor: Cursor, limit: number, what: string): Promise<Uint8Array> {

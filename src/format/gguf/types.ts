@@ -103,6 +103,8 @@ export interface GgufFile {
   readonly version: 2 | 3;
   /** Of the first part; later parts carry only their split keys. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
+  /** Where the first part's metadata ends and its list of tensors begins, bytes from the start. */
+  readonly metadataEnd: number;
   /** In file order, all parts. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   readonly parts: readonly ByteSource[];

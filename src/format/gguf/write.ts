@@ -23,10 +23,11 @@ export interface WriteTensor {
 
 export interface WriteOptions { version?: 2 | 3; alignment?: number }
 
-const typeIds = { u8: 0, i8: 1, u16: 2, i16: 3, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, u64: 10, i64: 11, f64: 12 } as const;
+export const typeIds = { u8: 0, i8: 1, u16: 2, i16: 3, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, u64: 10, i64: 11, f64: 12 } as const;
 const arrayId = 9;
 
-class Bytes {
+/** Bytes that grow as they are written, little-endian. */
+export class Bytes {
   #buffer = new Uint8Array(4096);
   #view = new DataView(this.#buffer.buffer);
   length = 0;

@@ -1,0 +1,23 @@
+# The same Worker in workerd itself, without a bundler or an account, from this folder:
+#   npm install clada && npx clada split -m ../../models/smollm2-135m-instruct-q4_1.gguf --by bytes --out public && npx workerd serve config.capnp
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker), (name = "assets", disk = (path = "public"))],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "worker.js", esModule = embed "worker.js"),
+    (name = "clada", esModule = embed "node_modules/clada/dist/index.module.js"),
+    (name = "wasm/base.wasm", wasm = embed "node_modules/clada/dist/wasm/base.wasm"),
+    (name = "wasm/relaxed.wasm", wasm = embed "node_modules/clada/dist/wasm/relaxed.wasm"),
+  ],
+  bindings = [
+    (name = "ASSETS", service = "assets"),
+    (name = "MODEL", text = "smollm2-135m-instruct-q4_1.gguf"),
+    (name = "MODEL_PARTS", text = "4"),
+  ],
+  compatibilityDate = "2026-11-01",
+);

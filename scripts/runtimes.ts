@@ -1,0 +1,34 @@
+/**
+ * The package in the real runtimes: packs it, installs it in an empty project for each, and compares what they compute, bit by bit.
+ *
+ *   tsx scripts/runtimes.ts [NAME …]      NAME: package, examples, or the beginning of a runtime's name
+ *
+ * Runtimes come from npm into build/runtimes (1.2 GB once), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
+ * the table of measured figures and `N passed, N failed[, N skipped]`.
+ */
+import { rmSync } from 'node:fs';
+import { Report } from '../test/runtimes/support/check.ts';
+import { installTools } from '../test/runtimes/support/install.ts';
+import { pack, projects } from '../test/runtimes/support/project.ts';
+import { checkPackage } from '../test/runtimes/package.ts';
+import { hosts, runHosts, table } from '../test/runtimes/runtimes.ts';
+
+const names = process.argv.slice(2).map((name) => name.toLowerCase()), report = new Report();
+const wanted = (name: string): boolean => names.length === 0 || names.includes(name);
+let tarball = '', lines: string[] = [];
+try {
+  await report.check('install: runtimes and tools', async () => { await installTools(); return ''; });
+  await report.check('install: npm pack', async () => { tarball = await pack(); return ''; });
+  if (tarball) {
+    if (wanted('package')) await checkPackage(report, tarball);
+    const chosen = names.filter((name) => hosts.some((host) => host.name.toLowerCase().startsWith(name)));
+    if (names.length === 0 || chosen.length > 0) lines = table(await runHosts(report, tarball, chosen));
+  }
+} finally {
+  rmSync(projects, { recursive: true, force: true });
+}
+if (lines.length > 0) console.log(`\n${lines.join('\n')}\n`);
+for (const { name, status, detail } of report.outcomes) if (status !== 'passed') console.log(`${status}: ${name}: ${detail}`);
+const skipped = report.count('skipped'), failed = report.count('failed');
+console.log(`${report.count('passed')} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,157 @@
+/** The conformance script in every runtime, from the installed tarball. */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { logitsDigest } from '../helpers/expected.ts';
+import { openBrowser } from './support/browser.ts';
+import type { Report } from './support/check.ts';
+import { equal, ok } from './support/check.ts';
+import { cache, chromium, root, runtime, type RuntimeName } from './support/install.ts';
+import { run } from './support/process.ts';
+import { bundle, project } from './support/project.ts';
+import { serve } from './support/serve.ts';
+import { configure, serveWorker } from './support/workerd.ts';
+
+/** What conformance.mjs resolves to. Rates are tokens a second. */
+export interface Conformance {
+  dense: { tokens: number[]; logits: string };
+  sparse: { tokens: number[]; density: number };
+  base: number;
+  memoryBytes: number;
+  loadMs: number;
+  auto: { tier: string; tierReason: string; perSecond: number };
+}
+
+export interface Row extends Conformance { name: string; version: string }
+
+export const model = join(root, 'models/smollm2-135m-instruct-q4_1.gguf');
+const calibration = join(root, 'models/smollm2-135m-instruct-q4_1.clada.gguf');
+const shared = 'test/runtimes/conformance.mjs', app = (name: string): string => `test/runtimes/apps/${name}`;
+
+const installed = (printed: string): string => {
+  ok(!/\bwarn|deprecat|vulnerab/i.test(printed), `the installer warns: ${printed}`);
+  return 'installed without a warning';
+};
+
+/** One runtime: installs, runs, and how to ask for its version. `run` resolves to the result's JSON. */
+interface Host { name: string; prepare: (tarball: string) => Promise<{ folder: string; printed: string }>; run: (folder: string) => Promise<string>; version: () => Promise<string> }
+
+const versionOf = async (command: string): Promise<string> => /\d+(\.\d+)+|\d{4}-\d\d-\d\d/.exec((await run(command, ['--version'])).stdout)?.[0] ?? '?';
+
+function withFiles(name: RuntimeName, label: string, args: readonly string[], install?: () => readonly string[]): Host {
+  return {
+    name: label, version: () => versionOf(runtime(name)),
+    prepare: (tarball) => { runtime(name); return project(name, tarball, [shared, app('path.mjs')], install?.()); },
+    run: async (folder) => (await run(runtime(name), [...args, 'path.mjs', model, calibration], { cwd: folder })).stdout,
+  };
+}
+
+const workerd: Host = {
+  name: 'workerd', version: () => versionOf(runtime('workerd')),
+  prepare: (tarball) => { runtime('workerd'); return project('workerd', tarball, [shared, app('workerd.mjs')]); },
+  run: async (folder) => {
+    const binaries = await bundle(folder, 'workerd.mjs', 'worker.js', 'workerd');
+    const server = await serveWorker(configure(folder, 'worker.js', binaries, join(root, 'models')));
+    try {
+      const response = await fetch(server.origin, { signal: AbortSignal.timeout(300_000) }), text = await response.text();
+      ok(response.ok, text);
+      return text;
+    } finally {
+      await server.stop();
+    }
+  },
+};
+
+const edge: Host = {
+  name: 'edge-light', version: () => Promise.resolve('@edge-runtime/vm 5.0.0'),
+  prepare: (tarball) => project('edge', tarball, [shared, app('edge.mjs')]),
+  run: async (folder) => {
+    await bundle(folder, 'edge.mjs', 'edge.js', 'edge-light');
+    const server = await serve({ '/models/': join(root, 'models') }), base = `${server.origin}/models/smollm2-135m-instruct-q4_1`;
+    try {
+      return await dispatch(join(folder, 'edge.js'), join(folder, 'wasm'), `http://edge.test/?model=${base}.gguf&calibration=${base}.clada.gguf`);
+    } finally {
+      server.close();
+    }
+  },
+};
+
+/** One request to an edge-light bundle. @returns the body */
+export async function dispatch(bundled: string, wasm: string, url: string): Promise<string> {
+  const host = join(cache, 'edge-host.mjs');
+  copyFileSync(join(root, app('edge-host.mjs')), host); // beside the VM that it imports
+  return (await run(runtime('node22'), [host, bundled, wasm, url])).stdout;
+}
+
+const browser: Host = {
+  name: 'Chromium',
+  version: async () => { const opened = await openBrowser(); try { return opened.version(); } finally { await opened.close(); } },
+  prepare: async (tarball) => { await chromium(); return project('browser', tarball, [shared, app('browser.html'), app('browser.mjs')]); },
+  run: async (folder) => {
+    const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await openBrowser();
+    try {
+      const page = await opened.newPage(), problems: string[] = [];
+      page.on('pageerror', (error) => problems.push(error.message));
+      await page.goto(`${server.origin}/browser.html`);
+      await page.waitForFunction('globalThis.result', undefined, { timeout: 30_000 }).catch((error: unknown) => { throw new Error(`${String(error)} ${problems.join('; ')}`); });
+      const { value, error } = (await page.evaluate('globalThis.result')) as { value?: Conformance; error?: string };
+      ok(value, error ?? 'no result');
+      return JSON.stringify(value);
+    } finally {
+      await opened.close();
+      server.close();
+    }
+  },
+};
+
+/** In the order of the table; the first is what the others are held against. */
+export const hosts: readonly Host[] = [
+  withFiles('node20', 'Node 20', []), withFiles('node22', 'Node 22', []), withFiles('node24', 'Node 24', []), withFiles('node26', 'Node 26', []),
+  withFiles('deno', 'Deno', ['run', '--allow-read']),
+  withFiles('bun', 'Bun', [], () => [runtime('bun'), 'add']),
+  browser, workerd, edge,
+];
+
+/** Runs the hosts whose name begins with one of `names` (none: all), and Node 20 in any case. */
+export async function runHosts(report: Report, tarball: string, names: readonly string[]): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [index, host] of hosts.entries()) {
+    if (index > 0 && names.length > 0 && !names.some((name) => host.name.toLowerCase().startsWith(name.toLowerCase()))) continue;
+    let folder = '', row: Row | undefined;
+    const first = rows[0];
+    await report.check(`${host.name}: npm package`, async () => {
+      const { folder: made, printed } = await host.prepare(tarball);
+      folder = made;
+      return installed(printed);
+    });
+    if (!folder) continue;
+    await report.check(`${host.name}: the same logits, bit for bit`, async () => {
+      const result = JSON.parse(await host.run(folder)) as Conformance;
+      row = { ...result, name: host.name, version: await host.version() };
+      equal(result.dense.tokens.length, 64, 'tokens');
+      equal(result.dense.logits, logitsDigest, 'SHA-256 of the logits');
+      return `${host.name} ${row.version}, ${result.auto.tier}: ${result.auto.tierReason}`;
+    });
+    if (!row) continue;
+    const { dense, sparse } = row;
+    rows.push(row);
+    await report.check(`${host.name}: the same 64 tokens`, () => { equal(dense.tokens, (first ?? row)!.dense.tokens, 'greedy tokens'); return ''; });
+    await report.check(`${host.name}: the same 64 sparse tokens`, () => {
+      equal(sparse.tokens, (first ?? row)!.sparse.tokens, 'sparse tokens');
+      ok(sparse.density < 0.8, `density ${sparse.density}: nothing was skipped`);
+      return `${(100 * sparse.density).toFixed(0)} % of the feed-forward weights`;
+    });
+  }
+  return rows;
+}
+
+/** The figures, as a table for people. */
+export function table(rows: readonly Row[]): string[] {
+  const [first] = rows;
+  if (!first) return [];
+  const ratio = (value: number, to: number): string => `${(value / to).toFixed(2)}×`;
+  return [
+    '| runtime | version | base tok/s | to Node 20 | own choice | tok/s | to Node 20 | load s |', '| --- | --- | ---: | ---: | --- | ---: | ---: | ---: |',
+    ...rows.map(({ name, version, base, auto, loadMs }) =>
+      `| ${name} | ${version} | ${base.toFixed(1)} | ${ratio(base, first.base)} | ${auto.tier} | ${auto.perSecond.toFixed(1)} | ${ratio(auto.perSecond, first.auto.perSecond)} | ${(loadMs / 1000).toFixed(2)} |`),
+  ];
+}

@@ -1,0 +1,59 @@
+/**
+ * The runtimes and tools, pinned by ../tools/package-lock.json, in a folder that no commit sees. Binaries come inside npm packages, so nothing is
+ * run or fetched by an install script; the browser is the system's chromium, which apt brings where this is Debian and we are root.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Skip } from './check.ts';
+import { run } from './process.ts';
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+export const cache = join(root, 'build/runtimes');
+const tools = join(root, 'test/runtimes/tools');
+
+/** Executables of optional packages, from node_modules on. */
+const executables = {
+  node20: 'node20/bin/node', node22: 'node22/bin/node', node24: 'node24/bin/node', node26: 'node26/bin/node',
+  deno: '@deno/linux-x64-glibc/deno', bun: '@oven/bun-linux-x64/bin/bun', workerd: '@cloudflare/workerd-linux-64/bin/workerd',
+} as const;
+export type RuntimeName = keyof typeof executables;
+
+/** Installs what the lock file names unless it is there. */
+export async function installTools(): Promise<void> {
+  const lock = readFileSync(join(tools, 'package-lock.json'), 'utf8'), copy = join(cache, 'package-lock.json');
+  if (existsSync(join(cache, 'node_modules/.package-lock.json')) && existsSync(copy) && readFileSync(copy, 'utf8') === lock) return;
+  mkdirSync(cache, { recursive: true });
+  copyFileSync(join(tools, 'package.json'), join(cache, 'package.json'));
+  copyFileSync(join(tools, 'package-lock.json'), copy);
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: cache, seconds: 900 });
+}
+
+/** Path of a runtime. @throws Skip where its package has no binary for this machine */
+export function runtime(name: RuntimeName): string {
+  const path = join(cache, 'node_modules', executables[name]);
+  if (!existsSync(path)) throw new Skip(`${name} is not to be had from npm for ${process.platform} ${process.arch}`);
+  return path;
+}
+
+/** A script of an installed tool. */
+export const tool = (path: string): string => join(cache, 'node_modules', path);
+
+const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** Path of a Chromium. @throws Skip where there is none and none can be installed */
+export async function chromium(): Promise<string> {
+  const found = (): string | undefined => browsers.find((path) => existsSync(path));
+  if (!found() && existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    try {
+      await run('apt-get', ['update', '-qq'], { env, seconds: 600 });
+      await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { env, seconds: 900 });
+    } catch (error) {
+      throw new Skip(`no Chromium, and apt-get failed: ${String(error).slice(0, 300)}`);
+    }
+  }
+  const path = found();
+  if (!path) throw new Skip('no Chromium on this machine, and not root on Debian to install one');
+  return path;
+}
