@@ -149,10 +149,9 @@ export class AdaptState {
     this.record.set('usedPtr', on ? this.#used : 0);
   }
 
-  /** Neurons of layer `i` whose down column the last step used, as bits; a view. */
-  used(i: number): Uint8Array {
-    const bytes = Math.ceil(this.h.ffn / 8);
-    return this.arena.u8(this.#used + i * bytes, bytes);
+  /** Neurons whose down column the last sparse step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted while {@link watch} is on. */
+  used(): Uint8Array<ArrayBuffer> {
+    return this.arena.u8(this.#used, this.h.nLayers * Math.ceil(this.h.ffn / 8)).slice();
   }
 
   /** Gate rows, up rows and down columns that the last step used, layer by layer. */

@@ -38,6 +38,8 @@ export interface EvaluateOptions {
   readonly decodeFrom?: number | undefined;
   /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
   readonly keepSparse?: boolean | undefined;
+  /** Sparse steps note which neurons they used (`adapt.used`). Default false. */
+  readonly watch?: boolean | undefined;
   /** Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
   readonly owner?: object | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -119,10 +121,11 @@ export class Session {
    * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
    */
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
-    const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, owner = selection } = options;
+    const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, watch = false, owner = selection } = options;
     return this.#enqueue(async () => {
       this.#check(tokens);
       this.#select(selection);
+      if (selection.stages !== 0) this.adapt.watch(watch);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
       const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
       this.#truncate(reused);

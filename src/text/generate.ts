@@ -26,8 +26,8 @@ export interface GenerateOptions extends SamplerOptions {
   ignoreEos?: boolean;
   /** Log-probabilities of this many alternatives with each token. Default 0: none. */
   logprobs?: number;
-  /** Surprisal, entropy, and what was skipped, with each token. Default false. */
-  telemetry?: boolean;
+  /** Surprisal, entropy, and what was skipped, with each token; 'neurons': which ones ran, too. Default false. */
+  telemetry?: boolean | 'neurons';
   /** How feed-forward neurons are skipped. Default: what the model was loaded with. */
   sparsity?: SparsityOptions;
   /** Stops between tokens; iterating then throws {@link AbortedError}. */
@@ -60,6 +60,11 @@ export interface StepTelemetry {
   readonly density: number;
   /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
   readonly layers: readonly { gate: number; up: number; down: number }[];
+  /**
+   * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes, [layers, ceil(ffn / 8)].
+   * Absent where the token ran dense.
+   */
+  readonly neurons?: Uint8Array<ArrayBuffer>;
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
   readonly reran: boolean;
@@ -139,8 +144,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
     createStopper(this.#stops); // refuses bad ones now rather than at the first token
     for (const name of ['ignoreEos', 'telemetry'] as const) {
-      if (options[name] !== undefined && typeof options[name] !== 'boolean') {
-        throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(options[name]), expected: 'true or false', remedy: 'Leave it out for false.' });
+      const value = options[name], neurons = name === 'telemetry';
+      if (value !== undefined && typeof value !== 'boolean' && !(neurons && value === 'neurons')) {
+        throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(value), expected: neurons ? "true, false or 'neurons'" : 'true or false', remedy: 'Leave it out for false.' });
       }
     }
   }
@@ -222,6 +228,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
     const options = {
       signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true, owner: this,
+      watch: telemetry === 'neurons',
     };
     const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
       const id = this.#sampler.sample(logits);
@@ -253,10 +260,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   }
 
   #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
-    const { stages } = this.#selection, has = (flag: number): boolean => (flags & flag) !== 0;
+    const has = (flag: number): boolean => (flags & flag) !== 0, { session } = this.source, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
     return {
       cogLoad, factor, density: cost, weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-      layers: stages === 0 || has(StepFlag.refreshed) ? [] : this.source.session.adapt.counts(),
+      layers: this.#selection.stages === 0 || has(StepFlag.refreshed) ? [] : session.adapt.counts(),
+      ...(ran && this.#options.telemetry === 'neurons' ? { neurons: session.adapt.used() } : {}),
     };
   }
 }

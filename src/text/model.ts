@@ -182,6 +182,9 @@ export interface ModelInfo {
   readonly file: string;
   readonly architecture: string;
   readonly params: number;
+  /** Layers, and feed-forward neurons of each. */
+  readonly layers: number;
+  readonly neurons: number;
   readonly vocab: number;
   readonly contextSize: number;
   readonly kv: KvName;
@@ -215,7 +218,7 @@ export class Model implements AsyncDisposable {
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
-      name: hparams.name, file, architecture: hparams.architecture, params, vocab: hparams.vocab, contextSize, kv,
+      name: hparams.name, file, architecture: hparams.architecture, params, layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs,
     };
   }

@@ -88,6 +88,25 @@ test('generations of different methods that take turns: each as alone', async ()
   together.forEach((found, i) => same(found, alone[i]!));
 });
 
+test('neurons that ran: as many bits a layer as down columns, only where asked for, never of a dense step', async () => {
+  const bytes = Math.ceil(calibration.ffn / 8);
+  const bits = (part: Uint8Array): number => part.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+  for (const method of calibrated) {
+    const density = method === 'tt' ? 0.75 : 0.6, watched = await run({ method, density }, { telemetry: 'neurons' });
+    same(watched, await run({ method, density }));
+    const maps = watched.tokens.slice(1).map(({ step }) => step!);
+    for (const { neurons, layers } of maps) assert.equal(layers.map((_, i) => bits(neurons!.subarray(i * bytes, (i + 1) * bytes))), layers.map(({ down }) => down), method);
+    const texts = maps.map(({ neurons }) => neurons!.join());
+    assert.is(new Set(texts).size > 1, method !== 'griffin' && method !== 'mask', `${method}: a mask stays, a choice by token moves`);
+  }
+  const both = await Promise.all([run({ method: 'clada', density: 0.6 }, { telemetry: 'neurons' }), run({ method: 'cats', density: 0.6 }, { telemetry: true })]);
+  assert.ok(both[0].tokens.slice(1).every(({ step }) => bits(step!.neurons!) === step!.layers.reduce((sum, { down }) => sum + down, 0)), 'another one in between');
+  assert.ok(both[1].tokens.every(({ step }) => step?.neurons === undefined));
+  for (const { step } of (await run({ method: 'dense' }, { telemetry: 'neurons' })).tokens) assert.is(step?.neurons, undefined);
+  const { tokens } = await run({ method: 'clada', density: 0.6, rerunAbove: 1e-9 }, { telemetry: 'neurons' });
+  assert.ok(tokens.slice(1).every(({ step }) => step!.reran && step!.neurons === undefined), 'computed again, dense');
+});
+
 test('figures: method, promise, share used, nothing measured where no bound was asked for', async () => {
   for (const method of calibrated) {
     const density = method === 'tt' ? 0.75 : 0.6, { stats, tokens } = await run({ method, density }, { telemetry: true });
