@@ -1,0 +1,59 @@
+/**
+ * What a method costs and gains on one answer, measured: the same prompt and the same tokens are fed dense and sparse, taking turns, so that both meet
+ * the same machine. Distances are between whole distributions, times are medians of single steps.
+ */
+import type { Model, SparsityOptions } from 'clada';
+import type { Comparison } from './protocol.ts';
+
+/** Tokens compared at most, and how often each side runs over them. */
+const mostTokens = 32, rounds = 2;
+
+/** KL(p || q) of two rows of logits with their log-sum-exps, nats. */
+export function divergence(p: Float32Array, pLogSum: number, q: Float32Array, qLogSum: number): number {
+  let sum = 0;
+  for (let i = 0; i < p.length; i++) {
+    const logp = p[i]! - pLogSum;
+    if (logp > -40) sum += Math.exp(logp) * (logp - (q[i]! - qLogSum));
+  }
+  return Math.max(0, sum);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b), middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+export function meanAndError(values: readonly number[]): { mean: number; error: number } {
+  const n = values.length, mean = values.reduce((sum, value) => sum + value, 0) / n;
+  return { mean, error: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n) };
+}
+
+/** @throws AbortedError; undefined where the answer is too short to say anything. */
+export async function compare(model: Model, prompt: Uint32Array, answer: readonly number[], sparsity: SparsityOptions, signal: AbortSignal): Promise<Comparison | undefined> {
+  const tokens = answer.slice(0, mostTokens);
+  if (tokens.length < 4) return undefined;
+  const rows: { logits: Float32Array; logSum: number; top: number }[] = [], kls: number[] = [];
+  let same = 0;
+  const times = { dense: [] as number[], sparse: [] as number[] };
+  const follow = async (side: 'dense' | 'sparse', first: boolean): Promise<void> => {
+    let last = 0;
+    await model.follow(prompt, tokens, (logits, { logSumExp, topToken }, fed) => {
+      if (fed > 1) times[side].push(performance.now() - last); // the first step also makes the selection
+      if (first && fed > 0 && side === 'dense') rows.push({ logits: logits.slice(), logSum: logSumExp, top: topToken });
+      if (first && fed > 0 && side === 'sparse') {
+        const dense = rows[fed - 1]!;
+        kls.push(divergence(dense.logits, dense.logSum, logits, logSumExp));
+        if (dense.top === topToken) same++;
+      }
+      last = performance.now(); // what was done here is not the step's
+    }, { sparsity: side === 'dense' ? { method: 'dense' } : sparsity, signal });
+  };
+  for (let round = 0; round < rounds; round++) {
+    await follow('dense', round === 0);
+    await follow('sparse', round === 0);
+  }
+  const { mean, error } = meanAndError(kls);
+  return {
+    tokens: kls.length, densePerSecond: 1000 / median(times.dense), sparsePerSecond: 1000 / median(times.sparse), kl: mean, klError: error, top1: same / kls.length,
+  };
+}
