@@ -14,7 +14,7 @@ const methods: readonly [Choice, string][] = [
   ['cats', 'Reads the gate first and goes on only where it is open wide enough.'],
   ['clada-paper', 'A backbone from the prompt, moved for every token by how hard it is (arXiv 2502.19078, reconstructed).'],
   ['clada', 'Gate first, then the product, under one budget of damage for all layers; anew for every token.'],
-  ['auto', 'Say what may be lost: the fastest method on this device that keeps the bound, dense included. Checked on the way.'],
+  ['auto', 'Say what may be lost: the fastest method on this device within the bound, dense included.'],
 ];
 /** Bounds on the mean KL to dense, nats. */
 const bounds = [0.01, 0.02, 0.05, 0.1, 0.2];
@@ -102,7 +102,7 @@ export class Controls {
     byId('bound-value').textContent = `${bound} nats`;
     this.#bound.setAttribute('aria-valuetext', `${bound} nats`);
     if (method === 'dense') byId('promise').textContent = 'Nothing is skipped, nothing is lost.';
-    if (method === 'auto') byId('promise').textContent = `Every ${checkEvery}th token is computed a second time, dense, and held against the bound.`;
+    if (method === 'auto') byId('promise').textContent = `Every ${checkEvery}th token is also computed dense, and held against the bound.`;
     if (rows?.length) this.#density.title = `calibrated from ${rows.at(-1)!.cost.toFixed(2)} to ${rows[0]!.cost.toFixed(2)}`;
     else this.#density.removeAttribute('title');
   }

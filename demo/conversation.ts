@@ -16,10 +16,11 @@ export interface Answer {
   expected: { kl: number; top1: number } | undefined;
   checked: { checks: number; kl: number; top1: number; adjustments: number } | undefined;
   comparison: Comparison | undefined;
+  warnings: readonly string[];
 }
 
-/** Surprisal at which the tint is full, nats, and how much of it is mixed in. */
-const fullAt = 6, fullTint = 42;
+/** Surprisal at which the tint is full, nats. */
+const fullAt = 6;
 const tip = byId('tip'), announcer = byId('announcer');
 
 /** The exact numbers of a token, line by line. */
@@ -67,9 +68,10 @@ export class Conversation {
 
   add(answer: Answer, token: Token): void {
     const { text } = this.#nodes.get(answer)!, near = this.#nearEnd();
-    const span = element('span', { class: 'token', 'data-i': answer.tokens.length - 1 }, token.text);
-    span.style.setProperty('--tint', `${((Math.min(token.surprisal, fullAt) / fullAt) * fullTint).toFixed(1)}%`);
-    text.append(span);
+    const word = token.text.trimStart() || token.text; // the space before a word is no part of its tint
+    const span = element('span', { class: 'token', 'data-i': answer.tokens.length - 1 }, word);
+    span.style.setProperty('--tint', (Math.min(token.surprisal, fullAt) / fullAt).toFixed(3));
+    text.append(token.text.slice(0, token.text.length - word.length), span);
     this.#toEnd(near);
   }
 

@@ -6,7 +6,7 @@ import { Conversation } from './conversation.ts';
 import { byId, digits, percent } from './dom.ts';
 import { NeuronMap, describe } from './neuron-map.ts';
 import type { Ran } from './neurons.ts';
-import { NeuronUse } from './neurons.ts';
+import { NeuronUse, reorder } from './neurons.ts';
 import type { Failure, Ready, Report, Request, Token } from './protocol.ts';
 import { showReadouts } from './readouts.ts';
 import { Series } from './series.ts';
@@ -19,12 +19,15 @@ let ready: Ready | undefined, phase: Phase = 'loading', requests = 0, worker = s
 let history: ChatMessage[] = [];
 /** The answer that the instruments show, its use of neurons, and the token that the reader is at. */
 let shown: Answer | undefined, use: NeuronUse | undefined, at: number | undefined, running: Answer | undefined;
+/** Neurons of each layer as the map shows them; undefined: as the model has them. */
+let order: Uint16Array | undefined;
 
 const conversation = new Conversation((answer, index) => { show(answer, index); });
 const series = new Series(byId('series'), (index) => { if (shown) { show(shown, index); conversation.mark(shown, index); } });
 const map = new NeuronMap(byId<HTMLCanvasElement>('map'), (point) => {
   if (!point || !use) { drawMap(); return; }
-  const { layer, from, to, share } = point, which = from === to ? `neuron ${from}` : `neurons ${from} to ${to}`;
+  const { layer, from, to, share } = point, [first, last] = order ? [from, to].map((i) => order![layer * use!.neurons + i]!) : [from, to];
+  const which = from === to ? `neuron ${first}` : order ? `neurons ${first} and ${last}` : `neurons ${first} to ${last}`;
   byId('map-line').textContent = `Layer ${layer}, ${which}: ran for ${percent(share)} % of ${wholeAnswer() ? `${use.steps} tokens` : to > from ? 'them' : 'this token'}`;
 });
 const controls = new Controls(() => { preview(); });
@@ -78,7 +81,7 @@ function ask(text: string, repeat = false): void {
   if (repeat) history = history.slice(0, -2);
   else conversation.question(text);
   running = {
-    id: ++requests, question: text, asked: controls.line, tokens: [], text: '', perSecond: NaN, density: NaN, method: undefined, expected: undefined, checked: undefined, comparison: undefined,
+    id: ++requests, question: text, asked: controls.line, tokens: [], text: '', perSecond: NaN, density: NaN, method: undefined, expected: undefined, checked: undefined, comparison: undefined, warnings: [],
   };
   conversation.begin(running);
   show(running, undefined);
@@ -118,7 +121,8 @@ function drawMap(): void {
   if (!shown || !use) return;
   const whole = wholeAnswer(), index = at ?? shown.tokens.length - 1, ran = ranOf(shown.tokens[index]);
   const shares = whole ? use.shares() : use.sharesOf(ran), line = byId('map-line');
-  map.show(shares, use.layers);
+  order = byId<HTMLInputElement>('sorted').checked ? use.order() : undefined;
+  map.show(order ? reorder(shares, order, use.layers) : shares, use.layers);
   if (whole) line.textContent = use.steps > 0 ? `Over ${use.steps} tokens, ${describe(shares, use.layers)}.` : '';
   else if (ran === undefined) line.textContent = shown.tokens.length > 0 ? 'The first token comes out of the prompt, which runs dense.' : '';
   else line.textContent = `Token ${index + 1}: ${describe(shares, use.layers)}.`;
@@ -132,10 +136,10 @@ function progress({ phase: step, loaded, total }: Extract<Report, { kind: 'progr
   byId('progress-label').textContent = step === 'warm-up' ? 'Warming up, and measuring this device…' : step === 'download' ? `Fetching the model, ${size}` : `Loading the model from this device, ${size}`;
 }
 
-function showFacts({ info, bandwidth, kept }: Ready): void {
+function showFacts({ info, file, bandwidth, kept }: Ready): void {
   byId('facts').textContent = [
-    `${digits(info.params / 1e6, 0)}M parameters`, `${info.layers} layers × ${info.neurons.toLocaleString('en')} neurons`, `${info.tier} build`, `${digits(info.memoryBytes / 1e6, 0)} MB of memory`,
-    `${digits(bandwidth, 1)} GB/s here`,
+    file.replace(/\.gguf$/, ''), `${info.layers} layers × ${info.neurons.toLocaleString('en')} neurons`, `${info.tier} build`, `${digits(info.memoryBytes / 1e6, 0)} MB`,
+    `read at ${digits(bandwidth, 1)} GB/s`,
   ].join(' · ');
   byId('facts').title = `${info.name}; ${info.tierReason}; loaded in ${digits(info.loadMs / 1000, 1)} s`;
   byId('kept').hidden = !kept || !navigator.serviceWorker?.controller;
@@ -178,13 +182,13 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
       return;
     case 'answered': {
       const { stats, text, stopped } = report;
-      Object.assign(answer, { text, method: stats.method, perSecond: stats.generatePerSecond, density: stats.density, expected: stats.expected, checked: stats.measured });
+      Object.assign(answer, { text, method: stats.method, perSecond: stats.generatePerSecond, density: stats.density, expected: stats.expected, checked: stats.measured, warnings: stats.warnings });
       if (text !== '') history = [...history, { role: 'user', content: answer.question }, { role: 'assistant', content: text }];
       const compares = controls.compares && !stopped && stats.method !== 'dense';
       conversation.end(answer);
       conversation.status(answer, [
         `${stats.generatedTokens} tokens at ${digits(stats.generatePerSecond, 1)} tok/s`, ...(controls.method === 'auto' && stats.method ? [`chosen: ${stats.method}`] : []),
-        ...(stopped ? ['stopped'] : stats.stopReason === 'length' ? ['cut at its longest'] : stats.stopReason === 'context' ? ['the context is full'] : []), ...stats.warnings, ...(compares ? ['measuring against dense…'] : []),
+        ...(stopped ? ['stopped'] : stats.stopReason === 'length' ? ['cut at its longest'] : stats.stopReason === 'context' ? ['the context is full'] : []), ...(compares ? ['measuring against dense…'] : []),
       ].join(' · '));
       enter(compares ? 'comparing' : 'ready');
       if (shown === answer) show(answer, at);
@@ -228,7 +232,7 @@ stop.addEventListener('click', () => { post({ kind: 'stop' }); question.focus();
 again.addEventListener('click', () => { const last = history.at(-2); if (last) ask(String(last.content), true); });
 byId('new-chat').addEventListener('click', newChat);
 byId('suggestions').addEventListener('click', ({ target }) => { if (target instanceof HTMLButtonElement) { ask(target.textContent!); question.focus(); } });
-byId('map-view').addEventListener('change', drawMap);
+for (const id of ['map-view', 'sorted']) byId(id).addEventListener('change', drawMap);
 
 startTheme();
 loadModel();

@@ -26,6 +26,16 @@ export class NeuronUse {
     }
   }
 
+  /** Neurons of each layer from the most used to the least, [layers, neurons]; equals stay in the model's order. */
+  order(): Uint16Array {
+    const { layers, neurons } = this, order = new Uint16Array(layers * neurons);
+    for (let layer = 0; layer < layers; layer++) {
+      const counts = this.#counts.subarray(layer * neurons, (layer + 1) * neurons);
+      order.set([...counts.keys()].sort((a, b) => counts[b]! - counts[a]! || a - b), layer * neurons);
+    }
+    return order;
+  }
+
   /** Share of the steps in which each neuron ran, [layers, neurons]. */
   shares(): Float32Array {
     return Float32Array.from(this.#counts, (count) => (this.#steps === 0 ? 0 : (count + this.#dense) / this.#steps));
@@ -40,6 +50,12 @@ export class NeuronUse {
       return (ran[layer * this.#bytes + (i >> 3)]! >> (i & 7)) & 1;
     });
   }
+}
+
+/** Shares [layers, neurons] with each layer in this order. */
+export function reorder(shares: Float32Array, order: Uint16Array, layers: number): Float32Array {
+  const width = shares.length / layers;
+  return Float32Array.from(order, (i, k) => shares[Math.floor(k / width) * width + i]!);
 }
 
 /** Means over each layer. */

@@ -46,6 +46,8 @@ export interface Failure {
 
 export interface Ready {
   readonly info: ModelInfo;
+  /** The model's file. */
+  readonly file: string;
   /** Per method, the calibrated levels from gentle to hard; empty without a calibration. */
   readonly levels: Record<string, Pick<Level, 'cost' | 'kl' | 'top1'>[]>;
   /** Dense decoding on this device, tokens a second, and its memory bandwidth in GB/s: both measured just now. */

@@ -3,15 +3,19 @@ import type { Answer } from './conversation.ts';
 import { byId, digits, nats, percent } from './dom.ts';
 import type { Ready } from './protocol.ts';
 
-const set = (id: string, text: string): void => { byId(id).textContent = text; };
+function set(id: string, text: string): void {
+  const place = byId(id);
+  place.textContent = text;
+  place.classList.toggle('none', text === '–');
+}
 
 /** `dense`: tokens a second measured at load, until an answer brings a measurement of its own. */
 export function showReadouts(answer: Answer | undefined, ready: Ready | undefined): void {
   const { comparison, expected, checked, method } = answer ?? {}, isDense = method === 'dense';
   const dense = comparison?.densePerSecond ?? ready?.densePerSecond;
-  set('speed', digits(comparison?.sparsePerSecond ?? answer?.perSecond, 1));
+  set('speed', digits(answer?.perSecond, 1));
   set('speed-beside', dense === undefined ? '' : comparison
-    ? `dense ${digits(dense, 1)}, same tokens, in turns: × ${digits(comparison.sparsePerSecond / dense, 2)}`
+    ? `in turns, ${comparison.tokens} tokens: ${digits(comparison.sparsePerSecond, 1)}, dense ${digits(dense, 1)} (× ${digits(comparison.sparsePerSecond / dense, 2)})`
     : `dense ${digits(dense, 1)} at load, on this device`);
   const steps = answer?.tokens.filter(({ weightBytes }) => Number.isFinite(weightBytes)) ?? [];
   const bytes = steps.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / steps.length, all = ready?.info.weightBytesPerToken;
@@ -25,5 +29,5 @@ export function showReadouts(answer: Answer | undefined, ready: Ready | undefine
   set('top1-beside', isDense || !answer ? '' : [here ? `here, ${here.count} tokens` : '', expected ? `calibration ${percent(expected.top1)} %` : ''].filter(Boolean).join('; '));
   const note = byId('note');
   note.textContent = checked && checked.checks > 0
-    ? `Bound: ${checked.checks} tokens checked on the way, KL ${nats(checked.kl)} nats, ${checked.adjustments} adjustments. Chosen: ${method}.` : '';
+    ? `Bound: ${checked.checks} tokens checked on the way, KL ${nats(checked.kl)} nats, ${checked.adjustments} adjustments. Chosen: ${method}.` : (answer?.warnings ?? []).join(' ');
 }

@@ -34,14 +34,14 @@ export class Series {
       root.append(element('div', { class: 'chart' }, heading, place));
       const last = i === charts.length - 1, font = '11px system-ui, sans-serif', ink = (): string => colour('--muted'), grid = { stroke: () => colour('--line'), width: 1 };
       const plot = new uPlot({
-        width: Math.max(200, root.clientWidth), height: last ? 112 : 88, padding: [6, 6, last ? 0 : 2, 0], legend: { show: false }, pxAlign: true,
+        width: Math.max(200, root.clientWidth), height: last ? 112 : 92, padding: [6, 14, last ? 0 : 7, 0], legend: { show: false }, pxAlign: true,
         cursor: { sync: { key, setSeries: false, scales: ['x', null] }, y: false, points: { size: 7, fill: (u, s) => (u.series[s]!.stroke as () => string)() }, drag: { x: false, y: false } },
         scales: { x: { time: false, range: (_, low, high) => [low ?? 1, Math.max(high ?? 1, (low ?? 1) + 20)] }, y: { range: (_, low, high) => chart.range(low ?? 0, high ?? 1) } },
         axes: [
           { show: last, stroke: ink, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, font, incrs: [1, 2, 5, 10, 20, 50, 100] },
           { stroke: ink, grid, ticks: { show: false }, size: 38, font, gap: 6, space: 26 },
         ],
-        series: [{}, ...chart.names.map((name) => ({ stroke: () => colour(`--${name}`), width: 1.5, points: { show: false }, spanGaps: false }))],
+        series: [{}, ...chart.names.map((name) => ({ stroke: () => colour(`--${name}`), width: 1.25, points: { show: false }, spanGaps: false }))],
         hooks: { setCursor: [(u) => { if (!this.#setting && u.root.matches(':hover')) point(u.cursor.idx ?? undefined); }] },
       }, [[1], ...chart.names.map(() => [null])] as uPlot.AlignedData, place);
       plot.root.setAttribute('aria-hidden', 'true'); // the numbers are in the heading and with each token

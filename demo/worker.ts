@@ -48,7 +48,7 @@ async function start(signal: AbortSignal): Promise<void> {
   const levels: Ready['levels'] = {};
   for (const [method, rows] of model.calibration?.levels ?? []) levels[method] = rows.map(({ cost, kl, top1 }) => ({ cost, kl, top1 }));
   const done = await Promise.race([kept, Promise.resolve(false)]);
-  post({ kind: 'ready', ready: { info: model.info, levels, densePerSecond, bandwidth, kept: done } });
+  post({ kind: 'ready', ready: { info: model.info, file: MODEL.url.replace(/^.*\/|\?.*$/g, ''), levels, densePerSecond, bandwidth, kept: done } });
   void kept.then((yes) => { if (yes && !done) post({ kind: 'kept' }); });
 }
 
