@@ -53,7 +53,10 @@ export class Conversation {
     this.#nodes.set(answer, { article, text, end });
     this.#log.setAttribute('aria-busy', 'true'); // a screen reader hears the answer once, whole
     this.#log.append(article);
-    text.addEventListener('pointerover', ({ target }) => { if (target instanceof HTMLElement && target.classList.contains('token')) this.#select(answer, Number(target.dataset['i']), false); });
+    text.addEventListener('pointermove', ({ target }) => { // not pointerover: words that appear under a pointer at rest are not pointed at
+      if (target instanceof HTMLElement && target.classList.contains('token') && target !== this.#marked) this.#select(answer, Number(target.dataset['i']), false);
+    });
+    text.addEventListener('pointerdown', ({ target }) => { if (target instanceof HTMLElement && target.classList.contains('token')) this.#select(answer, Number(target.dataset['i']), false); });
     text.addEventListener('pointerleave', () => { this.#select(answer, undefined, false); });
     text.addEventListener('blur', () => { this.#select(answer, undefined, false); });
     text.addEventListener('keydown', (event) => {
