@@ -85,6 +85,7 @@ export class Controls {
   }
 
   #update(): void {
+    byId('promise').textContent = '';
     this.#show();
     clearTimeout(this.#pending);
     this.#pending = setTimeout(() => { this.changed(); }, 60);

@@ -69,12 +69,18 @@ export class Conversation {
     this.#toEnd(true);
   }
 
-  add(answer: Answer, token: Token): void {
-    const { text } = this.#nodes.get(answer)!, near = this.#nearEnd();
-    const word = token.text.trimStart() || token.text; // the space before a word is no part of its tint
-    const span = element('span', { class: 'token', 'data-i': answer.tokens.length - 1 }, word);
-    span.style.setProperty('--tint', (Math.min(token.surprisal, fullAt) / fullAt).toFixed(3));
-    text.append(token.text.slice(0, token.text.length - word.length), span);
+  /** Shows the tokens that have come since the last time. */
+  catchUp(answer: Answer): void {
+    const text = this.#nodes.get(answer)?.text;
+    if (!text || text.children.length === answer.tokens.length) return;
+    const near = this.#nearEnd();
+    for (const [i, token] of answer.tokens.entries()) {
+      if (i < text.children.length) continue;
+      const word = token.text.trimStart() || token.text; // the space before a word is no part of its tint
+      const span = element('span', { class: 'token', 'data-i': i }, word);
+      span.style.setProperty('--tint', (Math.min(token.surprisal, fullAt) / fullAt).toFixed(3));
+      text.append(token.text.slice(0, token.text.length - word.length), span);
+    }
     this.#toEnd(near);
   }
 

@@ -7,6 +7,7 @@ import { byId, digits, percent } from './dom.ts';
 import { NeuronMap, describe } from './neuron-map.ts';
 import type { Ran } from './neurons.ts';
 import { NeuronUse, reorder } from './neurons.ts';
+import { paced } from './paced.ts';
 import type { Failure, Ready, Report, Request, Token } from './protocol.ts';
 import { showReadouts } from './readouts.ts';
 import { Series } from './series.ts';
@@ -15,7 +16,7 @@ import { startTheme } from './theme.ts';
 type Phase = 'loading' | 'failed' | 'ready' | 'answering' | 'comparing';
 
 const question = byId<HTMLTextAreaElement>('question'), send = byId<HTMLButtonElement>('send'), stop = byId<HTMLButtonElement>('stop'), again = byId<HTMLButtonElement>('again');
-let ready: Ready | undefined, phase: Phase = 'loading', requests = 0, worker = startWorker();
+let ready: Ready | undefined, phase: Phase = 'loading', requests = 0, previews = 0, worker = startWorker();
 let history: ChatMessage[] = [];
 /** The answer that the instruments show, its use of neurons, and the token that the reader is at. */
 let shown: Answer | undefined, use: NeuronUse | undefined, at: number | undefined, running: Answer | undefined;
@@ -32,6 +33,14 @@ const map = new NeuronMap(byId<HTMLCanvasElement>('map'), (point) => {
 });
 const controls = new Controls(() => { preview(); });
 
+/** While tokens come: their text, and the newest one's map and figures. */
+const live = paced(() => {
+  if (running) conversation.catchUp(running);
+  if (!shown || at !== undefined) return;
+  series.mark(undefined);
+  drawMap();
+  showReadouts(shown, ready);
+}, 80);
 const wholeAnswer = (): boolean => document.querySelector<HTMLInputElement>('input[name=map-view]:checked')!.value === 'answer';
 const ranOf = (token: Token | undefined): Ran => (token === undefined || !Number.isFinite(token.density) ? undefined : (token.neurons ?? 'all'));
 
@@ -71,8 +80,9 @@ function fail(failure: Failure): void {
 }
 
 function preview(): void {
+  previews++; // what was asked before is of another setting
   if (!ready || controls.method === 'dense' || controls.method === 'auto') return; // auto measures: not before it is wanted
-  post({ kind: 'preview', id: ++requests, sparsity: controls.options });
+  post({ kind: 'preview', id: previews, sparsity: controls.options });
 }
 
 /** Asks; `repeat`: the last question once more, with the method as it is set now. */
@@ -160,7 +170,7 @@ function receive(report: Report): void {
       if (ready) { ready = { ...ready, kept: true }; showFacts(ready); }
       return;
     case 'previewed':
-      if (report.id === requests) controls.promise(report.expected, report.failure);
+      if (report.id === previews) controls.promise(report.expected, report.failure);
       return;
     default:
       if (running && report.id === running.id) receiveAnswer(report, running);
@@ -174,17 +184,17 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
       if (answer.tokens.length === 0) conversation.status(answer, '');
       answer.tokens.push(report.token);
       answer.perSecond = report.perSecond;
-      conversation.add(answer, report.token);
+      live();
       if (shown !== answer) return; // the reader is at an older one
       use?.add(ranOf(report.token));
       series.show(answer.tokens);
-      if (at === undefined) { drawMap(); showReadouts(answer, ready); }
       return;
     case 'answered': {
       const { stats, text, stopped } = report;
       Object.assign(answer, { text, method: stats.method, perSecond: stats.generatePerSecond, density: stats.density, expected: stats.expected, checked: stats.measured, warnings: stats.warnings });
       if (text !== '') history = [...history, { role: 'user', content: answer.question }, { role: 'assistant', content: text }];
       const compares = controls.compares && !stopped && stats.method !== 'dense';
+      conversation.catchUp(answer);
       conversation.end(answer);
       conversation.status(answer, [
         `${stats.generatedTokens} tokens at ${digits(stats.generatePerSecond, 1)} tok/s`, ...(controls.method === 'auto' && stats.method ? [`chosen: ${stats.method}`] : []),
@@ -203,6 +213,7 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
       if (phase === 'answering' || phase === 'comparing') enter('ready');
       return;
     case 'refused':
+      conversation.catchUp(answer);
       if (answer.tokens.length === 0) conversation.drop(answer); else conversation.end(answer);
       enter('ready');
       conversation.fail(report.failure, report.failure.code === 'E_POISONED' ? { label: 'Load the model again', run: loadModel } : { label: 'New chat', run: newChat });

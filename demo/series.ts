@@ -1,6 +1,7 @@
 /** What every token of an answer decided, as curves over the tokens that move together. */
 import uPlot from 'uplot';
 import { digits, element } from './dom.ts';
+import { paced } from './paced.ts';
 import type { Token } from './protocol.ts';
 import { colour, onTheme } from './theme.ts';
 
@@ -19,7 +20,7 @@ export class Series {
   readonly #values = new Map<Name, HTMLElement>();
   #tokens: readonly Token[] = [];
   #setting = false;
-  #frame = 0;
+  readonly #drawing = paced(() => { this.#draw(); }, 200);
 
   /** `point` hears which token the pointer is at. */
   constructor(private readonly root: HTMLElement, point: (index: number | undefined) => void) {
@@ -58,7 +59,7 @@ export class Series {
   show(tokens: readonly Token[]): void {
     this.#tokens = tokens;
     this.root.dataset['tokens'] = String(tokens.length);
-    this.#frame ||= requestAnimationFrame(() => { this.#frame = 0; this.#draw(); });
+    this.#drawing();
   }
 
   #draw(): void {
@@ -70,9 +71,9 @@ export class Series {
     this.root.dataset['drawn'] = this.#plots.map(({ plot }) => plot.data.map((column) => column.length).join(' ')).join(' ');
   }
 
-  /** Marks a token in every curve and gives its numbers. */
+  /** Marks a token in every curve and gives its numbers; undefined: no mark, the newest token's numbers. */
   mark(index: number | undefined): void {
-    const token = index === undefined ? undefined : this.#tokens[index];
+    const token = index === undefined ? this.#tokens.at(-1) : this.#tokens[index];
     for (const [name, place] of this.#values) place.textContent = digits(token?.[name], places[name]);
     this.#setting = true;
     for (const { plot } of this.#plots) {

@@ -5,12 +5,18 @@ const themes = ['system', 'light', 'dark'] as const;
 const key = 'clada-theme';
 const listeners: (() => void)[] = [];
 const probe = document.createElement('i');
+/** Asking the browser for a colour lays the page out anew: each once. */
+const known = new Map<string, string>();
 
 /** The colour of a custom property as the page shows it now: `rgb(r, g, b)`. */
 export function colour(name: string): string {
+  const found = known.get(name);
+  if (found !== undefined) return found;
   if (!probe.isConnected) { probe.hidden = true; document.body.append(probe); }
   probe.style.color = `var(${name})`;
-  return getComputedStyle(probe).color;
+  const value = getComputedStyle(probe).color;
+  known.set(name, value);
+  return value;
 }
 
 /** Its three channels, 0 … 255. */
@@ -35,6 +41,7 @@ export function startTheme(): void {
     if (theme === 'system') delete document.documentElement.dataset['theme'];
     else document.documentElement.dataset['theme'] = theme;
     button.textContent = `Theme: ${theme}`;
+    known.clear();
     listeners.forEach((listener) => { listener(); });
   };
   button.addEventListener('click', () => {

@@ -1,7 +1,7 @@
 /** The model, off the page's thread: loads it, answers, and measures what an answer cost. */
 import type { Model, SparsityOptions } from 'clada';
 import { AbortedError, load } from 'clada';
-import { compare, median } from './compare.ts';
+import { compare, middle } from './compare.ts';
 import { failureOf } from './failure.ts';
 import { Load } from './load.ts';
 import { forgetModelFile, openModelFile } from './model-file.ts';
@@ -60,7 +60,7 @@ async function warmUp(on: Model, signal: AbortSignal): Promise<number> {
     times.push(performance.now() - last);
     last = performance.now();
   }
-  return 1000 / median(times.slice(8));
+  return 1000 / middle(times.slice(8));
 }
 
 async function answer({ id, history, text, sparsity, compare: wanted }: Extract<Request, { kind: 'ask' }>, signal: AbortSignal): Promise<void> {

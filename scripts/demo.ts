@@ -56,7 +56,10 @@ export function serveFolder(folder: string): (request: IncomingMessage, response
     const path = normalize(join(folder, name.endsWith('/') ? `${name}index.html` : name));
     const size = path.startsWith(normalize(join(folder, '/'))) && !name.includes('\0') ? statSync(path, { throwIfNoEntry: false }) : undefined;
     if (!size?.isFile()) { refuse(404); return; }
-    response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': size.size, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' });
+    response.writeHead(200, {
+      'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': size.size, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', // a page that is isolated has the finer clock
+    });
     if (request.method === 'HEAD') response.end();
     else createReadStream(path).on('error', () => response.destroy()).pipe(response);
   };

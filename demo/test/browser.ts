@@ -63,7 +63,7 @@ export class Site {
       return;
     }
     if (url.startsWith('/worker.js') && this.fault === 'no-simd') {
-      response.writeHead(200, { 'content-type': 'text/javascript' });
+      response.writeHead(200, { 'content-type': 'text/javascript', 'cross-origin-embedder-policy': 'require-corp' });
       response.write('WebAssembly.validate = () => false;\n');
       const { end, writeHead } = response;
       response.writeHead = () => response;

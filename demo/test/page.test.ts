@@ -59,7 +59,7 @@ if (!executable) {
     assert.ok(await page.isVisible('#suggestions') && await page.isHidden('#loading') && await page.isEnabled('#send') && await page.isDisabled('#again'));
     assert.not.ok(site.asked.some((url) => /calibrate-|file-/.test(url)), site.asked.join());
     await until(page, () => document.getElementById('promise')!.textContent !== '');
-    assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.08\d+ nats, same top token 85 %/);
+    assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.080 nats, same top token 85 %/);
   });
 
   test('an answer streams; figures, map and curves are of its tokens', async () => {
@@ -89,7 +89,7 @@ if (!executable) {
 
   test('a token under the pointer, and one under the arrow keys: numbers, curves and map follow', async () => {
     await page.hover('.token >> nth=12');
-    assert.match(await page.locator('#tip').innerText(), /^token 13 of \d+\nsurprisal \d\.\d{3} nats, entropy \d\.\d{3} nats\nload -?\d\.\d\d, thresholds × 1\.000\ndensity \d\d\.\d %, \d\d\.\d MB read$/);
+    assert.match(await page.locator('#tip').innerText(), /^token 13 of \d+\nsurprisal \d\.\d{3} nats, entropy \d\.\d{3} nats\nload −?\d\.\d\d, thresholds × 1\.000\ndensity \d\d\.\d %, \d\d\.\d MB read$/);
     assert.match((await page.textContent('#map-line'))!, /^Token 13: /);
     assert.not.match((await page.locator('.chart b').allInnerTexts()).join(' '), /–/);
     await page.mouse.move(2, 2);
