@@ -15,7 +15,7 @@ export function showReadouts(answer: Answer | undefined, ready: Ready | undefine
   const dense = comparison?.densePerSecond ?? ready?.densePerSecond;
   set('speed', digits(answer?.perSecond, 1));
   set('speed-beside', dense === undefined ? '' : comparison
-    ? `in turns, ${comparison.tokens} tokens: ${digits(comparison.sparsePerSecond, 1)}, dense ${digits(dense, 1)} (× ${digits(comparison.sparsePerSecond / dense, 2)})`
+    ? `in turns, ${comparison.tokens} tokens: ${digits(comparison.sparsePerSecond, 1)}, dense ${digits(dense, 1)} (×\u00a0${digits(comparison.sparsePerSecond / dense, 2)})`
     : `dense ${digits(dense, 1)} at load, on this device`);
   const steps = answer?.tokens.filter(({ weightBytes }) => Number.isFinite(weightBytes)) ?? [];
   const bytes = steps.reduce((sum, { weightBytes }) => sum + weightBytes, 0) / steps.length, all = ready?.info.weightBytesPerToken;

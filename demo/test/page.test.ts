@@ -80,7 +80,7 @@ if (!executable) {
     const colours = await page.evaluate(mapColours);
     assert.ok(colours > 2, `${colours} colours on the map`);
     await phase(page, 'ready');
-    assert.match((await page.textContent('#speed-beside'))!, /^in turns, 32 tokens: \d+\.\d, dense \d+\.\d \(× \d\.\d\d\)$/);
+    assert.match((await page.textContent('#speed-beside'))!, /^in turns, 32 tokens: \d+\.\d, dense \d+\.\d \(×\s\d\.\d\d\)$/);
     assert.match((await page.textContent('#kl-beside'))!, /^± 0\.0\d+ here, 32 tokens; calibration 0\.08/);
     const kl = Number(await page.textContent('#kl')), top1 = Number(await page.textContent('#top1'));
     assert.ok(kl > 0.01 && kl < 0.4 && top1 >= 60 && top1 <= 100, `KL ${kl}, top-1 ${top1}`);

@@ -12,7 +12,7 @@ async function main(path: string): Promise<void> {
   if (!chromium) throw new Error('no Chromium found; install one, or set CHROMIUM to it');
   const site = await Site.build(), browser = await launch(chromium);
   try {
-    const page = await browser.newPage({ viewport: { width: 1240, height: 1150 }, deviceScaleFactor: 0.8 });
+    const page = await browser.newPage({ viewport: { width: 1240, height: 1150 } });
     await page.goto(site.url);
     await phase(page, 'ready');
     await page.click('#suggestions button');
