@@ -21,6 +21,7 @@ function matches({ path, text }: Source, expression: RegExp, reason: string): Fi
 
 const isAssembly = (path: string): boolean => path.startsWith('assembly/');
 const isSource = (path: string): boolean => path.startsWith('src/') && path.endsWith('.ts');
+const isPage = (path: string): boolean => path.startsWith('demo/') && !path.startsWith('demo/test/') && path.endsWith('.ts');
 
 /** Folders by height: a file may import from its own folder and from those before it. */
 const assemblyOrder = ['abi', 'base', 'kernels', 'adapt', 'forward', 'backward'];
@@ -82,9 +83,11 @@ export const rules: Rule[] = [
   only((p) => isSource(p) && !clocks.some((c) => p.startsWith(c)), /Date\.now|performance\.now/, 'the clock belongs to statistics: elsewhere it makes results unrepeatable'),
   only((p) => isSource(p) && !p.startsWith('src/cli/') && p !== 'src/node.ts', /(?:from|import\()\s*'node:/, 'node: modules only in src/cli, elsewhere by way of src/node.ts: the core runs everywhere'),
   only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|Input|State|Transfer|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
-  only((p) => isSource(p) || isAssembly(p) || p.startsWith('test/'), /\b(?:TODO|FIXME|XXX)\b/, 'unfinished work does not land'),
+  only((p) => isPage(p), /from '(?:node:|\.\.\/)/, 'the page runs in a browser and uses the library as anyone does: from clada'),
+  only((p) => isPage(p), /innerHTML|outerHTML|insertAdjacentHTML/, 'text of a model is text: never markup'),
+  only((p) => isSource(p) || isAssembly(p) || isPage(p) || p.startsWith('test/'), /\b(?:TODO|FIXME|XXX)\b/, 'unfinished work does not land'),
   ({ path, text }) => (/\.test\.ts$/.test(path) && /\bsuite\(/.test(text) && !/\.run\(\)/.test(text) ? [{ path, line: 1, reason: 'a suite without .run() runs nothing' }] : []),
-  ({ path, text }) => ((isSource(path) || isAssembly(path)) && text.split('\n').length > 400 ? [{ path, line: 400, reason: 'over 400 lines: is it still one purpose?' }] : []),
+  ({ path, text }) => ((isSource(path) || isAssembly(path) || isPage(path)) && text.split('\n').length > 400 ? [{ path, line: 400, reason: 'over 400 lines: is it still one purpose?' }] : []),
   kernelRules,
 ];
 
@@ -96,7 +99,7 @@ export const everywhere: Rule[] = [
 
 function main(): void {
   const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' }).trim().split('\n').filter((path) => existsSync(path));
-  const readable = tracked.filter((path) => /\.(ts|mjs|js|json|md|yml|html)$|^\.ci\//.test(path));
+  const readable = tracked.filter((path) => /\.(ts|mjs|js|json|md|yml|html|css)$|^\.ci\//.test(path));
   const sources = readable.map((path) => ({ path, text: readFileSync(path, 'utf8') }));
   const code = sources.filter(({ path }) => path.endsWith('.ts'));
   const findings = [

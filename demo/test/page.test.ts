@@ -1,0 +1,302 @@
+/** The page in a real Chromium: first load, answers, instruments, keyboard, names, contrast, offline, and every failure with its way out. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { Site, findChromium, launch, phase, until } from './browser.ts';
+import { contrasts, controlNames, focusable, focusedId, mapColours } from './inspect.ts';
+
+const test = suite('page');
+const executable = findChromium();
+if (!executable) {
+  test.skip('the page in Chromium: none found (install chromium, or set CHROMIUM to one)', () => undefined);
+  test.run();
+} else {
+  let browser: Browser, site: Site, shared: BrowserContext, page: Page;
+  const errors: string[] = [], foreign: string[] = [];
+
+  /** A page of its own, its errors noted. `expected`: what the console may say. */
+  const visit = async (context: BrowserContext, expected?: RegExp): Promise<Page> => {
+    await context.addInitScript('globalThis.__name = (made) => made'); // esbuild's keepNames, in functions that travel
+    const made = await context.newPage();
+    made.on('console', (message) => { if (message.type() === 'error' && !expected?.test(message.text())) errors.push(message.text()); });
+    made.on('pageerror', ({ message }) => { errors.push(message); });
+    made.on('request', (request) => { if (!request.url().startsWith(site.url)) foreign.push(request.url()); });
+    await made.goto(site.url);
+    return made;
+  };
+  const alone = async (use: (own: Page) => Promise<void>, options: BrowserContextOptions = {}, expected?: RegExp): Promise<void> => {
+    const context = await browser.newContext(options);
+    try { await use(await visit(context, expected)); } finally { await context.close(); }
+  };
+  const choose = (method: string): Promise<void> => page.check(`input[name=method][value=${method}]`, { force: true });
+  const tokens = (): Promise<number> => page.locator('.answer:last-of-type .token').count();
+  /** Asks, waits for `count` tokens, stops; the text of the answer. */
+  const askFor = async (text: string, count: number): Promise<string> => {
+    await page.fill('#question', text);
+    await page.press('#question', 'Enter');
+    await page.waitForSelector(`.answer:last-of-type .token:nth-of-type(${count})`, { state: 'attached' });
+    await page.keyboard.press('Escape');
+    await phase(page, 'ready');
+    return page.locator('.answer:last-of-type .text').innerText();
+  };
+  const used = async (): Promise<number> => Number(await page.textContent('#used'));
+
+  test.before(async () => {
+    site = await Site.build();
+    browser = await launch(executable);
+    shared = await browser.newContext({ viewport: { width: 1360, height: 900 } });
+    page = await visit(shared);
+    await phase(page, 'ready');
+  });
+  test.after(async () => {
+    await browser.close();
+    await site.close();
+  });
+
+  test('first load: the model is there, its facts are shown, nothing of the rest of the library was fetched', async () => {
+    assert.match((await page.textContent('#facts'))!, /smollm2-135m-instruct-q4_1 · 30 layers × 1,536 neurons · (base|relaxed) build/);
+    assert.match((await page.textContent('#speed-beside'))!, /^dense \d+\.\d at load/);
+    assert.ok(await page.isVisible('#suggestions') && await page.isHidden('#loading') && await page.isEnabled('#send') && await page.isDisabled('#again'));
+    assert.not.ok(site.asked.some((url) => /calibrate-|file-/.test(url)), site.asked.join());
+    await until(page, () => document.getElementById('promise')!.textContent !== '');
+    assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.080 nats, same top token 85 %/);
+  });
+
+  test('an answer streams; figures, map and curves are of its tokens', async () => {
+    await page.click('#suggestions button');
+    await page.waitForSelector('.token');
+    const early = await tokens();
+    assert.is(await page.getAttribute('#log', 'aria-busy'), 'true');
+    await until(page, (n) => document.querySelectorAll('.token').length >= n + 5, early);
+    assert.ok(await page.isVisible('#stop') && await page.isHidden('#send'));
+    await phase(page, 'comparing', 'ready');
+    const count = await tokens(), text = await page.locator('.answer .text').innerText();
+    assert.ok(count > 20 && text.length > 2 * count && /language/.test(text), text);
+    assert.is(await page.getAttribute('#log', 'aria-busy'), null);
+    await until(page, (n) => document.getElementById('series')!.dataset['drawn'] === Array(7).fill(n).join(' '), count);
+    assert.ok(Math.abs((await used()) - 70) <= 4);
+    const line = (await page.textContent('#map-line'))!;
+    assert.match(line, new RegExp(`^Token ${count}: \\d\\d % of 46,080 neurons ran; most in layer \\d+`), line);
+    const colours = await page.evaluate(mapColours);
+    assert.ok(colours > 2, `${colours} colours on the map`);
+    await phase(page, 'ready');
+    assert.match((await page.textContent('#speed-beside'))!, /^in turns, 32 tokens: \d+\.\d, dense \d+\.\d \(×\s\d\.\d\d\)$/);
+    assert.match((await page.textContent('#kl-beside'))!, /^± 0\.0\d+ here, 32 tokens; calibration 0\.08/);
+    const kl = Number(await page.textContent('#kl')), top1 = Number(await page.textContent('#top1'));
+    assert.ok(kl > 0.01 && kl < 0.4 && top1 >= 60 && top1 <= 100, `KL ${kl}, top-1 ${top1}`);
+    assert.match((await page.textContent('.answer .end'))!, /^\d+ tokens at \d+\.\d tok\/s · in turns with dense × \d\.\d\d · KL 0\.\d+ nats$/);
+  });
+
+  test('a token under the pointer, and one under the arrow keys: numbers, curves and map follow', async () => {
+    await page.hover('.token >> nth=12');
+    assert.match(await page.locator('#tip').innerText(), /^token 13 of \d+\nsurprisal \d\.\d{3} nats, entropy \d\.\d{3} nats\nload −?\d\.\d\d, thresholds × 1\.000\ndensity \d\d\.\d %, \d\d\.\d MB read$/);
+    assert.match((await page.textContent('#map-line'))!, /^Token 13: /);
+    assert.not.match((await page.locator('.chart b').allInnerTexts()).join(' '), /–/);
+    await page.mouse.move(2, 2);
+    await page.focus('.answer .text');
+    for (const [key, number] of [['Home', 1], ['ArrowRight', 2], ['End', await tokens()], ['ArrowLeft', (await tokens()) - 1]] as const) {
+      await page.keyboard.press(key);
+      assert.match((await page.textContent('#announcer'))!, new RegExp(`: token ${number} of `));
+    }
+    await page.keyboard.press('Home');
+    assert.match((await page.textContent('#map-line'))!, /out of the prompt/);
+    await page.focus('#question');
+    assert.ok(await page.isHidden('#tip'));
+  });
+
+  test('the whole answer, sorted by use: another picture of the same neurons', async () => {
+    const single = await page.textContent('#map-line');
+    await page.check('input[value=answer]', { force: true });
+    assert.match((await page.textContent('#map-line'))!, /^Over \d+ tokens, 4\d % of 46,080 neurons ran/);
+    assert.is.not(await page.textContent('#map-line'), single);
+    await page.check('#sorted');
+    await page.hover('#map', { position: { x: 30, y: 100 } });
+    const often = Number(/ran for (\d+) %/.exec((await page.textContent('#map-line'))!)![1]);
+    await page.hover('#map', { position: { x: (await page.locator('#map').boundingBox())!.width - 60, y: 100 } });
+    const seldom = Number(/ran for (\d+) %/.exec((await page.textContent('#map-line'))!)![1]);
+    assert.ok(often > 70 && seldom < 30, `${often} %, ${seldom} %`);
+    await page.uncheck('#sorted');
+    await page.check('input[value=token]', { force: true });
+  });
+
+  test('the method and the slider decide what runs', async () => {
+    await page.uncheck('#compare');
+    const found: Record<string, number> = {};
+    for (const [method, density] of [['dense', ''], ['griffin', '0.5'], ['clada', '0.9'], ['clada-paper', '0.6'], ['cats', '0.6'], ['tt', '0.8'], ['mask', '0.5']] as const) {
+      await choose(method);
+      if (density) await page.fill('#density', density);
+      await askFor('Name three colours.', 12);
+      found[`${method} ${density}`] = await used();
+    }
+    assert.is(found['dense '], 100);
+    assert.is(found['griffin 0.5'], 50);
+    assert.is(found['mask 0.5'], 50);
+    assert.ok(Math.abs(found['clada 0.9']! - 90) < 5 && Math.abs(found['cats 0.6']! - 60) < 8 && Math.abs(found['tt 0.8']! - 80) < 5 && found['clada-paper 0.6']! < 75, JSON.stringify(found));
+    assert.is(await page.locator('.question').count(), 8);
+  });
+
+  test('ask again: the same question, the history as it was, the method of now', async () => {
+    await choose('dense');
+    const first = await askFor('Describe a forest at night in many words.', 10);
+    await page.click('#again');
+    await page.waitForSelector('.answer:last-of-type .token:nth-of-type(10)', { state: 'attached' });
+    await page.click('#stop');
+    await phase(page, 'ready');
+    const second = await page.locator('.answer:last-of-type .text').innerText();
+    assert.is(second.slice(0, 20), first.slice(0, 20), 'greedy and dense twice is the same twice');
+    assert.is(await page.locator('.question').count(), 9, 'no second question');
+  });
+
+  test('a bound: chosen on this device, checked on the way', async () => {
+    await page.click('#new-chat');
+    assert.is(await page.locator('.answer').count(), 0);
+    await choose('auto');
+    assert.ok(await page.isVisible('#bound') && await page.isHidden('#density'));
+    await page.fill('#bound', '3');
+    await askFor('Why is the sky blue?', 40);
+    const line = (await page.textContent('.answer .end'))!, note = (await page.textContent('#note'))!;
+    assert.match(line, /chosen: \w+/);
+    if (/chosen: dense/.test(line)) assert.match(note, /^dense is /);
+    else assert.match(note, /^Bound: \d tokens checked on the way, KL \d\.\d+ nats, \d adjustments/, `${line}: ${note}`);
+  });
+
+  test('keyboard: Tab reaches every control, Enter sends, Escape stops', async () => {
+    await page.click('#new-chat');
+    await choose('clada');
+    assert.is(await page.evaluate(focusedId), 'clada');
+    await page.evaluate(() => { (document.activeElement as HTMLElement).blur(); window.getSelection()?.removeAllRanges(); });
+    const wanted = await page.evaluate(focusable), met = new Set<string>();
+    for (let i = 0; i < wanted.length + 4; i++) {
+      await page.keyboard.press('Tab');
+      met.add(await page.evaluate(focusedId));
+    }
+    assert.equal(wanted.filter((name) => !met.has(name)), [], `met ${[...met].join()}`);
+    assert.ok(wanted.length >= 12, wanted.join());
+    await page.focus('#question');
+    await page.keyboard.type('Count to ten.');
+    await page.keyboard.press('Shift+Enter');
+    assert.is(await page.inputValue('#question'), 'Count to ten.\n');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.token:nth-of-type(4)', { state: 'attached' });
+    await page.keyboard.press('Escape');
+    await phase(page, 'ready');
+    assert.match((await page.textContent('.answer .end'))!, /^\d+ tokens/);
+    assert.ok(await tokens() < 320, `${await tokens()}`);
+  });
+
+  test('every control has a name; nothing has two', async () => {
+    const session = await shared.newCDPSession(page), names = await controlNames(session);
+    await session.detach();
+    assert.ok(names.length >= 18, JSON.stringify(names));
+    assert.equal(names.filter(({ role, name }) => name === '' && role !== 'group'), []); // <details> is a group named by its summary
+    assert.is(new Set(names.map(({ role, name }) => `${role} ${name}`)).size, names.length, JSON.stringify(names));
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`contrast in the ${colorScheme} scheme: 4.5 and more for all text, the tints of words too`, async () => {
+      await page.emulateMedia({ colorScheme });
+      await page.click('summary');
+      const all = await page.evaluate(contrasts, 1);
+      await page.click('summary');
+      assert.ok(all.length > 60, `${all.length} texts`);
+      assert.equal(all.filter(({ ratio }) => ratio < 4.5), []);
+      assert.ok(all.some(({ background }) => background[0]! > 200) === (colorScheme === 'light'), 'the scheme is the one asked for');
+    });
+  }
+
+  test('the theme switch: by hand, remembered', async () => {
+    await page.emulateMedia({ colorScheme: 'light' });
+    const paper = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await paper();
+    await page.click('#theme');
+    assert.is(await paper(), light);
+    await page.click('#theme');
+    assert.is.not(await paper(), light);
+    const reloaded = await visit(shared);
+    assert.is(await reloaded.textContent('#theme'), 'Theme: dark');
+    await reloaded.close();
+    await page.click('#theme');
+    assert.is(await page.textContent('#theme'), 'Theme: system');
+  });
+
+  test('offline: the server is gone, the page comes back with its model and answers', async () => {
+    await page.waitForSelector('#kept:not([hidden])');
+    await site.close();
+    try {
+      await page.reload();
+      await phase(page, 'ready', 'failed');
+      assert.is(await page.locator('.failure').count(), 0);
+      await choose('griffin');
+      await page.uncheck('#compare');
+      assert.ok((await askFor('Say hello.', 6)).length > 5);
+    } finally {
+      await site.open();
+    }
+  });
+
+  test('the model is missing: said, with what to do; it comes back', async () => {
+    site.fault = 'missing';
+    await alone(async (own) => {
+      await phase(own, 'failed');
+      const card = own.locator('[role=alert]');
+      assert.is(await card.getAttribute('data-code'), 'HTTP_404');
+      assert.match(await card.innerText(), /not on this server[\s\S]*npm run demo[\s\S]*smollm2-135m-instruct-q4_1\.gguf: HTTP 404/);
+      assert.ok(await own.isDisabled('#send'));
+      site.fault = 'none';
+      await card.getByRole('button', { name: 'Try again' }).press('Enter');
+      await phase(own, 'ready');
+      assert.is(await own.locator('.failure').count(), 0);
+    }, {}, /404/);
+  });
+
+  test('the download is cut: said, nothing half is kept; it comes back', async () => {
+    site.fault = 'cut';
+    await alone(async (own) => {
+      await phase(own, 'failed');
+      assert.match(await own.locator('[role=alert]').innerText(), /download was cut[\s\S]*connection[\s\S]*of 98\.4 MB arrived/);
+      await own.getByRole('button', { name: 'Try again' }).click();
+      await phase(own, 'loading');
+      await phase(own, 'failed');
+      site.fault = 'none';
+      await own.getByRole('button', { name: 'Try again' }).click();
+      await phase(own, 'ready');
+    }, {}, /net::ERR|Failed to load/);
+  });
+
+  test('no WebAssembly SIMD: said, with the browsers that have it', async () => {
+    site.fault = 'no-simd';
+    await alone(async (own) => {
+      await phase(own, 'failed');
+      assert.match(await own.locator('[role=alert]').innerText(), /no WebAssembly SIMD[\s\S]*Firefox 89/);
+    });
+    site.fault = 'none';
+  });
+
+  test('no calibration: dense and griffin still run, the others say why they cannot be chosen', async () => {
+    site.fault = 'no-calibration';
+    await alone(async (own) => {
+      await phase(own, 'ready');
+      assert.ok(await own.isDisabled('input[value=cats]') && await own.isEnabled('input[value=griffin]'));
+      await own.check('input[value=griffin]', { force: true });
+      await until(own, () => /not measured/.test(document.getElementById('promise')!.textContent!));
+    }, {}, /404/);
+    site.fault = 'none';
+  });
+
+  test('390 pixels wide: nothing is wider than the page', async () => {
+    await alone(async (own) => {
+      await phase(own, 'ready');
+      await own.click('#suggestions button');
+      await own.waitForSelector('.token:nth-of-type(30)', { state: 'attached' });
+      assert.is(await own.evaluate(() => document.documentElement.scrollWidth), 390);
+      await own.keyboard.press('Escape');
+    }, { viewport: { width: 390, height: 844 } });
+  });
+
+  test('all the while: no error on the console, no request to anybody else', () => {
+    assert.equal(errors, []);
+    assert.equal(foreign, []);
+  });
+
+  test.run();
+}

@@ -1,0 +1,90 @@
+/**
+ * Builds the page in demo/ into build/demo, ready for any static server, and serves it.
+ *
+ *   tsx scripts/demo.ts [--port 8080] [--build-only] [--no-models]
+ *
+ * The page uses the library as any user would: `clada` is src/index.ts. The models are linked beside it, not copied.
+ */
+import { createHash } from 'node:crypto';
+import { copyFileSync, createReadStream, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import * as esbuild from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const models = { model: 'smollm2-135m-instruct-q4_1.gguf', calibration: 'smollm2-135m-instruct-q4_1.clada.gguf' };
+const hashOf = (...parts: (string | Uint8Array)[]): string => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex').slice(0, 12);
+
+/** Builds the page into `out`. `withModels`: links the models beside it, else their place stays empty. */
+export async function buildDemo(out: string, withModels = true): Promise<void> {
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(join(out, 'models'), { recursive: true });
+  const versioned = (name: string): string => `models/${name}?v=${hashOf(readFileSync(join(root, 'models', name)))}`;
+  const common: esbuild.BuildOptions = { absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', minify: true, legalComments: 'none', logLevel: 'warning', outdir: out };
+  const { metafile } = await esbuild.build({
+    ...common, metafile: true, splitting: true, external: ['node:*'], alias: { clada: join(root, 'src/index.ts') }, chunkNames: 'chunks/[name]-[hash]', loader: { '.svg': 'copy' },
+    entryPoints: { main: 'demo/main.ts', worker: 'demo/worker.ts', style: 'demo/style.css' },
+    define: { MODEL: JSON.stringify({ url: versioned(models.model), calibration: versioned(models.calibration), bytes: statSync(join(root, 'models', models.model)).size }) },
+  });
+  for (const name of ['index.html', 'icon.svg']) copyFileSync(join(root, 'demo', name), join(out, name));
+  // a chunk that cannot load without node: is for files on disk, one of calibrate- for calibration: neither is ever asked for here
+  const needed = Object.entries(metafile.outputs).filter(([path, { imports }]) => !imports.some(({ path: from, kind }) => kind === 'import-statement' && from.startsWith('node:')) && !path.includes('calibrate-'));
+  const files = ['index.html', 'icon.svg', ...needed.map(([path]) => normalize(join(root, path)).slice(normalize(join(out, '/')).length))].map((name) => name.replaceAll('\\', '/'));
+  const version = hashOf(...files.map((name) => readFileSync(join(out, name))));
+  await esbuild.build({ ...common, entryPoints: { sw: 'demo/sw.ts' }, define: { FILES: JSON.stringify(['./', ...files]), VERSION: JSON.stringify(version) } });
+  if (withModels) for (const name of Object.values(models)) link(join(root, 'models', name), join(out, 'models', name));
+}
+
+function link(from: string, to: string): void {
+  try { linkSync(from, to); } catch { copyFileSync(from, to); } // another disk, or a file system without links
+}
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.gguf': 'application/octet-stream',
+};
+
+/** Answers GET and HEAD with the files below `folder`; nothing else is reachable. */
+export function serveFolder(folder: string): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const refuse = (status: number): void => { response.writeHead(status, { 'content-type': 'text/plain' }).end(`${status}\n`); };
+    if (request.method !== 'GET' && request.method !== 'HEAD') { refuse(405); return; }
+    let name: string;
+    try { name = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname); } catch { refuse(400); return; }
+    const path = normalize(join(folder, name.endsWith('/') ? `${name}index.html` : name));
+    const size = path.startsWith(normalize(join(folder, '/'))) && !name.includes('\0') ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    if (!size?.isFile()) { refuse(404); return; }
+    response.writeHead(200, {
+      'content-type': types[extname(path)] ?? 'application/octet-stream', 'content-length': size.size, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', // a page that is isolated has the finer clock
+    });
+    if (request.method === 'HEAD') response.end();
+    else createReadStream(path).on('error', () => response.destroy()).pipe(response);
+  };
+}
+
+/** Listens on this machine only. @throws where the port is taken */
+export function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => { resolve((server.address() as { port: number }).port); });
+  });
+}
+
+async function main(): Promise<void> {
+  const { values: flags } = parseArgs({ options: { port: { type: 'string', default: '8080' }, 'build-only': { type: 'boolean' }, 'no-models': { type: 'boolean' } } });
+  const out = join(root, 'build/demo'), port = Number(flags.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new Error(`--port: found ${flags.port}; expected 0 to 65535 (0: any that is free)`);
+  await buildDemo(out, !flags['no-models']);
+  if (flags['build-only']) { console.log(`build/demo: ${readdirSync(out).join(' ')}`); return; }
+  const found = await listen(createServer(serveFolder(out)), port).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken; choose another one: npm run demo -- --port ${port + 1}`) : error;
+  });
+  console.log(`http://127.0.0.1:${found}/   (Ctrl-C ends)`);
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main().catch((error: unknown) => { console.error(error instanceof Error ? error.message : error); process.exitCode = 1; });
+}
