@@ -81,7 +81,7 @@ export const rules: Rule[] = [
   only((p) => isSource(p) || isAssembly(p), /Math\.random/, 'random numbers come from src/sampler/random.ts: the same everywhere'),
   only((p) => isSource(p) && !clocks.some((c) => p.startsWith(c)), /Date\.now|performance\.now/, 'the clock belongs to statistics: elsewhere it makes results unrepeatable'),
   only((p) => isSource(p) && !p.startsWith('src/cli/') && !/^src\/bytes\/(file|open)\.ts$/.test(p), /(?:from|import\()\s*'node:/, 'node: modules only in src/cli and src/bytes/{file,open}.ts: the core runs everywhere'),
-  only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|Input|State|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
+  only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|WontFit|Input|State|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
   only((p) => isSource(p) || isAssembly(p) || p.startsWith('test/'), /\b(?:TODO|FIXME|XXX)\b/, 'unfinished work does not land'),
   ({ path, text }) => (/\.test\.ts$/.test(path) && /\bsuite\(/.test(text) && !/\.run\(\)/.test(text) ? [{ path, line: 1, reason: 'a suite without .run() runs nothing' }] : []),
   ({ path, text }) => ((isSource(path) || isAssembly(path)) && text.split('\n').length > 400 ? [{ path, line: 400, reason: 'over 400 lines: is it still one purpose?' }] : []),

@@ -34,6 +34,7 @@ export interface EngineExports extends LoaderExports {
   step(session: number, token: number): number;
   forget(session: number): void;
   reselect(session: number): void;
+  unorder(session: number): void;
   trial(session: number, layer: number, part: number, count: number): void;
   dequantMatvec(layout: number, w: number, rows: number, cols: number, row: number, x: number, out: number): void;
 }
@@ -49,7 +50,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

@@ -1,7 +1,7 @@
 /** The public face of a loaded model: text in, text out. */
 import type { Calibration } from '../adapt/calibration.ts';
 import type { SparsityOptions } from '../adapt/methods.ts';
-import { checkSparsity } from '../adapt/methods.ts';
+import { checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -16,7 +16,7 @@ import type { KvName } from '../model/enums.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
 import type { MemoryPlan, SessionOptions } from '../model/session-layout.ts';
-import { planMemory } from '../model/session-layout.ts';
+import { describeMemory, planMemory } from '../model/session-layout.ts';
 import { checkNames } from '../options.ts';
 import type { EvaluateOptions } from '../session/session.ts';
 import { Session } from '../session/session.ts';
@@ -48,8 +48,10 @@ export interface PlanOptions {
    * measure quality against, at several times the memory and a fraction of the speed.
    */
   precision?: Precision;
-  /** Refuse more memory than this, in bytes. Default: the 4 GiB of a 32-bit memory. */
+  /** WebAssembly memory that is never exceeded, in bytes; `ceilings` names those of runtimes. Default: the 4 GiB of a 32-bit memory. */
   maxBytes?: number;
+  /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
+  sparsity?: SparsityOptions;
   signal?: AbortSignal;
 }
 
@@ -57,8 +59,6 @@ export interface LoadOptions extends PlanOptions {
   /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
   tier?: Tier | 'auto';
   onProgress?: (progress: Progress) => void;
-  /** How generating skips feed-forward neurons unless a call says otherwise. Default: dense. */
-  sparsity?: SparsityOptions;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
 }
@@ -90,7 +90,7 @@ export interface Progress {
   file: string;
 }
 
-const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'signal'];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sparsity', 'signal'];
 const defaultContext = 4096;
 
 export interface Plan {
@@ -126,8 +126,8 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
   }
   const model = planModel(file, precision);
   const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
-  const memory = planMemory(model, session, options.maxBytes);
-  return { model, memory, session, lines: () => describePlan(model) };
+  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOf(options.sparsity));
+  return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
 }
 
 /**
@@ -141,7 +141,7 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'sparsity', 'calibration']);
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const parts = await openParts(source);
@@ -154,7 +154,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const tokenizer = createTokenizer(file.metadata);
     const template = createChatTemplate(file.metadata, tokenizer);
     const engine = await Engine.open(file, model, {
-      ...session, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
+      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
     });
     const calibration = await openCalibration(options.calibration ?? 'auto', source, engine);
     return new Model(engine, tokenizer, template, name, performance.now() - started, calibration, options.sparsity);

@@ -173,7 +173,7 @@ test('a snapshot that does not belong here is refused, and nothing changes', asy
   const model = await open(), generation = model.generate(prompt, { ...options, sparsity: { method: 'clada', density: 0.6 } });
   await take(generation, 6);
   const snapshot = await generation.save();
-  assert.equal(snapshotInfo(snapshot).build, { abi: 2, tier: 'base', kv: 'q8', precision: 'fast' });
+  assert.equal(snapshotInfo(snapshot).build, { abi: 3, tier: 'base', kv: 'q8', precision: 'fast' });
   assert.is(snapshotInfo(snapshot).kind, 'generation');
   assert.is(snapshotInfo(snapshot).tokens, 36);
   const refused = async (other: Model, code: string, remedy: RegExp): Promise<void> => {
