@@ -1,8 +1,9 @@
 /** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
 import { Rope } from './abi/enums';
-import { ModelRecord, SessionRecord } from './abi/records';
+import { LayerRecord, ModelRecord, SessionRecord } from './abi/records';
 import { ropeFrequencies } from './kernels/rope/rope';
 import { pass } from './forward/pass';
+import { unorderLayer } from './forward/order';
 import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 
@@ -45,6 +46,12 @@ export function forget(sessionPtr: usize): void {
 /** Makes the selection from the statistics as they are: for calibration, and to look at it before a step. */
 export function reselect(sessionPtr: usize): void {
   selectNow(changetype<SessionRecord>(sessionPtr));
+}
+
+/** Rows that a mask has ordered in place go back to the file's order. */
+export function unorder(sessionPtr: usize): void {
+  const session = changetype<SessionRecord>(sessionPtr), model = changetype<ModelRecord>(<usize>session.modelPtr);
+  for (let i = 0; i < model.nLayers; i++) unorderLayer(model, changetype<LayerRecord>(<usize>model.layersPtr + <usize>i * offsetof<LayerRecord>()), session.quantPtr);
 }
 
 /** One product of a layer's feed-forward part, for the host to time (forward/trial.ts). */

@@ -82,7 +82,7 @@ export const rules: Rule[] = [
   only((p) => isSource(p) || isAssembly(p), /Math\.random/, 'random numbers come from src/sampler/random.ts: the same everywhere'),
   only((p) => isSource(p) && !clocks.some((c) => p.startsWith(c)), /Date\.now|performance\.now/, 'the clock belongs to statistics: elsewhere it makes results unrepeatable'),
   only((p) => isSource(p) && !p.startsWith('src/cli/') && p !== 'src/node.ts', /(?:from|import\()\s*'node:/, 'node: modules only in src/cli, elsewhere by way of src/node.ts: the core runs everywhere'),
-  only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|Input|State|Transfer|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
+  only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|WontFit|Input|State|Transfer|Aborted)Error\b)/, 'throw a class of src/errors.ts: callers test its code'),
   only((p) => isPage(p), /from '(?:node:|\.\.\/)/, 'the page runs in a browser and uses the library as anyone does: from clada'),
   only((p) => isPage(p), /innerHTML|outerHTML|insertAdjacentHTML/, 'text of a model is text: never markup'),
   only((p) => isSource(p) || isAssembly(p) || isPage(p) || p.startsWith('test/'), /\b(?:TODO|FIXME|XXX)\b/, 'unfinished work does not land'),

@@ -58,6 +58,17 @@ export class CladaError extends Error {
 
 export class FormatError extends CladaError {}
 export class ModelError extends CladaError {}
+
+/** A context that fits, and with which type of cache. */
+export interface Fit { readonly kv: 'f32' | 'f16' | 'q8'; readonly contextSize: number }
+
+/** `E_WONT_FIT`, with its figures: bytes needed and allowed, and the largest context that fits for each type of cache (none where not even one token does). */
+export class WontFitError extends ModelError {
+  constructor(parts: ErrorParts, readonly needed: number, readonly limit: number, readonly fits: readonly Fit[]) {
+    super('E_WONT_FIT', parts);
+  }
+}
+
 export class InputError extends CladaError {}
 export class StateError extends CladaError {}
 export class TransferError extends CladaError {}

@@ -41,6 +41,8 @@
   gatePtr: u32; gateLayout: i32;                     // [ffn, hidden]
   upPtr: u32; upLayout: i32; upBiasPtr: u32;         // [ffn, hidden]
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
+  orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
+  orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
 }
 
 /** One sequence: its key/value cache and every buffer a pass needs. Laid out by the host, never grown. */

@@ -11,6 +11,7 @@ import { compactMatvec } from '../kernels/neurons/compactMatvec';
 import { layoutBytes } from '../kernels/repack/repack';
 import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
+import { orderLayer, unorderLayer } from './order';
 
 @inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
 @inline function isFloat(layout: i32): bool { return layout == Layout.f32 || layout == Layout.f16 || layout == Layout.bf16; }
@@ -39,13 +40,16 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
   return down + lists + aligned(bytes);
 }
 
-/** Copies of all layers, in the room that the host has made; a layer that finds none is read through its list. */
-export function copyMasked(model: ModelRecord, adapt: AdaptRecord): void {
+/** Copies of all layers, in the room that the host has made; a layer that finds none is ordered in place, or else read through its list. */
+export function copyMasked(model: ModelRecord, session: SessionRecord, adapt: AdaptRecord): void {
   let ptr = <usize>adapt.compactPtr;
   const end = ptr + <usize>adapt.compactBytes;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
     const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
-    ptr = copyLayer(model, layer, adaptLayer(adapt, iLayer), ptr, end);
+    const own = adaptLayer(adapt, iLayer);
+    if (ptr < end) unorderLayer(model, layer, session.quantPtr);
+    ptr = copyLayer(model, layer, own, ptr, end);
+    if (!own.compactGatePtr && layer.orderPtr && layer.gatePtr && own.nMask > 0 && own.nMask < model.ffn) orderLayer(model, layer, own, adapt.scratchPtr, session.quantPtr);
   }
 }
 

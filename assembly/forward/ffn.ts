@@ -5,6 +5,7 @@ import { gather } from '../adapt/statistics';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
+import { byNeuron } from './order';
 import { probe } from './probe';
 
 /** Hands h and u of the tokens of this pass to the statistics of the sequence. */
@@ -26,6 +27,10 @@ export function ffnPart(model: ModelRecord, session: SessionRecord, layer: Layer
   prepareInput(session, normed, xStride, hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
   if (gated) linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, nTokens, h, hStride);
   linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, nTokens, up, hStride);
+  if (layer.orderFor) { // the prepared input has been used: its room is free
+    byNeuron(layer, h, hStride, ffn, nTokens, session.quantPtr);
+    byNeuron(layer, up, hStride, ffn, nTokens, session.quantPtr);
+  }
   const adapt = adaptOf(session), probed = adapt.probePtr != 0 && nTokens == 1;
   if (probed && gated) { // the gate alone, beside h
     memory.copy(adapt.scratchPtr, h, hStride);

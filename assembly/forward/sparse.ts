@@ -18,6 +18,7 @@ import { selectAbove, selectAboveIn, selectTop } from '../kernels/neurons/select
 import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
+import { byNeuron, orderedFfn } from './order';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
@@ -63,14 +64,16 @@ function multiply(y: usize, x: usize, cols: i32): void {
 
 /** The listed rows of a matrix times x: row by row where there is a form for that (x permuted in scratch), else all of them. */
 @inline function someRows(
-  model: ModelRecord, session: SessionRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize,
+  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize,
 ): void {
   const hidden = model.hidden;
   if (rows && count < adaptOf(session).rowsBelow) {
     rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, AHEAD, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
   } else {
-    linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, rowStride(model.ffn));
+    const stride = rowStride(model.ffn);
+    linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
+    if (layer.orderFor) byNeuron(layer, y, stride, model.ffn, 1, y + stride); // the rows of a chunk's other tokens are free
   }
 }
 
@@ -124,7 +127,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
 
   if (gated) {
     if (own.gateRowsPtr && count < adapt.rowsBelow) memory.fill(gate, 0, hStride); // what is not listed is not computed, and must not grow from old values
-    someRows(model, session, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate);
+    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate);
     if (stages & Stage.gate) {
       activate(model.activation, gate, width);
       const next = <usize>adapt.listPtr + listBytes;
@@ -133,7 +136,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     }
   }
   own.nUp = count;
-  someRows(model, session, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up);
+  someRows(model, session, layer, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up);
   if (layer.upBiasPtr) add(up, layer.upBiasPtr, width);
   if (!gated) activate(model.activation, up, width);
   else if (stages & Stage.gate) multiply(gate, up, width);
@@ -156,6 +159,9 @@ export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: Lay
   if (adapt.stages == Stage.mask && own.compactGatePtr) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
     compactFfn(model, session, layer, adapt, own);
+  } else if (adapt.stages == Stage.mask && layer.orderFor == <u32>changetype<usize>(own)) {
+    if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
+    orderedFfn(model, session, layer, adapt, own);
   } else {
     selected(model, session, layer, adapt, own, used);
   }

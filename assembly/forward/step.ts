@@ -44,7 +44,7 @@ function denseStep(session: SessionRecord, adapt: AdaptRecord): i32 {
 export function selectNow(session: SessionRecord): void {
   const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session);
   refresh(model, adapt);
-  if (adapt.stages == Stage.mask) copyMasked(model, adapt);
+  if (adapt.stages == Stage.mask) copyMasked(model, session, adapt);
 }
 
 /** The token in the session's buffer. Nothing has changed when a negative status is returned. */

@@ -4,6 +4,7 @@
  */
 import { InputError, ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
+import type { Skipping } from '../model/session-layout.ts';
 import type { NumberSpec } from '../options.ts';
 import { checkNames, checkNumber, nearest, show } from '../options.ts';
 import type { Calibration } from './calibration.ts';
@@ -108,6 +109,18 @@ export function checkSparsity(options: SparsityOptions): void {
   if (method === 'auto' && (given[0] === 'level' || given[0] === 'threshold')) {
     throw new InputError('E_OPTION', { subject: "sparsity.method 'auto'", found: `a ${given[0]}`, expected: 'maxKl, minTop1 or density', remedy: `A ${given[0]} is of one method: name it.` });
   }
+}
+
+const stagesOf: Record<MethodName, number> = {
+  dense: 0, griffin: Stage.mask, mask: Stage.mask, tt: Stage.product, cats: Stage.gate, 'clada-paper': Stage.scores, clada: Stage.gate | Stage.product, exact: Stage.gate,
+};
+
+/** What options will need memory for, before a calibration is known: of 'auto', which tries several, the most. */
+export function skippingOf(options: SparsityOptions): Skipping {
+  checkSparsity(options);
+  const { method = boundOf(options) ? 'auto' : 'clada', load, density = numbers.density.default } = options;
+  const stages = method === 'auto' ? Stage.scores : method === 'mask' && load ? Stage.scores : stagesOf[method];
+  return { stages, density: boundOf(options) ? 1 : density };
 }
 
 /** What a model is, as far as methods care. */

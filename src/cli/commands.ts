@@ -80,6 +80,11 @@ const skipping = {
   telemetry: { kind: 'text', name: 'telemetry', value: 'FILE', help: 'what every token decided: JSON lines, or CSV where FILE ends in .csv' },
 } as const;
 
+const session = {
+  loadSession: { kind: 'text', name: 'load-session', value: 'FILE', help: 'go on where --save-session left off, with its kv and tier' },
+  saveSession: { kind: 'text', name: 'save-session', value: 'FILE', help: 'keep what was computed, to go on later or elsewhere' },
+} as const;
+
 const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
 
 export const commands = {
@@ -91,14 +96,15 @@ export const commands = {
       raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
       system, ...generating, ...skipping,
       compare: { kind: 'switch', name: 'compare', help: 'answer dense too, and show speed and quality side by side' },
-      contextSize, ...loading, json, stats,
+      ...session, contextSize, ...loading, json, stats,
     },
-    conflicts: [['prompt', 'file'], ['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['system', 'raw'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    conflicts: [['prompt', 'file'], ['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['system', 'raw'], ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
+      ['compare', 'loadSession'], ['compare', 'saveSession'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',
-    flags: { model, system, ...generating, ...skipping, contextSize, ...loading, json, stats },
-    conflicts: [['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    flags: { model, system, ...generating, ...skipping, ...session, contextSize, ...loading, json, stats },
+    conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
   },
   inspect: {
     summary: 'Show what a model file holds and how it would be loaded.',

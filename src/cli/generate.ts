@@ -5,6 +5,7 @@ import { AbortedError } from 'clada';
 import { samplerOptionsOf } from './args.ts';
 import type { Values } from './commands.ts';
 import { note, openModel, print, printJson, readText } from './model.ts';
+import { chatOf, continued, likeSession, readSession, writeSession } from './session.ts';
 import { styleFor } from './style.ts';
 import { TelemetryFile, sparkline } from './telemetry.ts';
 
@@ -97,20 +98,28 @@ function closing(generation: Generation, model: Model, streamed: Streamed): void
 const wantsStats = (values: { stats?: boolean; json?: boolean }): boolean => values.stats ?? (process.stderr.isTTY === true && !values.json);
 
 export async function run(values: Values<'run'>, signal: AbortSignal): Promise<void> {
-  const prompt = await readText(values, 'run');
+  const saved = await readSession(values.loadSession), hasText = !saved || values.prompt !== undefined || values.file !== undefined;
+  const prompt = hasText ? await readText(values, 'run') : '';
   await withTelemetry(values.telemetry, async (telemetry) => {
-    await using model = await openModel(values, signal);
+    await using model = await openModel(likeSession(values, saved), signal);
     const options = generateOptions(values, signal);
-    const start = (own: GenerateOptions): Generation => (values.chat ?? values.system !== undefined
-      ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own)
-      : model.generate(prompt, own));
+    const chats = saved ? saved.info.kind === 'chat' : values.chat ?? values.system !== undefined;
+    const start = (own: GenerateOptions): Generation => (chats ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own) : model.generate(prompt, own));
     if (values.compare) { await compare(start, options, model); return; } // awaited here: the model closes behind it
-    const generation = start(options);
+    const conversation = chats ? await chatOf(model, saved, values.system, options) : undefined;
+    const generation = conversation ? (hasText ? conversation.send(prompt, options) : conversation.resume(withoutSparsity(options)))
+      : saved ? await continued(model, saved, hasText ? prompt : undefined, options) : model.generate(prompt, options);
     const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
     if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
     else print('');
     if (wantsStats(values)) closing(generation, model, streamed);
+    await writeSession(values.saveSession, conversation ?? generation);
   });
+}
+
+/** An answer that goes on keeps the method that it began with. */
+function withoutSparsity({ sparsity: _sparsity, ...options }: GenerateOptions): GenerateOptions {
+  return options;
 }
 
 /** The same prompt answered dense and as the flags say, one after the other, with speed and quality side by side. */
@@ -146,8 +155,9 @@ export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise
 }
 
 async function talk(values: Values<'chat'>, signal: AbortSignal, telemetry: TelemetryFile | undefined): Promise<void> {
-  await using model = await openModel(values, signal);
-  const conversation = model.chat(values.system === undefined ? {} : { system: values.system });
+  const saved = await readSession(values.loadSession);
+  await using model = await openModel(likeSession(values, saved), signal);
+  const conversation = await chatOf(model, saved, values.system, generateOptions(values, signal));
   const { bold } = styleFor(process.stderr, process.env);
   const interactive = process.stdin.isTTY === true;
   if (interactive) note(`${model.info.name}. /exit or Ctrl-D ends the chat, Ctrl-C stops an answer.`);
@@ -174,4 +184,5 @@ async function talk(values: Values<'chat'>, signal: AbortSignal, telemetry: Tele
     if (interactive) lines.prompt();
   }
   lines.close();
+  await writeSession(values.saveSession, conversation);
 }

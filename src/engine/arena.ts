@@ -4,33 +4,45 @@
  */
 import { ModelError } from '../errors.ts';
 import { aligned } from '../model/plan.ts';
-import { MAX_PAGES } from './instantiate.ts';
+import { MAX_BYTES } from '../model/session-layout.ts';
 
 const pageBytes = 65536;
 
 export class Arena {
   #top: number;
 
-  constructor(readonly memory: WebAssembly.Memory, heapBase: number) {
+  constructor(readonly memory: WebAssembly.Memory, heapBase: number, private readonly maxBytes = MAX_BYTES) {
     this.#top = aligned(heapBase >>> 0); // pointers from 2 GiB on come back negative
   }
 
   /** First free address. */
   get top(): number { return this.#top; }
 
+  /** Whether `bytes` more stay below the ceiling, which whole pages may not cross. */
+  fits(bytes: number): boolean {
+    return this.#top + aligned(bytes) <= pageBytes * Math.floor(this.maxBytes / pageBytes);
+  }
+
   /** Grows the memory so that `bytes` more fit behind the top. Views made before are void afterwards. */
   reserve(bytes: number): void {
     const pages = Math.ceil((this.#top + bytes) / pageBytes) - this.memory.buffer.byteLength / pageBytes;
     if (pages <= 0) return;
-    try {
-      this.memory.grow(pages);
-    } catch (cause) {
-      throw new ModelError('E_WONT_FIT', {
-        subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`,
-        expected: `at most ${MAX_PAGES * pageBytes} bytes, and that the runtime grants them`,
-        remedy: 'Use a smaller context, kv: "q8", or a smaller model.', cause,
-      });
+    if (this.fits(bytes)) {
+      try {
+        this.memory.grow(pages);
+        return;
+      } catch (cause) {
+        this.#refuse(bytes, cause);
+      }
     }
+    this.#refuse(bytes);
+  }
+
+  #refuse(bytes: number, cause?: unknown): never {
+    throw new ModelError('E_WONT_FIT', {
+      subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`, expected: `at most ${this.maxBytes} bytes, and that the runtime grants them`,
+      remedy: 'Use a smaller context, kv: "q8", or a smaller model.', cause,
+    });
   }
 
   /** Takes `bytes` (growing if it must) and returns their address. */

@@ -7,12 +7,15 @@ import { StateError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
+import type { FormField } from '../model/forms.ts';
+import { compactBytes, formStages, isForm } from '../model/forms.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Stage, Status } from '../model/enums.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
 import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
+import { stagingBytes } from '../model/staging.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
@@ -20,13 +23,15 @@ import type { Tier } from './binaries.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import { ABI_VERSION, instantiate } from './instantiate.ts';
 import type { LoadProgress } from './load.ts';
-import { loadWeights, stagingBytes } from './load.ts';
+import { loadWeights } from './load.ts';
 import type { SequenceState } from './state.ts';
 import { restoreState, saveState } from './state.ts';
 
 export type { SequenceState } from './state.ts';
 
 export interface EngineOptions extends SessionOptions {
+  /** Most that the memory may grow to. Default: what 32 bits address. */
+  readonly maxBytes?: number | undefined;
   /** Which build; 'auto' takes the fastest that is sound here. */
   readonly tier: Tier | 'auto';
   readonly signal?: AbortSignal | undefined;
@@ -63,10 +68,6 @@ export interface Binding {
   readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
 }
 
-/** Which stages read a matrix neuron by neuron. */
-const formStages = { gate: Stage.scores, up: Stage.scores | Stage.gate, down: Stage.scores | Stage.gate | Stage.product } as const;
-type FormField = keyof typeof formStages;
-
 export class Engine {
   /** Most tokens of one pass, and of one that keeps all logits. */
   readonly chunkSize = CHUNK;
@@ -78,9 +79,9 @@ export class Engine {
 
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
-    planMemory(plan, options);
+    planMemory(plan, options, options.maxBytes);
     const instance = await instantiate(options.tier);
-    const arena = new Arena(instance.memory, instance.exports.heapBase());
+    const arena = new Arena(instance.memory, instance.exports.heapBase(), options.maxBytes);
     const session = layoutSession(plan.hparams, options).bytes + recordBytes(sessionFields) + recordBytes(adaptFields) + 128;
     const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, session, options);
     return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
@@ -134,31 +135,49 @@ export class Engine {
 
   /**
    * Makes what a selection reads fast: rows and columns one by one for stages that choose per token, room for compact copies for a mask. Each
-   * is made once and stays; a layout without such a form is computed whole instead, with the same result.
-   * @throws ModelError `E_WONT_FIT`
+   * is made once and stays. What finds no room below `maxBytes`, and a layout without such a form, is computed whole instead, with the same result; where
+   * compact copies find none, a mask's rows are ordered in place (assembly/forward/order.ts).
+   * @throws ModelError `E_WONT_FIT` where not even the lists fit
    */
   makeForms(session: number, { stages, density }: Selection): void {
     const { hidden, ffn, nLayers } = this.plan.hparams, state = this.adapt(session), arena = this.#arena;
     const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
-    let compactBytes = 0, made = false;
-    for (const [i, { role: { field }, layer, layout, bytes }] of this.plan.tensors.entries()) {
-      if (layer === undefined || !(field in formStages)) continue;
-      const form = field as FormField, down = form === 'down', record = state.layer(layer), name = down ? 'downColumnsPtr' : `${form}RowsPtr` as const;
-      if (stages === Stage.mask) compactBytes += aligned(down ? bytes + 3 * ffn : bytes * Math.min(1, 1.02 * density) + bytes / ffn * 16);
-      if (!fields.includes(form) || record.get(name) !== 0) continue;
+    let made = false;
+    for (const [i, { role: { field }, layer, layout }] of this.plan.tensors.entries()) {
+      if (layer === undefined || !isForm(field)) continue;
+      const down = field === 'down', record = state.layer(layer), name = down ? 'downColumnsPtr' : `${field}RowsPtr` as const;
+      if (!fields.includes(field) || record.get(name) !== 0) continue;
       const { exports } = this.#live, number = Layout[layout];
       const formBytes = (down ? exports.columnBytes(number, hidden, ffn) : ffn * exports.rowBytes(number, hidden)) >>> 0;
-      if (formBytes === 0) continue;
+      if (formBytes === 0 || !arena.fits(formBytes)) continue;
+      if (!made) exports.unorder(session);
       const ptr = arena.take(formBytes);
       if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
       else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
       state.layer(layer).set(name, ptr);
       made = true;
     }
-    if (made) this.#setBreakEven(session, state);
-    if (state.record.get('compactBytes') >= compactBytes) return;
-    const room = compactBytes + nLayers * 256, compactPtr = arena.take(room); // before the record is looked at: a memory that grows voids its view
+    if (made) {
+      state.record.set('dirty', 1); // a mask that was ordered in place is ordered again
+      this.#setBreakEven(session, state);
+    }
+    const room = stages === Stage.mask ? compactBytes(this.plan, density) : 0;
+    if (state.record.get('compactBytes') >= room) return;
+    if (!arena.fits(room)) { this.#orderInPlace(nLayers, ffn); return; }
+    const compactPtr = arena.take(room); // before the record is looked at: a memory that grows voids its view
     state.record.assign({ compactPtr, compactBytes: room });
+  }
+
+  /** Lets masks order the rows of gate and up, where a layer has both and no bias that would have to follow. */
+  #orderInPlace(nLayers: number, ffn: number): void {
+    const { memory } = this.#live, layers = new RecordView(memory, this.modelPtr, modelFields).get('layersPtr');
+    for (let i = 0; i < nLayers; i++) {
+      const at = layers + i * recordBytes(layerFields), layer = new RecordView(memory, at, layerFields);
+      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('upBiasPtr') !== 0) continue;
+      const orderPtr = this.#arena.take(2 * ffn);
+      new Uint16Array(memory.buffer, orderPtr, ffn).forEach((_, k, order) => { order[k] = k; });
+      new RecordView(memory, at, layerFields).set('orderPtr', orderPtr);
+    }
   }
 
   /** `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it can. */

@@ -34,6 +34,7 @@ export interface EngineExports extends LoaderExports {
   step(session: number, token: number): number;
   forget(session: number): void;
   reselect(session: number): void;
+  unorder(session: number): void;
   trial(session: number, layer: number, part: number, count: number): void;
   dequantMatvec(layout: number, w: number, rows: number, cols: number, row: number, x: number, out: number): void;
 }

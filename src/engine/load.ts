@@ -6,7 +6,8 @@ import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
 import { Dtype, Layout, Status } from '../model/enums.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
-import { aligned, layoutBytes } from '../model/plan.ts';
+import { aligned } from '../model/plan.ts';
+import { rowsPerPiece, stagingBytes, stagingOf } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
 import type { LoaderExports } from './instantiate.ts';
 
@@ -15,29 +16,6 @@ export interface LoadProgress {
   /** Bytes of the file done, and in all. */
   readonly loaded: number;
   readonly total: number;
-}
-
-/** Bytes of file read at a time: large enough that a read costs nothing, small enough to stay in the last-level cache until repacked. */
-const pieceBytes = 2 * 1024 * 1024;
-
-/** Rows of a tensor that are staged together: a multiple of 8 (a group), or one stretch of a vector. */
-function rowsPerPiece({ rows, fileBytes }: PlannedTensor): number {
-  const rowBytes = fileBytes / rows;
-  return Math.min(rows, Math.max(8, 8 * Math.floor(pieceBytes / rowBytes / 8)));
-}
-
-/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded further. */
-function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
-  const rows = rowsPerPiece(tensor);
-  return {
-    piece: aligned((tensor.fileBytes / tensor.rows) * rows),
-    repacked: tensor.through ? aligned(layoutBytes(tensor.through, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
-  };
-}
-
-/** Bytes of staging that a plan needs. */
-export function stagingBytes(plan: ModelPlan): number {
-  return Math.max(...plan.tensors.map(stagingOf).map(({ piece, repacked, row }) => piece + repacked + row));
 }
 
 /**

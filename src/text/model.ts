@@ -1,7 +1,7 @@
 /** The public face of a loaded model: text in, text out. */
 import type { Calibration } from '../adapt/calibration.ts';
 import type { SparsityOptions } from '../adapt/methods.ts';
-import { checkSparsity } from '../adapt/methods.ts';
+import { checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { openSource } from '../bytes/open.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -20,7 +20,7 @@ import type { KvName } from '../model/enums.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
 import type { MemoryPlan, SessionOptions } from '../model/session-layout.ts';
-import { planMemory } from '../model/session-layout.ts';
+import { describeMemory, planMemory } from '../model/session-layout.ts';
 import { checkNames } from '../options.ts';
 import type { EvaluateOptions } from '../session/session.ts';
 import { Session } from '../session/session.ts';
@@ -52,16 +52,16 @@ export interface PlanOptions extends NetworkOptions {
    * measure quality against, at several times the memory and a fraction of the speed.
    */
   precision?: Precision;
-  /** Refuse more memory than this, in bytes. Default: the 4 GiB of a 32-bit memory. */
+  /** WebAssembly memory that is never exceeded, in bytes; `ceilings` names those of runtimes. Default: the 4 GiB of a 32-bit memory. */
   maxBytes?: number;
+  /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
+  sparsity?: SparsityOptions;
 }
 
 export interface LoadOptions extends PlanOptions {
   /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
   tier?: Tier | 'auto';
   onProgress?: (progress: Progress) => void;
-  /** How generating skips feed-forward neurons unless a call says otherwise. Default: dense. */
-  sparsity?: SparsityOptions;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
 }
@@ -93,7 +93,7 @@ export interface Progress {
   file: string;
 }
 
-const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', ...networkNames];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sparsity', ...networkNames];
 const defaultContext = 4096;
 
 export interface Plan {
@@ -129,8 +129,8 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
   }
   const model = planModel(file, precision);
   const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
-  const memory = planMemory(model, session, options.maxBytes);
-  return { model, memory, session, lines: () => describePlan(model) };
+  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOf(options.sparsity));
+  return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
 }
 
 /**
@@ -144,7 +144,7 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'sparsity', 'calibration']);
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const network = networkOf(options), parts = await openParts(source, network, 'whole');
@@ -157,7 +157,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const tokenizer = createTokenizer(file.metadata);
     const template = createChatTemplate(file.metadata, tokenizer);
     const engine = await Engine.open(file, model, {
-      ...session, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
+      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
     });
     let calibration: Calibration | undefined;
     try {

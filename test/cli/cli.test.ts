@@ -33,6 +33,33 @@ test('run --json: one object; a prompt comes through a pipe', () => {
   assert.is(result.stopReason, 'length');
 });
 
+test('--save-session, --load-session: a text and a chat go on as if they had not been cut', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clada-session-')), file = join(folder, 's.clada'), common = ['--temp', '0', '--tier', 'base'];
+  const out = (...args: string[]): string => {
+    const { status, stdout, stderr } = clada([...args]);
+    assert.is(status, 0, stderr);
+    return stdout.replace(/\n$/, '');
+  };
+  const whole = out('run', '-p', 'Once upon a time', '-n', '16', ...common);
+  const begun = out('run', '-p', 'Once upon a time', '-n', '6', '--save-session', file, ...common);
+  assert.is(begun + out('run', '--load-session', file, '-n', '10'), whole, 'temperature, tier and kv come from the session');
+  const { text, cachedTokens, promptTokens } = JSON.parse(out('run', '--load-session', file, '-p', ' and', '-n', '2', '--json', '--temp', '0')) as { text: string; cachedTokens: number; promptTokens: number };
+  assert.ok(text.length > 0 && cachedTokens >= promptTokens - 3, `${cachedTokens} of ${promptTokens} cached`);
+  assert.is(clada(['chat', '--load-session', file], 'Hi.\n').status, 2);
+
+  const first = ['Name a colour.', 'And another.'], both = clada(['chat', '-n', '8', ...common], first.join('\n'));
+  out('run', '--chat', '-p', first[0]!, '-n', '8', '--save-session', file, ...common);
+  const second = out('run', '--load-session', file, '-p', first[1]!, '-n', '8', '--temp', '0');
+  assert.ok(both.stdout.trimEnd().endsWith(second), `${both.stdout} / ${second}`);
+  const again = clada(['chat', '--load-session', file, '-n', '8', '--temp', '0'], first[1]);
+  assert.is(again.stdout.trimEnd(), second.trimEnd(), again.stderr);
+  for (const [args, code] of [[['--load-session', join(folder, 'none')], 'E_NOT_FOUND'], [['--load-session', tiny], 'E_SNAPSHOT'], [['--load-session', file, '--kv', 'f16'], 'E_SNAPSHOT_MODEL'], [['--load-session', file, '--chat'], 'E_USAGE']] as const) {
+    const refused = clada(['run', '-p', 'x', ...args]);
+    assert.ok(refused.status !== 0 && refused.stderr.includes(code), refused.stderr);
+  }
+  rmSync(folder, { recursive: true });
+});
+
 test('chat: a line in, an answer out, until the input ends', () => {
   const { status, stdout, stderr } = clada(['chat', '-n', '12', '--temp', '0'], 'Say hello.\nAnd again.\n');
   assert.is(status, 0, stderr);

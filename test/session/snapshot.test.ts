@@ -21,7 +21,7 @@ const open = (options: LoadOptions = {}): Promise<Model> => load(path, { tier: '
 const prompt = Array.from({ length: 30 }, (_, i) => 3 + ((i * 89) % 440));
 const methods: SparsityOptions[] = [
   { method: 'dense' }, ...(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((method) => ({ method, density: 0.6 })),
-  { method: 'mask', density: 0.6, load: true }, { method: 'clada', density: 0.6, load: true, loadWarmup: 2, refreshAfter: 1, refreshAbove: 0.7, rerunAbove: 3.9 },
+  { method: 'mask', density: 0.6, load: true }, { method: 'clada', density: 0.6, load: true, loadWarmup: 2, refreshAfter: 3, refreshAbove: -0.7, rerunAbove: 3.9 },
   { method: 'clada', maxKl: 0.02, checkEvery: 2 }, { method: 'mask', minTop1: 0.2, checkEvery: 1 },
 ];
 const options: GenerateOptions = { seed: 5, ignoreEos: true, maxTokens: 24, repeatPenalty: 1.3, frequencyPenalty: 0.1, logitBias: { 7: -Infinity, 9: 0.25 }, telemetry: true, logprobs: 2 };
@@ -42,7 +42,7 @@ for (const sparsity of methods) {
     const first = here.generate(prompt, { ...options, sparsity }), whole = await first.tokens();
     if (sparsity.minTop1 !== undefined) assert.ok(first.stats().measured!.adjustments > 0, 'the selection changes on the way');
     if (sparsity.refreshAfter !== undefined) assert.ok(whole.some(({ step }) => step?.refreshed) && whole.some(({ step }) => step?.reran));
-    for (const at of [1, 2, 9, 17, 23]) {
+    for (const at of [1, 2, 9, 10, 17, 23]) {
       const generation = here.generate(prompt, { ...options, sparsity }), begun = await take(generation, at), snapshot = await generation.save();
       assert.is(told(begun), told(whole.slice(0, at)), 'repeatable here');
       const resumed = await there.resume(snapshot), rest = await resumed.tokens();

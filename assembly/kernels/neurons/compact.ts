@@ -63,25 +63,29 @@ import { laneOffset } from '../repack/store';
   }
 }
 
+/** Row `from` (0..7) of the group of 8 rows at p → row `to` of the group at q. */
+export function copyRowOf(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  switch (layout) {
+    case Layout.f32: copyFloats(4, p, from, q, to, cols); break;
+    case Layout.f16: case Layout.bf16: copyFloats(2, p, from, q, to, cols); break;
+    case Layout.q4_0: copyRow(Layout.q4_0, p, from, q, to, cols); break;
+    case Layout.q4_1: copyRow(Layout.q4_1, p, from, q, to, cols); break;
+    case Layout.q8_0: copyRow(Layout.q8_0, p, from, q, to, cols); break;
+    case Layout.q8_1: copyRow(Layout.q8_1, p, from, q, to, cols); break;
+    case Layout.q4_k: copyRow(Layout.q4_k, p, from, q, to, cols); break;
+    case Layout.q5_k: copyRow(Layout.q5_k, p, from, q, to, cols); break;
+    case Layout.q6_k: copyRow(Layout.q6_k, p, from, q, to, cols); break;
+    default: unreachable();
+  }
+}
+
 /** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
 export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
   const group = layoutBytes(layout, 8, cols);
   if (n & 7) memory.fill(dst + <usize>(n >> 3) * group, 0, group);
   for (let k = 0; k < n; k++, list += 2) {
-    const row = <i32>load<u16>(list), from = row & 7, to = k & 7;
-    const p = w + <usize>(row >> 3) * group, q = dst + <usize>(k >> 3) * group;
-    switch (layout) {
-      case Layout.f32: copyFloats(4, p, from, q, to, cols); break;
-      case Layout.f16: case Layout.bf16: copyFloats(2, p, from, q, to, cols); break;
-      case Layout.q4_0: copyRow(Layout.q4_0, p, from, q, to, cols); break;
-      case Layout.q4_1: copyRow(Layout.q4_1, p, from, q, to, cols); break;
-      case Layout.q8_0: copyRow(Layout.q8_0, p, from, q, to, cols); break;
-      case Layout.q8_1: copyRow(Layout.q8_1, p, from, q, to, cols); break;
-      case Layout.q4_k: copyRow(Layout.q4_k, p, from, q, to, cols); break;
-      case Layout.q5_k: copyRow(Layout.q5_k, p, from, q, to, cols); break;
-      case Layout.q6_k: copyRow(Layout.q6_k, p, from, q, to, cols); break;
-      default: unreachable();
-    }
+    const row = <i32>load<u16>(list);
+    copyRowOf(layout, w + <usize>(row >> 3) * group, row & 7, dst + <usize>(k >> 3) * group, k & 7, cols);
   }
 }
 

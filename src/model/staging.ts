@@ -1,0 +1,26 @@
+/** The buffer through which weights stream into place: how much of a tensor lies in it at a time. */
+import type { ModelPlan, PlannedTensor } from './plan.ts';
+import { aligned, layoutBytes } from './plan.ts';
+
+/** Bytes of file read at a time: large enough that a read costs nothing, small enough to stay in the last-level cache until repacked. */
+const pieceBytes = 2 * 1024 * 1024;
+
+/** Rows of a tensor that are staged together: a multiple of 8 (a group), or one stretch of a vector. */
+export function rowsPerPiece({ rows, fileBytes }: PlannedTensor): number {
+  const rowBytes = fileBytes / rows;
+  return Math.min(rows, Math.max(8, 8 * Math.floor(pieceBytes / rowBytes / 8)));
+}
+
+/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded further. */
+export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
+  const rows = rowsPerPiece(tensor);
+  return {
+    piece: aligned((tensor.fileBytes / tensor.rows) * rows),
+    repacked: tensor.through ? aligned(layoutBytes(tensor.through, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
+  };
+}
+
+/** Bytes of staging that a plan needs. */
+export function stagingBytes(plan: ModelPlan): number {
+  return Math.max(...plan.tensors.map(stagingOf).map(({ piece, repacked, row }) => piece + repacked + row));
+}
