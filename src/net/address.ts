@@ -21,10 +21,13 @@ const hubForm = 'hf:owner/repo/path/to/file.gguf, with @revision behind it where
 /** The parts of `hf:owner/repo/file[@revision]`. @throws InputError `E_OPTION` */
 export function parseHub(address: string): HubFile {
   const match = /^hf:(?:\/\/)?([\w.-]+\/[\w.-]+)\/([^@]+?)(?:@([^@]+))?$/i.exec(address);
-  if (!match || match[2]!.split('/').some((part) => part === '' || part === '.' || part === '..') || /^\.+$/.test(match[1]!.split('/')[1]!)) {
-    throw new InputError('E_OPTION', { subject: 'model source', found: address, expected: hubForm, remedy: 'Name the file too: the page of the model lists them under Files.' });
-  }
-  return { repo: match[1]!, file: match[2]!, revision: match[3] ?? 'main' };
+  return checkHub({ repo: match?.[1] ?? '', file: match?.[2] ?? '', revision: match?.[3] ?? 'main' }, address);
+}
+
+/** The parts become paths of a cache: none may lead out of it. @throws InputError `E_OPTION` */
+export function checkHub(hub: HubFile, address: string): HubFile {
+  if (![hub.repo, hub.file, hub.revision].some((path) => path.split('/').some((part) => /^\.{0,2}$|\\|\0/.test(part)))) return hub;
+  throw new InputError('E_OPTION', { subject: 'model source', found: address, expected: hubForm, remedy: 'Name the file too: the page of the model lists them under Files.' });
 }
 
 /** @throws InputError `E_OPTION` */

@@ -13,22 +13,22 @@ import type { CacheEntry, FileInfo, Hasher, ModelCache, Stretch } from './cache.
 import type { Target } from './options.ts';
 import { Ranges } from './ranges.ts';
 
+type Node = NodeModules['node:fs/promises'] & Pick<NodeModules['node:path'], 'basename' | 'dirname' | 'join' | 'relative'> & Pick<NodeModules['node:os'], 'homedir'> & Pick<NodeModules['node:crypto'], 'createHash'>;
+type FileHandle = Awaited<ReturnType<Node['open']>>;
+let node!: Node;
+
 /** Bytes between two writes of `.part.json`: what a process that dies may lose. */
 const syncBytes = 16 * 1024 * 1024;
 
 const env = (name: string): string | undefined => process.env[name] || undefined;
-const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.path.join(node.os.homedir(), '.cache');
+const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.join(node.homedir(), '.cache');
 
 /** `HF_HUB_CACHE`, `HF_HOME`/hub, or the place under the user's cache folder where the hub's own tools keep models. */
-const hubFolder = (): string => env('HF_HUB_CACHE') ?? node.path.join(env('HF_HOME') ?? node.path.join(cacheHome(), 'huggingface'), 'hub');
+const hubFolder = (): string => env('HF_HUB_CACHE') ?? node.join(env('HF_HOME') ?? node.join(cacheHome(), 'huggingface'), 'hub');
 
-/** Loaded by `directoryCache`, before anything here runs. */
-let node: { crypto: NodeModules['node:crypto']; fs: NodeModules['node:fs/promises']; os: NodeModules['node:os']; path: NodeModules['node:path'] };
-
-/** A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. @throws InputError `E_NOT_FOUND` where there is no file system */
+/** A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. Rejects where there is no disk. */
 export async function directoryCache(folder?: string): Promise<ModelCache> {
-  const get = <Name extends Parameters<typeof nodeModule>[0]>(name: Name): ReturnType<typeof nodeModule<Name>> => nodeModule(name, 'a folder as a cache');
-  node ??= { crypto: await get('node:crypto'), fs: await get('node:fs/promises'), os: await get('node:os'), path: await get('node:path') };
+  node ??= Object.assign({}, ...await Promise.all((['node:crypto', 'node:os', 'node:path', 'node:fs/promises'] as const).map((name) => nodeModule(name, 'a folder as a cache')))) as Node;
   return {
     async open(target) {
       const entry = new DirectoryEntry(target, folder);
@@ -36,7 +36,7 @@ export async function directoryCache(folder?: string): Promise<ModelCache> {
       return entry;
     },
     sha256(): Hasher {
-      const hash = node.crypto.createHash('sha256');
+      const hash = node.createHash('sha256');
       return { update: (bytes) => hash.update(bytes), hex: () => hash.digest('hex') };
     },
   };
@@ -60,41 +60,41 @@ class DirectoryEntry implements CacheEntry {
   #private = false;
   #info: FileInfo | undefined;
   #held = new Ranges();
-  #handle: Awaited<ReturnType<NodeModules['node:fs/promises']['open']>> | undefined;
+  #handle: FileHandle | undefined;
   #unsynced = 0;
 
   constructor(private readonly target: Target, folder: string | undefined) {
-    const id = node.crypto.createHash('sha256').update(target.url).digest('hex').slice(0, 16), { hub, url } = target;
-    this.#repo = hub && node.path.join(folder ?? hubFolder(), `models--${hub.repo.replace('/', '--')}`);
-    this.#home = this.#repo === undefined ? node.path.join(folder ?? node.path.join(cacheHome(), 'clada'), new URL(url).host.replace(':', '_'), id) : node.path.join(this.#repo, '.clada', id);
+    const id = node.createHash('sha256').update(target.url).digest('hex').slice(0, 16), { hub, url } = target;
+    this.#repo = hub && node.join(folder ?? hubFolder(), `models--${hub.repo.replace('/', '--')}`);
+    this.#home = this.#repo === undefined ? node.join(folder ?? node.join(cacheHome(), 'clada'), new URL(url).host.replace(/[^\w.-]/g, '_'), id) : node.join(this.#repo, '.clada', id);
     this.#name = fileName(url).replace(/[^\w.-]/g, '_').replace(/^\.+/, '') || 'model';
-    this.#partPath = node.path.join(this.#home, '.part');
+    this.#partPath = node.join(this.#home, '.part');
   }
 
   /** What is there. Nothing is made before it is needed. */
   async look(): Promise<void> {
     await this.#findSnapshot();
     if (!this.whole) await this.#findOwn();
-    const text = await node.fs.readFile(`${this.#partPath}.json`, 'utf8').catch(() => undefined);
+    const text = await node.readFile(`${this.#partPath}.json`, 'utf8').catch(() => undefined);
     if (text === undefined || !await this.#lock()) return;
     try {
       const { info, held } = JSON.parse(text) as { info: FileInfo; held: Stretch[] };
-      const { size } = await node.fs.stat(this.#partPath);
+      const { size } = await node.stat(this.#partPath);
       if (held.every(([, end]) => end <= size)) this.part = { info, held };
     } catch { /* damaged, or without its file: as good as nothing */ }
   }
 
   async start(info: FileInfo, keep: boolean): Promise<void> {
-    await node.fs.mkdir(this.#home, { recursive: true });
+    await node.mkdir(this.#home, { recursive: true });
     if (!await this.#lock()) { // another process fetches the same: this one keeps out of its way
       this.#private = true;
-      this.#partPath = node.path.join(this.#home, `.part-${process.pid}-${privateCopies++}`);
+      this.#partPath = node.join(this.#home, `.part-${process.pid}-${privateCopies++}`);
     }
     await this.#handle?.close();
     this.#info = info;
     this.#held = new Ranges(keep ? this.part?.held : []);
-    if (!keep) await node.fs.rm(`${this.#partPath}.json`, { force: true }); // before the bytes that it vouches for
-    this.#handle = await node.fs.open(this.#partPath, keep ? 'r+' : 'w+');
+    if (!keep) await node.rm(`${this.#partPath}.json`, { force: true }); // before the bytes that it vouches for
+    this.#handle = await node.open(this.#partPath, keep ? 'r+' : 'w+');
     await this.#sync();
   }
 
@@ -106,7 +106,7 @@ class DirectoryEntry implements CacheEntry {
   }
 
   async read(offset: number, target: Uint8Array): Promise<number> {
-    this.#handle ??= await node.fs.open(this.path!, 'r');
+    this.#handle ??= await node.open(this.path!, 'r');
     let done = 0;
     while (done < target.length) {
       const { bytesRead } = await this.#handle.read(target, done, target.length - done, offset + done);
@@ -119,7 +119,7 @@ class DirectoryEntry implements CacheEntry {
   async finish(info: FileInfo): Promise<void> {
     await this.#handle!.sync();
     const placed = this.target.hub && info.commit !== undefined ? await this.#placeInSnapshot(info, info.commit) : await this.#placeOwn(info);
-    if (!this.#private) await node.fs.rm(node.path.join(this.#home, '.part.json'), { force: true });
+    if (!this.#private) await node.rm(node.join(this.#home, '.part.json'), { force: true });
     this.path = placed;
     this.whole = info;
     this.#info = this.part = undefined; // the handle stays: it reads the same file under its new name
@@ -131,13 +131,13 @@ class DirectoryEntry implements CacheEntry {
     this.#handle = this.#info = this.part = undefined;
     this.#held = new Ranges();
     if (begun) {
-      await node.fs.rm(`${this.#partPath}.json`, { force: true });
-      await node.fs.rm(this.#partPath, { force: true });
+      await node.rm(`${this.#partPath}.json`, { force: true });
+      await node.rm(this.#partPath, { force: true });
     } else if (this.path !== undefined) {
-      const file = await node.fs.realpath(this.path).catch(() => this.path!);
-      await node.fs.rm(node.path.join(node.path.dirname(this.path), '.info.json'), { force: true });
-      await node.fs.rm(this.path, { force: true });
-      await node.fs.rm(file, { force: true });
+      const file = await node.realpath(this.path).catch(() => this.path!);
+      await node.rm(node.join(node.dirname(this.path), '.info.json'), { force: true });
+      await node.rm(this.path, { force: true });
+      await node.rm(file, { force: true });
       this.whole = this.path = undefined;
     }
   }
@@ -148,12 +148,12 @@ class DirectoryEntry implements CacheEntry {
     } finally {
       await this.#handle?.close();
       this.#handle = undefined;
-      if (this.#info && this.#private) await node.fs.rm(this.#partPath, { force: true });
+      if (this.#info && this.#private) await node.rm(this.#partPath, { force: true });
       this.#info = undefined;
       if (this.#locked) {
         this.#locked = false;
         writing.delete(this.#home);
-        await node.fs.unlink(node.path.join(this.#home, '.lock')).catch(() => undefined);
+        await node.unlink(node.join(this.#home, '.lock')).catch(() => undefined);
       }
     }
   }
@@ -172,16 +172,16 @@ class DirectoryEntry implements CacheEntry {
     if (this.#locked) return true;
     if (writing.has(this.#home)) return false;
     writing.add(this.#home);
-    const path = node.path.join(this.#home, '.lock');
+    const path = node.join(this.#home, '.lock');
     for (let tries = 0; tries < 2; tries++) {
       try {
-        await node.fs.writeFile(path, String(process.pid), { flag: 'wx' });
+        await node.writeFile(path, String(process.pid), { flag: 'wx' });
         return this.#locked = true;
       } catch (error) {
         if ((error as { code?: string }).code !== 'EEXIST') break; // nothing can be written here: start() will say so
-        const pid = Number(await node.fs.readFile(path, 'utf8').catch(() => ''));
+        const pid = Number(await node.readFile(path, 'utf8').catch(() => ''));
         if (pid > 0 && pid !== process.pid && alive(pid)) break;
-        await node.fs.unlink(path).catch(() => undefined); // of a process that died
+        await node.unlink(path).catch(() => undefined); // of a process that died
       }
     }
     writing.delete(this.#home);
@@ -191,49 +191,49 @@ class DirectoryEntry implements CacheEntry {
   async #findSnapshot(): Promise<void> {
     const { hub } = this.target;
     if (!hub || this.#repo === undefined) return;
-    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await node.fs.readFile(node.path.join(this.#repo, 'refs', hub.revision), 'utf8').catch(() => '')).trim();
+    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await node.readFile(node.join(this.#repo, 'refs', hub.revision), 'utf8').catch(() => '')).trim();
     if (!/^[0-9a-f]{40}$/.test(commit)) return;
-    const path = node.path.join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
+    const path = node.join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
     try {
-      const real = await node.fs.realpath(path), { size } = await node.fs.stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.path.basename(real))?.[0];
+      const real = await node.realpath(path), { size } = await node.stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.basename(real))?.[0];
       this.whole = { size, commit, blob, sha256: blob?.length === 64 ? blob : undefined };
       this.path = path;
     } catch { /* not there */ }
   }
 
   async #findOwn(): Promise<void> {
-    const path = node.path.join(this.#home, this.#name);
+    const path = node.join(this.#home, this.#name);
     try {
-      const info = JSON.parse(await node.fs.readFile(node.path.join(this.#home, '.info.json'), 'utf8')) as FileInfo;
-      if ((await node.fs.stat(path)).size !== info.size) return; // cut or changed by somebody
+      const info = JSON.parse(await node.readFile(node.join(this.#home, '.info.json'), 'utf8')) as FileInfo;
+      if ((await node.stat(path)).size !== info.size) return; // cut or changed by somebody
       this.whole = info;
       this.path = path;
     } catch { /* not there */ }
   }
 
   async #placeOwn(info: FileInfo): Promise<string> {
-    const path = node.path.join(this.#home, this.#name), note = node.path.join(this.#home, '.info.json');
-    await node.fs.rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
-    await node.fs.rename(this.#partPath, path);
+    const path = node.join(this.#home, this.#name), note = node.join(this.#home, '.info.json');
+    await node.rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
+    await node.rename(this.#partPath, path);
     await replace(note, JSON.stringify({ url: this.target.url, ...info }));
     return path;
   }
 
   async #placeInSnapshot(info: FileInfo, commit: string): Promise<string> {
-    const repo = this.#repo!, { file, revision } = this.target.hub!, path = node.path.join(repo, 'snapshots', commit, ...file.split('/'));
+    const repo = this.#repo!, { file, revision } = this.target.hub!, path = node.join(repo, 'snapshots', commit, ...file.split('/'));
     const name = info.blob ?? info.sha256;
-    await node.fs.mkdir(node.path.dirname(path), { recursive: true });
-    if (name === undefined) await node.fs.rename(this.#partPath, path);
+    await node.mkdir(node.dirname(path), { recursive: true });
+    if (name === undefined) await node.rename(this.#partPath, path);
     else {
-      const blob = node.path.join(repo, 'blobs', name);
-      await node.fs.mkdir(node.path.dirname(blob), { recursive: true });
-      await node.fs.rename(this.#partPath, blob);
-      await node.fs.rm(path, { force: true });
-      await node.fs.symlink(node.path.relative(node.path.dirname(path), blob), path).catch(() => node.fs.link(blob, path)); // Windows lets few users make symbolic links
+      const blob = node.join(repo, 'blobs', name);
+      await node.mkdir(node.dirname(blob), { recursive: true });
+      await node.rename(this.#partPath, blob);
+      await node.rm(path, { force: true });
+      await node.symlink(node.relative(node.dirname(path), blob), path).catch(() => node.link(blob, path)); // Windows lets few users make symbolic links
     }
     if (revision !== commit) {
-      const ref = node.path.join(repo, 'refs', ...revision.split('/'));
-      await node.fs.mkdir(node.path.dirname(ref), { recursive: true });
+      const ref = node.join(repo, 'refs', ...revision.split('/'));
+      await node.mkdir(node.dirname(ref), { recursive: true });
       await replace(ref, commit);
     }
     return path;
@@ -241,8 +241,8 @@ class DirectoryEntry implements CacheEntry {
 }
 
 async function replace(path: string, text: string): Promise<void> {
-  await node.fs.writeFile(`${path}.new`, text);
-  await node.fs.rename(`${path}.new`, path);
+  await node.writeFile(`${path}.new`, text);
+  await node.rename(`${path}.new`, path);
 }
 
 function alive(pid: number): boolean {

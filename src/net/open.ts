@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { InputError, TransferError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
-import { parseHub, parseUrl } from './address.ts';
+import { checkHub, parseHub, parseUrl } from './address.ts';
 import { chooseCache, hasRoom } from './auto.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache } from './cache.ts';
 import { sameVersion } from './cache.ts';
@@ -55,11 +55,13 @@ export function resolve(address: string | URL, options: NetworkOptions): Target 
     const url = parseUrl(text);
     const match = url.href.startsWith(`${endpoint}/`) ? /^\/([\w.-]+\/[\w.-]+)\/(?:resolve|blob)\/([^/]+)\/(.+)$/.exec(url.pathname.slice(new URL(endpoint).pathname.replace(/\/$/, '').length)) : null;
     url.hash = '';
-    return match ? resolveHub({ repo: match[1]!, revision: decodeURIComponent(match[2]!), file: decodeURIComponent(match[3]!) }, endpoint) : { url: url.href };
+    return match ? resolveHub(checkHub({ repo: match[1]!, revision: decoded(match[2]!), file: decoded(match[3]!) }, text), endpoint) : { url: url.href };
   }
   if (!URL.canParse(endpoint)) throw new InputError('E_OPTION', { subject: 'option endpoint (HF_ENDPOINT)', found: endpoint, expected: 'a URL', remedy: `Leave it out for ${defaultEndpoint}.` });
   return resolveHub(parseHub(text), endpoint);
 }
+
+const decoded = (text: string): string => { try { return decodeURIComponent(text); } catch { return text; } };
 
 const resolveHub = (hub: NonNullable<Target['hub']>, endpoint: string): Target =>
   ({ hub, url: `${endpoint}/${hub.repo}/resolve/${encodeURIComponent(hub.revision)}/${hub.file.split('/').map(encodeURIComponent).join('/')}` });

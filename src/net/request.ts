@@ -1,5 +1,5 @@
 /** One request: redirects followed by hand (so that a token stays with its server, and what the hub says on the way is heard), statuses to errors. */
-import { CladaError, InputError, TransferError, throwIfAborted } from '../errors.ts';
+import { AbortedError, CladaError, InputError, TransferError, throwIfAborted } from '../errors.ts';
 import type { FileInfo, Stretch } from './cache.ts';
 import type { NetworkOptions, Target } from './options.ts';
 
@@ -55,7 +55,7 @@ async function follow({ target, options, origin, token }: Requester, from: strin
     throwIfAborted(signal, target.url);
     watch.beat();
     const asked = url, authorized = token !== undefined && new URL(asked).origin === origin ? { ...headers, authorization: `Bearer ${token}` } : headers;
-    const response = await (options.fetch ?? fetch)(asked, { headers: authorized, redirect, signal: watch.signal }).catch((cause: unknown) => { throw watch.failed(target.url, cause); });
+    const response = await watch.race((options.fetch ?? fetch)(asked, { headers: authorized, redirect, signal: watch.signal })).catch((cause: unknown) => { throw watch.failed(target.url, cause); });
     if (response.type === 'opaqueredirect') { // a browser shows no redirect, and not what the hub says along with it
       redirect = 'follow';
       if (target.hub) hub = await askHub(target.url, target.hub, authorized, options.fetch ?? fetch, watch.signal);
@@ -95,9 +95,17 @@ class Watch {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #silent = false;
   readonly #onAbort = (): void => { this.#controller.abort(this.outer.reason); };
+  readonly #aborted = new Promise<never>((_, reject) => { this.#controller.signal.addEventListener('abort', () => { reject(new AbortedError('request')); }, { once: true }); });
 
   constructor(private readonly idle: number, private readonly outer: AbortSignal) {
-    outer.addEventListener('abort', this.#onAbort, { once: true });
+    this.#aborted.catch(() => undefined);
+    if (outer.aborted) this.#onAbort();
+    else outer.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** An abort ends waiting at once, whatever a runtime does with the signal: Node 20 forgets it once the request object has been collected. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#aborted]);
   }
 
   get signal(): AbortSignal { return this.#controller.signal; }
@@ -128,7 +136,7 @@ class Watch {
     try {
       for (;;) {
         this.beat();
-        const { value, done } = await reader.read().catch((cause: unknown) => { throw this.failed(subject, cause); });
+        const { value, done } = await this.race(reader.read()).catch((cause: unknown) => { throw this.failed(subject, cause); });
         clearTimeout(this.#timer); // the consumer may take its time
         if (done) return;
         yield value;

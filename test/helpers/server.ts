@@ -10,6 +10,7 @@ export interface Plan {
   headers?: Record<string, string | undefined>;
   /** Answer the whole (200) whatever was asked. */
   ignoreRange?: boolean;
+  ignoreIfRange?: boolean;
   contentRange?: string | null;
   /** Send only so many bytes, and say that this was all. */
   short?: number;
@@ -62,7 +63,7 @@ export class TestServer {
     const extra = Object.fromEntries(Object.entries(plan.headers ?? {}).filter(([, value]) => value !== undefined)) as Record<string, string>;
     if (plan.status !== undefined && plan.status !== 200) { response.writeHead(plan.status, extra).end(plan.body); return; }
     const range = /^bytes=(\d+)-(\d+)?$/.exec(headers.range ?? ''), ifRange = headers['if-range'];
-    const current = ifRange === undefined || ifRange === this.etag || ifRange === this.lastModified;
+    const current = plan.ignoreIfRange || ifRange === undefined || ifRange === this.etag || ifRange === this.lastModified;
     let body: Uint8Array;
     if (range && current && !plan.ignoreRange) {
       const start = Number(range[1]), end = Math.min(Number(range[2] ?? Infinity) + 1, content.length);

@@ -60,6 +60,8 @@ test('addresses', () => {
   assert.is(calibrationPath('https://x.org/m.gguf?download=true'), 'https://x.org/m.clada.gguf?download=true');
   for (const remote of ['http://a', 'HTTPS://a/b', 'hf:a/b/c', new URL('http://a')]) assert.ok(isRemote(remote), String(remote));
   for (const local of ['a.gguf', 'C:\\m.gguf', 'https', './hf:x', new URL('file:///a'), new Uint8Array(1), undefined]) assert.not.ok(isRemote(local), String(local));
+  for (const out of ['hf:o/r/../../x', 'hf:o/r/a.gguf@../../x', 'hf:o/../a', 'hf:o/r//a', 'hf:o/r/a\\..\\b.gguf']) assert.throws(() => parseHub(out), (error: CladaError) => error.code === 'E_OPTION', out);
+  assert.throws(() => resolve('https://huggingface.co/o/r/resolve/..%2F..%2Fx/m.gguf', { endpoint: 'https://huggingface.co' }), (error: CladaError) => error.code === 'E_OPTION');
   const here = { endpoint: 'https://hub.example' };
   assert.is(resolve('hf:o/r/a b.gguf@refs/pr/1', here).url, 'https://hub.example/o/r/resolve/refs%2Fpr%2F1/a%20b.gguf');
   for (const page of ['blob/main', 'resolve/main']) assert.equal(resolve(`https://hub.example/o/r/${page}/x/m.gguf?download=true`, here), resolve('hf:o/r/x/m.gguf', here));

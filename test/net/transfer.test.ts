@@ -2,6 +2,8 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CladaError, InputError, TransferError } from '../../src/errors.ts';
@@ -67,17 +69,36 @@ test('cut at 20 random points: resumed, verified, at most 1.1 times the bytes', 
   assert.ok(server.sent <= 1.1 * content.length, `${server.sent} of ${content.length} bytes`);
 });
 
-test('stopped 20 times and started anew: what has arrived is not fetched again', async () => {
-  server.pace = { bytes: 4 * 1024, ms: 1 };
+test('stopped 20 times and started anew: whatever had arrived is not fetched again', async () => {
+  server.pace = { bytes: 8 * 1024, ms: 1 };
+  let arrived = 0;
   for (let i = 0; i < 20; i++) {
     const stop = new AbortController(), until = Math.floor(((i + 1) * content.length) / 21);
-    const error = await failure(() => pull(server.url(), { ...quick({ signal: stop.signal, connections: 2 }), calibration: false, onProgress: ({ loaded }) => { if (loaded >= until) stop.abort(); } }));
-    assert.is(error.code, 'E_ABORTED');
+    let first: number | undefined, last = 0;
+    const onProgress = ({ loaded }: { loaded: number }): void => { first ??= loaded; last = loaded; if (loaded >= until) stop.abort(); };
+    assert.is((await failure(() => pull(server.url(), { ...quick({ signal: stop.signal, connections: 2 }), calibration: false, onProgress }))).code, 'E_ABORTED');
+    assert.ok((first ?? Infinity) >= arrived, `begins with ${first} of ${arrived} bytes`);
+    arrived = last;
     assert.equal(files(), [], 'nothing half-written has the name of a whole file');
   }
+  server.pace = undefined;
   const { path } = await fetchIt({ sha256: sha256(content) });
   assert.ok(readFileSync(path!).equals(content));
-  assert.ok(server.sent <= 1.1 * content.length, `${server.sent} of ${content.length} bytes`);
+  assert.ok(server.sent <= content.length + 20 * 300_000, `${server.sent} bytes: only what was in the sockets came twice`);
+});
+
+test('a stop is heard although the request was garbage-collected', async () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void, timer = setInterval(gc, 20);
+  server.pace = { bytes: 16 * 1024, ms: 2 };
+  try {
+    for (let i = 1; i <= 4; i++) {
+      const stop = new AbortController();
+      assert.is((await failure(() => pull(server.url(), { ...quick({ signal: stop.signal }), calibration: false, onProgress: ({ loaded }) => { if (loaded >= i * 600_000) stop.abort(); } }))).code, 'E_ABORTED');
+    }
+  } finally {
+    clearInterval(timer);
+  }
 });
 
 test('a reader gets the bytes while they arrive, with and without a cache', async () => {
@@ -112,10 +133,10 @@ test('the file changes between two sessions: begun anew, not mixed', async () =>
   assert.ok(readFileSync((await fetchIt()).path!).equals(other));
 });
 
-test('the file changes under way: begun anew for the cache, E_CHANGED for who has read of the old one', async () => {
+for (const ignoreIfRange of [false, true]) test(`the file changes under way${ignoreIfRange ? ', and the server knows no If-Range' : ''}: begun anew for the cache, E_CHANGED for who has read of the old one`, async () => {
   const other = noise(content.length, 3);
   let n = 0;
-  server.plan = () => { if (n++ === 3) server.change(other); return {}; };
+  server.plan = () => { if (n++ === 3) server.change(other); return { ignoreIfRange }; };
   assert.ok(readFileSync((await fetchIt({ connections: 1 })).path!).equals(other));
   server.change(content);
   rmSync(folder, { recursive: true, force: true });
