@@ -76,10 +76,10 @@ const edge: Host = {
 };
 
 /** One request to an edge-light bundle. @returns the body */
-export async function dispatch(bundled: string, wasm: string, url: string): Promise<string> {
+export async function dispatch(bundled: string, wasm: string, url: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
   const host = join(cache, 'edge-host.mjs');
   copyFileSync(join(root, app('edge-host.mjs')), host); // beside the VM that it imports
-  return (await run(runtime('node22'), [host, bundled, wasm, url])).stdout;
+  return (await run(runtime('node22'), [host, bundled, wasm, url], { env: { ...process.env, ...env } })).stdout;
 }
 
 const browser: Host = {
