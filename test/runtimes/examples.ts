@@ -1,6 +1,6 @@
 /** Every example as its first lines say to run it, against the installed tarball. Node's own is in the quick suite too (test/examples.test.ts). */
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser } from './support/browser.ts';
 import type { Report } from './support/check.ts';
@@ -131,6 +131,16 @@ async function checkWorker(report: Report, tarball: string): Promise<void> {
     } finally {
       await server.stop();
     }
+  });
+  await report.check('example cloudflare: wrangler bundles it as configured', async () => {
+    const folder = join((await project('example-wrangler', tarball, ['examples/cloudflare'])).folder, 'cloudflare'), public_ = join(folder, 'public');
+    symlinkSync('../node_modules', join(folder, 'node_modules'));
+    mkdirSync(public_);
+    writeFileSync(join(public_, 'model.txt'), 'of the model only the names matter here\n');
+    await run(runtime('node22'), [tool('wrangler/bin/wrangler.js'), 'deploy', '--dry-run', '--outdir', 'out'], { cwd: folder, env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false' } });
+    const built = readdirSync(join(folder, 'out')).filter((name) => name.endsWith('.wasm'));
+    ok(built.length === 2, `binaries in the bundle: ${built.join(', ')}`);
+    return 'deploy --dry-run, both binaries found';
   });
   await report.check('example cloudflare: WebAssembly and JavaScript under 128 MB, context 512', () => {
     ok(stats && heap, 'no figures: the Worker did not answer');
