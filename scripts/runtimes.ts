@@ -10,6 +10,7 @@ import { rmSync } from 'node:fs';
 import { Report } from '../test/runtimes/support/check.ts';
 import { installTools } from '../test/runtimes/support/install.ts';
 import { pack, projects } from '../test/runtimes/support/project.ts';
+import { runExamples } from '../test/runtimes/examples.ts';
 import { checkPackage } from '../test/runtimes/package.ts';
 import { hosts, runHosts, table } from '../test/runtimes/runtimes.ts';
 
@@ -23,6 +24,7 @@ try {
     if (wanted('package')) await checkPackage(report, tarball);
     const chosen = names.filter((name) => hosts.some((host) => host.name.toLowerCase().startsWith(name)));
     if (names.length === 0 || chosen.length > 0) lines = table(await runHosts(report, tarball, chosen));
+    if (wanted('examples')) await runExamples(report, tarball);
   }
 } finally {
   rmSync(projects, { recursive: true, force: true });

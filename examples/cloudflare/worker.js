@@ -33,10 +33,10 @@ async function join(env, writable) {
   await writable.close();
 }
 
-async function answer({ prompt, system, maxTokens = 128 }, env, ctx, writer) {
+async function answer({ prompt, system = 'You answer in one sentence.', maxTokens = 128 }, env, ctx, writer) {
   const encoder = new TextEncoder(), send = (data) => writer.write(encoder.encode(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`));
   try {
-    const loaded = await model(env, ctx), generation = loaded.chat(system ? { system } : {}).send(prompt, { maxTokens, temperature: 0 });
+    const loaded = await model(env, ctx), generation = loaded.chat({ system }).send(prompt, { maxTokens, temperature: 0 });
     for await (const { text } of generation) if (text) await send({ text }); // fails when the visitor is gone, which ends the generation
     const { promptTokens, generatedTokens, stopReason } = generation.stats(), { memoryBytes, tier } = loaded.info;
     await send({ stats: { promptTokens, generatedTokens, stopReason, memoryBytes, tier } });

@@ -46,6 +46,17 @@ export async function speed(model) {
   return best;
 }
 
+/** Speeds alone, of `base` and of what the runtime takes by itself. */
+export async function speeds({ load, model: source }) {
+  const result = {};
+  for (const tier of ['base', 'auto']) {
+    const model = await load(await source(), { contextSize: 256, calibration: false, tier });
+    result[tier] = await speed(model);
+    model.close();
+  }
+  return result;
+}
+
 /**
  * Everything, with the package's `load` and a model that this runtime can read.
  * @returns digests for comparison, and what was measured; `auto` is the build that the runtime would take by itself, timed too

@@ -80,6 +80,7 @@ async function readPart(source: ByteSource, index: number, signal: AbortSignal |
     cursor.fail('E_GGUF_KEY', 'general.alignment', String(alignment), `a power of two up to ${limits.alignment}`);
   }
   const { tensors, end } = await readTensors(cursor, nTensors, alignment, index);
+  cursor.release();
   return { version, metadata, metadataEnd, tensors, end };
 }
 

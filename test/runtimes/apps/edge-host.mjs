@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const [bundle, folder, url] = process.argv.slice(2);
 const binaries = Object.fromEntries(readdirSync(folder).map((name) => [name, new WebAssembly.Module(readFileSync(join(folder, name)))]));
-const vm = new EdgeVM({ extend: (context) => Object.assign(context, { compiledBinaries: binaries }) });
+const vm = new EdgeVM({ extend: (context) => Object.assign(context, { compiledBinaries: binaries, process: { env: process.env } }) });
 vm.evaluate(readFileSync(bundle, 'utf8'));
 const response = await vm.dispatchFetch(url);
 for await (const chunk of response.body) process.stdout.write(chunk);

@@ -1,6 +1,6 @@
 /**
  * Watches the JavaScript heap of a Worker through workerd's inspector until standard input ends, then prints the largest total of a look every
- * 20 ms: { peak, last }, each { used, embedder, backing } in bytes.
+ * 20 ms, and what was there before: { before, peak }, each { used, embedder, backing } in bytes.
  */
 const [inspector] = process.argv.slice(2), [target] = await (await fetch(`${inspector}/json`)).json();
 const socket = new WebSocket(target.webSocketDebuggerUrl);
@@ -11,15 +11,19 @@ socket.onmessage = ({ data }) => { const message = JSON.parse(data); waiting.get
 const call = (method) => new Promise((resolve) => { waiting.set(++id, resolve); socket.send(JSON.stringify({ id, method })); });
 
 const total = ({ used, embedder, backing }) => used + embedder + backing;
-let ended = false, peak = { used: 0, embedder: 0, backing: 0 }, last = peak;
-process.stdin.on('end', () => { ended = true; }).resume();
-console.log('watching');
-do {
+const look = async () => {
   const { result, error } = await call('Runtime.getHeapUsage');
   if (error) throw new Error(error.message);
-  last = { used: result.usedSize, embedder: result.embedderHeapUsedSize ?? 0, backing: result.backingStorageSize ?? 0 };
-  if (total(last) > total(peak)) peak = last;
+  return { used: result.usedSize, embedder: result.embedderHeapUsedSize ?? 0, backing: result.backingStorageSize ?? 0 };
+};
+let ended = false, peak = await look();
+const before = peak;
+process.stdin.on('end', () => { ended = true; }).resume();
+console.log('watching');
+while (!ended) {
+  const now = await look();
+  if (total(now) > total(peak)) peak = now;
   await new Promise((resolve) => { setTimeout(resolve, 20); });
-} while (!ended);
-console.log(JSON.stringify({ peak, last }));
+}
+console.log(JSON.stringify({ before, peak }));
 process.exit(0);

@@ -1,6 +1,6 @@
-/** Conformance where there is a file system (Node, Deno, Bun): MODEL CALIBRATION → one line of JSON. */
+/** Where there is a file system (Node, Deno, Bun): MODEL CALIBRATION → conformance, MODEL → speeds alone; one line of JSON. */
 import { load } from 'clada';
-import { conformance } from './conformance.mjs';
+import { conformance, speeds } from './conformance.mjs';
 
-const { process } = globalThis, [model, calibration] = (process?.argv ?? []).slice(2);
-console.log(JSON.stringify(await conformance({ load, model: () => model, calibration: () => calibration })));
+const { process } = globalThis, [model, calibration] = (process?.argv ?? []).slice(2), given = { load, model: () => model };
+console.log(JSON.stringify(await (calibration ? conformance({ ...given, calibration: () => calibration }) : speeds(given))));

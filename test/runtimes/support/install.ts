@@ -29,11 +29,12 @@ export async function installTools(): Promise<void> {
   await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: cache, seconds: 900 });
 }
 
-/** Path of a runtime. @throws Skip where its package has no binary for this machine */
+/** Path of a runtime. @throws Skip where the pinned packages have no binary for this kind of machine, Error where one ought to be there */
 export function runtime(name: RuntimeName): string {
-  const path = join(cache, 'node_modules', executables[name]);
-  if (!existsSync(path)) throw new Skip(`${name} is not to be had from npm for ${process.platform} ${process.arch}`);
-  return path;
+  const path = join(cache, 'node_modules', executables[name]), kind = `${process.platform} ${process.arch}`;
+  if (existsSync(path)) return path;
+  if (kind !== 'linux x64') throw new Skip(`${name}: the pinned package is for linux x64, this is ${kind}`);
+  throw new Error(`${path} is missing: remove ${cache} and run again`);
 }
 
 /** A script of an installed tool. */

@@ -1,7 +1,7 @@
 /** Cloudflare's open-source runtime, configured with a bundle, its binaries and a folder of assets. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runtime } from './install.ts';
 import { stop } from './process.ts';
 
@@ -32,7 +32,7 @@ interface Served { origin: string; inspector: string; startedAt: number; stop: (
 /** Starts workerd with an inspector; resolves when it listens. @throws Skip, or Error with what it printed */
 export async function serveWorker(config: string): Promise<Served> {
   const startedAt = performance.now();
-  const child = spawn(runtime('workerd'), ['serve', config, '--inspector-addr=127.0.0.1:0', '--control-fd=3'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(runtime('workerd'), ['serve', config, '--socket-addr=http=127.0.0.1:0', '--inspector-addr=127.0.0.1:0', '--control-fd=3'], { cwd: dirname(config), stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   let printed = '', control = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => { printed += chunk.toString(); });
   const ports = new Map<string, number>();
