@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Calibration } from '../../src/adapt/calibration.ts';
 import type { MethodName, ModelTraits, SparsityOptions } from '../../src/adapt/methods.ts';
-import { boundOf, checkSparsity, methodNames, resolveSparsity, scaled, withForcedLoad } from '../../src/adapt/methods.ts';
+import { boundOf, checkSparsity, methodNames, resolveSparsity, scaled, skippingOf, withForcedLoad } from '../../src/adapt/methods.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { denseSelection } from '../../src/adapt/selection.ts';
 import type { CladaError } from '../../src/errors.ts';
@@ -223,6 +223,16 @@ test('scaled: thresholds times the factor, masks as much nearer to all; what kee
     assert.is(once.scoreBase, -1);
     assert.equal(scaled(scaled(denseSelection, a), b), denseSelection);
   }));
+});
+
+test('what memory is planned for is what the method reads', () => {
+  for (const method of methodNames) for (const load of [false, true]) {
+    const options: SparsityOptions = method === 'exact' ? { method } : { method, density: 0.5, load }, { selection } = resolveSparsity(options, reglu, calibration);
+    assert.is(skippingOf(options).stages, selection.stages, JSON.stringify(options));
+    if (selection.stages === Stage.mask) assert.ok(skippingOf(options).density >= selection.density);
+  }
+  assert.is(skippingOf({ maxKl: 0.1 }).stages, Stage.scores, 'auto: the most that it may try');
+  assert.is(skippingOf({ method: 'griffin', minTop1: 0.5 }).density, 1, 'a bound may need every neuron');
 });
 
 test.run();
