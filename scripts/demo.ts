@@ -30,9 +30,9 @@ export async function buildDemo(out: string, withModels = true): Promise<void> {
     define: { MODEL: JSON.stringify({ url: versioned(models.model), calibration: versioned(models.calibration), bytes: statSync(join(root, 'models', models.model)).size }) },
   });
   for (const name of ['index.html', 'icon.svg']) copyFileSync(join(root, 'demo', name), join(out, name));
-  // a chunk that cannot load without node: is for files on disk, one of calibrate- for calibration: neither is ever asked for here
-  const needed = Object.entries(metafile.outputs).filter(([path, { imports }]) => !imports.some(({ path: from, kind }) => kind === 'import-statement' && from.startsWith('node:')) && !path.includes('calibrate-'));
-  const files = ['index.html', 'icon.svg', ...needed.map(([path]) => normalize(join(root, path)).slice(normalize(join(out, '/')).length))].map((name) => name.replaceAll('\\', '/'));
+  // chunks for files on disk and for calibration are never asked for here
+  const needed = Object.keys(metafile.outputs).filter((path) => !/chunks\/(?:file|directory|calibrate)-?/.test(path));
+  const files = ['index.html', 'icon.svg', ...needed.map((path) => normalize(join(root, path)).slice(normalize(join(out, '/')).length))].map((name) => name.replaceAll('\\', '/'));
   const version = hashOf(...files.map((name) => readFileSync(join(out, name))));
   await esbuild.build({ ...common, entryPoints: { sw: 'demo/sw.ts' }, define: { FILES: JSON.stringify(['./', ...files]), VERSION: JSON.stringify(version) } });
   if (withModels) for (const name of Object.values(models)) link(join(root, 'models', name), join(out, 'models', name));

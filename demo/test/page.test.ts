@@ -57,7 +57,7 @@ if (!executable) {
     assert.match((await page.textContent('#facts'))!, /smollm2-135m-instruct-q4_1 · 30 layers × 1,536 neurons · (base|relaxed) build/);
     assert.match((await page.textContent('#speed-beside'))!, /^dense \d+\.\d at load/);
     assert.ok(await page.isVisible('#suggestions') && await page.isHidden('#loading') && await page.isEnabled('#send') && await page.isDisabled('#again'));
-    assert.not.ok(site.asked.some((url) => /calibrate-|file-/.test(url)), site.asked.join());
+    assert.not.ok(site.asked.some((url) => /calibrate-|file-|directory-/.test(url)), site.asked.join());
     await until(page, () => document.getElementById('promise')!.textContent !== '');
     assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.080 nats, same top token 85 %/);
   });
