@@ -26,7 +26,7 @@ interface Speeds { base: number; auto: number }
 export interface Row extends Conformance { name: string; version: string; reference: Speeds }
 
 export const model = join(root, 'models/smollm2-135m-instruct-q4_1.gguf');
-const calibration = join(root, 'models/smollm2-135m-instruct-q4_1.clada.gguf');
+export const calibration = join(root, 'models/smollm2-135m-instruct-q4_1.clada.gguf');
 const shared = 'test/runtimes/conformance.mjs', app = (name: string): string => `test/runtimes/apps/${name}`;
 
 const installed = (printed: string): string => {
