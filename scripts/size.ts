@@ -1,5 +1,5 @@
 /**
- * What a page downloads to run a model: the library's JavaScript and one WebAssembly build, gzipped. Fails above the budget. Calibration,
+ * What a page downloads at most to run a model: the library's JavaScript (the network's lazy chunks too) and one WebAssembly build, gzipped. Fails above the budget. Calibration,
  * an entry of its own with binaries of its own, is not part of it.
  *
  *   npm run size
