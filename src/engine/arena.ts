@@ -11,7 +11,7 @@ const pageBytes = 65536;
 export class Arena {
   #top: number;
 
-  constructor(readonly memory: WebAssembly.Memory, heapBase: number, private readonly maxBytes = MAX_BYTES) {
+  constructor(readonly memory: WebAssembly.Memory, heapBase: number, private readonly maxBytes: number = MAX_BYTES) {
     this.#top = aligned(heapBase >>> 0); // pointers from 2 GiB on come back negative
   }
 
