@@ -1,23 +1,11 @@
-/** What the tests of the page share: Chromium, and a server that can be told to misbehave. */
-import { existsSync, readFileSync } from 'node:fs';
+/** What the tests of the page share: a server that can be told to misbehave. */
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { buildDemo, listen, serveFolder } from '../../scripts/demo.ts';
-
-/** $CHROMIUM, else a Chromium or Chrome on the path; undefined where there is none. */
-export function findChromium(): string | undefined {
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const paths = (process.env['PATH'] ?? '').split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
-  return [process.env['CHROMIUM'], ...paths].find((path) => path !== undefined && path !== '' && existsSync(path));
-}
-
-export function launch(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] }); // root cannot have Chromium's sandbox
-}
 
 /** 'missing': no model (404); 'cut': the connection breaks in the middle of it; 'no-simd': the worker meets a WebAssembly without SIMD. */
 export type Fault = 'none' | 'missing' | 'cut' | 'no-simd' | 'no-calibration';

@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
-import { Site, findChromium, launch, phase, until } from './browser.ts';
+import { findChromium, launch } from '../../test/helpers/browser.ts';
+import { Site, phase, until } from './browser.ts';
 import { contrasts, controlNames, focusable, focusedId, mapColours } from './inspect.ts';
 
 const test = suite('page');

@@ -4,7 +4,8 @@
  *   tsx demo/test/picture.ts [docs/demo.png]
  */
 import { writeFileSync } from 'node:fs';
-import { Site, findChromium, launch, phase } from './browser.ts';
+import { findChromium, launch } from '../../test/helpers/browser.ts';
+import { Site, phase } from './browser.ts';
 import { shrink } from './png.ts';
 
 async function main(path: string): Promise<void> {

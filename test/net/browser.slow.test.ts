@@ -1,24 +1,15 @@
-/**
- * OPFS and the Cache API in a real Chromium. Skipped, visibly, where the system has no chromium or no playwright-core lies in build/runtimes (the
- * runtime suite puts it there; `npm install --prefix build/runtimes playwright-core` does as well). PLAYWRIGHT_CORE names another place.
- */
-import { existsSync, readFileSync } from 'node:fs';
+/** OPFS and the Cache API in a real Chromium. Skipped, visibly, where there is none. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Browser } from 'playwright-core';
+import { findChromium, launch } from '../helpers/browser.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { TestServer, sha256 } from '../helpers/server.ts';
 
-interface Page { goto(url: string): Promise<unknown>; evaluate(expression: string): Promise<unknown> }
-interface Context { newPage(): Promise<Page>; close(): Promise<void> }
-interface Browser { newContext(): Promise<Context>; close(): Promise<void> }
-interface Driver { chromium: { launch(options: { executablePath: string; args: string[] }): Promise<Browser> } }
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const driverPath = process.env['PLAYWRIGHT_CORE'] ?? join(root, 'build/runtimes/node_modules/playwright-core');
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
-const available = executablePath !== undefined && existsSync(driverPath);
+const root = fileURLToPath(new URL('../..', import.meta.url)), executablePath = findChromium(), available = executablePath !== undefined;
 
 const test = suite('browser');
 const model = new Uint8Array(readFileSync(tinyPath('llama256-q4_1.gguf')));
@@ -33,7 +24,7 @@ test.before(async () => {
     if (path.startsWith('/dist/')) return { body: readFileSync(join(root, path)), headers: { 'content-type': 'text/javascript' }, ignoreRange: true };
     return path === '/model.gguf' ? {} : { status: 404 };
   };
-  browser = await ((await import(pathToFileURL(join(driverPath, 'index.mjs')).href)) as Driver).chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
+  browser = await launch(executablePath!);
 });
 test.after(async () => {
   if (!available) return;

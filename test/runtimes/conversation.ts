@@ -1,7 +1,7 @@
 /** A conversation that begins in Chromium and goes on elsewhere, from the installed tarball. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openBrowser } from './support/browser.ts';
+import { launch } from '../helpers/browser.ts';
 import type { Report } from './support/check.ts';
 import { equal, ok } from './support/check.ts';
 import { chromium, root, runtime, type RuntimeName } from './support/install.ts';
@@ -16,7 +16,7 @@ const shared = 'test/runtimes/conversation.mjs', app = (name: string): string =>
 async function beginInBrowser(tarball: string): Promise<{ snapshot: Buffer; rest: number[] }> {
   await chromium();
   const { folder } = await project('conversation-browser', tarball, [shared, app('browser.html'), app('browser.mjs')]);
-  const server = await serve({ '/': folder, '/models/': join(root, 'models') }), browser = await openBrowser();
+  const server = await serve({ '/': folder, '/models/': join(root, 'models') }), browser = await launch(await chromium());
   try {
     const page = await browser.newPage();
     await page.goto(`${server.origin}/conversation-browser.html`);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openBrowser } from './support/browser.ts';
+import { launch } from '../helpers/browser.ts';
 import type { Report } from './support/check.ts';
 import { ok } from './support/check.ts';
 import { chromium, root, runtime, tool } from './support/install.ts';
@@ -69,7 +69,7 @@ export async function runExamples(report: Report, tarball: string): Promise<void
 
 /** Asks the page at `/` in Chromium. @returns its answer and what it says of itself */
 async function ask(folders: Readonly<Record<string, string>>): Promise<string> {
-  const server = await serve(folders), browser = await openBrowser();
+  const server = await serve(folders), browser = await launch(await chromium());
   try {
     const page = await browser.newPage(), problems: string[] = [];
     page.on('pageerror', (error) => problems.push(error.message));

@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logitsDigest } from '../helpers/expected.ts';
-import { openBrowser } from './support/browser.ts';
+import { launch } from '../helpers/browser.ts';
 import type { Report } from './support/check.ts';
 import { equal, ok } from './support/check.ts';
 import { cache, chromium, root, runtime, type RuntimeName } from './support/install.ts';
@@ -86,10 +86,10 @@ export async function dispatch(bundled: string, wasm: string, url: string, env: 
 
 const browser: Host = {
   name: 'Chromium',
-  version: async () => { const opened = await openBrowser(); try { return opened.version(); } finally { await opened.close(); } },
+  version: async () => { const opened = await launch(await chromium()); try { return opened.version(); } finally { await opened.close(); } },
   prepare: async (tarball) => { await chromium(); return project('browser', tarball, [shared, app('browser.html'), app('browser.mjs')]); },
   run: async (folder) => {
-    const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await openBrowser();
+    const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await launch(await chromium());
     try {
       const page = await opened.newPage(), problems: string[] = [];
       page.on('pageerror', (error) => problems.push(error.message));
