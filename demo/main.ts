@@ -166,9 +166,6 @@ function receive(report: Report): void {
       showReadouts(undefined, ready);
       enter('ready');
       return;
-    case 'kept':
-      if (ready) { ready = { ...ready, kept: true }; showFacts(ready); }
-      return;
     case 'previewed':
       if (report.id === previews) controls.promise(report.expected, report.failure);
       return;
@@ -177,7 +174,7 @@ function receive(report: Report): void {
   }
 }
 
-function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | 'ready' | 'kept' | 'previewed' }>, answer: Answer): void {
+function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | 'ready' | 'previewed' }>, answer: Answer): void {
   switch (report.kind) {
     case 'prompt': conversation.status(answer, `reading the prompt, ${report.done} of ${report.total} tokens`); return;
     case 'token':

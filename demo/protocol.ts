@@ -53,7 +53,7 @@ export interface Ready {
   /** Dense decoding on this device, tokens a second, and its memory bandwidth in GB/s: both measured just now. */
   readonly densePerSecond: number;
   readonly bandwidth: number;
-  /** The model is kept on this device, so the page works offline from now on. */
+  /** The model is kept on this device, so the page works offline from now on: not in private windows, nor where there is no room. */
   readonly kept: boolean;
 }
 
@@ -64,7 +64,6 @@ export type Report =
   | { kind: 'progress'; phase: 'download' | 'weights' | 'warm-up'; loaded: number; total: number }
   | { kind: 'ready'; ready: Ready }
   | { kind: 'failed'; failure: Failure }
-  | { kind: 'kept' }
   | { kind: 'prompt'; id: number; done: number; total: number }
   | { kind: 'token'; id: number; token: Token; perSecond: number }
   | { kind: 'answered'; id: number; text: string; stats: GenerationStats; stopped: boolean }

@@ -1,4 +1,4 @@
-/** Keeps the page itself for offline use. Models are not its business: the worker keeps them by content (model-file.ts). */
+/** Keeps the page itself for offline use. Models are not its business: the library keeps them. */
 /** Written in by scripts/demo.ts: every file of the page, and a hash over them. */
 declare const FILES: readonly string[];
 declare const VERSION: string;

@@ -1,21 +1,26 @@
 /** The model, off the page's thread: loads it, answers, and measures what an answer cost. */
-import type { Model, SparsityOptions } from 'clada';
-import { AbortedError, load } from 'clada';
+import type { Model, Progress, SparsityOptions } from 'clada';
+import { AbortedError, load, openSource } from 'clada';
 import { compare, middle } from './compare.ts';
+import type { Arrived } from './failure.ts';
 import { failureOf } from './failure.ts';
 import { Load } from './load.ts';
-import { forgetModelFile, openModelFile } from './model-file.ts';
 import type { Ready, Report, Request } from './protocol.ts';
 
-/** Where the files lie and how large they are, written in by scripts/demo.ts. */
-declare const MODEL: { readonly url: string; readonly calibration: string; readonly bytes: number };
+/** Where the model lies beside the page, written in by scripts/demo.ts; its calibration lies beside it. */
+declare const MODEL: string;
+const modelUrl = new URL(MODEL, location.href);
 const port = self as unknown as { postMessage(report: Report, transfer?: Transferable[]): void; onmessage: ((event: MessageEvent<Request>) => void) | null };
 
+/** Fewer than the library's own: the reader of this page has a button that goes on where the download was cut. */
+const retries = 3;
 const contextSize = 2048, mostTokens = 320;
 /** Greedy, with the penalty that keeps a small model from going round in circles: the same question gives the same answer, so methods can be compared. */
 const sampling = { temperature: 0, repeatPenalty: 1.1 } as const;
 
 let model: Model | undefined;
+/** How far its download has come. */
+let arrived: Arrived | undefined;
 let running = new AbortController();
 /** The request that runs; the next one waits for its end. */
 let busy: Promise<void> = Promise.resolve();
@@ -25,31 +30,33 @@ const post = (report: Report, transfer: Transferable[] = []): void => { port.pos
 async function start(signal: AbortSignal): Promise<void> {
   model?.close();
   model = undefined;
+  arrived = undefined;
   let shown = 0;
-  const progress = (phase: 'download' | 'weights') => (loaded: number, total: number): void => {
-    if (loaded < total && performance.now() - shown < 60) return;
+  const onProgress = ({ loaded, total, download }: Progress): void => {
+    arrived = download;
+    const fetching = download !== undefined && download.loaded < download.total, last = loaded === total && !fetching;
+    if (!last && performance.now() - shown < 60) return;
     shown = performance.now();
-    post({ kind: 'progress', phase, loaded, total: total || MODEL.bytes });
+    post({ kind: 'progress', ...(fetching ? { phase: 'download', ...download } : { phase: 'weights', loaded, total }) });
   };
-  const { body, kept } = await openModelFile(MODEL.url, progress('download'), signal);
-  const calibration = await openModelFile(MODEL.calibration, () => undefined, signal).catch(() => undefined); // without one: dense and griffin
-  const streamed = body instanceof ReadableStream;
-  const loading = load(body, {
-    contextSize, signal, calibration: calibration?.body ?? false,
-    ...(streamed ? {} : { onProgress: ({ loaded, total }) => { progress('weights')(loaded, total); } }), // a stream's progress is the download's
-  });
-  model = await loading.catch(async (error: unknown) => {
-    if (!streamed) await forgetModelFile(MODEL.url); // it was kept, and is no good
-    throw error;
-  });
+  model = await load(modelUrl, { contextSize, signal, cache: 'auto', retries, onProgress });
+  const kept = await isKept();
   post({ kind: 'progress', phase: 'warm-up', loaded: 0, total: 0 });
   const densePerSecond = await warmUp(model, signal);
   const bandwidth = Math.max(...[1, 2].map(() => model!.measureBandwidth()));
   const levels: Ready['levels'] = {};
   for (const [method, rows] of model.calibration?.levels ?? []) levels[method] = rows.map(({ cost, kl, top1 }) => ({ cost, kl, top1 }));
-  const done = await Promise.race([kept, Promise.resolve(false)]);
-  post({ kind: 'ready', ready: { info: model.info, file: MODEL.url.replace(/^.*\/|\?.*$/g, ''), levels, densePerSecond, bandwidth, kept: done } });
-  void kept.then((yes) => { if (yes && !done) post({ kind: 'kept' }); });
+  post({ kind: 'ready', ready: { info: model.info, file: modelUrl.pathname.replace(/^.*\//, ''), levels, densePerSecond, bandwidth, kept } });
+}
+
+/** Whether the library's cache has all of the model: without asking the server, only a whole copy opens. */
+async function isKept(): Promise<boolean> {
+  try {
+    await (await openSource(modelUrl, { offline: true })).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs code hot before anyone waits for it, and measures dense decoding meanwhile: tokens a second. */
@@ -108,7 +115,7 @@ async function preview(id: number, sparsity: SparsityOptions): Promise<void> {
 
 async function run(request: Request, signal: AbortSignal): Promise<void> {
   if (request.kind === 'load') {
-    await start(signal).catch((error: unknown) => { if (!signal.aborted) post({ kind: 'failed', failure: failureOf(error) }); });
+    await start(signal).catch((error: unknown) => { if (!signal.aborted) post({ kind: 'failed', failure: failureOf(error, arrived) }); });
   } else if (request.kind === 'preview') {
     if (model) await preview(request.id, request.sparsity);
   } else if (request.kind === 'ask') {

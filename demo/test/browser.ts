@@ -1,5 +1,5 @@
 /** What the tests of the page share: a server that can be told to misbehave. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -7,13 +7,16 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { buildDemo, listen, serveFolder } from '../../scripts/demo.ts';
 
-/** 'missing': no model (404); 'cut': the connection breaks in the middle of it; 'no-simd': the worker meets a WebAssembly without SIMD. */
+/** 'missing': no model (404); 'cut': every connection that brings it breaks once `cutAfter` bytes of it were sent; 'no-simd': the worker meets a WebAssembly without SIMD. */
 export type Fault = 'none' | 'missing' | 'cut' | 'no-simd' | 'no-calibration';
 
 export class Site {
   fault: Fault = 'none';
   /** Paths asked for, in order. */
   readonly asked: string[] = [];
+  /** Bytes of the model that were sent. */
+  sent = 0;
+  cutAfter = 0;
   #server: Server | undefined;
   #port = 0;
 
@@ -41,15 +44,28 @@ export class Site {
     await new Promise((resolve) => { this.#server?.close(resolve); });
   }
 
+  /** Another model of the same size in the place of this one: its name has other letters. The file itself is a link and stays as it is. */
+  change(from: string, to: string): void {
+    const path = join(this.folder, 'models/smollm2-135m-instruct-q4_1.gguf'), bytes = readFileSync(path), at = bytes.indexOf(from);
+    if (at < 0 || from.length !== to.length) throw new Error(`${from} is not in ${path}, or ${to} is longer or shorter`);
+    bytes.write(to, at);
+    rmSync(path);
+    writeFileSync(path, bytes);
+  }
+
+  #count(response: ServerResponse): void {
+    const write = response.write.bind(response) as (chunk: Buffer) => boolean;
+    response.write = ((chunk: Buffer): boolean => {
+      if (this.fault === 'cut' && this.sent >= this.cutAfter) { setImmediate(() => { response.destroy(); }); return false; }
+      this.sent += chunk.length;
+      return write(chunk);
+    }) as ServerResponse['write'];
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse, files: (request: IncomingMessage, response: ServerResponse) => void): void {
     const url = request.url!, model = /\/models\/(?!.*\.clada\.)/.test(url);
     if ((model && this.fault === 'missing') || (url.includes('.clada.') && this.fault === 'no-calibration')) { response.writeHead(404).end(); return; }
-    if (model && this.fault === 'cut') {
-      const whole = readFileSync(join(this.folder, new URL(url, this.url).pathname));
-      response.writeHead(200, { 'content-length': whole.length });
-      response.write(whole.subarray(0, 5_000_000), () => { setTimeout(() => response.destroy(), 200); });
-      return;
-    }
+    if (model) this.#count(response);
     if (url.startsWith('/worker.js') && this.fault === 'no-simd') {
       response.writeHead(200, { 'content-type': 'text/javascript', 'cross-origin-embedder-policy': 'require-corp' });
       response.write('WebAssembly.validate = () => false;\n');

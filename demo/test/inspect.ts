@@ -9,6 +9,17 @@ export function mapColours(): number {
   return found.size;
 }
 
+/** Megabytes in the library's cache, and how many files of more than 10 MB their blocks belong to. */
+export async function keptBytes(): Promise<number[]> {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('clada'), files = new Map<string, number>();
+  for await (const handle of (folder as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) {
+    const copy = handle.name.replace(/-\d+$/, ''), { size } = await handle.getFile();
+    files.set(copy, (files.get(copy) ?? 0) + size);
+  }
+  const large = [...files.values()].filter((size) => size > 10e6);
+  return [Math.round(large.reduce((sum, size) => sum + size, 0) / 1e6), large.length];
+}
+
 /** What has the focus: its id, of a radio its value, else its text. */
 export function focusedId(): string {
   const at = document.activeElement as HTMLInputElement;

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { findChromium, launch } from '../../test/helpers/browser.ts';
 import { Site, phase, until } from './browser.ts';
-import { contrasts, controlNames, focusable, focusedId, mapColours } from './inspect.ts';
+import { contrasts, controlNames, focusable, focusedId, keptBytes, mapColours } from './inspect.ts';
 
 const test = suite('page');
 const executable = findChromium();
@@ -46,7 +46,7 @@ if (!executable) {
     site = await Site.build();
     browser = await launch(executable);
     shared = await browser.newContext({ viewport: { width: 1360, height: 900 } });
-    page = await visit(shared);
+    page = await visit(shared, /net::ERR_CONNECTION_REFUSED/); // offline it asks whether there is a newer model, and the console says that nobody answered
     await phase(page, 'ready');
   });
   test.after(async () => {
@@ -235,13 +235,27 @@ if (!executable) {
     }
   });
 
+  test('another model in the same place: noticed, and kept instead', async () => {
+    const { sent } = site;
+    await page.reload();
+    await phase(page, 'ready');
+    assert.ok(site.sent - sent <= 1, 'what is the newest is not fetched again');
+    site.change('Smollm2 135M', 'Smollm9 135M');
+    await page.reload();
+    await phase(page, 'ready');
+    assert.ok(site.sent - sent > 90e6, `${site.sent - sent} bytes`);
+    assert.match((await page.getAttribute('#facts', 'title'))!, /^Smollm9 135M/);
+    await page.waitForSelector('#kept:not([hidden])');
+    assert.equal(await page.evaluate(keptBytes), [98, 1], 'of the old one nothing is left');
+  });
+
   test('the model is missing: said, with what to do; it comes back', async () => {
     site.fault = 'missing';
     await alone(async (own) => {
       await phase(own, 'failed');
       const card = own.locator('[role=alert]');
-      assert.is(await card.getAttribute('data-code'), 'HTTP_404');
-      assert.match(await card.innerText(), /not on this server[\s\S]*npm run demo[\s\S]*smollm2-135m-instruct-q4_1\.gguf: HTTP 404/);
+      assert.is(await card.getAttribute('data-code'), 'E_NOT_FOUND');
+      assert.match(await card.innerText(), /not on this server[\s\S]*npm run demo[\s\S]*smollm2-135m-instruct-q4_1\.gguf: found status 404/);
       assert.ok(await own.isDisabled('#send'));
       site.fault = 'none';
       await card.getByRole('button', { name: 'Try again' }).press('Enter');
@@ -250,18 +264,44 @@ if (!executable) {
     }, {}, /404/);
   });
 
-  test('the download is cut: said, nothing half is kept; it comes back', async () => {
-    site.fault = 'cut';
+  test('the download is cut: said, and tried again it goes on where it was', async () => {
+    Object.assign(site, { fault: 'cut', sent: 0, cutAfter: 40e6 });
     await alone(async (own) => {
+      const card = own.locator('[role=alert]'), arrived = async (): Promise<number> => Number(/([\d.]+) of 98\.4 MB have arrived/.exec(await card.innerText())?.[1]);
       await phase(own, 'failed');
-      assert.match(await own.locator('[role=alert]').innerText(), /download was cut[\s\S]*connection[\s\S]*of 98\.4 MB arrived/);
+      assert.match(await card.innerText(), /download was cut[\s\S]*goes on/);
+      const first = await arrived();
+      assert.ok(first > 25 && first <= 40.5, `${first} MB`);
+      site.cutAfter = 70e6;
       await own.getByRole('button', { name: 'Try again' }).click();
       await phase(own, 'loading');
       await phase(own, 'failed');
+      const second = await arrived();
+      assert.ok(second > first + 15, `${first} MB, then ${second} MB`);
       site.fault = 'none';
       await own.getByRole('button', { name: 'Try again' }).click();
       await phase(own, 'ready');
+      assert.ok(site.sent < 98.4e6 + 2 * 16e6, `${site.sent} bytes were sent`);
+      await own.click('#suggestions button');
+      await own.waitForSelector('.token:nth-of-type(8)', { state: 'attached' });
+      assert.match(await own.locator('.answer .text').innerText(), /language/);
     }, {}, /net::ERR|Failed to load/);
+  });
+
+  test('offline before the first load is over: said so', async () => {
+    site.fault = 'missing';
+    await alone(async (own) => {
+      await phase(own, 'failed');
+      await own.context().setOffline(true);
+      await own.getByRole('button', { name: 'Try again' }).click();
+      await phase(own, 'loading');
+      await phase(own, 'failed');
+      assert.match(await own.locator('[role=alert]').innerText(), /Offline, and the model is not on this device yet[\s\S]*Connect once/);
+      await own.context().setOffline(false);
+      site.fault = 'none';
+      await own.getByRole('button', { name: 'Try again' }).click();
+      await phase(own, 'ready');
+    }, {}, /404|net::ERR/);
   });
 
   test('no WebAssembly SIMD: said, with the browsers that have it', async () => {

@@ -31,10 +31,14 @@ export class Holdings {
   failure: { error: unknown } | undefined;
   #hashing: Promise<void> = Promise.resolve();
   #started = false;
+  #forgotten = 0;
 
   constructor(private readonly setup: HoldingsSetup) {
     if (!setup.entry) this.window = new Window();
   }
+
+  /** Bytes held, and those of a window that were held once. */
+  get arrived(): number { return this.held.total + this.#forgotten; }
 
   /** A copy begins, with what is `held` of it already. @throws TransferError `E_CACHE` */
   async begin(info: FileInfo, held: Ranges | undefined, hasher: Hasher | undefined): Promise<void> {
@@ -92,7 +96,11 @@ export class Holdings {
   /** Forgets what lies before `offset`, is in memory, and is hashed. */
   forget(offset: number): void {
     if (!this.window) return;
-    for (const [start, end] of this.window.drop(Math.min(offset, this.hasher ? this.hashed : Infinity))) { this.held.remove(start, end); this.taken.remove(start, end); }
+    for (const [start, end] of this.window.drop(Math.min(offset, this.hasher ? this.hashed : Infinity))) {
+      this.held.remove(start, end);
+      this.taken.remove(start, end);
+      this.#forgotten += end - start;
+    }
   }
 
   /** All bytes are here: their hash, where one is made. */
@@ -127,6 +135,7 @@ export class Holdings {
     this.held = held ?? new Ranges();
     this.stored = new Ranges(this.held.list);
     this.taken = new Ranges(this.held.list);
+    this.#forgotten = 0;
   }
 
   /** The cache failed: on in memory, or not at all. What it holds stays readable. */

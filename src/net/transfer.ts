@@ -337,7 +337,7 @@ export class Transfer {
 
   async #store(offset: number, bytes: Uint8Array): Promise<boolean> {
     if (!await this.#has.store(offset, bytes, () => this.#limit())) return false;
-    this.setup.onProgress?.(this.#has.held.total, this.#size);
+    this.setup.onProgress?.(Math.min(this.#has.arrived, this.#size ?? Infinity), this.#size); // a window that went back counts bytes twice
     this.#notify();
     return true;
   }

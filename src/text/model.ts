@@ -91,6 +91,8 @@ export interface Progress {
   total: number;
   /** Name of the (first) file. */
   file: string;
+  /** Where the model comes over the network: bytes of its files that are here, also those that a load before this one left, and in all. Absent where all are here from the start. */
+  download?: { readonly loaded: number; readonly total: number };
 }
 
 const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sparsity', ...networkNames];
@@ -147,17 +149,26 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
-  const network = networkOf(options), parts = await openParts(source, network, 'whole');
+  const arrived = new Map<number, number>();
+  let latest: Progress | undefined, fileBytes = 0;
+  const tell = (progress = latest): void => {
+    latest = progress; // none before the header: how much it all is, is not known then
+    if (!progress) return;
+    const loaded = parts.reduce((sum, { size }, part) => sum + (arrived.get(part) ?? size ?? 0), 0);
+    options.onProgress?.(arrived.size === 0 ? progress : { ...progress, download: { loaded, total: fileBytes } });
+  };
+  const network = networkOf(options), parts = await openParts(source, network, 'whole', (part, bytes) => { arrived.set(part, bytes); tell(); });
   try {
     throwIfAborted(options.signal, 'load');
     const file = await readGguf(parts, options.signal);
     const name = parts[0]!.name;
-    options.onProgress?.({ phase: 'header', loaded: 0, total: file.size, file: name });
+    fileBytes = file.size;
+    tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session } = planOf(file, options);
     const tokenizer = createTokenizer(file.metadata);
     const template = createChatTemplate(file.metadata, tokenizer);
     const engine = await Engine.open(file, model, {
-      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => options.onProgress?.({ ...progress, file: name }),
+      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
     });
     let calibration: Calibration | undefined;
     try {
@@ -176,15 +187,17 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
 /** What of the options concerns the network: one object, so that the parts of a model share its connections. */
 const networkOf = (options: PlanOptions): NetworkOptions => Object.fromEntries(Object.entries(options).filter(([name]) => networkNames.includes(name)));
 
-/** Opens every part of a source. The caller closes them ({@link closeParts}). */
-export async function openParts(source: ModelSource, network: NetworkOptions = {}, mode: OpenOptions['mode'] = 'whole'): Promise<ByteSource[]> {
+/** Opens every part of a source. The caller closes them ({@link closeParts}). `onArrival` hears how many bytes of a part are here, for parts that are being fetched. */
+export async function openParts(
+  source: ModelSource, network: NetworkOptions = {}, mode: OpenOptions['mode'] = 'whole', onArrival?: (part: number, bytes: number) => void,
+): Promise<ByteSource[]> {
   if (Array.isArray(source) && source.length === 0) {
     throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
   }
   const inputs = Array.isArray(source) ? inOrder(source as readonly SourceInput[]) : partsOf(source as SourceInput);
   const parts: ByteSource[] = [];
   try {
-    for (const [part, input] of inputs.entries()) parts.push(await openSource(input, network, { mode, part }));
+    for (const [part, input] of inputs.entries()) parts.push(await openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) }));
     return parts;
   } catch (error) {
     await closeParts(parts);

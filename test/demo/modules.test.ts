@@ -3,13 +3,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { divergence, meanAndError, middle } from '../../demo/compare.ts';
 import { digits, nats, percent } from '../../demo/dom.ts';
-import { DownloadError, failureOf } from '../../demo/failure.ts';
+import { failureOf } from '../../demo/failure.ts';
 import { Load } from '../../demo/load.ts';
 import { NeuronUse, byLayer, reorder, squeeze } from '../../demo/neurons.ts';
 import { klDivergence } from '../../src/adapt/divergence.ts';
 import { LoadReplay } from '../../src/adapt/replay.ts';
 import { noLoad } from '../../src/adapt/selection.ts';
-import { FormatError } from '../../src/errors.ts';
+import { FormatError, InputError, TransferError } from '../../src/errors.ts';
 
 const test = suite('demo modules');
 /** Two layers of eleven neurons: the last byte of each is not full. */
@@ -63,13 +63,33 @@ test('numbers: a dash where there is none, a true minus', () => {
   assert.equal([digits(NaN, 1), digits(undefined, 1), digits(-1.26, 1), percent(0.123), nats(0.0123456), nats(0.00123), nats(2.345)], ['–', '–', '−1.3', '12', '0.012', '0.0012', '2.35']);
 });
 
-test('failures: the download behind a failed read is what people are told', () => {
-  const failure = { code: 'E_DOWNLOAD', title: 'The download was cut', message: 'm', remedy: 'r' };
-  const read = new FormatError('E_SOURCE_READ', { subject: 's', found: 'f', expected: 'e', remedy: 'r', cause: new DownloadError(failure) });
-  assert.is(failureOf(read), failure);
-  assert.is(failureOf(new FormatError('E_GGUF_MAGIC', { subject: 's', found: 'f', expected: 'e', remedy: 'fetch it again' })).remedy, 'fetch it again');
+test('failures: the remedy of the page where it knows a better one, else the library’s', () => {
+  const parts = { subject: 's', found: 'f', expected: 'e', remedy: 'as the library says' }, arrived = { loaded: 12_340_000, total: 98_400_000 };
+  const network = new TransferError('E_NETWORK', parts), missing = failureOf(new InputError('E_NOT_FOUND', parts));
+  assert.equal([missing.code, missing.title, missing.message], ['E_NOT_FOUND', 'The model is not on this server', 's: found f; expected e.']);
+  assert.match(missing.remedy, /npm run demo/);
+  assert.is(failureOf(network).title, 'The server does not answer');
+  for (const error of [network, new TransferError('E_INCOMPLETE', parts)]) {
+    const { title, message, remedy } = failureOf(error, arrived);
+    assert.is(title, 'The download was cut');
+    assert.match(`${message} ${remedy}`, /12\.3 of 98\.4 MB have arrived\. .* goes on where it was cut/);
+  }
+  assert.not.match(failureOf(new TransferError('E_CACHE', { ...parts, found: 'no room' }), arrived).message, /arrived/);
+  assert.match(failureOf(new TransferError('E_CACHE', parts)).remedy, /^Make room/);
+  assert.is(failureOf(new FormatError('E_GGUF_MAGIC', parts)).remedy, parts.remedy);
   assert.is(failureOf(new RangeError('grow')).code, 'E_MEMORY');
   assert.is(failureOf('?').code, 'E_UNKNOWN');
+});
+
+test('failures: offline, as the browser says it', () => {
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value: { onLine: false }, configurable: true });
+  try {
+    const failure = failureOf(new TransferError('E_NETWORK', { subject: 's', found: 'f', expected: 'e', remedy: 'r' }));
+    assert.is(failure.title, 'Offline, and the model is not on this device yet');
+  } finally {
+    if (own) Object.defineProperty(globalThis, 'navigator', own); else Reflect.deleteProperty(globalThis, 'navigator');
+  }
 });
 
 test.run();

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CladaError } from '../../src/errors.ts';
-import type { LoadOptions, ModelSource } from '../../src/text/model.ts';
+import type { LoadOptions, ModelSource, Progress } from '../../src/text/model.ts';
 import { load, plan } from '../../src/text/model.ts';
 import { calibratedCopy } from '../helpers/calibrated.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
@@ -63,6 +63,24 @@ test('a URL, a URL object, a Response, with a cache and without: the logits of t
   assert.equal(await logitsOf(new Response(new Blob([bytes]).stream())), truth, 'of unknown length');
   assert.is(await code(async () => load(await fetch(server.url('/none')))), 'E_NOT_FOUND');
   assert.is(await code(async () => load(await fetch(url, { headers: { range: 'bytes=0-99' } }))), 'E_OPTION');
+});
+
+test('progress: the bytes that are here grow to the whole, with a cache and through a window; none where all was here', async () => {
+  const url = server.url('/models/tiny.gguf');
+  const downloads = async (source: ModelSource, more: LoadOptions): Promise<Progress['download'][]> => {
+    const told: Progress[] = [];
+    (await load(source, options({ ...more, onProgress: (progress) => { told.push(progress); } }))).close();
+    assert.is(told[0]!.phase, 'header');
+    assert.is(told.at(-1)!.loaded, told.at(-1)!.total);
+    return told.map(({ download }) => download);
+  };
+  for (const more of [{ cache: false, sha256: sha256(bytes) }, {}] as LoadOptions[]) {
+    const told = await downloads(url, more), loaded = told.filter((one) => one !== undefined).map((one) => one.loaded);
+    assert.equal(loaded, [...loaded].sort((a, b) => a - b), JSON.stringify(more));
+    assert.equal(told.at(-1), { loaded: bytes.length, total: bytes.length });
+  }
+  assert.equal(new Set(await downloads(url, {})), new Set([undefined]), 'from the cache');
+  assert.equal(new Set(await downloads(path, {})), new Set([undefined]), 'from disk');
 });
 
 test('the first part names the others; Files come in any order', async () => {

@@ -221,6 +221,18 @@ test('no ranges, no cache: the stream is read as it comes, within bounded memory
   await source.close();
 });
 
+test('what has arrived is counted to the end, through a window that forgets it too', async () => {
+  for (const cache of [{ directory: folder }, false] as const) {
+    const told: number[] = [];
+    const source = await openRemote(server.url(), quick({ cache, sha256: sha256(content) }), { mode: 'whole', onProgress: (loaded) => { told.push(loaded); } });
+    await readAll(source);
+    await source.verified();
+    await source.close();
+    assert.equal(told, [...told].sort((a, b) => a - b), JSON.stringify(cache));
+    assert.is(told.at(-1), content.length);
+  }
+});
+
 test('no validators: nothing is resumed that might be another file', async () => {
   server.etag = undefined;
   let left = 2;
