@@ -31,11 +31,12 @@ if (!executable) {
   };
   const choose = (method: string): Promise<void> => page.check(`input[name=method][value=${method}]`, { force: true });
   const tokens = (): Promise<number> => page.locator('.answer:last-of-type .token').count();
-  /** Asks, waits for `count` tokens, stops; the text of the answer. */
+  /** Asks, waits for `count` tokens (or the end: rounding is the processor's, and with it how long a sparse answer gets), stops; the text of the answer. */
   const askFor = async (text: string, count: number): Promise<string> => {
+    const answer = `:nth-match(.answer, ${await page.locator('.answer').count() + 1})`;
     await page.fill('#question', text);
     await page.press('#question', 'Enter');
-    await page.waitForSelector(`.answer:last-of-type .token:nth-of-type(${count})`, { state: 'attached' });
+    await page.waitForSelector(`${answer} .token:nth-of-type(${count}), ${answer} .end:not(:empty)`, { state: 'attached' });
     await page.keyboard.press('Escape');
     await phase(page, 'ready');
     return page.locator('.answer:last-of-type .text').innerText();
@@ -124,6 +125,7 @@ if (!executable) {
     await page.uncheck('#compare');
     const found: Record<string, number> = {};
     for (const [method, density] of [['dense', ''], ['griffin', '0.5'], ['clada', '0.9'], ['clada-paper', '0.6'], ['cats', '0.6'], ['tt', '0.8'], ['mask', '0.5']] as const) {
+      await page.click('#new-chat'); // sparse answers differ with the processor's rounding: none may decide what the next one says
       await choose(method);
       if (density) await page.fill('#density', density);
       await askFor('Name three colours.', 12);
@@ -133,11 +135,12 @@ if (!executable) {
     assert.is(found['griffin 0.5'], 50);
     assert.is(found['mask 0.5'], 50);
     assert.ok(Math.abs(found['clada 0.9']! - 90) < 5 && Math.abs(found['cats 0.6']! - 60) < 8 && Math.abs(found['tt 0.8']! - 80) < 5 && found['clada-paper 0.6']! < 75, JSON.stringify(found));
-    assert.is(await page.locator('.question').count(), 8);
   });
 
   test('ask again: the same question, the history as it was, the method of now', async () => {
+    await page.click('#new-chat');
     await choose('dense');
+    await askFor('Name three colours.', 12);
     const first = await askFor('Describe a forest at night in many words.', 10);
     await page.click('#again');
     await page.waitForSelector('.answer:last-of-type .token:nth-of-type(10)', { state: 'attached' });
@@ -145,7 +148,7 @@ if (!executable) {
     await phase(page, 'ready');
     const second = await page.locator('.answer:last-of-type .text').innerText();
     assert.is(second.slice(0, 20), first.slice(0, 20), 'greedy and dense twice is the same twice');
-    assert.is(await page.locator('.question').count(), 9, 'no second question');
+    assert.is(await page.locator('.question').count(), 2, 'no second question');
   });
 
   test('a bound: chosen on this device, checked on the way', async () => {
