@@ -51,17 +51,21 @@ const workerd: Host = {
   name: 'workerd', version: () => versionOf(runtime('workerd')),
   prepare: (tarball) => { runtime('workerd'); return project('workerd', tarball, [shared, app('workerd.mjs')]); },
   run: async (folder) => {
-    const binaries = await bundle(folder, 'workerd.mjs', 'worker.js', 'workerd');
-    const server = await serveWorker(configure(folder, 'worker.js', binaries, join(root, 'models')));
-    try {
-      const response = await fetch(server.origin, { signal: AbortSignal.timeout(300_000) }), text = await response.text();
-      ok(response.ok, text);
-      return text;
-    } finally {
-      await server.stop();
-    }
+    return askWorker(folder, 'workerd.mjs');
   },
 };
+
+/** Bundles `entry`, serves it in workerd with the models as assets, and sends it one request. @returns the body */
+export async function askWorker(folder: string, entry: string, request: RequestInit = {}): Promise<string> {
+  const server = await serveWorker(configure(folder, 'worker.js', await bundle(folder, entry, 'worker.js', 'workerd'), join(root, 'models')));
+  try {
+    const response = await fetch(server.origin, { ...request, signal: AbortSignal.timeout(300_000) }), text = await response.text();
+    ok(response.ok, text);
+    return text;
+  } finally {
+    await server.stop();
+  }
+}
 
 const edge: Host = {
   name: 'edge-light', version: () => Promise.resolve('@edge-runtime/vm 5.0.0'),
@@ -89,21 +93,26 @@ const browser: Host = {
   version: async () => { const opened = await launch(await chromium()); try { return opened.version(); } finally { await opened.close(); } },
   prepare: async (tarball) => { await chromium(); return project('browser', tarball, [shared, app('browser.html'), app('browser.mjs')]); },
   run: async (folder) => {
-    const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await launch(await chromium());
-    try {
-      const page = await opened.newPage(), problems: string[] = [];
-      page.on('pageerror', (error) => problems.push(error.message));
-      await page.goto(`${server.origin}/browser.html`);
-      await page.waitForFunction('globalThis.result', undefined, { timeout: 30_000 }).catch((error: unknown) => { throw new Error(`${String(error)} ${problems.join('; ')}`); });
-      const { value, error } = (await page.evaluate('globalThis.result')) as { value?: Conformance; error?: string };
-      ok(value, error ?? 'no result');
-      return JSON.stringify(value);
-    } finally {
-      await opened.close();
-      server.close();
-    }
+    return JSON.stringify(await resultOf(folder, 'browser.html'));
   },
 };
+
+/** Opens a page of `folder`, served with the models, in Chromium. @returns what it left in `globalThis.result` */
+export async function resultOf(folder: string, name: string): Promise<unknown> {
+  const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await launch(await chromium());
+  try {
+    const page = await opened.newPage(), problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    await page.goto(`${server.origin}/${name}`);
+    await page.waitForFunction('globalThis.result', undefined, { timeout: 30_000 }).catch((error: unknown) => { throw new Error(`${String(error)} ${problems.join('; ')}`); });
+    const { value, error } = (await page.evaluate('globalThis.result')) as { value?: unknown; error?: string };
+    ok(value, error ?? 'no result');
+    return value;
+  } finally {
+    await opened.close();
+    server.close();
+  }
+}
 
 /** In the order of the table; the first is what the others are held against. */
 export const hosts: readonly Host[] = [

@@ -5,6 +5,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findChromium } from '../../helpers/browser.ts';
 import { Skip } from './check.ts';
 import { run } from './process.ts';
 
@@ -40,12 +41,9 @@ export function runtime(name: RuntimeName): string {
 /** A script of an installed tool. */
 export const tool = (path: string): string => join(cache, 'node_modules', path);
 
-const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
 /** Path of a Chromium. @throws Skip where there is none and none can be installed */
 export async function chromium(): Promise<string> {
-  const found = (): string | undefined => browsers.find((path) => existsSync(path));
-  if (!found() && existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
+  if (!findChromium() && existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     try {
       await run('apt-get', ['update', '-qq'], { env, seconds: 600 });
@@ -54,7 +52,7 @@ export async function chromium(): Promise<string> {
       throw new Skip(`no Chromium, and apt-get failed: ${String(error).slice(0, 300)}`);
     }
   }
-  const path = found();
+  const path = findChromium();
   if (!path) throw new Skip('no Chromium on this machine, and not root on Debian to install one');
   return path;
 }
