@@ -283,11 +283,12 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       const { eog, ...token } = await step, now = performance.now();
       if (index === 0) this.#promptMs = now - clock;
       else this.#generateMs += now - clock;
-      if (this.#stopReason && this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
+      if (!eog || token.text !== '') yield token;
+      if (!this.#stopReason) continue;
+      if (this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
         this.#decideMs = await this.source.session.exclusive((engine, ptr) => engine.decideMs(ptr));
       }
-      if (!eog || token.text !== '') yield token;
-      if (this.#stopReason) return;
+      return;
     }
     this.#stopReason ??= 'length';
   }
