@@ -3,19 +3,29 @@
  * [-87, 88], arguments outside are clamped there (so the result is never infinite and never NaN for a number).
  * Test: test/kernels/activation.test.ts.
  */
-import { madd } from './simd';
+import { madd, rounded, roundedFloat, roundedInt } from './simd';
+
+// Four times each, because V8 13 and later rebuild a `v128.const` at every use: 88 | -87 | log2 e | ln 2 in two parts (Cody and Waite): the first has few
+// enough bits that n times it is exact | six coefficients | 1
+const TABLE: usize = memory.data<f32>([
+  88, 88, 88, 88, -87, -87, -87, -87, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634,
+  0.693359375, 0.693359375, 0.693359375, 0.693359375, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4,
+  1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3,
+  8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2,
+  1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1,
+  1, 1, 1, 1,
+], 16);
 
 @inline export function exp4(x: v128): v128 {
-  const v = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
-  const n = f32x4.nearest(f32x4.mul(v, f32x4.splat(1.4426950408889634)));
-  // ln2 in two parts (Cody and Waite): the first has few enough bits that n * it is exact
-  let r = f32x4.sub(v, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440e-4)));
-  let p = madd(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
-  p = madd(p, r, f32x4.splat(8.3334519073e-3));
-  p = madd(p, r, f32x4.splat(4.1665795894e-2));
-  p = madd(p, r, f32x4.splat(1.6666665459e-1));
-  p = madd(p, r, f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(madd(p, f32x4.mul(r, r), r), f32x4.splat(1));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
+  const v = f32x4.pmax(f32x4.pmin(x, v128.load(TABLE)), v128.load(TABLE, 16)); // a NaN stays one
+  const t = rounded(f32x4.mul(v, v128.load(TABLE, 32))), n = roundedFloat(t);
+  let r = f32x4.sub(v, f32x4.mul(n, v128.load(TABLE, 48)));
+  r = f32x4.add(r, f32x4.mul(n, v128.load(TABLE, 64)));
+  let p = madd(v128.load(TABLE, 80), r, v128.load(TABLE, 96));
+  p = madd(p, r, v128.load(TABLE, 112));
+  p = madd(p, r, v128.load(TABLE, 128));
+  p = madd(p, r, v128.load(TABLE, 144));
+  p = madd(p, r, v128.load(TABLE, 160));
+  p = f32x4.add(madd(p, f32x4.mul(r, r), r), v128.load(TABLE, 176));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(roundedInt(t), i32x4.splat(127)), 23));
 }

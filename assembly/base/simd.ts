@@ -4,7 +4,7 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
-// 112: i16 0x2000 0 | 128: i16 0 0x2000
+// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -15,6 +15,7 @@ const TABLE: usize = memory.data<u32>([
   0x8fffffff, 0x8fffffff, 0x8fffffff, 0x8fffffff,
   0x00002000, 0x00002000, 0x00002000, 0x00002000,
   0x20000000, 0x20000000, 0x20000000, 0x20000000,
+  0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -35,6 +36,14 @@ export const TWO112: f32 = 5.192296858534828e33;
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
+
+/**
+ * f32 + 2^23 + 2^22, whose last bits are the nearest integer, halves to even, for |v| < 2^22: `roundedInt` and `roundedFloat` read it. Three
+ * instructions where `nearest` and a saturating conversion are eight.
+ */
+@inline export function rounded(v: v128): v128 { return f32x4.add(v, v128.load(TABLE, 144)); }
+@inline export function roundedInt(r: v128): v128 { return i32x4.sub(r, v128.load(TABLE, 144)); }
+@inline export function roundedFloat(r: v128): v128 { return f32x4.sub(r, v128.load(TABLE, 144)); }
 
 /** Four f16 at `p` as f32 times 2^-112, exact for every finite value; the caller folds 2^112 into another factor. */
 @inline export function half4(p: usize): v128 {
@@ -84,4 +93,16 @@ export const TWO112: f32 = 5.192296858534828e33;
 @inline export function hmax(v: v128): f32 {
   const pair = f32x4.max(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return max(f32x4.extract_lane(pair, 0), f32x4.extract_lane(pair, 1));
+}
+
+/** Largest of the four i32. */
+@inline export function hmaxInt(v: v128): i32 {
+  const pair = i32x4.max_s(v, i64x2.shuffle(v, v, 1, 0));
+  return max(i32x4.extract_lane(pair, 0), i32x4.extract_lane(pair, 1));
+}
+
+/** Sum of the four i32. */
+@inline export function hsumInt(v: v128): i32 {
+  const pair = i32x4.add(v, i64x2.shuffle(v, v, 1, 0));
+  return i32x4.extract_lane(pair, 0) + i32x4.extract_lane(pair, 1);
 }

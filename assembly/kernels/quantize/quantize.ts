@@ -15,7 +15,7 @@
  *   +20 i32 X8: the same of columns 16..31
  * Test: test/kernels/quantize.test.ts.
  */
-import { TWO112, hmax } from '../../base/simd';
+import { TWO112, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
 
 /** Bytes of the data part of an X4 record. */
 @inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
@@ -28,14 +28,15 @@ export const X8_STRIDE: usize = 96;
 export const FORMAT_X4: i32 = 1;
 export const FORMAT_X8: i32 = 2;
 
-@inline function sum16(v: v128): i32 {
-  const s = i32x4.extadd_pairwise_i16x8_s(v);
-  return i32x4.extract_lane(s, 0) + i32x4.extract_lane(s, 1) + i32x4.extract_lane(s, 2) + i32x4.extract_lane(s, 3);
+@inline function sum16(v: v128): i32 { return hsumInt(i32x4.extadd_pairwise_i16x8_s(v)); }
+
+/** Eight values in units of 1 / `inverse`, |..| <= 127. */
+@inline function round8(p: usize, inverse: v128): v128 {
+  return i16x8.narrow_i32x4_s(roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
 }
 
-@inline function round4(p: usize, inverse: v128): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(p), inverse)));
-}
+/** The bits of |eight values|, the larger of two: they ascend as the values do, and those of NaN are above all. */
+@inline function peakOf(p: usize): v128 { return i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16))); }
 
 @inline function storeX4(dst: usize, a: v128, b: v128, c: v128, d: v128): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
@@ -78,18 +79,12 @@ export const FORMAT_X8: i32 = 2;
  */
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
-    let peak = f32x4.max(f32x4.abs(v128.load(x)), f32x4.abs(v128.load(x, 16)));
-    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 32)), f32x4.abs(v128.load(x, 48))));
-    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 64)), f32x4.abs(v128.load(x, 80))));
-    peak = f32x4.max(peak, f32x4.max(f32x4.abs(v128.load(x, 96)), f32x4.abs(v128.load(x, 112))));
-    const amax = hmax(peak);
+    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(i32x4.max_s(peakOf(x), peakOf(x + 32)), i32x4.max_s(peakOf(x + 64), peakOf(x + 96)))));
     const live = amax > 1e-30; // smaller ones would overflow the inverse; NaN and zero blocks become zeros
     const scale: f32 = live ? amax / 127 : 0;
-    const inverse = f32x4.splat(live ? <f32>127 / amax : 0);
-    const a = i16x8.narrow_i32x4_s(round4(x, inverse), round4(x + 16, inverse));
-    const b = i16x8.narrow_i32x4_s(round4(x + 32, inverse), round4(x + 48, inverse));
-    const c = i16x8.narrow_i32x4_s(round4(x + 64, inverse), round4(x + 80, inverse));
-    const d = i16x8.narrow_i32x4_s(round4(x + 96, inverse), round4(x + 112, inverse));
+    const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
+    const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
+    const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);
     const sum = sum16(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)));
     if (formats & FORMAT_X4) {
       storeX4(x4, a, b, c, d);
