@@ -3,33 +3,38 @@
  * consecutive blocks of 32 columns of one row, so a row is one sequential run and its sum crosses lanes once, at its end.
  *
  *   q4_0, q4_1  per 4 blocks: 4 chunks c of 16 B, lane b = 4 bytes of block b (low nibble = column 8c + j, high = 8c + 4 + j: the units of
- *               the interleaved layout), then 4 f16 d, or 4 pairs of f16 d, m                                          72 / 80 B
+ *               the interleaved layout), then 4 i16 d, or 4 pairs of i16 d, m, in the row's unit (units.ts)             72 / 80 B
  *               1 or 2 blocks left over: the same with lanes of 2 blocks, 8 B a chunk (3 left over: as 4, the last one zero)  36 / 40 B
+ *               at the end the unit, f32, and nothing                                                                   8 B
  *   q4_k        per 256 columns: 2 x 4 chunks of 16 B, then 8 u8 sc, 8 u8 mn, f16 d, f16 dmin                          148 B
  *
- * Nothing is requantised or multiplied out. Four rows share every load of x (q4_k: two); of the left-over blocks one vector holds two of each of
- * two rows, so 576 columns (18 blocks) cost no padding. x comes as X4 records (kernels/quantize) whose 4-byte units are transposed once a vector, four
- * records side by side ("permuted"): per 4 blocks, x4Data() * 4 bytes of data, then five vectors: s', s' 2^112, s sum(q), s sum(q) 2^112, and
- * the integer corrections. Left-over records appear twice, for lanes 0 1 and 2 3.
+ * Four rows share every load of x (q4_k: two); of the left-over blocks one vector holds two of each of two rows, so 576 columns (18 blocks) cost no
+ * padding. x comes as X4 records (kernels/quantize) whose 4-byte units are transposed once a vector, four records side by side ("permuted"): per 4
+ * blocks, x4Data() * 4 bytes of data, then four vectors: s', s sum(q), and the integer parts of m and of q - 8 (relaxed: pairs of i16, [0, 8 sum(q)] and
+ * [-8 sum(q), 0], to be multiplied with [d, m] and [d, d]; base: f32 8 s sum(q), and i32 -8 * 256 sum(q)). Left-over records appear twice, for lanes 0 1 and 2 3.
+ * relaxed: d * sum(q n) + m * 8 sum(q) is one 32-bit integer a lane: |..| <= (2 * 30480 + 32512) * 16383 < 2^31.
  * Preconditions: cols a multiple of 32 (q4_k: 256); the list holds n u16 row numbers. Only the listed y are written.
- * Error: that of the activations' rounding; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes. Integers are exact and the same in
- * both builds. Test: test/kernels/rows.test.ts.
+ * Error: that of the activations' rounding and of units.ts; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes. Test: test/kernels/rows.test.ts.
  */
 import { Dtype, Layout } from '../../abi/enums';
-import { bytes4u, evenHalves, half4Of, halfMask, halfOf, madd, nibbleMask, oddHalves, ones16 } from '../../base/simd';
+import { bytes4u, madd, nibbleMask, ones16 } from '../../base/simd';
 import { dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 import { valueOf } from '../repack/floats';
 import { laneOffset } from '../repack/store';
 import { touchRows } from './touch';
+import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Bytes of four permuted records. */
-@inline function permutedStride(): usize { return (x4Data() << 2) + 80; }
+@inline function permutedStride(): usize { return (x4Data() << 2) + 64; }
 
 /** Bytes that `permuteX4` writes. */
 export function permutedBytes(cols: i32): usize {
   return <usize>((cols + 127) >> 7) * permutedStride();
 }
+
+/** Bytes of a row's unit: four, and four that keep the alignment of what follows. */
+const UNIT: usize = 8;
 
 @inline function groupBytes(layout: i32): usize { return layout == Layout.q4_0 ? 72 : 80; }
 
@@ -38,29 +43,31 @@ export function rowBytes(layout: i32, cols: i32): usize {
   if (layout == Layout.q4_k) return cols & 255 ? 0 : <usize>(cols >> 8) * 148;
   if (layout != Layout.q4_0 && layout != Layout.q4_1 || cols & 31) return 0;
   const nBlocks = cols >> 5, left = nBlocks & 3, full = groupBytes(layout);
-  return <usize>(nBlocks >> 2) * full + (left == 0 ? 0 : left == 3 ? full : full >> 1);
+  return <usize>(nBlocks >> 2) * full + (left == 0 ? 0 : left == 3 ? full : full >> 1) + UNIT;
 }
 
 /** `nLanes` blocks of one row (of `lanes` places) from interleaved blocks `step` bytes apart at `p`. */
-@inline function packGroup(hasMin: bool, p: usize, step: usize, lane: i32, nLanes: i32, lanes: usize, q: usize): void {
-  const at = laneOffset(lane), scale = <usize>lane << 1;
-  for (let b: usize = 0; b < <usize>nLanes; b++, p += step) {
+@inline function packGroup(hasMin: bool, p: usize, step: usize, lane: i32, inverse: f32, nLanes: i32, lanes: usize, q: usize): void {
+  const at = laneOffset(lane), scale = p + 128 + (<usize>lane << 1);
+  for (let b: usize = 0, d = scale; b < <usize>nLanes; b++, p += step, d += step) {
     for (let c: usize = 0; c < 4; c++) store<u32>(q + ((c * lanes + b) << 2), load<u32>(p + at + (c << 5)));
-    const d = q + (lanes << 4) + (hasMin ? b << 2 : b << 1);
-    store<u16>(d, load<u16>(p + 128 + scale));
-    if (hasMin) store<u16>(d + 2, load<u16>(p + 144 + scale));
+    const to = q + (lanes << 4) + (hasMin ? b << 2 : b << 1);
+    store<i16>(to, unitsOfScale(d, inverse));
+    if (hasMin) store<i16>(to + 2, unitsOfMin(d, inverse));
   }
 }
 
 /** `layout` is q4_0 or q4_1, a literal. */
 @inline function packQ4(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, full = groupBytes(layout), bytes = rowBytes(layout, cols);
-  const blockBytes: usize = layout == Layout.q4_1 ? 160 : 144;
+  const nBlocks = cols >> 5, full = groupBytes(layout), bytes = rowBytes(layout, cols), hasMin = layout == Layout.q4_1;
+  const blockBytes: usize = hasMin ? 160 : 144;
   memory.fill(dst, 0, <usize>rows * bytes);
   for (let row = 0; row < rows; row++, dst += bytes) {
     let p = w + <usize>(row >> 3) * <usize>nBlocks * blockBytes, q = dst, left = nBlocks;
-    for (; left >= 3; left -= 4, p += blockBytes << 2, q += full) packGroup(layout == Layout.q4_1, p, blockBytes, row & 7, min(left, 4), 4, q);
-    if (left > 0) packGroup(layout == Layout.q4_1, p, blockBytes, row & 7, left, 2, q);
+    const unit = unitOf(hasMin, p + 128 + (<usize>(row & 7) << 1), nBlocks, blockBytes);
+    for (; left >= 3; left -= 4, p += blockBytes << 2, q += full) packGroup(hasMin, p, blockBytes, row & 7, 1 / unit, min(left, 4), 4, q);
+    if (left > 0) packGroup(hasMin, p, blockBytes, row & 7, 1 / unit, left, 2, q);
+    store<f32>(dst + bytes - UNIT, unit);
   }
 }
 
@@ -92,17 +99,25 @@ export function packRows(layout: i32, w: usize, rows: i32, cols: i32, dst: usize
   }
 }
 
+/** One 4-byte unit of a record; `twice`: for two more lanes. */
+@inline function spread(q: usize, value: u32, twice: bool): void {
+  store<u32>(q, value);
+  if (twice) store<u32>(q + 8, value);
+}
+
 /** X4 records of a vector [cols] → permuted records at `dst` [permutedBytes(cols)]. */
 export function permuteX4(x4: usize, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, units = (x4Data() >> 2) + 5;
+  const nBlocks = cols >> 5, units = x4Data() >> 2;
   memory.fill(dst, 0, permutedBytes(cols));
   for (let b = 0; b < nBlocks; b++, x4 += x4Stride()) {
-    const lane = <usize>(b & 3) << 2, twice = nBlocks - (b & ~3) < 3;
-    for (let u: usize = 0, q = dst + lane; u < units; u++, q += 16) {
-      const value = load<u32>(x4 + (u << 2));
-      store<u32>(q, value);
-      if (twice) store<u32>(q + 8, value);
-    }
+    const lane = <usize>(b & 3) << 2, twice = nBlocks - (b & ~3) < 3, tail = x4 + x4Data();
+    let q = dst + lane;
+    for (let u: usize = 0; u < units; u++, q += 16) spread(q, load<u32>(x4 + (u << 2)), twice);
+    const sum = load<f32>(tail, 8), correction = load<i32>(tail, 16);
+    spread(q, load<u32>(tail), twice);
+    spread(q + 16, reinterpret<u32>(sum), twice);
+    spread(q + 32, ASC_FEATURE_RELAXED_SIMD ? <u32>-correction << 16 : reinterpret<u32>(8 * sum), twice);
+    spread(q + 48, ASC_FEATURE_RELAXED_SIMD ? <u32>correction & 0xffff : <u32>correction, twice);
     if ((b & 3) == 3) dst += permutedStride();
   }
 }
@@ -118,15 +133,30 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   return ASC_FEATURE_RELAXED_SIMD ? i32x4.dot_i16x8_s(a, one) : a;
 }
 
-/** f + the terms of four blocks: `scales` their f16 d (q4_1: d and m), `tail` their constants in the permuted records. */
-@inline function addBlocks(layout: i32, dot: v128, scales: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
-  if (layout == Layout.q4_0) return madd(f32x4.convert_i32x4_s(i32x4.add(dot, v128.load(tail, 64))), f32x4.mul(v128.load(tail, 16), half4Of(scales)), f);
-  const g = madd(v128.load(tail, 48), halfOf(scales, odd, mask), f);
-  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load(tail, 16), halfOf(scales, even, mask)), g);
+/** Four i16 in the low half, and in pairs the first (second) of each, as f32. */
+@inline function first4(v: v128): v128 { return f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(v, 16), 16)); }
+@inline function second4(v: v128): v128 { return f32x4.convert_i32x4_s(i32x4.shr_s(v, 16)); }
+@inline function low4(v: v128): v128 { return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)); }
+
+/**
+ * f + the terms of four blocks in the row's unit: `a` their sums of products, v their d (q4_1: pairs of d and m), `scale` their s' and `rest` what
+ * `restOf` gives.
+ */
+@inline function addBlocks(layout: i32, a: v128, v: v128, scale: v128, rest: v128, f: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const d = layout == Layout.q4_1 ? i16x8.shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6) : i16x8.shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
+    const sum = i32x4.add(i32x4.dot_i16x8_s(a, d), i32x4.dot_i16x8_s(layout == Layout.q4_1 ? v : d, rest));
+    return madd(f32x4.convert_i32x4_s(sum), scale, f);
+  }
+  if (layout == Layout.q4_0) return madd(f32x4.convert_i32x4_s(i32x4.add(a, rest)), f32x4.mul(scale, low4(v)), f);
+  return madd(f32x4.convert_i32x4_s(a), f32x4.mul(scale, first4(v)), madd(rest, second4(v), f));
 }
 
-/** Scales of a group of four blocks. */
-@inline function loadScales(layout: i32, p: usize): v128 { return layout == Layout.q4_1 ? v128.load(p) : v128.load64_zero(p); }
+/** Of the permuted records' constants at `tail` the one for m or for q - 8. */
+@inline function restOf(layout: i32, tail: usize): v128 { return layout == Layout.q4_1 ? v128.load(tail, 32) : v128.load(tail, 48); }
+
+/** The d (and m) of a group of four blocks. */
+@inline function loadScales(layout: i32, p: usize, offset: usize): v128 { return layout == Layout.q4_1 ? v128.load(p + offset) : v128.load64_zero(p + offset); }
 
 /** q4_k: g + scaled sums of four blocks. */
 @inline function addScaled(dot: v128, scales: usize, tail: usize, g: v128): v128 {
@@ -138,6 +168,9 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   const d = valueOf(Dtype.f16, p), dmin = valueOf(Dtype.f16, p + 2);
   return f32x4.add(f, f32x4.sub(f32x4.mul(g, f32x4.splat(d)), f32x4.mul(h, f32x4.splat(dmin))));
 }
+
+/** The units of rows p and q, each in two lanes. */
+@inline function twoUnits(p: usize, q: usize): v128 { return i64x2.shuffle(v128.load32_splat(p), v128.load32_splat(q), 0, 2); }
 
 /** Two 32-bit pieces, of rows p and q, as the low half of a vector. */
 @inline function two32(p: usize, q: usize): v128 { return v128.load32_lane(q, v128.load32_zero(p), 1); }
@@ -158,9 +191,8 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
 
 /** `layout`, q4_0 or q4_1, must be a literal. Four rows at a time; where the list ends early, its last row is computed again. */
 @inline function rowsQ4(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
-  const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
-  const nBlocks = cols >> 5, left = nBlocks & 3;
-  const bytes = rowBytes(layout, cols), rest = groupBytes(layout) - 64, xData = x4Data() << 2;
+  const low = nibbleMask(), nBlocks = cols >> 5, left = nBlocks & 3;
+  const bytes = rowBytes(layout, cols), group = groupBytes(layout), xData = x4Data() << 2;
   const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64;
   const xEnd = x0 + <usize>((nBlocks >> 2) + i32(left == 3)) * permutedStride();
   let next = list, touched: u32 = 0;
@@ -174,22 +206,43 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
     let p0 = w + row0 * bytes, p1 = w + row1 * bytes, p2 = w + row2 * bytes, p3 = w + row3 * bytes;
     let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
     for (let x = x0; x < xEnd; x += permutedStride()) {
-      let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, px = x;
-      for (const stop = x + xData; px < stop; px += xStep) {
-        const xa = v128.load(px), xb = v128.load(px, 16);
-        let xc = xa, xd = xb;
-        if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
+      let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, xa = v128.load(x), xb = v128.load(x, 16), xc = xa, xd = xb;
+      if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(x, 32); xd = v128.load(x, 48); }
+      // No loop, and branches that are never taken (no row lies at 0): between them V8 keeps what is written in order. Straight on it would load all
+      // sixteen vectors first and run out of registers, which costs a third.
+      do {
         a0 = addChunk(a0, v128.load(p0), xa, xb, xc, xd, low);
         a1 = addChunk(a1, v128.load(p1), xa, xb, xc, xd, low);
         a2 = addChunk(a2, v128.load(p2), xa, xb, xc, xd, low);
         a3 = addChunk(a3, v128.load(p3), xa, xb, xc, xd, low);
-        p0 += 16; p1 += 16; p2 += 16; p3 += 16;
-      }
-      f0 = addBlocks(layout, sums32(a0, one), loadScales(layout, p0), even, odd, mask, px, f0);
-      f1 = addBlocks(layout, sums32(a1, one), loadScales(layout, p1), even, odd, mask, px, f1);
-      f2 = addBlocks(layout, sums32(a2, one), loadScales(layout, p2), even, odd, mask, px, f2);
-      f3 = addBlocks(layout, sums32(a3, one), loadScales(layout, p3), even, odd, mask, px, f3);
-      p0 += rest; p1 += rest; p2 += rest; p3 += rest;
+        if (p0 == 0) break;
+        if (ASC_FEATURE_RELAXED_SIMD) { xa = v128.load(x, 32); xb = v128.load(x, 48); }
+        else { xa = v128.load(x, 64); xb = v128.load(x, 80); xc = v128.load(x, 96); xd = v128.load(x, 112); }
+        a0 = addChunk(a0, v128.load(p0, 16), xa, xb, xc, xd, low);
+        a1 = addChunk(a1, v128.load(p1, 16), xa, xb, xc, xd, low);
+        a2 = addChunk(a2, v128.load(p2, 16), xa, xb, xc, xd, low);
+        a3 = addChunk(a3, v128.load(p3, 16), xa, xb, xc, xd, low);
+        if (p1 == 0) break;
+        if (ASC_FEATURE_RELAXED_SIMD) { xa = v128.load(x, 64); xb = v128.load(x, 80); }
+        else { xa = v128.load(x, 128); xb = v128.load(x, 144); xc = v128.load(x, 160); xd = v128.load(x, 176); }
+        a0 = addChunk(a0, v128.load(p0, 32), xa, xb, xc, xd, low);
+        a1 = addChunk(a1, v128.load(p1, 32), xa, xb, xc, xd, low);
+        a2 = addChunk(a2, v128.load(p2, 32), xa, xb, xc, xd, low);
+        a3 = addChunk(a3, v128.load(p3, 32), xa, xb, xc, xd, low);
+        if (p2 == 0) break;
+        if (ASC_FEATURE_RELAXED_SIMD) { xa = v128.load(x, 96); xb = v128.load(x, 112); }
+        else { xa = v128.load(x, 192); xb = v128.load(x, 208); xc = v128.load(x, 224); xd = v128.load(x, 240); }
+        a0 = addChunk(a0, v128.load(p0, 48), xa, xb, xc, xd, low);
+        a1 = addChunk(a1, v128.load(p1, 48), xa, xb, xc, xd, low);
+        a2 = addChunk(a2, v128.load(p2, 48), xa, xb, xc, xd, low);
+        a3 = addChunk(a3, v128.load(p3, 48), xa, xb, xc, xd, low);
+      } while (false);
+      const scale = v128.load(x + xData), rest = restOf(layout, x + xData);
+      f0 = addBlocks(layout, a0, loadScales(layout, p0, 64), scale, rest, f0);
+      f1 = addBlocks(layout, a1, loadScales(layout, p1, 64), scale, rest, f1);
+      f2 = addBlocks(layout, a2, loadScales(layout, p2, 64), scale, rest, f2);
+      f3 = addBlocks(layout, a3, loadScales(layout, p3, 64), scale, rest, f3);
+      p0 += group; p1 += group; p2 += group; p3 += group;
     }
     f0 = pairSums(f0, f1); f2 = pairSums(f2, f3);
     if (left == 1 || left == 2) {
@@ -202,11 +255,13 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
         a2 = addChunk(a2, two64(p2, p3), xa, xb, xc, xd, low);
         p0 += 8; p1 += 8; p2 += 8; p3 += 8;
       }
-      f0 = addBlocks(layout, sums32(a0, one), layout == Layout.q4_1 ? two64(p0, p1) : two32(p0, p1), even, odd, mask, px, f0);
-      f2 = addBlocks(layout, sums32(a2, one), layout == Layout.q4_1 ? two64(p2, p3) : two32(p2, p3), even, odd, mask, px, f2);
+      const scale = v128.load(px), rest = restOf(layout, px);
+      f0 = addBlocks(layout, a0, layout == Layout.q4_1 ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
+      f2 = addBlocks(layout, a2, layout == Layout.q4_1 ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
     }
-    storeSums(f0, y, row0, row1);
-    storeSums(f2, y, row2, row3);
+    const units = w + bytes - UNIT;
+    storeSums(f32x4.mul(f0, twoUnits(units + row0 * bytes, units + row1 * bytes)), y, row0, row1);
+    storeSums(f32x4.mul(f2, twoUnits(units + row2 * bytes, units + row3 * bytes)), y, row2, row3);
   }
   if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
@@ -237,8 +292,8 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
       const other = scales + (q - p);
       sumP = addScaled(sums32(a, one), scales, px, sumP);
       sumQ = addScaled(sums32(b, one), other, px, sumQ);
-      minP = madd(v128.load(px, 32), bytes4u(scales + 8), minP);
-      minQ = madd(v128.load(px, 32), bytes4u(other + 8), minQ);
+      minP = madd(v128.load(px, 16), bytes4u(scales + 8), minP);
+      minQ = madd(v128.load(px, 16), bytes4u(other + 8), minQ);
       scales += 4;
       if (scales == p + 8) { // the second half of a superblock
         f = closeSuper(sumP, minP, p + 16, f);
