@@ -1,13 +1,13 @@
 /**
  * What skipping neurons is worth: one matrix of SmolLM2-135M's feed-forward layer, q4_1, against the dense kernel, and the whole layer. Hot: the
- * same matrix again and again. Cold: copies behind each other, so that a call reads what was not touched for 64 MiB, and kernels of a list
- * read 32 neurons ahead. Tasks take turns; the fastest of many short rounds counts, because what else the machine does only ever adds.
+ * same matrix again and again. Cold: copies behind each other, so that a call reads what was not touched for 64 MiB, and rows
+ * are read 32 ahead. Tasks take turns; the fastest of many short rounds counts, because what else the machine does only ever adds.
  */
 import { Random } from '../src/sampler/random.ts';
 import type { Build } from '../test/helpers/kernels.ts';
 import { Kernels } from '../test/helpers/kernels.ts';
 import { kinds, putActivations, randomMatrix, uniform } from '../test/helpers/matrices.ts';
-import { putList, randomList } from '../test/helpers/neurons.ts';
+import { masked, putList, randomList } from '../test/helpers/neurons.ts';
 import { table } from './report.ts';
 
 const hidden = 576, ffn = 1536, coldBytes = 64 * 2 ** 20, sampleMs = 2;
@@ -36,25 +36,26 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   k.reset();
   const random = new Random(1), ahead = cold ? 32 : 0, e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
   const bytes = k.call('layoutBytes', layout, ffn, hidden), groups = ffn / 8, downGroups = hidden / 8;
-  const up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;
-  const packedRows = k.alloc(ffn * k.call('rowBytes', layout, hidden)), packedColumns = k.alloc(k.call('columnBytes', layout, hidden, ffn));
+  const gate = randomMatrix(k, kind, ffn, hidden, random).ptr, up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;
+  const rowsSize = ffn * k.call('rowBytes', layout, hidden), columnsSize = k.call('columnBytes', layout, hidden, ffn);
+  const packedRows = k.alloc(rowsSize), packedColumns = k.alloc(columnsSize);
   k.call('packRows', layout, up, ffn, hidden, packedRows);
   k.call('packColumns', layout, down, hidden, ffn, packedColumns);
-  const gates = new Place(k, up, bytes, cold), ups = new Place(k, up, bytes, cold), downs = new Place(k, down, bytes, cold);
-  const rows = new Place(k, packedRows, bytes, cold), columns = new Place(k, packedColumns, bytes, cold);
+  const gates = new Place(k, gate, bytes, cold), ups = new Place(k, up, bytes, cold), downs = new Place(k, down, bytes, cold);
+  const rows = new Place(k, packedRows, rowsSize, cold), columns = new Place(k, packedColumns, columnsSize, cold);
 
-  const input = Float32Array.from({ length: hidden }, () => random.float64() - 0.5), normed = k.putF32(input), x = putActivations(k, kind, [input]).ptr;
+  const inputs = Array.from({ length: 16 }, () => Float32Array.from({ length: hidden }, () => random.float64() - 0.5)), normed = inputs.map((input) => k.putF32(input)), x = putActivations(k, kind, [inputs[0]!]).ptr;
   // listed neurons are the large ones: none rounds to zero, which a kernel would skip
   const h = k.putF32(Float32Array.from({ length: ffn }, () => { const u = uniform(random); return u ** 3 + 0.05 * Math.sign(u); })), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', hidden));
-  const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch')), out = k.alloc(2 * (ffn + 8));
+  const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch', ffn)), out = k.alloc(2 * (ffn + 8)), ones = k.putF32(new Float32Array(ffn).fill(1));
   k.call('quantize', h, ffn, 1, hx, hx);
   k.call('permuteX4', x, hidden, permuted);
-  const lists = (share: number): { ptr: number; n: number }[] => Array.from({ length: 16 }, () => {
+  const lists = (share: number): { ptr: number; n: number; h: number }[] => Array.from({ length: 16 }, () => {
     const list = randomList(random, ffn, share);
-    return { ptr: putList(k, list, 8), n: list.length };
+    return { ptr: putList(k, list, 8), n: list.length, h: k.putF32(masked(k.f32(h, ffn), list)) };
   });
 
-  tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvecQ41']!(gates.at(i), groups, hidden, x, y) });
+  tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvecQ41']!(ups.at(i), groups, hidden, x, y) });
   for (const share of rowShares) {
     const all = lists(share);
     tasks.push({ name: `rows ${share}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, ahead, y); } });
@@ -62,33 +63,42 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y) });
   for (const share of columnShares) {
     const all = lists(share);
-    tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => { const { ptr, n } = all[i & 15]!; e['columnsMatvec']!(layout, columns.at(i), hidden, ptr, n, h, ahead, scratch, y); } });
+    tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, all[i & 15]!.h, scratch, y) });
   }
 
-  const activate = (n: number): void => { e['activateGated']!(0, g, y, n); };
+  const gateAndUp = (i: number): void => {
+    e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
+    e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
+    e['matvecQ41']!(ups.at(i), groups, hidden, x, y);
+  };
   tasks.push({
     name: 'dense layer', base: 'dense layer', run: (i) => {
-      e['quantize']!(normed, hidden, 1, x, x);
-      e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
-      e['matvecQ41']!(ups.at(i), groups, hidden, x, y);
-      activate(ffn);
+      gateAndUp(i);
+      e['activateGated']!(0, g, y, ffn);
       e['quantize']!(g, ffn, 1, hx, hx);
       e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y);
     },
   });
   for (const [upShare, downShare] of [[0.59, 0.34], [0.42, 0.22]] as const) {
-    const ofUp = lists(upShare), ofDown = lists(downShare);
+    // thresholds that keep these shares of what the inputs make of gate and up
+    const values = normed.flatMap((_, i) => {
+      gateAndUp(i);
+      e['activate']!(0, g, ffn);
+      return Array.from(k.f32(g, ffn), (v, j) => ({ gate: Math.abs(v), product: Math.abs(v * k.f32(y, ffn)[j]!) }));
+    });
+    const quantile = (sorted: number[], share: number): number => sorted.sort((a, b) => b - a)[Math.round(share * normed.length * ffn)]!;
+    const t1 = quantile(values.map((v) => v.gate), upShare), t2 = quantile(values.filter((v) => v.gate > t1).map((v) => v.product), downShare);
     tasks.push({
       name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
-        const a = ofUp[i & 15]!, b = ofDown[i & 15]!;
-        e['quantize']!(normed, hidden, 1, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
         e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
-        e['selectAbove']!(g, 0, 0.5, ffn, out);
+        e['activate']!(0, g, ffn);
+        const n = e['keepAbove']!(g, ones, t1, ffn, out);
         e['permuteX4']!(x, hidden, permuted);
-        e['rowsMatvec']!(layout, rows.at(i), hidden, a.ptr, a.n, permuted, ahead, y);
-        activate(ffn);
-        e['selectAboveIn']!(a.ptr, a.n, g, 0, 0.1, out);
-        e['columnsMatvec']!(layout, columns.at(i), hidden, b.ptr, b.n, g, ahead, scratch, y);
+        e['rowsMatvec']!(layout, rows.at(i), hidden, out, n, permuted, ahead, y);
+        e['multiply']!(g, y, ffn);
+        e['keepAbove']!(g, ones, t2, ffn, out);
+        e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, g, scratch, y);
       },
     });
   }
@@ -105,21 +115,24 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     tasks.push({ name: `compact columns ${share}`, base: 'dense down', run: (i) => e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y) });
     tasks.push({
       name: `compact layer ${share}`, base: 'dense layer', run: (i) => {
-        e['quantize']!(normed, hidden, 1, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
         e['matvecQ41']!(a.at(i), nGroups, hidden, x, g);
         e['matvecQ41']!(c.at(i), nGroups, hidden, x, y);
-        activate(nGroups * 8);
+        e['activateGated']!(0, g, y, nGroups * 8);
         e['scatter']!(g, positions, n, ffn, slots);
         e['quantize']!(slots, ffn, 1, sx, sx);
         e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y);
       },
     });
   }
-  const trial = k.alloc(bytes), chunks = k.alloc(ffn / 32), { ptr, n } = lists(0.5)[0]!;
+  const trial = k.alloc(Math.max(bytes, rowsSize, columnsSize)), memory = k.u8(0, k.memory.buffer.byteLength), chunks = k.alloc(ffn / 32), { ptr, n } = lists(0.5)[0]!;
   const once: [string, string, () => void][] = [
     ['permute x', 'dense up', () => { e['permuteX4']!(x, hidden, permuted); }],
     ['select above', 'dense up', () => { e['selectAbove']!(h, 0, 0.1, ffn, out); }],
-    ['select above, of 0.5', 'dense up', () => { e['selectAboveIn']!(ptr, n, h, 0, 0.1, out); }],
+    ['keep above', 'dense up', () => { e['keepAbove']!(y, ones, 0.1, ffn, out); }],
+    ['copy and activate', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activate']!(0, g, ffn); }],
+    ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, 1, x, x); }],
+    ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, 1, hx, hx); }],
     ['select top half', 'dense up', () => { e['selectTop']!(h, ffn, ffn / 2, out); }],
     ['pack rows', 'dense up', () => { e['packRows']!(layout, up, ffn, hidden, trial); }],
     ['pack columns', 'dense up', () => { e['packColumns']!(layout, down, hidden, ffn, trial); }],

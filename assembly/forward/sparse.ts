@@ -5,16 +5,18 @@
  *   K  i in A with |h_i| * w2_i > t2, h = g * up x;    down only there
  * or, of one stage, the largest share of all neurons instead of those above a threshold;
  *   y = down h over K,   with compensation b + down (h - mean) over K, b = down mean
- * Which stages there are is data (Stage). A selection that turns out to be all neurons runs the dense kernel: full density is dense, bit for
- * bit. Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the same numbers, no speed.
+ * Which stages there are is data (Stage). After each of them g and h are zero where nothing was selected, which is all that the next one and `down`
+ * need to know; only rows are read by a list. A selection that turns out to be all neurons runs the dense kernel: full density is dense, bit for bit.
+ * Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the same numbers, no speed.
  */
 import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
-import { activate, activateGated, add } from '../kernels/activation/activation';
-import { columnBytes, columnsMatvec } from '../kernels/neurons/columns';
+import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
+import { columnBytes } from '../kernels/neurons/columns';
+import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
-import { selectAbove, selectAboveIn, selectTop } from '../kernels/neurons/select';
+import { keepAbove, selectAbove, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
@@ -22,6 +24,17 @@ import { byNeuron, orderedFfn } from './order';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
+
+/** Zeros in [ffn] values where they are not listed. */
+export function keepListed(adapt: AdaptRecord, ffn: i32, list: usize, count: i32, values: usize): void {
+  const kept = <usize>adapt.hPtr, bytes = <usize>ffn << 2;
+  memory.fill(kept, 0, bytes);
+  for (const end = list + (<usize>count << 1); list < end; list += 2) {
+    const at = <usize>load<u16>(list) << 2;
+    store<f32>(kept + at, load<f32>(values + at));
+  }
+  memory.copy(values, kept, bytes);
+}
 
 /** The `share` of all neurons with the largest |values_i| * weights_i; returns how many, their list at `out`. */
 function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, out: usize): i32 {
@@ -33,66 +46,56 @@ function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, o
   return selectTop(scores, ffn, max(1, <i32>nearest<f32>(adapt.share * <f32>ffn)), out);
 }
 
-/** Of all `ffn` neurons or of those in `list` (nList < ffn), those above the threshold; returns how many, their list at `out`. */
-@inline function narrow(ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
-  if (threshold < 0) { // keeps all
-    if (nList < ffn) memory.copy(out, list, <usize>nList << 1);
-    return nList;
-  }
-  return nList == ffn ? selectAbove(values, weights, threshold, ffn, out) : selectAboveIn(list, nList, values, weights, threshold, out);
-}
-
-/** What a stage keeps of `list`, by the rule of the session. */
+/** What a stage keeps of the `nList` neurons of `list`, by the rule of the session: returns how many, their list at `out`; other values become zero. Those outside `list` are zero. */
 export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, base: f32, out: usize): i32 {
-  return adapt.share > 0 ? topShare(adapt, ffn, values, weights, out) : narrow(ffn, list, nList, values, weights, base * adapt.factor, out);
-}
-
-/** h over the list, moved by `mean` if there is one; `fill`: zeros elsewhere. */
-function onlyListed(h: usize, mean: usize, list: usize, count: i32, fill: usize, out: usize): void {
-  if (fill) memory.fill(out, 0, fill);
-  for (const end = list + (<usize>count << 1); list < end; list += 2) {
-    const at = <usize>load<u16>(list) << 2;
-    const value = load<f32>(h + at);
-    store<f32>(out + at, mean ? value - load<f32>(mean + at) : value);
+  if (adapt.share > 0) {
+    const count = topShare(adapt, ffn, values, weights, out);
+    keepListed(adapt, ffn, out, count, values);
+    return count;
   }
+  const threshold = base * adapt.factor;
+  if (threshold >= 0) return keepAbove(values, weights, threshold, ffn, out);
+  if (nList < ffn) memory.copy(out, list, <usize>nList << 1); // keeps all
+  return nList;
 }
 
-/** y *= x over [cols] (padded to 4). */
-function multiply(y: usize, x: usize, cols: i32): void {
-  for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
+/** The neurons whose score is above the threshold now. */
+export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out: usize): i32 {
+  const threshold = own.scoreBase * adapt.factor;
+  return threshold < 0 ? ffn : selectAbove(own.scoresPtr, 0, threshold, ffn, out);
 }
 
-/** The listed rows of a matrix times x: row by row where there is a form for that (x permuted in scratch), else all of them. */
+/**
+ * y = the listed rows of a matrix times x: row by row where there is a form for that (x permuted in scratch), else all of them, of which those that
+ * are not listed are set to zero too where `clear` asks for it.
+ */
 @inline function someRows(
-  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize,
+  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
 ): void {
-  const hidden = model.hidden;
-  if (rows && count < adaptOf(session).rowsBelow) {
-    rowsMatvec(layout, rows, hidden, list, count, adaptOf(session).scratchPtr, AHEAD, y);
+  const adapt = adaptOf(session), hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn);
+  if (rows && count < adapt.rowsBelow) {
+    memory.fill(y, 0, stride);
+    rowsMatvec(layout, rows, hidden, list, count, adapt.scratchPtr, AHEAD, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
-  } else {
-    const stride = rowStride(model.ffn);
-    linear(session, layout, whole, 0, model.ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
-    if (layer.orderFor) byNeuron(layer, y, stride, model.ffn, 1, y + stride); // the rows of a chunk's other tokens are free
+    return;
   }
+  linear(session, layout, whole, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
+  if (layer.orderFor) byNeuron(layer, y, stride, ffn, 1, y + stride); // the rows of a chunk's other tokens are free
+  if (clear && count < ffn) keepListed(adapt, ffn, list, count, y);
 }
 
-/** out = down over the listed columns of h [+ biases]. */
-function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, list: usize, count: i32): void {
+/** out = down times h [+ biases]; h is zero but for `count` neurons. */
+function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
   const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
-  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0, columns = own.downColumnsPtr != 0 && count < adapt.columnsBelow;
-  let input = h;
-  if (compensate || (count < ffn && !columns)) {
-    onlyListed(h, compensate ? <usize>own.meanPtr : 0, list, count, columns ? 0 : rowStride(ffn), adapt.hPtr);
-    input = adapt.hPtr;
-  }
-  if (columns) {
-    columnsMatvec(layout, own.downColumnsPtr, hidden, list, count, input, AHEAD, adapt.scratchPtr, out);
+  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0;
+  if (compensate) subtractKept(h, own.meanPtr, ffn);
+  if (own.downColumnsPtr && count < adapt.columnsBelow) {
+    columnsMatvec(layout, own.downColumnsPtr, hidden, ffn, h, adapt.scratchPtr, out);
     session.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
   } else {
-    prepareInput(session, input, rowStride(ffn), ffn, 1, formatOf(layout));
-    linear(session, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, input, rowStride(ffn), 1, out, xStride);
+    prepareInput(session, h, rowStride(ffn), ffn, 1, formatOf(layout));
+    linear(session, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, rowStride(ffn), 1, out, xStride);
   }
   if (compensate) add(out, own.meanOutPtr, hidden);
   own.nDown = count;
@@ -121,13 +124,12 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     list = own.maskPtr;
     count = own.nMask;
   } else if (stages & Stage.scores) {
-    count = choose(adapt, ffn, 0, ffn, own.scoresPtr, 0, own.scoreBase, list);
+    count = chooseByScore(adapt, ffn, own, list);
   }
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    if (own.gateRowsPtr && count < adapt.rowsBelow) memory.fill(gate, 0, hStride); // what is not listed is not computed, and must not grow from old values
-    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate);
+    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
       activate(model.activation, gate, width);
       const next = <usize>adapt.listPtr + listBytes;
@@ -136,8 +138,11 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     }
   }
   own.nUp = count;
-  someRows(model, session, layer, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up);
-  if (layer.upBiasPtr) add(up, layer.upBiasPtr, width);
+  someRows(model, session, layer, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up, !gated);
+  if (layer.upBiasPtr) {
+    add(up, layer.upBiasPtr, width);
+    if (!gated && count < ffn) keepListed(adapt, ffn, list, count, up);
+  }
   if (!gated) activate(model.activation, up, width);
   else if (stages & Stage.gate) multiply(gate, up, width);
   else activateGated(model.activation, gate, up, width);
@@ -148,7 +153,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     list = next;
   }
   if (used) markUsed(used, list, count, ffn);
-  downPart(model, session, layer, adapt, own, h, list, count);
+  downPart(model, session, layer, adapt, own, h, count);
 }
 
 export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32): void {

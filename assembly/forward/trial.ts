@@ -5,18 +5,18 @@
 import { Stage } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
-import { columnsMatvec } from '../kernels/neurons/columns';
+import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { permuteX4, rowsMatvec } from '../kernels/neurons/rows';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
-import { AHEAD, choose } from './sparse';
+import { AHEAD, choose, chooseByScore, keepListed } from './sparse';
 
 /** Values of both signs that no kernel finds to be zero. */
 function fill(x: usize, cols: i32): void {
   for (let i: u32 = 0; i < <u32>cols; i++, x += 4) store<f32>(x, <f32>(<i32>(i * 2654435761) >> 20) * 0.001 + 0.0005);
 }
 
-/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 fills the inputs; 5 makes the lists of a step from what its buffers hold. */
+/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 fills the inputs, h of `count` neurons; 5 makes the lists of a step from what its buffers hold. */
 export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: i32): void {
   const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session), own = adaptLayer(adapt, iLayer);
   const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>()), hidden = model.hidden, ffn = model.ffn;
@@ -24,14 +24,17 @@ export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: 
   if (part == 5) {
     const stages = adapt.stages, second = list + (<usize>(ffn + 8) << 1);
     let n = ffn;
-    if (stages & Stage.scores) n = choose(adapt, ffn, 0, ffn, own.scoresPtr, 0, own.scoreBase, list);
+    if (stages & Stage.scores) n = chooseByScore(adapt, ffn, own, list);
     if (stages & Stage.gate) n = choose(adapt, ffn, list, n, session.gatePtr, own.gateWeightPtr, own.gateBase, second);
     if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase, second);
     return;
   }
-  if (part == 4) { fill(session.normedPtr, hidden); fill(h, ffn); return; }
   for (let i = 0; i < count; i++) store<u16>(list + (<usize>i << 1), <u16>(i * ffn / count));
-  if (part < 2) {
+  if (part == 4) {
+    fill(session.normedPtr, hidden);
+    fill(h, ffn);
+    keepListed(adapt, ffn, list, count, h);
+  } else if (part < 2) {
     prepareInput(session, session.normedPtr, rowStride(hidden), hidden, 1, formatOf(layer.upLayout));
     if (part == 0) linear(session, layer.upLayout, layer.upPtr, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
     else {
@@ -42,6 +45,6 @@ export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: 
     prepareInput(session, h, rowStride(ffn), ffn, 1, formatOf(layer.downLayout));
     linear(session, layer.downLayout, layer.downPtr, 0, hidden, ffn, h, rowStride(ffn), 1, out, rowStride(hidden));
   } else {
-    columnsMatvec(layer.downLayout, own.downColumnsPtr, hidden, list, count, h, AHEAD, adapt.scratchPtr, out);
+    columnsMatvec(layer.downLayout, own.downColumnsPtr, hidden, ffn, h, adapt.scratchPtr, out);
   }
 }

@@ -9,10 +9,13 @@ import type { EngineExports } from './instantiate.ts';
 const low = 0.25, high = 0.75;
 /** Each kernel runs so long, in ms, before it is timed (engines compile what is hot anew, in the background), and is then timed in so many rounds. */
 const warmMs = 30, rounds = 6;
+/** The part that makes lists (assembly/forward/trial.ts). */
+const choices = 5;
 
 /** Least milliseconds over all layers of each of `parts`: [part, count], taking turns. */
-function times(exports: EngineExports, session: number, nLayers: number, parts: readonly (readonly [part: number, count: number])[]): number[] {
+function times(exports: EngineExports, session: number, nLayers: number, ffn: number, parts: readonly (readonly [part: number, count: number])[]): number[] {
   const run = ([part, count]: readonly [number, number]): number => {
+    if (part !== choices) exports.trial(session, 0, 4, count || ffn); // inputs that are not zero but where the part leaves neurons out
     const started = performance.now();
     for (let layer = 0; layer < nLayers; layer++) exports.trial(session, layer, part, count);
     return performance.now() - started;
@@ -24,15 +27,14 @@ function times(exports: EngineExports, session: number, nLayers: number, parts: 
 }
 
 /** Milliseconds for the lists of one token over all layers. */
-export function decideTime(exports: EngineExports, session: number, nLayers: number): number {
-  return times(exports, session, nLayers, [[5, 0]])[0]!;
+export function decideTime(exports: EngineExports, session: number, nLayers: number, ffn: number): number {
+  return times(exports, session, nLayers, ffn, [[choices, 0]])[0]!;
 }
 
 /** Counts below which rows of up, and columns of down, are read one by one; 0 = never, ffn = always. `forms`: which there are. */
 export function breakEven(exports: EngineExports, session: number, nLayers: number, ffn: number, forms: { rows: boolean; columns: boolean }): { rowsBelow: number; columnsBelow: number } {
   const count = (dense: number, listed: number): number => {
-    exports.trial(session, 0, 4, 0); // inputs that are not zero
-    const [whole, few, many] = times(exports, session, nLayers, [[dense, 0], [listed, Math.round(low * ffn)], [listed, Math.round(high * ffn)]]) as [number, number, number];
+    const [whole, few, many] = times(exports, session, nLayers, ffn, [[dense, 0], [listed, Math.round(low * ffn)], [listed, Math.round(high * ffn)]]) as [number, number, number];
     const share = low + ((whole - few) * (high - low)) / Math.max(many - few, 1e-6);
     return Math.round(ffn * Math.min(1, Math.max(0, share)));
   };

@@ -240,9 +240,9 @@ export class Engine {
 
   /** Milliseconds that the choices of one token take, measured apart: there is no clock inside a step. */
   decideMs(session: number): number {
-    const { exports } = this.#live, { nLayers } = this.plan.hparams;
+    const { exports } = this.#live, { nLayers, ffn } = this.plan.hparams;
     if ((this.adapt(session).record.get('stages') & ~Stage.mask) === 0) return 0; // a mask is chosen once a prompt
-    return decideTime(exports, session, nLayers);
+    return decideTime(exports, session, nLayers, ffn);
   }
 
   /** Decodes one token with whatever the session's selection skips. */

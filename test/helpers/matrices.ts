@@ -71,14 +71,15 @@ export function randomMatrix(k: Kernels, kind: Kind, rows: number, cols: number,
   return { ptr, values };
 }
 
-/** What quantising activations to 8 bits leaves of x: blocks of 32, scale amax / 127, nearest. Plain reference for assembly/kernels/quantize. */
-export function quantised(x: ArrayLike<number>): Float64Array {
+/** What quantising activations to 8 bits leaves of x: blocks of `block`, scale amax / 127, nearest. Plain reference for assembly/kernels/quantize. */
+export function quantised(x: ArrayLike<number>, block = 32): Float64Array {
   const out = new Float64Array(x.length);
-  for (let b = 0; b < x.length; b += 32) {
+  for (let b = 0; b < x.length; b += block) {
+    const end = Math.min(b + block, x.length);
     let amax = 0;
-    for (let i = b; i < b + 32; i++) amax = Math.max(amax, Math.abs(x[i]!));
+    for (let i = b; i < end; i++) amax = Math.max(amax, Math.abs(x[i]!));
     const scale = Math.fround(amax / 127), inverse = Math.fround(127 / amax);
-    for (let i = b; i < b + 32; i++) out[i] = amax > 1e-30 ? nearestEven(Math.fround(x[i]! * inverse)) * scale : 0;
+    for (let i = b; i < end; i++) out[i] = amax > 1e-30 ? nearestEven(Math.fround(x[i]! * inverse)) * scale : 0;
   }
   return out;
 }
@@ -104,7 +105,7 @@ export function putActivations(k: Kernels, kind: Kind, rows: Float32Array[], ske
     k.f32(x, cols).set(row);
     k.call('quantize', x, cols, kind.format, ptr + t * stride, ptr + t * stride);
   });
-  return { ptr, stride, used: rows.map(quantised) };
+  return { ptr, stride, used: rows.map((row) => quantised(row)) };
 }
 
 /** Exact product of a row and x, and the sum of magnitudes that rounding is measured by. */

@@ -37,12 +37,16 @@ for (const build of builds) {
     });
   });
 
-  test('add and scale', () => {
+  test('add, scale, multiply, subtract where not zero', () => {
     k.reset();
     const y = k.putF32([1, 2, 3, 4, 5, 6, 7, 8]), x = k.putF32([10, 20, 30, 40, 50, 60, 70, 80]);
     k.call('add', y, x, 8);
     k.call('scale', y, 0.5, 8);
     assert.equal([...k.f32(y, 8)], [5.5, 11, 16.5, 22, 27.5, 33, 38.5, 44]);
+    k.call('multiply', y, k.putF32([2, 0, 0, 2, 0, 2, 2, 0]), 8);
+    assert.equal([...k.f32(y, 8)], [11, 0, 0, 44, 0, 66, 77, 0]);
+    k.call('subtractKept', y, x, 8);
+    assert.equal([...k.f32(y, 8)], [1, 0, 0, 4, 0, 6, 7, 0]);
     k.checkCanaries();
   });
 

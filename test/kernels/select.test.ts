@@ -1,10 +1,10 @@
-/** Selection of neurons against plain filters and sorts: thresholds, weights, lists, top k with ties and NaN. */
+/** Selection of neurons against plain filters and sorts: thresholds, weights, top k with ties and NaN. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/sampler/random.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
 import { uniform } from '../helpers/matrices.ts';
-import { getList, putList, selections } from '../helpers/neurons.ts';
+import { getList } from '../helpers/neurons.ts';
 
 const sizes = [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 65, 1536];
 
@@ -51,15 +51,16 @@ for (const build of builds) {
     assert.equal(getList(k, out, n), [0, 32_767, 32_768, 65_534]);
   });
 
-  test('selectAboveIn filters a list, in place too', () => {
+  test('keepAbove selects the same and sets the others to zero', () => {
     const random = new Random(22);
-    for (const n of [1, 5, 33, 200]) for (const { list } of selections(random, n)) for (const weighted of [false, true]) {
+    for (const n of sizes) for (const weighted of [false, true]) {
       k.reset();
       const values = Float32Array.from({ length: n }, () => uniform(random)), weights = Float32Array.from({ length: n }, () => random.float64());
-      const want = list.filter((i) => Math.fround(Math.abs(values[i]!) * (weighted ? weights[i]! : 1)) > Math.fround(0.3));
-      const from = putList(k, list, 8), v = k.putF32(values), w = weighted ? k.putF32(weights) : 0, out = k.alloc(2 * (list.length + 8));
-      assert.equal(getList(k, out, k.call('selectAboveIn', from, list.length, v, w, 0.3, out)), want);
-      assert.equal(getList(k, from, k.call('selectAboveIn', from, list.length, v, w, 0.3, from)), want);
+      if (n > 3) values[n - 2] = NaN;
+      const v = k.putF32(values), w = weighted ? k.putF32(weights) : 0, out = k.alloc(2 * (n + 8));
+      const want = [...values.keys()].filter((i) => Math.fround(Math.abs(values[i]!) * (weighted ? weights[i]! : 1)) > Math.fround(0.3));
+      assert.equal(getList(k, out, k.call('keepAbove', v, w, 0.3, n, out)), want);
+      assert.equal([...k.f32(v, n)], [...values].map((value, i) => (want.includes(i) ? value : 0)));
       k.checkCanaries();
     }
   });

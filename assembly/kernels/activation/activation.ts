@@ -49,6 +49,20 @@ export function add(y: usize, x: usize, cols: i32): void {
   for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
 }
 
+/** y *= x over [cols] (padded to 4). */
+export function multiply(y: usize, x: usize, cols: i32): void {
+  for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
+}
+
+/** y -= x over [cols] (padded to 4), where y is not zero. */
+export function subtractKept(y: usize, x: usize, cols: i32): void {
+  const zero = f32x4.splat(0);
+  for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) {
+    const v = v128.load(y);
+    v128.store(y, f32x4.sub(v, v128.and(v128.load(x), f32x4.ne(v, zero))));
+  }
+}
+
 /** y *= factor over [cols] (padded to 4). */
 export function scale(y: usize, factor: f32, cols: i32): void {
   const f = f32x4.splat(factor);

@@ -1,0 +1,218 @@
+/** The product with the column form: format, rounding, bounds and error in columns.ts. Test: test/kernels/columns.test.ts. */
+import { Layout } from '../../abi/enums';
+import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt } from '../../base/simd';
+import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns';
+
+/** 15 * 2184 < 2^15. */
+const MOST: i32 = 2184;
+
+/*
+ * What is to be done for two blocks, in scratch:
+ *   0 end of the first block's entries   4 of the second's   8 f32 s   12 i16 8 sum(q) of both   16 i32 sum(q) of both   24 i32 larger sum |q|   28 first tile
+ *   32 entries of the first block, 320 of the second: for every two neurons 8 B, where their bytes are in the first tile; FACTORS behind each
+ *   8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes are spread over a vector by the load itself
+ * Entries are written four at a time, of which the last may be too many.
+ */
+const RECORD: usize = 608, FIRST: usize = 32, SECOND: usize = 320, FACTORS: usize = 144;
+
+/** Bytes of scratch for `cols` neurons. */
+export function columnsScratch(cols: i32): usize { return <usize>((cols + 63) >> 6) * RECORD; }
+
+// entry m: bytes that bring the 32-bit lanes of m's clear bits to the front
+const PACK: usize = memory.data<u32>([
+  0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0, 0x0b0a0908, 0x0f0e0d0c, 0, 0,
+  0x03020100, 0x07060504, 0x0f0e0d0c, 0, 0x07060504, 0x0f0e0d0c, 0, 0, 0x03020100, 0x0f0e0d0c, 0, 0, 0x0f0e0d0c, 0, 0, 0,
+  0x03020100, 0x07060504, 0x0b0a0908, 0, 0x07060504, 0x0b0a0908, 0, 0, 0x03020100, 0x0b0a0908, 0, 0, 0x0b0a0908, 0, 0, 0,
+  0x03020100, 0x07060504, 0, 0, 0x07060504, 0, 0, 0, 0x03020100, 0, 0, 0, 0, 0, 0, 0,
+], 16);
+// [q r q r] as bytes, twice, of q and r in 32-bit lanes 0 and 1; the same of lanes 2 and 3
+const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c080c08], 16);
+
+@inline function swizzle(v: v128, lanes: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(v, lanes) : i8x16.swizzle(v, lanes);
+}
+
+/** The largest |value| of the f32 from p to `end`; NaN if one is (its bits are the largest then). */
+@inline function amax(p: usize, end: usize): f32 {
+  let top = i32x4.splat(0);
+  for (; p < end; p += 64) {
+    const first = i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16)));
+    top = i32x4.max_s(top, i32x4.max_s(first, i32x4.max_s(f32x4.abs(v128.load(p, 32)), f32x4.abs(v128.load(p, 48)))));
+  }
+  return reinterpret<f32>(hmaxInt(top));
+}
+
+/** Enters the neurons of a block of 32 with h at `p`, bytes at `base`, whose q is not zero; `second`: of the two blocks of the record. Returns sum |q|. */
+@inline function enter(p: usize, inverse: v128, base: usize, record: usize, second: bool): i32 {
+  const entries = record + (second ? SECOND : FIRST), zero = i32x4.splat(0), step = i32x4.splat(64);
+  let total = zero, weights = zero, e = entries, neurons = i32x4.add(i32x4.splat(<i32>base), i32x4(0, 16, 32, 48));
+  for (const end = p + 128; p < end; p += 16) {
+    const q = roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), zeros = i32x4.bitmask(i32x4.eq(q, zero)), order = v128.load(PACK + (<usize>zeros << 4));
+    total = i32x4.add(total, q);
+    weights = i32x4.add(weights, i32x4.abs(q));
+    v128.store(e, swizzle(neurons, order));
+    v128.store(e, swizzle(ASC_FEATURE_RELAXED_SIMD ? q : v128.or(v128.and(q, i32x4.splat(0xffff)), i32x4.shl(q, 16)), order), FACTORS);
+    neurons = i32x4.add(neurons, step);
+    e += <usize>(4 - popcnt(zeros)) << 2;
+  }
+  store<usize>(e, base); // an odd one's partner: any neuron, times zero
+  store<i32>(e, 0, FACTORS);
+  const sum = hsumInt(total);
+  store<usize>(record + (second ? 4 : 0), entries + ((e - entries + 4) & ~7));
+  store<i16>(record + (second ? 14 : 12), <i16>(sum << 3));
+  store<i32>(record + (second ? 20 : 16), sum);
+  return hsumInt(weights);
+}
+
+/** relaxed: i32 q of neurons as pairs of factors. Apart from `enter`: what was written in pieces is read whole only when the pieces have arrived. */
+@inline function pairFactors(entries: usize): void {
+  const order = v128.load(PAIR);
+  for (let p = entries + FACTORS, end = p + 128; p < end; p += 32) {
+    v128.store(p, swizzle(v128.load(p), order));
+    v128.store(p, swizzle(v128.load(p, 16), order), 16);
+  }
+}
+
+/** relaxed: a + 8 outputs of two neurons, `v` their bytes interleaved. */
+@inline function addPair(a: v128, h: v128, v: v128, low: v128): v128 {
+  return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(h, v128.and(v, low)));
+}
+
+/** base: a + 8 outputs of one neuron, nibbles in 16-bit lanes. */
+@inline function addOne(a: v128, h: v128, nibbles: v128): v128 { return i16x8.add(a, i16x8.mul(nibbles, h)); }
+
+/** y[0..8] += s (a d + b d' + c m + c' m'): `a` and `b` 8 outputs of the two blocks as i16, `c` their 8 sum(q) in pairs, d (and m) at `d`. */
+@inline function addOutputs(layout: i32, a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
+  let near = i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), v128.load(d));
+  let far = i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), v128.load(d, 16));
+  if (layout == Layout.q4_1) {
+    near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
+    far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
+  }
+  v128.store(y, madd(f32x4.convert_i32x4_s(near), s, v128.load(y)));
+  v128.store(y, madd(f32x4.convert_i32x4_s(far), s, v128.load(y, 16)), 16);
+}
+
+/** y += the neurons entered from `p` to `pEnd` (first block) and `q` to `qEnd` (second), whose q sum to `pSum` and `qSum`. `tile` the first one, `c` their sums for m or zeros. */
+@inline function segment(layout: i32, nTiles: usize, p0: usize, pEnd: usize, q0: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(s), sums = i32x4.splat(c), step = scaleBytes(layout);
+  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * pSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * qSum) : 0);
+  for (let at: usize = 0, end = nTiles * tileBytes(layout); at < end; at += tileBytes(layout), y += 128) {
+    let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
+    for (let e = p0; e < pEnd; e += 8) {
+      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
+        a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
+      } else {
+        const g = v128.load32_splat(e, FACTORS + 4);
+        a0 = addOne(addOne(a0, h, v128.and(v, low)), g, v128.and(u, low));
+        a1 = addOne(addOne(a1, h, v128.and(i16x8.shr_u(v, 8), low)), g, v128.and(i16x8.shr_u(u, 8), low));
+        a2 = addOne(addOne(a2, h, v128.and(i16x8.shr_u(v, 4), low)), g, v128.and(i16x8.shr_u(u, 4), low));
+        a3 = addOne(addOne(a3, h, i16x8.shr_u(v, 12)), g, i16x8.shr_u(u, 12));
+      }
+    }
+    for (let e = q0; e < qEnd; e += 8) {
+      const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        b0 = addPair(b0, h, near, low); b1 = addPair(b1, h, far, low);
+        b2 = addPair(b2, h, i16x8.shr_u(near, 4), low); b3 = addPair(b3, h, i16x8.shr_u(far, 4), low);
+      } else {
+        const g = v128.load32_splat(e, FACTORS + 4);
+        b0 = addOne(addOne(b0, h, v128.and(v, low)), g, v128.and(u, low));
+        b1 = addOne(addOne(b1, h, v128.and(i16x8.shr_u(v, 8), low)), g, v128.and(i16x8.shr_u(u, 8), low));
+        b2 = addOne(addOne(b2, h, v128.and(i16x8.shr_u(v, 4), low)), g, v128.and(i16x8.shr_u(u, 4), low));
+        b3 = addOne(addOne(b3, h, i16x8.shr_u(v, 12)), g, i16x8.shr_u(u, 12));
+      }
+    }
+    if (!ASC_FEATURE_RELAXED_SIMD) { // even and odd outputs lie apart
+      let near = a0, far = a2;
+      a0 = i16x8.shuffle(near, a1, 0, 8, 1, 9, 2, 10, 3, 11); a1 = i16x8.shuffle(near, a1, 4, 12, 5, 13, 6, 14, 7, 15);
+      a2 = i16x8.shuffle(far, a3, 0, 8, 1, 9, 2, 10, 3, 11); a3 = i16x8.shuffle(far, a3, 4, 12, 5, 13, 6, 14, 7, 15);
+      near = b0; far = b2;
+      b0 = i16x8.shuffle(near, b1, 0, 8, 1, 9, 2, 10, 3, 11); b1 = i16x8.shuffle(near, b1, 4, 12, 5, 13, 6, 14, 7, 15);
+      b2 = i16x8.shuffle(far, b3, 0, 8, 1, 9, 2, 10, 3, 11); b3 = i16x8.shuffle(far, b3, 4, 12, 5, 13, 6, 14, 7, 15);
+    }
+    const d = tile + at + QUANTS;
+    addOutputs(layout, a0, b0, d, scale, sums, y);
+    addOutputs(layout, a1, b1, d + step, scale, sums, y + 32);
+    addOutputs(layout, a2, b2, d + 2 * step, scale, sums, y + 64);
+    addOutputs(layout, a3, b3, d + 3 * step, scale, sums, y + 96);
+  }
+}
+
+function segmentQ40(nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
+  segment(Layout.q4_0, nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
+}
+function segmentQ41(nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
+  segment(Layout.q4_1, nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
+}
+/** A call: one copy of the loops a layout. */
+@inline function callSegment(layout: i32, nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
+  if (layout == Layout.q4_0) segmentQ40(nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
+  else segmentQ41(nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
+}
+
+/** Factor of the first or second neuron of an entry. */
+@inline function factor(entry: usize, second: usize): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, FACTORS) : <i32>load<i16>(entry + (second << 2), FACTORS);
+}
+
+/** The entries of one block in as many segments as 16 bits demand; `second`: of the record's two. What belongs to m is added by the caller. */
+@inline function cut(layout: i32, nTiles: usize, record: usize, second: bool, y: usize): void {
+  const end = load<usize>(record + (second ? 4 : 0)), s = load<f32>(record, 8), tile = load<usize>(record, 28);
+  let from = record + (second ? SECOND : FIRST), sum = 0, weight = 0;
+  for (let e = from; e <= end; e += 8) {
+    const a = e < end ? factor(e, 0) : 0, b = e < end ? factor(e, 1) : 0, more = abs(a) + abs(b);
+    if (e == end || weight + more > MOST) {
+      if (second) callSegment(layout, nTiles, 0, 0, from, e, 0, sum, tile, s, 0, y);
+      else callSegment(layout, nTiles, from, e, 0, 0, sum, 0, tile, s, 0, y);
+      from = e; sum = 0; weight = 0;
+    }
+    sum += a + b; weight += more;
+  }
+}
+
+/** `layout` must be a literal. */
+@inline function columns(layout: i32, units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
+  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes(layout), hEnd = h + (<usize>cols << 2);
+  let last = scratch;
+  for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
+    const stop = min(h + 256, hEnd), top = amax(h, stop);
+    if (!(top > 1e-30)) continue; // as quantize() does: zero, too small to invert, or NaN
+    const inverse = f32x4.splat(<f32>127 / top);
+    let most = enter(h, inverse, tile, last, false);
+    store<i32>(last, 0, 20);
+    store<i16>(last, 0, 14);
+    store<usize>(last, last + SECOND, 4);
+    if (stop - h > 128) most = max(most, enter(h + 128, inverse, tile + BLOCK, last, true));
+    store<f32>(last, top / 127, 8);
+    store<i32>(last, most, 24);
+    store<usize>(last, tile, 28);
+    last += RECORD;
+  }
+  memory.fill(y, 0, hidden << 2);
+  for (let record = scratch; record < last; record += RECORD) {
+    if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(record + FIRST); pairFactors(record + SECOND); }
+    const s = load<f32>(record, 8), c = load<i32>(record, 12), tile = load<usize>(record, 28);
+    if (load<i32>(record, 24) <= MOST) {
+      callSegment(layout, nTiles, record + FIRST, load<usize>(record), record + SECOND, load<usize>(record, 4), load<i32>(record, 16), load<i32>(record, 20), tile, s, c, y);
+    } else {
+      if (layout == Layout.q4_1) callSegment(layout, nTiles, 0, 0, 0, 0, 0, 0, tile, s, c, y);
+      cut(layout, nTiles, record, false, y);
+      cut(layout, nTiles, record, true, y);
+    }
+  }
+  for (const end = units + (hidden << 2); units < end; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
+}
+
+/** y[rows padded to 32] = W (column form, `rows` x `cols`) times h [cols]; neurons whose h is zero are not read. y is overwritten. */
+export function columnsMatvec(layout: i32, w: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
+  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, cols, h, scratch, y);
+  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, cols, h, scratch, y);
+  else unreachable();
+}
