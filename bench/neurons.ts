@@ -92,12 +92,10 @@ function setUp(k: Kernels, cold: boolean): Task[] {
       name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
         e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
         e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
-        e['activate']!(0, g, ffn);
-        const n = e['keepAbove']!(g, ones, t1, ffn, out);
+        const n = e['activateAbove']!(0, g, ones, t1, ffn, out);
         e['permuteX4']!(x, hidden, permuted);
         e['rowsMatvec']!(layout, rows.at(i), hidden, out, n, permuted, ahead, y);
-        e['multiply']!(g, y, ffn);
-        e['keepAbove']!(g, ones, t2, ffn, out);
+        e['multiplyAbove']!(g, y, ones, t2, ffn);
         e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, g, scratch, y);
       },
     });
@@ -129,8 +127,9 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   const once: [string, string, () => void][] = [
     ['permute x', 'dense up', () => { e['permuteX4']!(x, hidden, permuted); }],
     ['select above', 'dense up', () => { e['selectAbove']!(h, 0, 0.1, ffn, out); }],
-    ['keep above', 'dense up', () => { e['keepAbove']!(y, ones, 0.1, ffn, out); }],
-    ['copy and activate', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activate']!(0, g, ffn); }],
+    ['copy, activate', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activate']!(0, g, ffn); }],
+    ['copy, activate, keep above', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activateAbove']!(0, g, ones, 0.1, ffn, out); }],
+    ['multiply, keep above', 'dense up', () => { e['multiplyAbove']!(g, y, ones, 0.1, ffn); }],
     ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, 1, x, x); }],
     ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, 1, hx, hx); }],
     ['select top half', 'dense up', () => { e['selectTop']!(h, ffn, ffn / 2, out); }],

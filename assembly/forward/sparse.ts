@@ -15,8 +15,9 @@ import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
 import { columnBytes } from '../kernels/neurons/columns';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
+import { activateAbove, keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
-import { keepAbove, selectAbove, selectTop } from '../kernels/neurons/select';
+import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
@@ -47,16 +48,23 @@ function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, o
 }
 
 /** What a stage keeps of the `nList` neurons of `list`, by the rule of the session: returns how many, their list at `out`; other values become zero. Those outside `list` are zero. */
-export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, base: f32, out: usize): i32 {
+export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
   if (adapt.share > 0) {
     const count = topShare(adapt, ffn, values, weights, out);
     keepListed(adapt, ffn, out, count, values);
     return count;
   }
-  const threshold = base * adapt.factor;
   if (threshold >= 0) return keepAbove(values, weights, threshold, ffn, out);
   if (nList < ffn) memory.copy(out, list, <usize>nList << 1); // keeps all
   return nList;
+}
+
+/** g = act(g) and what its stage keeps of it, in one pass where that can be. */
+@inline function gateStage(model: ModelRecord, adapt: AdaptRecord, own: AdaptLayer, list: usize, nList: i32, gate: usize, width: i32, out: usize): i32 {
+  const threshold = own.gateBase * adapt.factor, ffn = model.ffn;
+  if (!(adapt.share > 0) && threshold >= 0) return activateAbove(model.activation, gate, own.gateWeightPtr, threshold, ffn, out);
+  activate(model.activation, gate, width);
+  return choose(adapt, ffn, list, nList, gate, own.gateWeightPtr, threshold, out);
 }
 
 /** The neurons whose score is above the threshold now. */
@@ -131,9 +139,8 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
   if (gated) {
     someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
-      activate(model.activation, gate, width);
       const next = <usize>adapt.listPtr + listBytes;
-      count = choose(adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase, next);
+      count = gateStage(model, adapt, own, list, count, gate, width, next);
       list = next;
     }
   }
@@ -143,16 +150,19 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     add(up, layer.upBiasPtr, width);
     if (!gated && count < ffn) keepListed(adapt, ffn, list, count, up);
   }
-  if (!gated) activate(model.activation, up, width);
-  else if (stages & Stage.gate) multiply(gate, up, width);
-  else activateGated(model.activation, gate, up, width);
-
-  if (stages & Stage.product) {
-    const next = <usize>adapt.listPtr + 2 * listBytes;
-    count = choose(adapt, ffn, list, count, h, own.productWeightPtr, own.productBase, next);
-    list = next;
+  const threshold = own.productBase * adapt.factor, product = (stages & Stage.product) != 0;
+  if (product && gated && (stages & Stage.gate) && !(adapt.share > 0) && threshold >= 0) {
+    count = multiplyAbove(gate, up, own.productWeightPtr, threshold, ffn);
+  } else {
+    if (!gated) activate(model.activation, up, width);
+    else if (stages & Stage.gate) multiply(gate, up, width);
+    else activateGated(model.activation, gate, up, width);
+    if (product) count = choose(adapt, ffn, list, count, h, own.productWeightPtr, threshold, <usize>adapt.listPtr + 2 * listBytes);
   }
-  if (used) markUsed(used, list, count, ffn);
+  if (used) {
+    if (product) markKept(used, h, ffn);
+    else markUsed(used, list, count, ffn);
+  }
   downPart(model, session, layer, adapt, own, h, count);
 }
 

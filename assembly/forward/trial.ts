@@ -25,8 +25,8 @@ export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: 
     const stages = adapt.stages, second = list + (<usize>(ffn + 8) << 1);
     let n = ffn;
     if (stages & Stage.scores) n = chooseByScore(adapt, ffn, own, list);
-    if (stages & Stage.gate) n = choose(adapt, ffn, list, n, session.gatePtr, own.gateWeightPtr, own.gateBase, second);
-    if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase, second);
+    if (stages & Stage.gate) n = choose(adapt, ffn, list, n, session.gatePtr, own.gateWeightPtr, own.gateBase * adapt.factor, second);
+    if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase * adapt.factor, second);
     return;
   }
   for (let i = 0; i < count; i++) store<u16>(list + (<usize>i << 1), <u16>(i * ffn / count));

@@ -86,6 +86,22 @@ for (const build of builds) {
     });
   }
 
+  test('a unit is 2^-14 of the power of two above all of a row\'s |d| and |m| / 8', () => {
+    // d of one row lie 2 bytes apart here, and m 16 behind them
+    const unit = (d: number[], m?: number[]): number => {
+      const halves = new Uint16Array(16);
+      halves.set(d);
+      halves.set(m ?? [], 8);
+      return k.call('unitOf', m ? 1 : 0, k.putBytes(new Uint8Array(halves.buffer)), d.length, 2);
+    };
+    k.reset();
+    assert.is(unit([0x3c00]), 2 ** -13); // 1: the power above it is 2
+    assert.is(unit([0x3bff, 0xb800]), 2 ** -14); // just below 1, -0.5
+    assert.is(unit([0x3800, 0xbc00, 0]), 2 ** -13); // -1
+    assert.is(unit([0x3800], [0x4800]), 2 ** -13); // 0.5 and 8: m / 8 is 1
+    assert.is(unit([0]), 2 ** -14 * 2 ** -13); // never below what the smallest normal f16 asks for
+  });
+
   test('layouts without a row form say 0 bytes', () => {
     for (const kind of kinds) assert.is(k.call('rowBytes', kind.layout, 768) > 0, kind.format === 1, kind.name);
     assert.is(k.call('rowBytes', 6, 576), 368);

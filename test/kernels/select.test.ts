@@ -51,20 +51,6 @@ for (const build of builds) {
     assert.equal(getList(k, out, n), [0, 32_767, 32_768, 65_534]);
   });
 
-  test('keepAbove selects the same and sets the others to zero', () => {
-    const random = new Random(22);
-    for (const n of sizes) for (const weighted of [false, true]) {
-      k.reset();
-      const values = Float32Array.from({ length: n }, () => uniform(random)), weights = Float32Array.from({ length: n }, () => random.float64());
-      if (n > 3) values[n - 2] = NaN;
-      const v = k.putF32(values), w = weighted ? k.putF32(weights) : 0, out = k.alloc(2 * (n + 8));
-      const want = [...values.keys()].filter((i) => Math.fround(Math.abs(values[i]!) * (weighted ? weights[i]! : 1)) > Math.fround(0.3));
-      assert.equal(getList(k, out, k.call('keepAbove', v, w, 0.3, n, out)), want);
-      assert.equal([...k.f32(v, n)], [...values].map((value, i) => (want.includes(i) ? value : 0)));
-      k.checkCanaries();
-    }
-  });
-
   /** Reference: by value, then by index. */
   const best = (scores: Float32Array, count: number): number[] =>
     [...scores.keys()].filter((i) => !Number.isNaN(scores[i]!)).sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, Math.max(0, count)).sort((a, b) => a - b);

@@ -1,6 +1,6 @@
 /**
- * Which neurons are worth computing: sorted lists of u16 indices i with |values_i| * weights_i > threshold (NaN is never selected), what is not
- * selected set to zero where asked for, and the exact top k of n scores >= 0. Four comparisons give a bitmask; a table of 16 shuffles packs the indices whose bit is set, eight bytes are
+ * Which neurons are worth computing: sorted lists of u16 indices i with |values_i| * weights_i > threshold (NaN is never selected), and the
+ * exact top k of n scores >= 0. Four comparisons give a bitmask; a table of 16 shuffles packs the indices whose bit is set, eight bytes are
  * stored whatever their number, and the end moves on by their number: no branch depends on the data.
  * Preconditions: n <= 65535; `out` has room for n + 8 indices (what lies behind the result is overwritten, not used).
  * Error: none; the products are f32, rounded once. Test: test/kernels/select.test.ts.
@@ -15,44 +15,38 @@ const PACK: usize = memory.data<u64>([
   0xffffffff07060504, 0xffff070605040100, 0xffff070605040302, 0x0706050403020100,
 ], 16);
 
+/** The indices of the first four values, and what leads to the next. */
+@inline export function firstFour(): v128 { return i16x8(0, 1, 2, 3, 0, 0, 0, 0); }
+@inline export function nextFour(): v128 { return i16x8.splat(4); }
+
 /** Stores the indices (16-bit lanes 0..3 of `indices`) of the set bits of `mask` at `out`; the new end. */
-@inline function pack4(indices: v128, mask: i32, out: usize): usize {
+@inline export function pack4(indices: v128, mask: i32, out: usize): usize {
   v128.store64_lane(out, i8x16.swizzle(indices, v128.load64_zero(PACK + (<usize>mask << 3))), 0);
   return out + (<usize>popcnt(mask) << 1);
 }
 
-/** `weighted` and `keep` (what is not selected becomes zero) are literals. */
-@inline function selectFrom(weighted: bool, keep: bool, values: usize, weights: usize, threshold: f32, n: i32, out0: usize): i32 {
-  const limit = f32x4.splat(threshold), four = i16x8.splat(4);
-  let out = out0, indices = i16x8(0, 1, 2, 3, 0, 0, 0, 0);
+/** `weighted` is a literal. */
+@inline function selectFrom(weighted: bool, values: usize, weights: usize, threshold: f32, n: i32, out0: usize): i32 {
+  const limit = f32x4.splat(threshold), four = nextFour();
+  let out = out0, indices = firstFour();
   for (const end = values + ((<usize>n >> 2) << 4); values < end; values += 16) {
-    const value = v128.load(values);
-    let v = f32x4.abs(value);
+    let v = f32x4.abs(v128.load(values));
     if (weighted) { v = f32x4.mul(v, v128.load(weights)); weights += 16; }
-    const above = f32x4.gt(v, limit);
-    if (keep) v128.store(values, v128.and(value, above));
-    out = pack4(indices, i32x4.bitmask(above), out);
+    out = pack4(indices, i32x4.bitmask(f32x4.gt(v, limit)), out);
     indices = i16x8.add(indices, four);
   }
   for (let i = n & ~3; i < n; i++, values += 4) {
     let v = abs(load<f32>(values));
     if (weighted) { v *= load<f32>(weights); weights += 4; }
-    const above = v > threshold;
-    if (keep && !above) store<f32>(values, 0);
     store<u16>(out, <u16>i);
-    out += <usize>above << 1;
+    out += <usize>(v > threshold) << 1;
   }
   return <i32>((out - out0) >> 1);
 }
 
 /** Sorted indices i < n with |values_i| * weights_i > threshold; `weights` f32 [n], or 0 for none. Returns how many. */
 export function selectAbove(values: usize, weights: usize, threshold: f32, n: i32, out: usize): i32 {
-  return weights ? selectFrom(true, false, values, weights, threshold, n, out) : selectFrom(false, false, values, 0, threshold, n, out);
-}
-
-/** The same, and all other values become zero. */
-export function keepAbove(values: usize, weights: usize, threshold: f32, n: i32, out: usize): i32 {
-  return weights ? selectFrom(true, true, values, weights, threshold, n, out) : selectFrom(false, true, values, 0, threshold, n, out);
+  return weights ? selectFrom(true, values, weights, threshold, n, out) : selectFrom(false, values, 0, threshold, n, out);
 }
 
 /** How many of the n scores are > t. */
@@ -101,7 +95,7 @@ export function topThreshold(scores: usize, n: i32, k: i32): f32 {
 export function selectTop(scores: usize, n: i32, k: i32, out: usize): i32 {
   const t = topThreshold(scores, n, k);
   if (k <= 0) return 0;
-  let count = selectFrom(false, false, scores, 0, t, n, out);
+  let count = selectFrom(false, scores, 0, t, n, out);
   if (count >= k || t < 0) return count;
   const end = scores + (<usize>n << 2);
   let ties = k - count, last = out;
