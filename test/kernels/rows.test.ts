@@ -38,7 +38,7 @@ for (const build of builds) {
           const { ptr, used } = putActivations(k, kind, [Float32Array.from({ length: cols }, () => 3 * uniform(random) ** 3)]);
           const skew = [0, 4, 8, 12][rows % 4]!, w = packed(kind, matrix.ptr, rows, cols, skew), x = permuted(ptr, cols, skew);
           const y = k.alloc(rows * 4, skew), got = k.f32(y, rows).fill(untouched);
-          k.call('rowsMatvec', kind.layout, w, cols, putList(k, list), list.length, x, [0, 1, 4, 100][list.length % 4]!, y);
+          k.call('rowsMatvec', kind.layout, w, cols, putList(k, list, 3), list.length, x, [0, 1, 4, 100][list.length % 4]!, y);
           for (let r = 0; r < rows; r++) {
             if (!list.includes(r)) { assert.is(got[r], untouched); continue; }
             const { value, magnitude } = product(matrix.values[r]!, used[0]!), tolerance = eps * (4 + cols / 8) * magnitude + 1e-30;
@@ -56,11 +56,11 @@ for (const build of builds) {
         const matrix = randomMatrix(k, kind, 8, cols, random, true);
         const { ptr, used } = putActivations(k, kind, [new Float32Array(cols).fill(sign * 127)]);
         const w = packed(kind, matrix.ptr, 8, cols), x = permuted(ptr, cols), y = k.alloc(32), one = k.alloc(32);
-        k.call('rowsMatvec', kind.layout, w, cols, putList(k, [0, 1, 2, 3, 4, 5, 6, 7]), 8, x, 0, y);
+        k.call('rowsMatvec', kind.layout, w, cols, putList(k, [0, 1, 2, 3, 4, 5, 6, 7], 3), 8, x, 0, y);
         for (let r = 0; r < 8; r++) {
           const { value, magnitude } = product(matrix.values[r]!, used[0]!);
           assert.ok(Math.abs(k.f32(y, 8)[r]! - value) <= eps * 64 * magnitude, `row ${r}: ${k.f32(y, 8)[r]} instead of ${value}`);
-          k.call('rowsMatvec', kind.layout, w, cols, putList(k, [r]), 1, x, 0, one);
+          k.call('rowsMatvec', kind.layout, w, cols, putList(k, [r], 3), 1, x, 0, one);
           assert.is(k.i32(one, 8)[r], k.i32(y, 8)[r]);
         }
       }
@@ -71,7 +71,7 @@ for (const build of builds) {
       const random = new Random(33), cols = kind.block === 32 ? 224 : 256, rows = 3;
       k.reset();
       const matrix = randomMatrix(k, kind, rows, cols, random), w = packed(kind, matrix.ptr, rows, cols);
-      const list = putList(k, [0, 1, 2]), y = k.alloc(12), dst = k.alloc(k.call('permutedBytes', cols));
+      const list = putList(k, [0, 1, 2], 3), y = k.alloc(12), dst = k.alloc(k.call('permutedBytes', cols));
       for (let c = 0; c < cols; c += build === 'debug' ? 5 : 1) {
         const x = new Float32Array(cols);
         x[c] = 127;

@@ -13,7 +13,7 @@
  * blocks, x4Data() * 4 bytes of data, then four vectors: s', s sum(q), and the integer parts of m and of q - 8 (relaxed: pairs of i16, [0, 8 sum(q)] and
  * [-8 sum(q), 0], to be multiplied with [d, m] and [d, d]; base: f32 8 s sum(q), and i32 -8 * 256 sum(q)). Left-over records appear twice, for lanes 0 1 and 2 3.
  * relaxed: d * sum(q n) + m * 8 sum(q) is one 32-bit integer a lane: |..| <= (2 * 30480 + 32512) * 16383 < 2^31.
- * Preconditions: cols a multiple of 32 (q4_k: 256); the list holds n u16 row numbers. Only the listed y are written.
+ * Preconditions: cols a multiple of 32 (q4_k: 256); the list holds n u16 row numbers and has room for three more. Only the listed y are written.
  * Error: that of the activations' rounding and of units.ts; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes. Test: test/kernels/rows.test.ts.
  */
 import { Dtype, Layout } from '../../abi/enums';
@@ -99,26 +99,31 @@ export function packRows(layout: i32, w: usize, rows: i32, cols: i32, dst: usize
   }
 }
 
-/** One 4-byte unit of a record; `twice`: for two more lanes. */
-@inline function spread(q: usize, value: u32, twice: bool): void {
-  store<u32>(q, value);
-  if (twice) store<u32>(q + 8, value);
-}
+/** The 16 B at `p`, zeros where there is no record. */
+@inline function piece(p: usize, exists: bool): v128 { return exists ? v128.load(p) : i32x4.splat(0); }
 
 /** X4 records of a vector [cols] → permuted records at `dst` [permutedBytes(cols)]. */
 export function permuteX4(x4: usize, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, units = x4Data() >> 2;
-  memory.fill(dst, 0, permutedBytes(cols));
-  for (let b = 0; b < nBlocks; b++, x4 += x4Stride()) {
-    const lane = <usize>(b & 3) << 2, twice = nBlocks - (b & ~3) < 3, tail = x4 + x4Data();
-    let q = dst + lane;
-    for (let u: usize = 0; u < units; u++, q += 16) spread(q, load<u32>(x4 + (u << 2)), twice);
-    const sum = load<f32>(tail, 8), correction = load<i32>(tail, 16);
-    spread(q, load<u32>(tail), twice);
-    spread(q + 16, reinterpret<u32>(sum), twice);
-    spread(q + 32, ASC_FEATURE_RELAXED_SIMD ? <u32>-correction << 16 : reinterpret<u32>(8 * sum), twice);
-    spread(q + 48, ASC_FEATURE_RELAXED_SIMD ? <u32>correction & 0xffff : <u32>correction, twice);
-    if ((b & 3) == 3) dst += permutedStride();
+  const stride = x4Stride(), data = x4Data();
+  for (let left = cols >> 5; left > 0; left -= 4, x4 += stride << 2, dst += permutedStride()) {
+    const twice = left < 3, second = x4 + stride, third = twice ? x4 : second + stride, fourth = twice ? second : third + stride;
+    const has1 = left > 1, has2 = left > 2 || twice, has3 = left > 3 || twice && has1;
+    for (let u: usize = 0, q = dst; u < data; u += 16, q += 64) { // a transpose of 4-byte units
+      const a = v128.load(x4 + u), b = piece(second + u, has1), c = piece(third + u, has2), d = piece(fourth + u, has3);
+      const lowAB = i32x4.shuffle(a, b, 0, 4, 1, 5), lowCD = i32x4.shuffle(c, d, 0, 4, 1, 5), highAB = i32x4.shuffle(a, b, 2, 6, 3, 7), highCD = i32x4.shuffle(c, d, 2, 6, 3, 7);
+      v128.store(q, i64x2.shuffle(lowAB, lowCD, 0, 2));
+      v128.store(q, i64x2.shuffle(lowAB, lowCD, 1, 3), 16);
+      v128.store(q, i64x2.shuffle(highAB, highCD, 0, 2), 32);
+      v128.store(q, i64x2.shuffle(highAB, highCD, 1, 3), 48);
+    }
+    const a = v128.load(x4 + data), b = piece(second + data, has1), c = piece(third + data, has2), d = piece(fourth + data, has3), tail = dst + (data << 2);
+    const sum = i64x2.shuffle(i32x4.shuffle(a, b, 2, 6, 3, 7), i32x4.shuffle(c, d, 2, 6, 3, 7), 0, 2);
+    const e = v128.load(x4 + data, 16), f = piece(second + data + 16, has1), g = piece(third + data + 16, has2), h = piece(fourth + data + 16, has3);
+    const correction = i64x2.shuffle(i32x4.shuffle(e, f, 0, 4, 1, 5), i32x4.shuffle(g, h, 0, 4, 1, 5), 0, 2);
+    v128.store(tail, i64x2.shuffle(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(c, d, 0, 4, 1, 5), 0, 2));
+    v128.store(tail, sum, 16);
+    v128.store(tail, ASC_FEATURE_RELAXED_SIMD ? i32x4.shl(i32x4.neg(correction), 16) : f32x4.mul(sum, f32x4.splat(8)), 32);
+    v128.store(tail, ASC_FEATURE_RELAXED_SIMD ? v128.and(correction, i32x4.splat(0xffff)) : correction, 48);
   }
 }
 
@@ -169,9 +174,6 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   return f32x4.add(f, f32x4.sub(f32x4.mul(g, f32x4.splat(d)), f32x4.mul(h, f32x4.splat(dmin))));
 }
 
-/** The units of rows p and q, each in two lanes. */
-@inline function twoUnits(p: usize, q: usize): v128 { return i64x2.shuffle(v128.load32_splat(p), v128.load32_splat(q), 0, 2); }
-
 /** Two 32-bit pieces, of rows p and q, as the low half of a vector. */
 @inline function two32(p: usize, q: usize): v128 { return v128.load32_lane(q, v128.load32_zero(p), 1); }
 
@@ -189,7 +191,12 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
   store<f32>(y + (rowQ << 2), f32x4.extract_lane(sums, 2) + f32x4.extract_lane(sums, 3));
 }
 
-/** `layout`, q4_0 or q4_1, must be a literal. Four rows at a time; where the list ends early, its last row is computed again. */
+/** Four f32. */
+@inline function four32(p: usize, q: usize, r: usize, s: usize): v128 {
+  return v128.load32_lane(s, v128.load32_lane(r, v128.load32_lane(q, v128.load32_zero(p), 1), 2), 3);
+}
+
+/** `layout`, q4_0 or q4_1, must be a literal. Four rows at a time. */
 @inline function rowsQ4(layout: i32, w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
   const low = nibbleMask(), nBlocks = cols >> 5, left = nBlocks & 3;
   const bytes = rowBytes(layout, cols), group = groupBytes(layout), xData = x4Data() << 2;
@@ -201,8 +208,7 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
       next = min(list + (<usize>ahead << 1), last + 2);
       touched |= touchRows(w, bytes, list, next);
     }
-    const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(min(list + 2, last));
-    const row2 = <usize>load<u16>(min(list + 4, last)), row3 = <usize>load<u16>(min(list + 6, last));
+    const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(list, 2), row2 = <usize>load<u16>(list, 4), row3 = <usize>load<u16>(list, 6);
     let p0 = w + row0 * bytes, p1 = w + row1 * bytes, p2 = w + row2 * bytes, p3 = w + row3 * bytes;
     let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
     for (let x = x0; x < xEnd; x += permutedStride()) {
@@ -259,9 +265,12 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
       f0 = addBlocks(layout, a0, layout == Layout.q4_1 ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
       f2 = addBlocks(layout, a2, layout == Layout.q4_1 ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
     }
-    const units = w + bytes - UNIT;
-    storeSums(f32x4.mul(f0, twoUnits(units + row0 * bytes, units + row1 * bytes)), y, row0, row1);
-    storeSums(f32x4.mul(f2, twoUnits(units + row2 * bytes, units + row3 * bytes)), y, row2, row3);
+    const sums = f32x4.add(i32x4.shuffle(f0, f2, 0, 2, 4, 6), i32x4.shuffle(f0, f2, 1, 3, 5, 7)), units = w + bytes - UNIT;
+    const four = f32x4.mul(sums, four32(units + row0 * bytes, units + row1 * bytes, units + row2 * bytes, units + row3 * bytes));
+    v128.store32_lane(y + (row0 << 2), four, 0);
+    v128.store32_lane(y + (row1 << 2), four, 1);
+    v128.store32_lane(y + (row2 << 2), four, 2);
+    v128.store32_lane(y + (row3 << 2), four, 3);
   }
   if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
@@ -277,7 +286,7 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
       next = min(list + (<usize>ahead << 1), last + 2);
       touched |= touchRows(w, bytes, list, next);
     }
-    const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(min(list + 2, last));
+    const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(list, 2);
     let p = w + rowP * bytes, q = w + rowQ * bytes, scales = p + 128;
     let f = f32x4.splat(0), g = f, sumP = f, sumQ = f, minP = f, minQ = f;
     for (let x = x0; x < xEnd; x += permutedStride()) {
@@ -313,6 +322,9 @@ export function permuteX4(x4: usize, cols: i32, dst: usize): void {
  */
 export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;
+  const end = list + (<usize>n << 1), last = load<u16>(end - 2); // the last group of rows may be its last row again
+  store<u16>(end, last);
+  store<u32>(end, <u32>last * 0x10001, 2);
   switch (layout) {
     case Layout.q4_0: rowsQ4(Layout.q4_0, w, cols, list, n, xPermuted, ahead, y); break;
     case Layout.q4_1: rowsQ4(Layout.q4_1, w, cols, list, n, xPermuted, ahead, y); break;
