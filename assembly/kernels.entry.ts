@@ -20,7 +20,7 @@ export { dequantRow } from './kernels/embed/embed';
 export { columnNorms, dequantMatvec } from './kernels/embed/norms';
 export { fingerprint } from './kernels/fingerprint/fingerprint';
 export { selectAbove, topThreshold, selectTop } from './kernels/neurons/select';
-export { keepAbove, activateAbove, multiplyAbove, markKept } from './kernels/neurons/keep';
+export { keepAbove, multiplyAbove, markKept } from './kernels/neurons/keep';
 export { unitOf } from './kernels/neurons/units';
 export { rowBytes, packRows, permutedBytes, permuteX4, rowsMatvec } from './kernels/neurons/rows';
 export { columnBytes, packColumns } from './kernels/neurons/columns';

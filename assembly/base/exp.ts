@@ -5,27 +5,28 @@
  */
 import { madd, rounded, roundedFloat, roundedInt } from './simd';
 
-// Four times each, because V8 13 and later rebuild a `v128.const` at every use: 88 | -87 | log2 e | ln 2 in two parts (Cody and Waite): the first has few
-// enough bits that n times it is exact | six coefficients | 1
+// Four times each, because V8 13 and later rebuild a `v128.const` at every use: 88 | -87 | log2 e | minus ln 2 in two parts (Cody and Waite): the first has
+// few enough bits that n times it is exact | six coefficients | 1 | i32 127
 const TABLE: usize = memory.data<f32>([
   88, 88, 88, 88, -87, -87, -87, -87, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634,
-  0.693359375, 0.693359375, 0.693359375, 0.693359375, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4,
+  -0.693359375, -0.693359375, -0.693359375, -0.693359375, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4,
   1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4, 1.9875691500e-4, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3, 1.3981999507e-3,
   8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 8.3334519073e-3, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2, 4.1665795894e-2,
   1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 1.6666665459e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1, 5.0000001201e-1,
-  1, 1, 1, 1,
+  1, 1, 1, 1, 1.7796490496925177e-43, 1.7796490496925177e-43, 1.7796490496925177e-43, 1.7796490496925177e-43,
 ], 16);
+
+@inline export function one4(): v128 { return v128.load(TABLE, 176); }
 
 @inline export function exp4(x: v128): v128 {
   const v = f32x4.pmax(f32x4.pmin(x, v128.load(TABLE)), v128.load(TABLE, 16)); // a NaN stays one
   const t = rounded(f32x4.mul(v, v128.load(TABLE, 32))), n = roundedFloat(t);
-  let r = f32x4.sub(v, f32x4.mul(n, v128.load(TABLE, 48)));
-  r = f32x4.add(r, f32x4.mul(n, v128.load(TABLE, 64)));
+  const r = madd(n, v128.load(TABLE, 64), madd(n, v128.load(TABLE, 48), v));
   let p = madd(v128.load(TABLE, 80), r, v128.load(TABLE, 96));
   p = madd(p, r, v128.load(TABLE, 112));
   p = madd(p, r, v128.load(TABLE, 128));
   p = madd(p, r, v128.load(TABLE, 144));
   p = madd(p, r, v128.load(TABLE, 160));
   p = f32x4.add(madd(p, f32x4.mul(r, r), r), v128.load(TABLE, 176));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(roundedInt(t), i32x4.splat(127)), 23));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(roundedInt(t), v128.load(TABLE, 192)), 23));
 }

@@ -83,6 +83,11 @@ export const TWO112: f32 = 5.192296858534828e33;
   return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(p))));
 }
 
+/** The bytes of v that `lanes` names, each < 16; what others give is not to be used. */
+@inline export function swizzle(v: v128, lanes: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(v, lanes) : i8x16.swizzle(v, lanes);
+}
+
 /** Sum of the four lanes, pairs first: the same order in every build. */
 @inline export function hsum(v: v128): f32 {
   const pair = f32x4.add(v, i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));

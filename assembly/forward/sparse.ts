@@ -15,7 +15,7 @@ import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
 import { columnBytes } from '../kernels/neurons/columns';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
-import { activateAbove, keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
+import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
@@ -57,14 +57,6 @@ export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, va
   if (threshold >= 0) return keepAbove(values, weights, threshold, ffn, out);
   if (nList < ffn) memory.copy(out, list, <usize>nList << 1); // keeps all
   return nList;
-}
-
-/** g = act(g) and what its stage keeps of it, in one pass where that can be. */
-@inline function gateStage(model: ModelRecord, adapt: AdaptRecord, own: AdaptLayer, list: usize, nList: i32, gate: usize, width: i32, out: usize): i32 {
-  const threshold = own.gateBase * adapt.factor, ffn = model.ffn;
-  if (!(adapt.share > 0) && threshold >= 0) return activateAbove(model.activation, gate, own.gateWeightPtr, threshold, ffn, out);
-  activate(model.activation, gate, width);
-  return choose(adapt, ffn, list, nList, gate, own.gateWeightPtr, threshold, out);
 }
 
 /** The neurons whose score is above the threshold now. */
@@ -140,7 +132,8 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
       const next = <usize>adapt.listPtr + listBytes;
-      count = gateStage(model, adapt, own, list, count, gate, width, next);
+      activate(model.activation, gate, width);
+      count = choose(adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
       list = next;
     }
   }

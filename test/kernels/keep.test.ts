@@ -1,4 +1,4 @@
-/** What stages leave of their values, against plain filters: thresholds, weights, activations, products, padding and NaN. */
+/** What stages leave of their values, against plain filters: thresholds, weights, products, padding and NaN. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/sampler/random.ts';
@@ -37,17 +37,6 @@ for (const build of builds) {
     assert.equal(getList(k, out, k.call('keepAbove', v, w, threshold, n, out)), want.list);
     assert.equal([...k.f32(v, n)], want.kept);
     k.checkCanaries();
-  }));
-
-  test('activateAbove is activate and keepAbove', () => cases((n, weighted, random) => {
-    for (const kind of [0, 1, 2]) {
-      const { values, weights, v, w } = put(n, weighted, random), plain = k.putF32(Float32Array.of(...values, 0, 0, 0)), out = k.alloc(2 * (n + 8));
-      k.call('activate', kind, plain, n);
-      const want = filtered(k.f32(plain, n), weights);
-      assert.equal(getList(k, out, k.call('activateAbove', kind, v, w, threshold, n, out)), want.list);
-      assert.equal([...k.f32(v, n)], want.kept);
-      k.checkCanaries();
-    }
   }));
 
   test('multiplyAbove is a product and keepAbove; markKept has the bits of what stayed', () => cases((n, weighted, random) => {

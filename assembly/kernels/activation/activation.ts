@@ -5,10 +5,10 @@
  * Relative error below 4e-7. Test: test/kernels/activation.test.ts.
  */
 import { Activation } from '../../abi/enums';
-import { exp4 } from '../../base/exp';
+import { exp4, one4 } from '../../base/exp';
 
 @inline function sigmoidTimes(x: v128, z: v128): v128 {
-  return f32x4.div(x, f32x4.add(f32x4.splat(1), exp4(f32x4.neg(z))));
+  return f32x4.div(x, f32x4.add(one4(), exp4(f32x4.neg(z))));
 }
 
 @inline export function apply(kind: i32, x: v128): v128 {

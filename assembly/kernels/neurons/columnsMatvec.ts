@@ -1,6 +1,6 @@
 /** The product with the column form: format, rounding, bounds and error in columns.ts. Test: test/kernels/columns.test.ts. */
 import { Layout } from '../../abi/enums';
-import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt } from '../../base/simd';
+import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
 import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns';
 
 /** 15 * 2184 < 2^15. */
@@ -27,10 +27,6 @@ const PACK: usize = memory.data<u32>([
 ], 16);
 // [q r q r] as bytes, twice, of q and r in 32-bit lanes 0 and 1; the same of lanes 2 and 3
 const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c080c08], 16);
-
-@inline function swizzle(v: v128, lanes: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(v, lanes) : i8x16.swizzle(v, lanes);
-}
 
 /** The largest |value| of the f32 from p to `end`; NaN if one is (its bits are the largest then). */
 @inline function amax(p: usize, end: usize): f32 {

@@ -1,12 +1,11 @@
 /**
  * What a stage of the feed-forward part leaves of n values: those with |value_i| * weights_i > threshold stay, all others become zero (NaN too), which
- * the next stage and `down` understand without a list. Where the values are only now made, they are made in the same pass: what comes from
- * arithmetic is held against the threshold while it is in registers, and the comparisons fit into the time that a division takes.
+ * the next stage and `down` understand without a list. A product is held against the threshold in the pass that makes it. An activation is not: its chain of
+ * dependent instructions is so long that what comes on top keeps the processor from seeing the next one.
  * Preconditions: threshold >= 0; values and weights are padded to a multiple of 4 (markKept: 8); `out` has room for n + 8 indices (select.ts).
- * Error: that of kernels/activation. Test: test/kernels/keep.test.ts.
+ * Error: none; the products are f32, rounded once. Test: test/kernels/keep.test.ts.
  */
-import { Activation } from '../../abi/enums';
-import { apply } from '../activation/activation';
+import { hsumInt } from '../../base/simd';
 import { firstFour, nextFour, pack4 } from './select';
 
 /** No value behind the n-th may stay. */
@@ -14,19 +13,17 @@ import { firstFour, nextFour, pack4 } from './select';
   for (; n & 3; n++) store<f32>(values + (<usize>n << 2), 0);
 }
 
-/** Which of four values stay. */
-@inline function stays(value: v128, weights: usize, limit: v128): v128 {
+/** Which of four values stay; `weighted` is a literal. */
+@inline function stays(weighted: bool, value: v128, weights: usize, limit: v128): v128 {
   const v = f32x4.abs(value);
-  return f32x4.gt(weights ? f32x4.mul(v, v128.load(weights)) : v, limit);
+  return f32x4.gt(weighted ? f32x4.mul(v, v128.load(weights)) : v, limit);
 }
 
-/** `kind` is a literal; -1: the values are there already. */
-@inline function keepFrom(kind: i32, values: usize, weights: usize, threshold: f32, n: i32, out0: usize): i32 {
-  const limit = f32x4.splat(threshold), four = nextFour(), step: usize = weights ? 16 : 0;
+@inline function keepFrom(weighted: bool, values: usize, weights: usize, threshold: f32, n: i32, out0: usize): i32 {
+  const limit = f32x4.splat(threshold), four = nextFour();
   let out = out0, indices = firstFour();
-  clearPadding(values, n);
-  for (const end = values + (<usize>n << 2); values < end; values += 16, weights += step) {
-    const value = kind < 0 ? v128.load(values) : apply(kind, v128.load(values)), kept = stays(value, weights, limit);
+  for (const end = values + (<usize>n << 2); values < end; values += 16, weights += 16) {
+    const value = v128.load(values), kept = stays(weighted, value, weights, limit);
     v128.store(values, v128.and(value, kept));
     out = pack4(indices, i32x4.bitmask(kept), out);
     indices = i16x8.add(indices, four);
@@ -36,27 +33,25 @@ import { firstFour, nextFour, pack4 } from './select';
 
 /** Of n values; the sorted indices of those that stay at `out`. `weights` 0: all 1. Returns how many. */
 export function keepAbove(values: usize, weights: usize, threshold: f32, n: i32, out: usize): i32 {
-  return keepFrom(-1, values, weights, threshold, n, out);
+  clearPadding(values, n);
+  return weights ? keepFrom(true, values, weights, threshold, n, out) : keepFrom(false, values, 0, threshold, n, out);
 }
 
-/** The same of act(values), which replaces them (abi/enums.ts, Activation). */
-export function activateAbove(kind: i32, values: usize, weights: usize, threshold: f32, n: i32, out: usize): i32 {
-  if (kind == Activation.silu) return keepFrom(Activation.silu, values, weights, threshold, n, out);
-  if (kind == Activation.gelu) return keepFrom(Activation.gelu, values, weights, threshold, n, out);
-  return keepFrom(Activation.relu, values, weights, threshold, n, out);
+@inline function multiplyFrom(weighted: bool, values: usize, x: usize, weights: usize, threshold: f32, n: i32): i32 {
+  const limit = f32x4.splat(threshold);
+  let count = i32x4.splat(0);
+  for (const end = values + (<usize>n << 2); values < end; values += 16, x += 16, weights += 16) {
+    const value = f32x4.mul(v128.load(values), v128.load(x)), kept = stays(weighted, value, weights, limit);
+    v128.store(values, v128.and(value, kept));
+    count = i32x4.sub(count, kept);
+  }
+  return hsumInt(count);
 }
 
 /** Of values_i * x_i, which replace the values; without a list. Returns how many stay. */
 export function multiplyAbove(values: usize, x: usize, weights: usize, threshold: f32, n: i32): i32 {
-  const limit = f32x4.splat(threshold), step: usize = weights ? 16 : 0;
-  let count = 0;
   clearPadding(values, n);
-  for (const end = values + (<usize>n << 2); values < end; values += 16, x += 16, weights += step) {
-    const value = f32x4.mul(v128.load(values), v128.load(x)), kept = stays(value, weights, limit);
-    v128.store(values, v128.and(value, kept));
-    count += popcnt(i32x4.bitmask(kept));
-  }
-  return count;
+  return weights ? multiplyFrom(true, values, x, weights, threshold, n) : multiplyFrom(false, values, x, 0, threshold, n);
 }
 
 /** Sets the bits of the n values that are not zero, clears the others. */

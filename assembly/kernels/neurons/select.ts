@@ -5,7 +5,7 @@
  * Preconditions: n <= 65535; `out` has room for n + 8 indices (what lies behind the result is overwritten, not used).
  * Error: none; the products are f32, rounded once. Test: test/kernels/select.test.ts.
  */
-import { hmax } from '../../base/simd';
+import { hmax, swizzle } from '../../base/simd';
 
 // entry m: bytes that bring the 16-bit lanes of m's set bits to the front
 const PACK: usize = memory.data<u64>([
@@ -21,7 +21,7 @@ const PACK: usize = memory.data<u64>([
 
 /** Stores the indices (16-bit lanes 0..3 of `indices`) of the set bits of `mask` at `out`; the new end. */
 @inline export function pack4(indices: v128, mask: i32, out: usize): usize {
-  v128.store64_lane(out, i8x16.swizzle(indices, v128.load64_zero(PACK + (<usize>mask << 3))), 0);
+  v128.store64_lane(out, swizzle(indices, v128.load64_zero(PACK + (<usize>mask << 3))), 0);
   return out + (<usize>popcnt(mask) << 1);
 }
 
