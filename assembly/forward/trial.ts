@@ -1,6 +1,7 @@
 /**
- * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons spread evenly: what the host times to find out from which
- * share on the dense kernel is faster on this machine. Overwrites the session's activation buffers, nothing else.
+ * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the processor foresees
+ * the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites the session's activation
+ * buffers, nothing else.
  */
 import { Stage } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
@@ -16,6 +17,18 @@ function fill(x: usize, cols: i32): void {
   for (let i: u32 = 0; i < <u32>cols; i++, x += 4) store<f32>(x, <f32>(<i32>(i * 2654435761) >> 20) * 0.001 + 0.0005);
 }
 
+/** `count` of the neurons, sorted, any set as likely as any other. */
+function draw(list: usize, ffn: i32, count: i32): void {
+  let state: u32 = 1;
+  for (let i = 0; i < ffn && count > 0; i++) {
+    state = state * 1664525 + 1013904223;
+    if (<i32>((<u64>state * <u64>(ffn - i)) >> 32) >= count) continue;
+    store<u16>(list, <u16>i);
+    list += 2;
+    count--;
+  }
+}
+
 /** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 fills the inputs, h of `count` neurons; 5 makes the lists of a step from what its buffers hold. */
 export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: i32): void {
   const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session), own = adaptLayer(adapt, iLayer);
@@ -29,7 +42,7 @@ export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: 
     if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase * adapt.factor, second);
     return;
   }
-  for (let i = 0; i < count; i++) store<u16>(list + (<usize>i << 1), <u16>(i * ffn / count));
+  draw(list, ffn, count);
   if (part == 4) {
     fill(session.normedPtr, hidden);
     fill(h, ffn);

@@ -5,8 +5,8 @@
  */
 import type { EngineExports } from './instantiate.ts';
 
-/** Shares that are timed; time is taken as linear between and beyond them. */
-const low = 0.25, high = 0.75;
+/** Shares that are timed; time is taken as linear between and beyond them, which from memory it is not quite: it grows less and less. */
+const low = 0.35, high = 0.65;
 /** Each kernel runs so long, in ms, before it is timed (engines compile what is hot anew, in the background), and is then timed in so many rounds. */
 const warmMs = 30, rounds = 6;
 /** The part that makes lists (assembly/forward/trial.ts). */
