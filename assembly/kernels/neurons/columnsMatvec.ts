@@ -6,17 +6,23 @@ import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns'
 /** 15 * 2184 < 2^15. */
 const MOST: i32 = 2184;
 
-/*
- * What is to be done for two blocks, in scratch:
- *   0 end of the first block's entries   4 of the second's   8 f32 s   12 i16 8 sum(q) of both   16 i32 sum(q) of both   24 i32 larger sum |q|   28 first tile
- *   32 entries of the first block, 320 of the second: for every two neurons 8 B, where their bytes are in the first tile; FACTORS behind each
- *   8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes are spread over a vector by the load itself
- * Entries are written four at a time, of which the last may be too many.
+/**
+ * What is to be done for two blocks. Behind it the entries of the first, then of the second: for every two neurons 8 B, where their bytes are in the
+ * first tile, and FACTORS behind that 8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes are spread over a
+ * vector by the load itself. Entries are written four neurons at a time, of which three may be too many.
  */
-const RECORD: usize = 608, FIRST: usize = 32, SECOND: usize = 320, FACTORS: usize = 144;
+@unmanaged class Work {
+  first: usize; firstEnd: usize; second: usize; secondEnd: usize; // entries
+  firstSum: i32; secondSum: i32; // of q
+  mins: i32;  // two i16: 8 sum(q) of both, the factors of m; 0 where m has been added
+  heavy: i32; // the larger sum |q|
+  tile: usize;
+  scale: f32; // s
+}
+const FACTORS: usize = 144, ENTRIES: usize = 2 * FACTORS, HEAD: usize = 48, WORK: usize = HEAD + 2 * ENTRIES;
 
 /** Bytes of scratch for `cols` neurons. */
-export function columnsScratch(cols: i32): usize { return <usize>((cols + 63) >> 6) * RECORD; }
+export function columnsScratch(cols: i32): usize { return <usize>((cols + 63) >> 6) * WORK; }
 
 // entry m: bytes that bring the 32-bit lanes of m's clear bits to the front
 const PACK: usize = memory.data<u32>([
@@ -38,9 +44,9 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   return reinterpret<f32>(hmaxInt(top));
 }
 
-/** Enters the neurons of a block of 32 with h at `p`, bytes at `base`, whose q is not zero; `second`: of the two blocks of the record. Returns sum |q|. */
-@inline function enter(p: usize, inverse: v128, base: usize, record: usize, second: bool): i32 {
-  const entries = record + (second ? SECOND : FIRST), zero = i32x4.splat(0), step = i32x4.splat(64);
+/** Enters the neurons of a block of 32 with h at `p`, bytes at `base`, whose q is not zero, as the work's first or `second` ones. */
+@inline function enter(work: Work, second: bool, p: usize, inverse: v128, base: usize): void {
+  const entries = changetype<usize>(work) + HEAD + (second ? ENTRIES : 0), zero = i32x4.splat(0), step = i32x4.splat(64);
   let total = zero, weights = zero, e = entries, neurons = i32x4.add(i32x4.splat(<i32>base), i32x4(0, 16, 32, 48));
   for (const end = p + 128; p < end; p += 16) {
     const q = roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), zeros = i32x4.bitmask(i32x4.eq(q, zero)), order = v128.load(PACK + (<usize>zeros << 4));
@@ -53,11 +59,15 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   }
   store<usize>(e, base); // an odd one's partner: any neuron, times zero
   store<i32>(e, 0, FACTORS);
-  const sum = hsumInt(total);
-  store<usize>(record + (second ? 4 : 0), entries + ((e - entries + 4) & ~7));
-  store<i16>(record + (second ? 14 : 12), <i16>(sum << 3));
-  store<i32>(record + (second ? 20 : 16), sum);
-  return hsumInt(weights);
+  const sum = hsumInt(total), last = entries + ((e - entries + 4) & ~7);
+  work.heavy = max(work.heavy, hsumInt(weights));
+  if (second) {
+    work.second = entries; work.secondEnd = last; work.secondSum = sum;
+    work.mins |= sum << 19;
+  } else {
+    work.first = entries; work.firstEnd = last; work.firstSum = sum;
+    work.mins |= (sum << 3) & 0xffff;
+  }
 }
 
 /** relaxed: i32 q of neurons as pairs of factors. Apart from `enter`: what was written in pieces is read whole only when the pieces have arrived. */
@@ -89,13 +99,14 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   v128.store(y, madd(f32x4.convert_i32x4_s(far), s, v128.load(y, 16)), 16);
 }
 
-/** y += the neurons entered from `p` to `pEnd` (first block) and `q` to `qEnd` (second), whose q sum to `pSum` and `qSum`. `tile` the first one, `c` their sums for m or zeros. */
-@inline function segment(layout: i32, nTiles: usize, p0: usize, pEnd: usize, q0: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
-  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(s), sums = i32x4.splat(c), step = scaleBytes(layout);
-  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * pSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * qSum) : 0);
+/** y += what the work says. */
+@inline function doWork(layout: i32, nTiles: usize, work: Work, y: usize): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins), step = scaleBytes(layout);
+  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.firstSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.secondSum) : 0);
+  const first = work.first, firstEnd = work.firstEnd, second = work.second, secondEnd = work.secondEnd, tile = work.tile;
   for (let at: usize = 0, end = nTiles * tileBytes(layout); at < end; at += tileBytes(layout), y += 128) {
     let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
-    for (let e = p0; e < pEnd; e += 8) {
+    for (let e = first; e < firstEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
       if (ASC_FEATURE_RELAXED_SIMD) {
         const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -110,7 +121,7 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
         a3 = addOne(addOne(a3, h, i16x8.shr_u(v, 12)), g, i16x8.shr_u(u, 12));
       }
     }
-    for (let e = q0; e < qEnd; e += 8) {
+    for (let e = second; e < secondEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
       if (ASC_FEATURE_RELAXED_SIMD) {
         const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -134,23 +145,19 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
       b2 = i16x8.shuffle(far, b3, 0, 8, 1, 9, 2, 10, 3, 11); b3 = i16x8.shuffle(far, b3, 4, 12, 5, 13, 6, 14, 7, 15);
     }
     const d = tile + at + QUANTS;
-    addOutputs(layout, a0, b0, d, scale, sums, y);
-    addOutputs(layout, a1, b1, d + step, scale, sums, y + 32);
-    addOutputs(layout, a2, b2, d + 2 * step, scale, sums, y + 64);
-    addOutputs(layout, a3, b3, d + 3 * step, scale, sums, y + 96);
+    addOutputs(layout, a0, b0, d, scale, mins, y);
+    addOutputs(layout, a1, b1, d + step, scale, mins, y + 32);
+    addOutputs(layout, a2, b2, d + 2 * step, scale, mins, y + 64);
+    addOutputs(layout, a3, b3, d + 3 * step, scale, mins, y + 96);
   }
 }
 
-function segmentQ40(nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
-  segment(Layout.q4_0, nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
-}
-function segmentQ41(nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
-  segment(Layout.q4_1, nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
-}
+function doQ40(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_0, nTiles, work, y); }
+function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, nTiles, work, y); }
 /** A call: one copy of the loops a layout. */
-@inline function callSegment(layout: i32, nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize, pSum: i32, qSum: i32, tile: usize, s: f32, c: i32, y: usize): void {
-  if (layout == Layout.q4_0) segmentQ40(nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
-  else segmentQ41(nTiles, p, pEnd, q, qEnd, pSum, qSum, tile, s, c, y);
+@inline function call(layout: i32, nTiles: usize, work: Work, y: usize): void {
+  if (layout == Layout.q4_0) doQ40(nTiles, work, y);
+  else doQ41(nTiles, work, y);
 }
 
 /** Factor of the first or second neuron of an entry. */
@@ -158,52 +165,55 @@ function segmentQ41(nTiles: usize, p: usize, pEnd: usize, q: usize, qEnd: usize,
   return ASC_FEATURE_RELAXED_SIMD ? <i32>load<i8>(entry + second, FACTORS) : <i32>load<i16>(entry + (second << 2), FACTORS);
 }
 
-/** The entries of one block in as many segments as 16 bits demand; `second`: of the record's two. What belongs to m is added by the caller. */
-@inline function cut(layout: i32, nTiles: usize, record: usize, second: bool, y: usize): void {
-  const end = load<usize>(record + (second ? 4 : 0)), s = load<f32>(record, 8), tile = load<usize>(record, 28);
-  let from = record + (second ? SECOND : FIRST), sum = 0, weight = 0;
-  for (let e = from; e <= end; e += 8) {
-    const a = e < end ? factor(e, 0) : 0, b = e < end ? factor(e, 1) : 0, more = abs(a) + abs(b);
-    if (e == end || weight + more > MOST) {
-      if (second) callSegment(layout, nTiles, 0, 0, from, e, 0, sum, tile, s, 0, y);
-      else callSegment(layout, nTiles, from, e, 0, 0, sum, 0, tile, s, 0, y);
-      from = e; sum = 0; weight = 0;
-    }
-    sum += a + b; weight += more;
+/** How many bytes of the entries from `e` to `end` fit into 16 bits, and their sum of q to the work's first or `second` one. */
+@inline function fitting(work: Work, second: bool, e: usize, end: usize): usize {
+  let sum = 0, weight = 0;
+  for (; e < end; e += 8) {
+    const a = factor(e, 0), b = factor(e, 1);
+    weight += abs(a) + abs(b);
+    if (weight > MOST) break;
+    sum += a + b;
+  }
+  if (second) work.secondSum = sum; else work.firstSum = sum;
+  return e;
+}
+
+/** The work in as many parts as 16 bits demand; the first adds what belongs to m. */
+@inline function cut(layout: i32, nTiles: usize, work: Work, y: usize): void {
+  const firstEnd = work.firstEnd, secondEnd = work.secondEnd;
+  while (work.first < firstEnd || work.second < secondEnd) {
+    work.firstEnd = fitting(work, false, work.first, firstEnd);
+    work.secondEnd = fitting(work, true, work.second, secondEnd);
+    call(layout, nTiles, work, y);
+    work.first = work.firstEnd;
+    work.second = work.secondEnd;
+    work.mins = 0;
   }
 }
 
 /** `layout` must be a literal. */
 @inline function columns(layout: i32, units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
   const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes(layout), hEnd = h + (<usize>cols << 2);
-  let last = scratch;
+  let end = scratch;
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
-    const stop = min(h + 256, hEnd), top = amax(h, stop);
+    const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
     if (!(top > 1e-30)) continue; // as quantize() does: zero, too small to invert, or NaN
     const inverse = f32x4.splat(<f32>127 / top);
-    let most = enter(h, inverse, tile, last, false);
-    store<i32>(last, 0, 20);
-    store<i16>(last, 0, 14);
-    store<usize>(last, last + SECOND, 4);
-    if (stop - h > 128) most = max(most, enter(h + 128, inverse, tile + BLOCK, last, true));
-    store<f32>(last, top / 127, 8);
-    store<i32>(last, most, 24);
-    store<usize>(last, tile, 28);
-    last += RECORD;
+    memory.fill(end, 0, HEAD);
+    work.tile = tile;
+    work.scale = top / 127;
+    enter(work, false, h, inverse, tile);
+    if (stop - h > 128) enter(work, true, h + 128, inverse, tile + BLOCK);
+    end += WORK;
   }
   memory.fill(y, 0, hidden << 2);
-  for (let record = scratch; record < last; record += RECORD) {
-    if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(record + FIRST); pairFactors(record + SECOND); }
-    const s = load<f32>(record, 8), c = load<i32>(record, 12), tile = load<usize>(record, 28);
-    if (load<i32>(record, 24) <= MOST) {
-      callSegment(layout, nTiles, record + FIRST, load<usize>(record), record + SECOND, load<usize>(record, 4), load<i32>(record, 16), load<i32>(record, 20), tile, s, c, y);
-    } else {
-      if (layout == Layout.q4_1) callSegment(layout, nTiles, 0, 0, 0, 0, 0, 0, tile, s, c, y);
-      cut(layout, nTiles, record, false, y);
-      cut(layout, nTiles, record, true, y);
-    }
+  for (let p = scratch; p < end; p += WORK) {
+    if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(p + HEAD); pairFactors(p + HEAD + ENTRIES); }
+    const work = changetype<Work>(p);
+    if (work.heavy <= MOST) call(layout, nTiles, work, y);
+    else cut(layout, nTiles, work, y);
   }
-  for (const end = units + (hidden << 2); units < end; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
+  for (const last = units + (hidden << 2); units < last; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
 }
 
 /** y[rows padded to 32] = W (column form, `rows` x `cols`) times h [cols]; neurons whose h is zero are not read. y is overwritten. */
