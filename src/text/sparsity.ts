@@ -107,9 +107,8 @@ export class Sparsity {
     let chosen: Resolved;
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
-      const times = await timeSelections(this.session, [dense, ...fewest].map(({ selection }) => selection), this.engine.vocab, signal);
-      const best = times.indexOf(Math.min(...times));
-      chosen = best === 0 || times[best]! > 0.98 * times[0]! ? because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density') : fewest[best - 1]!;
+      const shares = await timeSelections(this.session, dense.selection, fewest.map(({ selection }) => selection), this.engine.vocab, signal), least = Math.min(...shares);
+      chosen = least < worthwhile ? fewest[shares.indexOf(least)]! : because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density');
     }
     this.#chosen.set(key, chosen);
     return chosen;
@@ -132,21 +131,31 @@ export class Sparsity {
   }
 }
 
-/** Prompt tokens, decoded tokens and rounds of a speed measurement: half a second a selection on a model of 135M parameters. */
-const timedPrompt = 24, timedTokens = 10, timedRounds = 3;
+/** Prompt tokens, decoded tokens and rounds of a speed measurement: a second a selection on a model of 135M parameters. */
+const timedPrompt = 24, timedTokens = 8, timedRounds = 3;
+/** A selection is worth its loss if it takes less than this share of dense's time. Below it lies what a shared machine makes of equal speeds. */
+const worthwhile = 0.96;
 
-/** Milliseconds a token of each selection, taking turns; the least of the rounds. */
-async function timeSelections(session: Session, selections: readonly Selection[], vocab: number, signal: AbortSignal | undefined): Promise<number[]> {
-  const best = selections.map(() => Infinity), total = Math.min(timedPrompt + timedTokens, session.contextSize);
+/**
+ * Time of a token of each selection as a share of dense's: each is run between two dense runs, because machines drift within a second; the median of the rounds.
+ */
+async function timeSelections(session: Session, dense: Selection, selections: readonly Selection[], vocab: number, signal: AbortSignal | undefined): Promise<number[]> {
+  const shares: number[][] = selections.map(() => []), total = Math.min(timedPrompt + timedTokens, session.contextSize);
   const ids = [7919 % vocab], decodeFrom = Math.min(timedPrompt, total - 1);
   while (ids.length < total) ids.push(await session.evaluate(ids, ({ report }) => report.topToken, { signal })); // the model's own words: what is kept depends on the text
+  const time = async (selection: Selection): Promise<number> => {
+    await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
+    const started = performance.now();
+    await session.evaluate(ids, () => undefined, { selection, decodeFrom, signal });
+    return performance.now() - started;
+  };
   for (let round = -1; round < timedRounds; round++) { // the first warms up
+    let before = await time(dense);
     for (const [i, selection] of selections.entries()) {
-      await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
-      const started = performance.now();
-      await session.evaluate(ids, () => undefined, { selection, decodeFrom, signal });
-      if (round >= 0) best[i] = Math.min(best[i]!, (performance.now() - started) / (total - decodeFrom - 1));
+      const took = await time(selection), after = await time(dense);
+      if (round >= 0) shares[i]!.push((2 * took) / (before + after));
+      before = after;
     }
   }
-  return best;
+  return shares.map((values) => { values.sort((a, b) => a - b); return (values[(values.length - 1) >> 1]! + values[values.length >> 1]!) / 2; });
 }
