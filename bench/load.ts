@@ -4,10 +4,11 @@
  * a richer signal (token rarity and word-internal tokens beside surprisal and entropy, fitted on other documents), and a mask drawn by lot. Fixed levels
  * around it give the KL that a fixed selection would have at the same mean cost.
  *
- *   npx tsx bench/load.ts DOCUMENTS.json [--limit N] [--out FILE]     documents as for `clada eval --documents`
+ *   npx tsx bench/load.ts DOCUMENTS.json [--limit N] [--methods LIST] [--out FILE]     documents as for `clada eval --documents`
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { MethodName } from 'clada';
 import { load } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { readCalibration } from '../src/adapt/calibration.ts';
@@ -27,12 +28,12 @@ import { metadataOf } from '../test/helpers/metadata.ts';
 import { openSession } from '../test/helpers/models.ts';
 import { modelFile } from './model.ts';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string', default: '32' }, out: { type: 'string' }, density: { type: 'string', default: '0.6' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string', default: '32' }, out: { type: 'string' }, density: { type: 'string', default: '0.6' }, methods: { type: 'string', default: 'clada-paper,mask,clada' } } });
 const all = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as { ids: number[] }[], prompt = 64, density = Number(values.density);
 const order = all.map((_, i) => i).sort((a, b) => (a % 2) - (b % 2) || a - b); // odd ones are measured, even ones fitted
 const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, fitted = documents.slice(0, half), measured = documents.slice(half).slice(0, Number(values.limit));
 
-const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/load.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density}` });
+const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/load.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
 named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
 const session = await openSession(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
@@ -100,7 +101,7 @@ async function each(ids: readonly (readonly number[])[], use: (ids: readonly num
 }
 
 const traits = { nLayers: calibration.nLayers, gated: true, relu: false };
-for (const method of ['clada-paper', 'mask', 'clada'] as const) {
+for (const method of values.methods.split(',') as MethodName[]) {
   const select = (options: object): Selection => resolveSparsity({ method, density, ...options }, traits, calibration).selection;
   const fixed = [0.97, 1, 1.03].map((factor) => resolveSparsity({ method, density: density * factor, load: false }, traits, calibration).selection), loaded = select({ load: true });
   // the richer signal, from the damage of the fixed selection on the other documents
