@@ -152,8 +152,8 @@
   maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted; -1 = all
   // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
   sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
-  // compact copies of the mask's neurons; down's have `chunks` a block
-  compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; compactDownBytes: u32; chunksPtr: u32; positionsPtr: u32;
+  // compact copies of the mask's neurons; down's have `pieces` of 16 B a block
+  compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; compactDownBytes: u32; piecesPtr: u32; positionsPtr: u32;
   // what the last step used
   nGate: i32; nUp: i32; nDown: i32;
 }

@@ -22,8 +22,8 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
   own.compactGatePtr = 0;
   if (n == ffn || n == 0 || !layer.gatePtr || layer.upBiasPtr) return ptr; // all or nothing: no copy; a bias would have to be copied too
   const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden)), down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
-  const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), chunks = positions + aligned(<usize>n << 1);
-  if (chunks + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;
+  const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), pieces = positions + aligned(<usize>n << 1);
+  if (pieces + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;
   compactRows(layer.gateLayout, layer.gatePtr, hidden, own.maskPtr, n, gate);
   compactRows(layer.upLayout, layer.upPtr, hidden, own.maskPtr, n, up);
   // the lists go in front of down, whose size is known only once it is written
@@ -36,7 +36,7 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
   own.compactDownPtr = <u32>(down + lists);
   own.compactDownBytes = <u32>bytes;
   own.positionsPtr = <u32>down;
-  own.chunksPtr = <u32>(down + aligned(<usize>n << 1));
+  own.piecesPtr = <u32>(down + aligned(<usize>n << 1));
   return down + lists + aligned(bytes);
 }
 
@@ -70,7 +70,7 @@ export function compactFfn(model: ModelRecord, session: SessionRecord, layer: La
   scatter(h, own.positionsPtr, n, ffn, adapt.hPtr);
   const format = formatOf(layer.downLayout);
   prepareInput(session, adapt.hPtr, stride, ffn, 1, format);
-  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.chunksPtr, quantised(session, format), out);
+  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(session, format), out);
   session.weightBytes += own.compactDownBytes;
   if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
 }

@@ -38,7 +38,7 @@ export const adaptLayerFields = {
   gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32',
   meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
   productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
-  compactUpPtr: 'u32', compactDownPtr: 'u32', compactDownBytes: 'u32', chunksPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
+  compactUpPtr: 'u32', compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
 } as const satisfies Fields;
 
 export const probeFields = {

@@ -40,10 +40,10 @@ for (const build of builds) {
           k.reset();
           const matrix = randomMatrix(k, kind, rows, cols, random), h = activations(random, cols), n = list.length;
           const groups = (rows + 7) >> 3, nBlocks = cols / 32, at = putList(k, list), room = k.call('layoutBytes', kind.layout, rows, cols);
-          const chunks = k.alloc(nBlocks), want = k.alloc(groups * 32), y = k.alloc(groups * 32), trial = k.alloc(room);
-          const bytes = k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, trial, chunks);
+          const pieces = k.alloc(nBlocks), want = k.alloc(groups * 32), y = k.alloc(groups * 32), trial = k.alloc(room);
+          const bytes = k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, trial, pieces);
           const w = k.alloc(bytes);
-          assert.is(k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, w, chunks), bytes);
+          assert.is(k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, w, pieces), bytes);
           k.call(kind.matvec, matrix.ptr, groups, cols, putActivations(k, kind, [masked(h, list)]).ptr, want);
           const compact = k.putF32(list.map((i) => h[i]!));
           if (kind.format === 0) {
@@ -56,10 +56,10 @@ for (const build of builds) {
             k.call('scatterPositions', at, n, positions);
             k.call('scatter', compact, positions, n, cols, slots);
             k.call('quantize', slots, cols, kind.format, x, x);
-            k.call('compactMatvec', kind.layout, w, groups, nBlocks, chunks, x, y);
+            k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y);
             assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}`);
-            const perChunk = kind.format === 1 ? 8 : 4;
-            assert.equal([...k.u8(chunks, nBlocks)], Array.from({ length: nBlocks }, (_, b) => Math.ceil(list.filter((i) => i >> 5 === b).length / perChunk)));
+            const perFour = kind.format === 1 ? 1 : 2; // pieces of 16 B for 4 neurons x 8 rows
+            assert.equal([...k.u8(pieces, nBlocks)], Array.from({ length: nBlocks }, (_, b) => perFour * Math.ceil(list.filter((i) => i >> 5 === b).length / 4)));
           }
           k.checkCanaries();
         }

@@ -5,9 +5,10 @@
  * n rows. Compact row k is neuron list_k.
  * Columns (down): f32, f16, bf16: the listed columns; the ordinary matvec runs on n columns and h in list order.
  *   q4_0, q4_1, q8_0, q8_1: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
- *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4), then its scales: 8 f16 d, or
- *   8 pairs of f16 d, m (which decode faster). A block without listed neurons vanishes. `chunks` gets the number of chunks of every block, one u8 each. The kernels are in compactMatvec.ts; they read
- *   the records of a vector [ffn] that holds h in the slots (`scatter`).
+ *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most 4 slots
+ *   16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of f16 d, m (which
+ *   decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are
+ *   in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
@@ -131,18 +132,29 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
   if (count > 3) v128.store32_lane(q, v, 3, 96);
 }
 
+/** Unit `i`, 0..3. */
+@inline function unitOf4(v: v128, i: i32): u32 {
+  const near = i & 1 ? i32x4.extract_lane(v, 1) : i32x4.extract_lane(v, 0), far = i & 1 ? i32x4.extract_lane(v, 3) : i32x4.extract_lane(v, 2);
+  return i & 2 ? far : near;
+}
+
+/** 4 slots (low nibbles) of row `lane`, of a chunk of 16 B at q. Rows 0..3 come first. */
+@inline function storeHalf(q: usize, slots: u32, lane: i32): void {
+  const at = q + (<usize>(lane & 3) << 2);
+  store<u32>(at, lane < 4 ? slots : load<u32>(at) | slots << 4);
+}
+
 @inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
 
 /** One block of all groups. `layout` is a literal; `from` and `to` are the groups' byte strides. */
-@inline function compactBlock(layout: i32, list: usize, count: i32, nChunks: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
-  const wide = layout == Layout.q8_0 || layout == Layout.q8_1, hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
+@inline function compactBlock(layout: i32, list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
+  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = layout == Layout.q8_0 || layout == Layout.q8_1, hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
   const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
   // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
   const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
   const ia = wide ? first : nibbleIndex(first, 0), ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
   const ja = wide ? second : nibbleIndex(second, 0), jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
-  const scales = <usize>nChunks << 5;
   for (let g = 0; g < groups; g++, p += from, q += to) {
     for (let lane = 0; lane < 8; lane++) {
       const source = p + laneOffset(lane), target = q + laneOffset(lane);
@@ -152,7 +164,9 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
         spread4(target + 128, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
       } else {
         const v = gather4(source), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
-        spread4(target, v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4)), nChunks);
+        const kept = v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4));
+        spread4(target, kept, nChunks);
+        if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
       }
     }
     const d = v128.load(p + quantBytes(layout));
@@ -167,23 +181,23 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 }
 
 /** `layout` is a literal. */
-@inline function columnsOfBlocks(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, chunks: usize): usize {
+@inline function columnsOfBlocks(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   const wide = layout == Layout.q8_0 || layout == Layout.q8_1;
   const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1);
   const scaleBytes: usize = layout == Layout.q4_1 || layout == Layout.q8_1 ? 32 : 16, blockBytes = quantBytes(layout) + scaleBytes;
   let stride: usize = 0; // of a compact group
   for (let b = 0, p = list; b < nBlocks; b++) {
-    const count = countIn(p, end, b), nChunks = wide ? (count + 3) >> 2 : (count + 7) >> 3;
-    store<u8>(chunks + b, <u8>nChunks);
-    if (count) stride += (<usize>nChunks << 5) + scaleBytes;
+    const count = countIn(p, end, b), nPieces = (count + 3) >> 2 << i32(wide);
+    store<u8>(pieces + b, <u8>nPieces);
+    if (count) stride += (<usize>nPieces << 4) + scaleBytes;
     p += <usize>count << 1;
   }
   let q = dst;
   for (let b = 0; b < nBlocks; b++, w += blockBytes) {
-    const count = countIn(list, end, b), nChunks = <i32>load<u8>(chunks + b);
+    const count = countIn(list, end, b), nPieces = <i32>load<u8>(pieces + b);
     if (!count) continue;
-    compactBlock(layout, list, count, nChunks, w, <usize>nBlocks * blockBytes, q, stride, groups);
-    q += (<usize>nChunks << 5) + scaleBytes;
+    compactBlock(layout, list, count, nPieces, w, <usize>nBlocks * blockBytes, q, stride, groups);
+    q += (<usize>nPieces << 4) + scaleBytes;
     list += <usize>count << 1;
   }
   return <usize>groups * stride;
@@ -199,17 +213,17 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 }
 
 /**
- * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `chunks` gets
+ * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
  * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for a layout that has no compact columns (q4_k, q5_k, q6_k).
  */
-export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, chunks: usize): usize {
+export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   switch (layout) {
     case Layout.f32: return columnsOfFloats(4, w, rows, cols, list, n, dst);
     case Layout.f16: case Layout.bf16: return columnsOfFloats(2, w, rows, cols, list, n, dst);
-    case Layout.q4_0: return columnsOfBlocks(Layout.q4_0, w, rows, cols, list, n, dst, chunks);
-    case Layout.q4_1: return columnsOfBlocks(Layout.q4_1, w, rows, cols, list, n, dst, chunks);
-    case Layout.q8_0: return columnsOfBlocks(Layout.q8_0, w, rows, cols, list, n, dst, chunks);
-    case Layout.q8_1: return columnsOfBlocks(Layout.q8_1, w, rows, cols, list, n, dst, chunks);
+    case Layout.q4_0: return columnsOfBlocks(Layout.q4_0, w, rows, cols, list, n, dst, pieces);
+    case Layout.q4_1: return columnsOfBlocks(Layout.q4_1, w, rows, cols, list, n, dst, pieces);
+    case Layout.q8_0: return columnsOfBlocks(Layout.q8_0, w, rows, cols, list, n, dst, pieces);
+    case Layout.q8_1: return columnsOfBlocks(Layout.q8_1, w, rows, cols, list, n, dst, pieces);
     default: return 0;
   }
 }

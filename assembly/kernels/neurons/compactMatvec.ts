@@ -1,11 +1,11 @@
 /**
- * y[rows] = W x for compact columns (compact.ts): block b has chunks[b] chunks of quants, a block of none is not there. x are the ordinary X4 or X8
+ * y[rows] = W x for compact columns (compact.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the ordinary X4 or X8
  * records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit what the
  * dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { evenHalves, halfMask, halfOf, madd, mask00ff, nibbleMask, oddHalves, ones16 } from '../../base/simd';
+import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
 import { addBlock, dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { addBlock8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
@@ -16,17 +16,25 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
   return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), halfOf(pairs, even, mask)), g);
 }
 
+/** Integer sums (kernels/matvec/q4.ts) of 4 rows x 4 columns in low nibbles. x at `q`: their part of a chunk of 8. */
+@inline function dotHalf(v: v128, q: usize, low: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(v128.load32_splat(q), v128.and(v, low));
+  return i32x4.add(i32x4.dot_i16x8_s(v128.and(v, mask000f()), v128.load32_splat(q)), i32x4.dot_i16x8_s(v128.and(v, mask0f00()), v128.load32_splat(q, 8)));
+}
+
+@inline function addSums(a: v128, b: v128): v128 { return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(a, b) : i32x4.add(a, b); }
+
 /** `layout` must be a literal: each call site becomes a kernel of its own. */
-@inline function compactQ4(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
+@inline function compactQ4(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
   const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
-  const scaleBytes: usize = layout == Layout.q4_1 ? 32 : 16, last = chunks + nBlocks;
+  const scaleBytes: usize = layout == Layout.q4_1 ? 32 : 16, last = pieces + nBlocks;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, x = x0;
-    for (let chunk = chunks; chunk < last; chunk++, x += x4Stride()) {
-      const stop = w + (<usize>load<u8>(chunk) << 5);
-      if (stop == w) continue;
-      let a0 = i32x4.splat(0), a1 = a0;
-      for (let q = x; w < stop; w += 32) {
+    for (let piece = pieces; piece < last; piece++, x += x4Stride()) {
+      const count = <usize>load<u8>(piece);
+      if (!count) continue;
+      let a0 = i32x4.splat(0), a1 = a0, q = x;
+      for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
         const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
         if (ASC_FEATURE_RELAXED_SIMD) {
           a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
@@ -38,6 +46,12 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
           a1 = i32x4.add(a1, i32x4.add(dotLow(u, xa, xb), dotHigh(u, xc, xd)));
           q += 16;
         }
+      }
+      if (count & 1) {
+        const v = v128.load(w);
+        a0 = addSums(a0, dotHalf(v, q, low));
+        a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
+        w += 16;
       }
       if (ASC_FEATURE_RELAXED_SIMD) {
         a0 = i32x4.dot_i16x8_s(a0, one);
@@ -59,13 +73,13 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
 }
 
 /** `layout` must be a literal. */
-@inline function compactQ8(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x0: usize, y: usize): void {
+@inline function compactQ8(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
   const low = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
-  const scaleBytes: usize = layout == Layout.q8_1 ? 32 : 16, last = chunks + nBlocks;
+  const scaleBytes: usize = layout == Layout.q8_1 ? 32 : 16, last = pieces + nBlocks;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, x = x0;
-    for (let chunk = chunks; chunk < last; chunk++, x += X8_STRIDE) {
-      const stop = w + (<usize>load<u8>(chunk) << 5), tail = x + X8_DATA;
+    for (let piece = pieces; piece < last; piece++, x += X8_STRIDE) {
+      const stop = w + (<usize>load<u8>(piece) << 4), tail = x + X8_DATA;
       if (stop == w) continue;
       let a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20)), a1 = a0;
       for (let q = x; w < stop; w += 32, q += 8) {
@@ -88,12 +102,12 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
 }
 
 /** `x`: X4 records for q4_0 and q4_1, X8 for q8_0 and q8_1. */
-export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, chunks: usize, x: usize, y: usize): void {
+export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize): void {
   switch (layout) {
-    case Layout.q4_0: compactQ4(Layout.q4_0, w, groups, nBlocks, chunks, x, y); break;
-    case Layout.q4_1: compactQ4(Layout.q4_1, w, groups, nBlocks, chunks, x, y); break;
-    case Layout.q8_0: compactQ8(Layout.q8_0, w, groups, nBlocks, chunks, x, y); break;
-    case Layout.q8_1: compactQ8(Layout.q8_1, w, groups, nBlocks, chunks, x, y); break;
+    case Layout.q4_0: compactQ4(Layout.q4_0, w, groups, nBlocks, pieces, x, y); break;
+    case Layout.q4_1: compactQ4(Layout.q4_1, w, groups, nBlocks, pieces, x, y); break;
+    case Layout.q8_0: compactQ8(Layout.q8_0, w, groups, nBlocks, pieces, x, y); break;
+    case Layout.q8_1: compactQ8(Layout.q8_1, w, groups, nBlocks, pieces, x, y); break;
     default: unreachable();
   }
 }
