@@ -50,11 +50,6 @@ export const TWO112: f32 = 5.192296858534828e33;
   return v128.and(i32x4.shl(v128.load16x4_s(p), 13), v128.load(TABLE, 96));
 }
 
-/** The same of four f16 in the low half of `v`. */
-@inline export function half4Of(v: v128): v128 {
-  return v128.and(i32x4.shl(i32x4.extend_low_i16x8_s(v), 13), v128.load(TABLE, 96));
-}
-
 /**
  * Of eight f16 in pairs, the four that `which` (evenHalves() or oddHalves()) chooses: a product with 2^13 shifts and extends the sign in one
  * instruction, and not on the ports that are busy with shuffles. `mask` is halfMask(). f32 times 2^-112 as well.

@@ -84,7 +84,7 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
   if (clear && count < ffn) keepListed(adapt, ffn, list, count, y);
 }
 
-/** out = down times h [+ biases]; h is zero but for `count` neurons. */
+/** out = down times h [+ biases]; h is zero but for `count` neurons. Compensation takes zero for dropped: it needs a product stage with a threshold >= 0. */
 function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
   const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
   const compensate = count < ffn && adapt.compensate && own.meanPtr != 0;
@@ -146,15 +146,17 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
   const threshold = own.productBase * adapt.factor, product = (stages & Stage.product) != 0;
   if (product && gated && (stages & Stage.gate) && !(adapt.share > 0) && threshold >= 0) {
     count = multiplyAbove(gate, up, own.productWeightPtr, threshold, ffn);
+    if (used) markKept(used, gate, ffn);
   } else {
     if (!gated) activate(model.activation, up, width);
     else if (stages & Stage.gate) multiply(gate, up, width);
     else activateGated(model.activation, gate, up, width);
-    if (product) count = choose(adapt, ffn, list, count, h, own.productWeightPtr, threshold, <usize>adapt.listPtr + 2 * listBytes);
-  }
-  if (used) {
-    if (product) markKept(used, h, ffn);
-    else markUsed(used, list, count, ffn);
+    if (product) {
+      const next = <usize>adapt.listPtr + 2 * listBytes;
+      count = choose(adapt, ffn, list, count, h, own.productWeightPtr, threshold, next);
+      list = next;
+    }
+    if (used) markUsed(used, list, count, ffn);
   }
   downPart(model, session, layer, adapt, own, h, count);
 }

@@ -12,14 +12,14 @@ import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 import { AHEAD, choose, chooseByScore, keepListed } from './sparse';
 
-/** Values of both signs that no kernel finds to be zero. */
+/** Values of both signs, hardly any of which rounds to zero. */
 function fill(x: usize, cols: i32): void {
   for (let i: u32 = 0; i < <u32>cols; i++, x += 4) store<f32>(x, <f32>(<i32>(i * 2654435761) >> 20) * 0.001 + 0.0005);
 }
 
-/** `count` of the neurons, sorted, any set as likely as any other. */
-function draw(list: usize, ffn: i32, count: i32): void {
-  let state: u32 = 1;
+/** `count` of the neurons, sorted, any set as likely as any other; another one for another `seed`. */
+function draw(list: usize, ffn: i32, count: i32, seed: u32): void {
+  let state = seed * 2654435761;
   for (let i = 0; i < ffn && count > 0; i++) {
     state = state * 1664525 + 1013904223;
     if (<i32>((<u64>state * <u64>(ffn - i)) >> 32) >= count) continue;
@@ -29,7 +29,8 @@ function draw(list: usize, ffn: i32, count: i32): void {
   }
 }
 
-/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 fills the inputs, h of `count` neurons; 5 makes the lists of a step from what its buffers hold. */
+/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 draws `count` neurons for 1 and 3, another set
+ * for another layer, and fills the inputs; 5 makes the lists of a step from what its buffers hold, where what is dropped stays dropped. */
 export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: i32): void {
   const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session), own = adaptLayer(adapt, iLayer);
   const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>()), hidden = model.hidden, ffn = model.ffn;
@@ -42,8 +43,8 @@ export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: 
     if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase * adapt.factor, second);
     return;
   }
-  draw(list, ffn, count);
   if (part == 4) {
+    draw(list, ffn, count, iLayer);
     fill(session.normedPtr, hidden);
     fill(h, ffn);
     keepListed(adapt, ffn, list, count, h);

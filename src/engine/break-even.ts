@@ -14,8 +14,9 @@ const choices = 5;
 
 /** Least milliseconds over all layers of each of `parts`: [part, count], taking turns. */
 function times(exports: EngineExports, session: number, nLayers: number, ffn: number, parts: readonly (readonly [part: number, count: number])[]): number[] {
+  let turn = 0;
   const run = ([part, count]: readonly [number, number]): number => {
-    if (part !== choices) exports.trial(session, 0, 4, count || ffn); // inputs that are not zero but where the part leaves neurons out
+    if (part !== choices) exports.trial(session, turn++ % nLayers, 4, count || ffn); // inputs that are not zero but where the part leaves neurons out
     const started = performance.now();
     for (let layer = 0; layer < nLayers; layer++) exports.trial(session, layer, part, count);
     return performance.now() - started;

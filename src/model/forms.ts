@@ -21,10 +21,20 @@ export function compactBytes({ tensors, hparams }: ModelPlan, density: number): 
   return tensors.reduce((sum, tensor) => sum + (tensor.layer !== undefined && isForm(tensor.role.field) ? compactOf(tensor, hparams, density) : 0), 256 * hparams.nLayers);
 }
 
+/** Bytes of a matrix by neuron: rows have a unit each and may end in an empty block, columns come in pairs of blocks and tiles of 32 outputs (assembly/kernels/neurons). */
+function formOf({ role, bytes }: PlannedTensor, { ffn, hidden }: Hparams): number {
+  if (role.field !== 'down') return aligned(bytes + 28 * ffn);
+  const up = (n: number, unit: number): number => unit * Math.ceil(n / unit);
+  return aligned(Math.ceil(bytes * (up(ffn, 64) / ffn) * (up(hidden, 32) / up(hidden, 8))) + 4 * up(hidden, 32));
+}
+
 /** Bytes of what `stages` read fast: a second copy of matrices by neuron, or compact copies for a mask. */
 export function formBytes(plan: ModelPlan, stages: number, density: number): number {
   if (stages === Stage.mask) return compactBytes(plan, density);
-  return plan.tensors.reduce((sum, { role: { field }, bytes }) => sum + (isForm(field) && (stages & formStages[field]) !== 0 ? aligned(1.1 * bytes) : 0), 0);
+  return plan.tensors.reduce((sum, tensor) => {
+    const { field } = tensor.role;
+    return sum + (isForm(field) && (stages & formStages[field]) !== 0 ? formOf(tensor, plan.hparams) : 0);
+  }, 0);
 }
 
 /** Bytes of lists, masks, scores, sums, and the constants of a calibration. */

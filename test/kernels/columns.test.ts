@@ -89,7 +89,7 @@ for (const build of builds) {
     });
   }
 
-  test('q4_1: scales far below the largest of their row are off by 2^-15 of it at most, others exact', () => {
+  test('q4_1: scales far below the largest of their row are off by 2^-15 of the power of two above it at most, others exact', () => {
     const random = new Random(45), rows = 32, cols = 96, halves = new Uint16Array((rows * cols / 32) * 10).map(() => random.uint32() & 0xffff);
     for (let r = 0; r < rows; r++) for (let b = 0; b < 3; b++) { // exponents: 20, 17 (the last exact one) and 3
       const at = (3 * r + b) * 10, e = [20, 17, 3][b]! << 10;

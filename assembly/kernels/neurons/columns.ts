@@ -97,7 +97,7 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
   }
 }
 
-/** The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]. q4_0 and q4_1. */
+/** The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]. q4_0 and q4_1; quants are the file's. */
 export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
   if (layout == Layout.q4_0) pack(Layout.q4_0, w, rows, cols, dst);
   else if (layout == Layout.q4_1) pack(Layout.q4_1, w, rows, cols, dst);

@@ -9,7 +9,7 @@ const MOST: i32 = 2184;
 /**
  * What is to be done for two blocks. Behind it the entries of the first, then of the second: for every two neurons 8 B, where their bytes are in the
  * first tile, and FACTORS behind that 8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes are spread over a
- * vector by the load itself. Entries are written four neurons at a time, of which three may be too many.
+ * vector by the load itself. Entries are written four neurons at a time, of which all may be too many.
  */
 @unmanaged class Work {
   first: usize; firstEnd: usize; second: usize; secondEnd: usize; // entries
@@ -197,7 +197,7 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
   let end = scratch;
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
     const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
-    if (!(top > 1e-30)) continue; // as quantize() does: zero, too small to invert, or NaN
+    if (!(top > 1e-30)) continue; // as quantize() does, but of 64 neurons: zero, too small to invert, or NaN
     const inverse = f32x4.splat(<f32>127 / top);
     memory.fill(end, 0, HEAD);
     work.tile = tile;

@@ -89,7 +89,7 @@ function packQ4K(w: usize, rows: i32, cols: i32, dst: usize): void {
   }
 }
 
-/** An interleaved matrix at `w` into row form at `dst` [rows * rowBytes]. Lossless. Layouts with rowBytes > 0. */
+/** An interleaved matrix at `w` into row form at `dst` [rows * rowBytes]. Layouts with rowBytes > 0. Quants are the file's; of d and m see units.ts (q4_k: the file's too). */
 export function packRows(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
   switch (layout) {
     case Layout.q4_0: packQ4(Layout.q4_0, w, rows, cols, dst); break;

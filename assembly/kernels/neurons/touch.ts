@@ -5,7 +5,7 @@
  */
 
 /** Reads a byte of every cache line of `bytes` > 0 bytes at `p`; the result keeps a compiler from leaving the reads out. */
-@inline export function touch(p: usize, bytes: usize): u32 {
+@inline function touch(p: usize, bytes: usize): u32 {
   const last = p + bytes - 1;
   let touched = <u32>load<u8>(last);
   for (; p + 192 < last; p += 256) touched |= load<u8>(p) | load<u8>(p, 64) | load<u8>(p, 128) | load<u8>(p, 192);

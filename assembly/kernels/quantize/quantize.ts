@@ -30,7 +30,7 @@ export const FORMAT_X8: i32 = 2;
 
 @inline function sum16(v: v128): i32 { return hsumInt(i32x4.extadd_pairwise_i16x8_s(v)); }
 
-/** Eight values in units of 1 / `inverse`, |..| <= 127. */
+/** Eight values in units of 1 / `inverse`, |..| <= 127 where they are finite. */
 @inline function round8(p: usize, inverse: v128): v128 {
   return i16x8.narrow_i32x4_s(roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
 }
