@@ -79,6 +79,14 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   }
 }
 
+/** The bytes of two neurons interleaved: of their first, of their last 8. */
+@inline function firstBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+@inline function lastBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+
+/** Two vectors of i16 interleaved: their first, their last 4. */
+@inline function firstPairs(a: v128, b: v128): v128 { return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+@inline function lastPairs(a: v128, b: v128): v128 { return i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+
 /** relaxed: a + 8 outputs of two neurons, `v` their bytes interleaved. */
 @inline function addPair(a: v128, h: v128, v: v128, low: v128): v128 {
   return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(h, v128.and(v, low)));
@@ -89,8 +97,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 
 /** y[0..8] += s (a d + b d' + c m + c' m'): `a` and `b` 8 outputs of the two blocks as i16, `c` their 8 sum(q) in pairs, d (and m) at `d`. */
 @inline function addOutputs(layout: i32, a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
-  let near = i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), v128.load(d));
-  let far = i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), v128.load(d, 16));
+  let near = i32x4.dot_i16x8_s(firstPairs(a, b), v128.load(d));
+  let far = i32x4.dot_i16x8_s(lastPairs(a, b), v128.load(d, 16));
   if (layout == Layout.q4_1) {
     near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
     far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
@@ -99,7 +107,7 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   v128.store(y, madd(f32x4.convert_i32x4_s(far), s, v128.load(y, 16)), 16);
 }
 
-/** y += what the work says. */
+/** y += what the work says. The loop stands twice, once a block, because the sums of both must stay in registers and no call returns four. */
 @inline function doWork(layout: i32, nTiles: usize, work: Work, y: usize): void {
   const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins), step = scaleBytes(layout);
   const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.firstSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.secondSum) : 0);
@@ -109,8 +117,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
     for (let e = first; e < firstEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
       if (ASC_FEATURE_RELAXED_SIMD) {
-        const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-        const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        const near = firstBytes(v, u);
+        const far = lastBytes(v, u);
         a0 = addPair(a0, h, near, low); a1 = addPair(a1, h, far, low);
         a2 = addPair(a2, h, i16x8.shr_u(near, 4), low); a3 = addPair(a3, h, i16x8.shr_u(far, 4), low);
       } else {
@@ -124,8 +132,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
     for (let e = second; e < secondEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
       if (ASC_FEATURE_RELAXED_SIMD) {
-        const near = i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-        const far = i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        const near = firstBytes(v, u);
+        const far = lastBytes(v, u);
         b0 = addPair(b0, h, near, low); b1 = addPair(b1, h, far, low);
         b2 = addPair(b2, h, i16x8.shr_u(near, 4), low); b3 = addPair(b3, h, i16x8.shr_u(far, 4), low);
       } else {
@@ -138,11 +146,11 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
     }
     if (!ASC_FEATURE_RELAXED_SIMD) { // even and odd outputs lie apart
       let near = a0, far = a2;
-      a0 = i16x8.shuffle(near, a1, 0, 8, 1, 9, 2, 10, 3, 11); a1 = i16x8.shuffle(near, a1, 4, 12, 5, 13, 6, 14, 7, 15);
-      a2 = i16x8.shuffle(far, a3, 0, 8, 1, 9, 2, 10, 3, 11); a3 = i16x8.shuffle(far, a3, 4, 12, 5, 13, 6, 14, 7, 15);
+      a0 = firstPairs(near, a1); a1 = lastPairs(near, a1);
+      a2 = firstPairs(far, a3); a3 = lastPairs(far, a3);
       near = b0; far = b2;
-      b0 = i16x8.shuffle(near, b1, 0, 8, 1, 9, 2, 10, 3, 11); b1 = i16x8.shuffle(near, b1, 4, 12, 5, 13, 6, 14, 7, 15);
-      b2 = i16x8.shuffle(far, b3, 0, 8, 1, 9, 2, 10, 3, 11); b3 = i16x8.shuffle(far, b3, 4, 12, 5, 13, 6, 14, 7, 15);
+      b0 = firstPairs(near, b1); b1 = lastPairs(near, b1);
+      b2 = firstPairs(far, b3); b3 = lastPairs(far, b3);
     }
     const d = tile + at + QUANTS;
     addOutputs(layout, a0, b0, d, scale, mins, y);

@@ -5,7 +5,7 @@
  * Preconditions: n <= 65535; `out` has room for n + 8 indices (what lies behind the result is overwritten, not used).
  * Error: none; the products are f32, rounded once. Test: test/kernels/select.test.ts.
  */
-import { hmax, swizzle } from '../../base/simd';
+import { hmax, hsumInt, swizzle } from '../../base/simd';
 
 // entry m: bytes that bring the 16-bit lanes of m's set bits to the front
 const PACK: usize = memory.data<u64>([
@@ -57,8 +57,7 @@ function countAbove(scores: usize, n: i32, t: f32): i32 {
     a = i32x4.sub(a, f32x4.gt(v128.load(scores), limit));
     b = i32x4.sub(b, f32x4.gt(v128.load(scores, 16), limit));
   }
-  a = i32x4.add(a, b);
-  let count = i32x4.extract_lane(a, 0) + i32x4.extract_lane(a, 1) + i32x4.extract_lane(a, 2) + i32x4.extract_lane(a, 3);
+  let count = hsumInt(i32x4.add(a, b));
   for (; scores < end; scores += 4) count += i32(load<f32>(scores) > t);
   return count;
 }
