@@ -38,7 +38,7 @@
   vPtr: u32; vLayout: i32; vBiasPtr: u32;            // [kvHeads * headDim, hidden]
   oPtr: u32; oLayout: i32; oBiasPtr: u32;            // [hidden, heads * headDim]
   ffnNormPtr: u32; ffnNormBiasPtr: u32;              // [hidden]
-  gatePtr: u32; gateLayout: i32;                     // [ffn, hidden]
+  gatePtr: u32; gateLayout: i32; gateBiasPtr: u32;   // [ffn, hidden]
   upPtr: u32; upLayout: i32; upBiasPtr: u32;         // [ffn, hidden]
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never

@@ -54,7 +54,7 @@ function ffnInputs(record: CalibrateRecord, layer: LayerRecord): void {
   const model = modelOf(record), n = record.nTokens, hidden = model.hidden, ffn = model.ffn, scratch = <usize>record.weightsPtr;
   const xStride = rowStride(hidden), hStride = rowStride(ffn), normed = <usize>record.normedPtr;
   normRows(model, record.midPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, n, normed);
-  if (layer.gatePtr) product(layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, n, record.gatePtr, hStride, scratch);
+  if (layer.gatePtr) product(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, normed, xStride, n, record.gatePtr, hStride, scratch);
   product(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, n, record.upPtr, hStride, scratch);
 }
 

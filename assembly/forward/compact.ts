@@ -20,7 +20,7 @@ import { orderLayer, unorderLayer } from './order';
 function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
   const n = own.nMask, hidden = model.hidden, ffn = model.ffn;
   own.compactGatePtr = 0;
-  if (n == ffn || n == 0 || !layer.gatePtr || layer.upBiasPtr) return ptr; // all or nothing: no copy; a bias would have to be copied too
+  if (n == ffn || n == 0 || !layer.gatePtr || layer.gateBiasPtr || layer.upBiasPtr) return ptr; // all or nothing: no copy; a bias would have to be copied too
   const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden)), down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
   const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), pieces = positions + aligned(<usize>n << 1);
   if (pieces + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;

@@ -25,7 +25,7 @@ export function ffnPart(model: ModelRecord, session: SessionRecord, layer: Layer
 
   normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, normed);
   prepareInput(session, normed, xStride, hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
-  if (gated) linear(session, layer.gateLayout, layer.gatePtr, 0, ffn, hidden, normed, xStride, nTokens, h, hStride);
+  if (gated) linear(session, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, normed, xStride, nTokens, h, hStride);
   linear(session, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, nTokens, up, hStride);
   if (layer.orderFor) { // the prepared input has been used: its room is free
     byNeuron(layer, h, hStride, ffn, nTokens, session.quantPtr);

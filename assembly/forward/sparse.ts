@@ -66,20 +66,22 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
 }
 
 /**
- * y = the listed rows of a matrix times x: row by row where there is a form for that (x permuted in scratch), else all of them, of which those that
- * are not listed are set to zero too where `clear` asks for it.
+ * y = the listed rows of a matrix times x [+ bias]: row by row where there is a form for that (x permuted in scratch), else all of them. Those that
+ * are not listed are zero where `clear` asks for it.
  */
 @inline function someRows(
-  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
+  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, bias: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
 ): void {
   const adapt = adaptOf(session), hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn);
   if (rows && count < adapt.rowsBelow) {
     memory.fill(y, 0, stride);
     rowsMatvec(layout, rows, hidden, list, count, adapt.scratchPtr, AHEAD, y);
     session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
-    return;
+    if (!bias) return;
+    add(y, bias, (ffn + 7) & ~7);
+  } else {
+    linear(session, layout, whole, bias, ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
   }
-  linear(session, layout, whole, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
   if (layer.orderFor) byNeuron(layer, y, stride, ffn, 1, y + stride); // the rows of a chunk's other tokens are free
   if (clear && count < ffn) keepListed(adapt, ffn, list, count, y);
 }
@@ -129,7 +131,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate, true);
+    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, own.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
       const next = <usize>adapt.listPtr + listBytes;
       activate(model.activation, gate, width);
@@ -138,11 +140,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     }
   }
   own.nUp = count;
-  someRows(model, session, layer, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up, !gated);
-  if (layer.upBiasPtr) {
-    add(up, layer.upBiasPtr, width);
-    if (!gated && count < ffn) keepListed(adapt, ffn, list, count, up);
-  }
+  someRows(model, session, layer, layer.upLayout, layer.upPtr, layer.upBiasPtr, own.upRowsPtr, list, count, up, !gated);
   const threshold = own.productBase * adapt.factor, product = (stages & Stage.product) != 0;
   if (product && gated && (stages & Stage.gate) && !(adapt.share > 0) && threshold >= 0) {
     count = multiplyAbove(gate, up, own.productWeightPtr, threshold, ffn);

@@ -173,7 +173,7 @@ export class Engine {
     const { memory } = this.#live, layers = new RecordView(memory, this.modelPtr, modelFields).get('layersPtr');
     for (let i = 0; i < nLayers; i++) {
       const at = layers + i * recordBytes(layerFields), layer = new RecordView(memory, at, layerFields);
-      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('upBiasPtr') !== 0) continue;
+      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('gateBiasPtr') !== 0 || layer.get('upBiasPtr') !== 0) continue;
       const orderPtr = this.#arena.take(2 * ffn);
       new Uint16Array(memory.buffer, orderPtr, ffn).forEach((_, k, order) => { order[k] = k; });
       new RecordView(memory, at, layerFields).set('orderPtr', orderPtr);

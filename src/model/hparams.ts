@@ -1,11 +1,11 @@
 /** The numbers that define a model, read from GGUF metadata and checked before anything is planned with them. */
 import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
-import type { Metadata } from '../format/gguf/metadata.ts';
-import { getNumber, getString } from '../format/gguf/metadata.ts';
+import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
 import type { Family } from './family.ts';
 import { familyOf } from './family.ts';
+import { Keys, bad } from './keys.ts';
 
 export interface Hparams {
   readonly architecture: string;
@@ -37,70 +37,71 @@ const limits = { hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, hea
 /** Of headDim: attention walks values in tiles of 16 (assembly/kernels/attention/cache.ts). */
 const headDimMultiple = 16;
 
-function bad(key: string, found: unknown, expected: string): never {
-  throw new ModelError('E_HPARAM', {
-    subject: `metadata key ${key}`, found: String(found), expected, remedy: 'The file is damaged, or of a kind that this version does not run.',
-  });
+function ropeScale(keys: Keys): number {
+  const type = keys.string('rope.scaling.type', 'linear'), factor = keys.number('rope.scaling.factor'), old = keys.number('rope.scale_linear');
+  if (type !== 'none' && type !== 'linear') bad(keys.name('rope.scaling.type'), JSON.stringify(type), 'none or linear (llama3 scaling comes as the tensor rope_freqs.weight)');
+  const named = keys.has('rope.scaling.factor'), scale = named ? factor : old;
+  if (!(Number.isFinite(scale) && scale >= 0)) bad(keys.name(named ? 'rope.scaling.factor' : 'rope.scale_linear'), scale, 'a positive number, or 0 for none');
+  return type === 'none' || scale === 0 ? 1 : 1 / scale;
 }
 
-function count(metadata: Metadata, key: string, limit: number, fallback?: number): number {
-  const value = getNumber(metadata, key, fallback);
-  return Number.isInteger(value) && value >= 1 && value <= limit ? value : bad(key, value, `an integer from 1 to ${limit}`);
+function activationOf(keys: Keys, family: Family): keyof typeof Activation {
+  const name = keys.string('hidden_act', family.activation);
+  return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
 
-function positive(metadata: Metadata, key: string, fallback?: number): number {
-  const value = getNumber(metadata, key, fallback);
-  return Number.isFinite(value) && value > 0 ? value : bad(key, value, 'a positive number');
+/** Files of the right format that hold no model of their own. */
+function refuseOthers(file: GgufFile): void {
+  const type = getString(file.metadata, 'general.type', 'model'), adapter = type === 'adapter' || file.metadata.has('adapter.type');
+  const refuse = (found: string, remedy: string): never => { throw new ModelError('E_MODEL_KIND', { subject: 'the file', found, expected: 'a language model', remedy }); };
+  if (adapter) refuse('a LoRA adapter', 'Merge it into the model that it belongs to (llama.cpp: llama-export-lora), and load the result.');
+  if (file.tensors.size === 0) refuse('a vocabulary without weights', 'Files named ggml-vocab-… are for testing tokenizers; pass the whole model.');
 }
 
-function ropeScale(metadata: Metadata, key: (name: string) => string): number {
-  const type = getString(metadata, key('rope.scaling.type'), 'none');
-  if (type === 'none') return 1;
-  if (type === 'linear') return 1 / positive(metadata, key('rope.scaling.factor'), 1);
-  return bad(key('rope.scaling.type'), type, 'none or linear (llama3 scaling comes as the tensor rope_freqs.weight)');
+/** What would need parts that no family here has, each with a sentence of its own. */
+function refuseParts(keys: Keys, contextLength: number): void {
+  const experts = keys.number('expert_count'), window = keys.number('attention.sliding_window');
+  if (experts !== 0) bad(keys.name('expert_count'), experts, '0: every layer has one feed-forward part', 'Mixtures of experts are not run yet; use a dense model.');
+  if (window !== 0 && window < contextLength) {
+    bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run yet; use another model.');
+  }
 }
 
-function activationOf(metadata: Metadata, key: string, family: Family): keyof typeof Activation {
-  const name = getString(metadata, key, family.activation);
-  return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(key, name, Object.keys(Activation).join(', '));
-}
-
-/** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
+/** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
 export function readHparams(file: GgufFile): { family: Family; hparams: Hparams } {
   const { metadata } = file;
-  const architecture = getString(metadata, 'general.architecture');
-  const family = familyOf(architecture);
-  const key = (name: string): string => `${architecture}.${name}`;
+  refuseOthers(file);
+  const architecture = getString(metadata, 'general.architecture'), family = familyOf(architecture), keys = new Keys(metadata, architecture);
 
-  const hidden = count(metadata, key('embedding_length'), limits.hidden);
-  const heads = count(metadata, key('attention.head_count'), limits.heads);
-  const kvHeads = count(metadata, key('attention.head_count_kv'), limits.heads, heads);
-  if (heads % kvHeads !== 0) bad(key('attention.head_count_kv'), kvHeads, `a divisor of head_count ${heads}`);
-  const headDim = count(metadata, key('attention.key_length'), limits.headDim, hidden / heads);
-  if (headDim % headDimMultiple !== 0) bad(key('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
-  const valueDim = getNumber(metadata, key('attention.value_length'), headDim);
-  if (valueDim !== headDim) bad(key('attention.value_length'), valueDim, `the key length ${headDim}`);
-  const ropeDim = count(metadata, key('rope.dimension_count'), headDim, headDim);
-  if (ropeDim % 2 !== 0) bad(key('rope.dimension_count'), ropeDim, 'an even number');
+  const hidden = keys.count('embedding_length', limits.hidden);
+  const heads = keys.count('attention.head_count', limits.heads);
+  const kvHeads = keys.count('attention.head_count_kv', limits.heads, heads);
+  if (heads % kvHeads !== 0) bad(keys.name('attention.head_count_kv'), kvHeads, `a divisor of head_count ${heads}`);
+  const headDim = keys.count('attention.key_length', limits.headDim, hidden / heads);
+  if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
+  const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
+  if (valueDim !== headDim) bad(keys.name('attention.value_length'), valueDim, `the key length ${headDim}`);
+  const ropeDim = keys.count('rope.dimension_count', headDim, headDim);
+  if (ropeDim % 2 !== 0) bad(keys.name('rope.dimension_count'), ropeDim, 'an even number');
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) {
-    throw new ModelError('E_TENSOR_MISSING', { subject: 'token_embd.weight', found: 'nothing', expected: 'the embedding [vocab, hidden]', remedy: 'The file is incomplete (a vocabulary alone, or one part of a split model); pass the whole model.' });
+    throw new ModelError('E_TENSOR_MISSING', { subject: 'token_embd.weight', found: 'nothing', expected: 'the embedding [vocab, hidden]', remedy: 'The file is incomplete (one part of a split model?); pass the whole model.' });
   }
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
-  return {
-    family,
-    hparams: {
-      architecture, name: getString(metadata, 'general.name', architecture), hidden, heads, kvHeads, headDim, vocab, ropeDim,
-      ffn: count(metadata, key('feed_forward_length'), limits.ffn),
-      nLayers: count(metadata, key('block_count'), limits.nLayers),
-      contextLength: count(metadata, key('context_length'), limits.contextLength),
-      normEps: positive(metadata, key(family.epsKey)),
-      ropeBase: positive(metadata, key('rope.freq_base'), 10_000),
-      ropeScale: ropeScale(metadata, key),
-      embedScale: 1,
-      activation: activationOf(metadata, key('hidden_act'), family),
-      attnScale: positive(metadata, key('attention.scale'), 1 / Math.sqrt(headDim)),
-    },
+  const contextLength = keys.count('context_length', limits.contextLength);
+  refuseParts(keys, contextLength);
+  const hparams: Hparams = {
+    architecture, name: getString(metadata, 'general.name', architecture), hidden, heads, kvHeads, headDim, vocab, ropeDim, contextLength,
+    ffn: keys.count('feed_forward_length', limits.ffn),
+    nLayers: keys.count('block_count', limits.nLayers),
+    normEps: keys.positive(family.epsKey),
+    ropeBase: keys.positive('rope.freq_base', 10_000),
+    ropeScale: ropeScale(keys),
+    embedScale: 1,
+    activation: activationOf(keys, family),
+    attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
+  keys.refuseRest();
+  return { family, hparams };
 }

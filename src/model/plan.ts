@@ -41,8 +41,6 @@ export interface ModelPlan {
   readonly weightBytesPerToken: number;
   readonly params: number;
   readonly fileBytes: number;
-  /** Tensors of the file that this family does not use. */
-  readonly unused: readonly string[];
 }
 
 /** The smallest layout that holds a dtype exactly. */
@@ -114,7 +112,7 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
  */
 export type Precision = 'fast' | 'exact';
 
-/** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
+/** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_UNKNOWN`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
 export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelPlan {
   const { family, hparams } = readHparams(file);
   const size = sizes(hparams);
@@ -138,6 +136,7 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
   };
   plan(family.model, undefined);
   for (let layer = 0; layer < hparams.nLayers; layer++) plan(family.layer, layer);
+  refuseUnused(file, used, hparams.architecture);
 
   const tiedHead = !tensors.some(({ role }) => role.field === 'head');
   const matrices = tensors.filter(({ role }) => role.kind === 'matrix');
@@ -147,8 +146,17 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
     weightBytesPerToken: matrices.reduce((sum, { role, bytes }) => sum + (role.field === 'embed' && !tiedHead ? 0 : bytes), 0),
     params: tensors.reduce((sum, { rows, cols }) => sum + rows * cols, 0),
     fileBytes: file.size,
-    unused: [...file.tensors.keys()].filter((name) => !used.has(name)),
   };
+}
+
+/** Every tensor has a place, as in llama.cpp: one that nobody multiplies with would change what the model says without a word. */
+function refuseUnused(file: GgufFile, used: ReadonlySet<string>, architecture: string): void {
+  const unused = [...file.tensors.keys()].filter((name) => !used.has(name));
+  if (unused.length === 0) return;
+  throw new ModelError('E_TENSOR_UNKNOWN', {
+    subject: `${unused.length} of ${file.tensors.size} tensors`, found: `${unused.slice(0, 8).join(', ')}${unused.length > 8 ? ', …' : ''}`, expected: `only what family ${architecture} has a place for`,
+    remedy: 'Without them this engine would compute something else than the model means. Use another model, or one converted without them.',
+  });
 }
 
 /** Lines for people: one for each kind of conversion, then totals. */
@@ -165,6 +173,5 @@ export function describePlan(plan: ModelPlan): string[] {
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
   lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${plan.tiedHead ? ', head = embedding' : ''}; all conversions lossless`);
-  if (plan.unused.length > 0) lines.push(`not used by family ${plan.hparams.architecture}: ${plan.unused.slice(0, 8).join(', ')}${plan.unused.length > 8 ? ', …' : ''}`);
   return lines;
 }

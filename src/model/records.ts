@@ -12,7 +12,7 @@ export const modelFields = {
 export const layerFields = {
   attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
   vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32',
-  gatePtr: 'u32', gateLayout: 'i32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
+  gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
 } as const satisfies Fields;
 
 export const sessionFields = {

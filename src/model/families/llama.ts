@@ -1,14 +1,21 @@
 /**
  * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971). q and k rows are permuted by the converter so that
  * rotated pairs are adjacent. Llama 3.1 and later bring frequency factors as a tensor. A missing head is the embedding.
+ * Models with `attention_bias` or `mlp_bias` have biases anywhere.
  */
 import type { Family } from '../family.ts';
-import { gatedLayer, rmsModel } from './parts.ts';
+import { bias, gatedLayer, optional, qkvBiases, rmsModel } from './parts.ts';
 
 export const llama: Family = {
   architectures: ['llama'],
   norm: 'rms', rope: 'adjacent', activation: 'silu',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  layer: gatedLayer,
+  layer: [
+    ...gatedLayer,
+    ...[
+      ...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden'),
+      bias('gate', 'blk.{}.ffn_gate.bias', 'ffn'), bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
+    ].map(optional),
+  ],
 };

@@ -4,16 +4,17 @@ import type { SizeName, TensorRole } from '../family.ts';
 export const matrix = (field: string, name: string, rows: SizeName, cols: SizeName): TensorRole => ({ field, name, kind: 'matrix', rows, cols });
 export const vector = (field: string, name: string, cols: SizeName): TensorRole => ({ field, name, kind: 'vector', rows: 'one', cols });
 export const bias = (of: string, name: string, cols: SizeName): TensorRole => vector(`${of}Bias`, name, cols);
+export const optional = (role: TensorRole): TensorRole => ({ ...role, optional: true });
 
 export const embedding = matrix('embed', 'token_embd.weight', 'vocab', 'hidden');
 /** Absent where the embedding is the head ("tied"). */
-export const head: TensorRole = { ...matrix('head', 'output.weight', 'vocab', 'hidden'), optional: true };
+export const head = optional(matrix('head', 'output.weight', 'vocab', 'hidden'));
 
 export const rmsModel: readonly TensorRole[] = [
   embedding,
   vector('outNorm', 'output_norm.weight', 'hidden'),
   head,
-  { ...vector('ropeFactors', 'rope_freqs.weight', 'ropePairs'), optional: true },
+  optional(vector('ropeFactors', 'rope_freqs.weight', 'ropePairs')),
 ];
 
 export const gatedLayer: readonly TensorRole[] = [
@@ -27,3 +28,5 @@ export const gatedLayer: readonly TensorRole[] = [
   matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
   matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
 ];
+
+export const qkvBiases: readonly TensorRole[] = [bias('q', 'blk.{}.attn_q.bias', 'qWidth'), bias('k', 'blk.{}.attn_k.bias', 'kvWidth'), bias('v', 'blk.{}.attn_v.bias', 'kvWidth')];

@@ -1,0 +1,81 @@
+/**
+ * The keys under the architecture's name (`llama.…`): every one of them is read, or known not to matter, or refused with its value. A key that
+ * nobody looked at would change what the model says without a word.
+ */
+import { ModelError } from '../errors.ts';
+import type { Metadata } from '../format/gguf/metadata.ts';
+import { getNumber, getString } from '../format/gguf/metadata.ts';
+import type { GgufValue } from '../format/gguf/types.ts';
+
+/** Keys that change no number of a pass, whatever they say. */
+const idle: ReadonlySet<string> = new Set([
+  'vocab_size', // the embedding says it
+  'tensor_data_layout', // of q and k in files of 2023: what every `llama` file has
+  'attention.layer_norm_epsilon', 'attention.layer_norm_rms_epsilon', // the one that the family does not use
+  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window, and that key is looked at
+  'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
+]);
+/** The same of whole groups: of experts there are none, which `hparamsOf` has made sure of. */
+const idleGroup = /^expert_/;
+
+/** Values of keys that say "not here": with another one they stand for something that no family of this engine has. */
+const neutral: Readonly<Record<string, readonly (number | boolean)[]>> = {
+  'leading_dense_block_count': [0], 'nextn_predict_layers': [0],
+  'logit_scale': [0, 1], 'residual_scale': [0, 1], 'embedding_scale': [0, 1], 'attention.output_scale': [0, 1], 'attention.value_scale': [1],
+  'attn_logit_softcapping': [0], 'final_logit_softcapping': [0], 'attention.max_alibi_bias': [0], 'attention.clamp_kqv': [0],
+  'attention.causal': [true], 'use_parallel_residual': [false], 'pooling_type': [0],
+  'rope.scaling.attn_factor': [1], 'rope.scaling.alpha': [0],
+};
+
+const remedy = 'This engine would compute something else than the model means. Use another model, or one converted without it.';
+
+/** @throws ModelError `E_HPARAM` */
+export function bad(key: string, found: unknown, expected: string, what = 'The file is damaged, or of a kind that this version does not run.'): never {
+  throw new ModelError('E_HPARAM', { subject: `metadata key ${key}`, found: String(found), expected, remedy: what });
+}
+
+function shown(value: GgufValue): string {
+  return typeof value === 'object' ? `${value.length} values` : typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
+}
+
+export class Keys {
+  readonly #read = new Set<string>();
+
+  constructor(private readonly metadata: Metadata, private readonly architecture: string) {}
+
+  /** The whole name of a key, which counts as read from now on. */
+  name(key: string): string {
+    this.#read.add(key);
+    return `${this.architecture}.${key}`;
+  }
+
+  has(key: string): boolean { return this.metadata.has(`${this.architecture}.${key}`); }
+
+  string(key: string, fallback: string): string { return getString(this.metadata, this.name(key), fallback); }
+
+  /** An integer from 1 to `limit`. */
+  count(key: string, limit: number, fallback?: number): number {
+    const name = this.name(key), value = getNumber(this.metadata, name, fallback);
+    return Number.isInteger(value) && value >= 1 && value <= limit ? value : bad(name, value, `an integer from 1 to ${limit}`);
+  }
+
+  positive(key: string, fallback?: number): number {
+    const name = this.name(key), value = getNumber(this.metadata, name, fallback);
+    return Number.isFinite(value) && value > 0 ? value : bad(name, value, 'a positive number');
+  }
+
+  /** A number or 0 where the key is absent. */
+  number(key: string): number { return getNumber(this.metadata, this.name(key), 0); }
+
+  /** @throws ModelError `E_HPARAM` where a key is left that was neither read nor is known not to matter. */
+  refuseRest(): void {
+    const prefix = `${this.architecture}.`;
+    for (const [name, value] of this.metadata) {
+      const key = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+      if (key === undefined || this.#read.has(key) || idle.has(key) || idleGroup.test(key)) continue;
+      const values = Object.hasOwn(neutral, key) ? neutral[key]! : undefined;
+      if (values?.some((one) => one === value || one === Number(value))) continue;
+      bad(name, shown(value), values ? `${values.join(' or ')}, or no such key` : 'no such key: it is not known what it changes', remedy);
+    }
+  }
+}

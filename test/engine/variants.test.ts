@@ -1,0 +1,41 @@
+/** What not every file of a family has, against llama.cpp on the same bytes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openSession } from '../helpers/models.ts';
+import { temporary } from '../helpers/twin.ts';
+import { variantBytes, variantRows, variants, variantTokens, variantVocab } from '../helpers/variants.ts';
+
+const truth = new Float32Array(new Uint8Array(readFileSync(new URL('../fixtures/tiny/variants.f32', import.meta.url))).buffer);
+const folder = temporary();
+
+/** Relative RMS of two rows that may differ by a constant. */
+function difference(got: Float32Array, want: Float32Array): number {
+  const mean = (row: Float32Array): number => row.reduce((sum, v) => sum + v, 0) / row.length, a = mean(got), b = mean(want);
+  let error = 0, norm = 0;
+  want.forEach((v, i) => { error += (got[i]! - a - (v - b)) ** 2; norm += (v - b) ** 2; });
+  return Math.sqrt(error / norm);
+}
+
+for (const tier of ['base', 'relaxed'] as const) {
+  const test = suite(`variants (${tier})`);
+
+  for (const [i, name] of Object.keys(variants).entries()) {
+    test(name, async () => {
+      const path = join(folder, `${i}.gguf`);
+      writeFileSync(path, await variantBytes(name));
+      const session = await openSession(path, { tier });
+      let position = 0;
+      await session.score([...variantTokens], (_, logits) => {
+        const row = position++ - (variantTokens.length - variantRows);
+        if (row < 0) return;
+        const error = difference(logits, truth.subarray((i * variantRows + row) * variantVocab, (i * variantRows + row + 1) * variantVocab));
+        assert.ok(error < 1e-4, `relative RMS ${error}`);
+      });
+      assert.is(position, variantTokens.length);
+    });
+  }
+
+  test.run();
+}

@@ -1,0 +1,52 @@
+/**
+ * Small models made from the tiny fixtures, each with a part or a key that not every file of its family has. Their distributions as llama.cpp computes
+ * them are fixtures/tiny/variants.f32 (scripts/variants.ts makes it): for each model the log-probabilities after the last two of `variantTokens`.
+ */
+import { readFileSync } from 'node:fs';
+import type { WriteTensor, WriteValue } from '../../src/format/gguf/write.ts';
+import { Random } from '../../src/sampler/random.ts';
+import { tinyPath } from './models.ts';
+import { rewritten, type GgufParts } from './twin.ts';
+
+export const variantTokens: readonly number[] = [5, 60, 61, 62, 100, 7, 211, 19, 350, 401, 12, 12, 90, 444, 3, 177];
+export const variantRows = 2;
+export const variantVocab = 448;
+
+const f32 = (value: number): WriteValue => ({ type: 'f32', value });
+const string = (value: string): WriteValue => ({ type: 'string', value });
+
+/** Values around `middle`, the same for the same name and shape. */
+function tensor(name: string, dims: readonly number[], spread: number, middle = 0): WriteTensor {
+  const random = new Random([...name].reduce((sum, char) => sum * 31 + char.charCodeAt(0), dims.length) >>> 0), size = dims.reduce((a, b) => a * b, 1);
+  return { name, dims, dtype: 'f32', data: new Uint8Array(Float32Array.from({ length: size }, () => middle + spread * (2 * random.float64() - 1)).buffer) };
+}
+
+const replace = ({ tensors }: GgufParts, made: readonly WriteTensor[]): void => {
+  for (const one of made) {
+    const at = tensors.findIndex(({ name }) => name === one.name);
+    tensors.splice(at < 0 ? tensors.length : at, at < 0 ? 0 : 1, one);
+  }
+};
+const everyLayer = (n: number, make: (prefix: string) => WriteTensor[]): WriteTensor[] => Array.from({ length: n }, (_, i) => make(`blk.${i}.`)).flat();
+
+type Change = (parts: GgufParts) => void;
+const keys = (metadata: Record<string, WriteValue>): Change => (parts) => { Object.assign(parts.metadata, metadata); };
+
+/** Name → the fixture it comes from, and the change. */
+export const variants: Readonly<Record<string, readonly [base: string, change: Change]>> = {
+  'llama': ['llama', () => undefined],
+  'llama: biases': ['llama', (parts) => {
+    replace(parts, everyLayer(2, (p) => ([
+      ['attn_q', 64], ['attn_k', 32], ['attn_v', 32], ['attn_output', 64], ['ffn_gate', 160], ['ffn_up', 160], ['ffn_down', 64],
+    ] as const).map(([name, n]) => tensor(`${p}${name}.bias`, [n], 1))));
+  }],
+  'llama: a rope factor without a type': ['llama', keys({ 'llama.rope.scaling.factor': f32(4) })],
+  'llama: rope.scale_linear': ['llama', keys({ 'llama.rope.scale_linear': f32(2.5) })],
+  'llama: a rope factor of no type': ['llama', keys({ 'llama.rope.scaling.type': string('none'), 'llama.rope.scaling.factor': f32(4) })],
+  'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
+};
+
+export async function variantBytes(name: string): Promise<Uint8Array> {
+  const [base, change] = variants[name]!;
+  return rewritten(readFileSync(tinyPath(`${base}.gguf`)), change);
+}
