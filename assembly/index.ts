@@ -1,7 +1,6 @@
 /** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
-import { Rope } from './abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord } from './abi/records';
-import { ropeFrequencies } from './kernels/rope/rope';
+import { fillFrequencies } from './forward/rotate';
 import { pass } from './forward/pass';
 import { unorderLayer } from './forward/order';
 import { runTrial } from './forward/trial';
@@ -22,8 +21,7 @@ export function abiVersion(): i32 { return 3; }
 
 /** Once a model is in place: fills what the engine computes for itself. */
 export function prepare(modelPtr: usize): void {
-  const model = changetype<ModelRecord>(modelPtr);
-  if (model.rope != Rope.none) ropeFrequencies(model.ropeFreqPtr, model.ropeDim, model.ropeBase, model.ropeScale, model.ropeFactorsPtr);
+  fillFrequencies(changetype<ModelRecord>(modelPtr));
 }
 
 /** nTokens tokens (1 .. chunk) from the session's token buffer; logits and reports of the last `rows` of them (1 .. logitRows). */

@@ -13,8 +13,8 @@
   labelsPtr: u32;     // [capacity] i32; -1: to be drawn, and then what was drawn
   drawsPtr: u32;      // [capacity] f64 in [0, 1)
   nllPtr: u32;        // [capacity] f64, -log p(label); of `divergence` the KL of a row
-  ropePtr: u32;       // [capacity, ropeDim] cosines and sines of each position
-  ropeBackPtr: u32;   // the same with the sines negated: the transposed rotation
+  anglesPtr: u32;     // [capacity] rows of cosines and sines, for each RopeRecord
+  anglesBackPtr: u32; // the same with the sines negated: the transposed rotation
   streamPtr: u32;     // [nLayers + 2, capacity, hidden]
   midPtr: u32;        // [capacity, hidden] residual stream between attention and FFN
   normedPtr: u32;     // [capacity, hidden]

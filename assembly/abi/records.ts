@@ -6,41 +6,52 @@
 
 @unmanaged export class ModelRecord {
   hidden: i32;        // residual width
-  ffn: i32;           // FFN neurons a layer
+  ffn: i32;           // FFN neurons of the widest layer
   nLayers: i32;
-  heads: i32;         // query heads
-  kvHeads: i32;       // key/value heads; heads % kvHeads == 0
   headDim: i32;       // a multiple of 16
   vocab: i32;
   norm: i32;          // Norm
-  rope: i32;          // Rope
-  ropeDim: i32;       // rotated dimensions of a head, even
-  activation: i32;    // Activation
   normEps: f32;
-  ropeBase: f32;
-  ropeScale: f32;     // positions are multiplied by this (linear scaling), 1 = none
-  embedScale: f32;
-  attnScale: f32;     // usually 1 / sqrt(headDim)
   embedPtr: u32; embedLayout: i32;      // [vocab, hidden]
   positionPtr: u32;                     // [context, hidden] f32, learned positions
   outNormPtr: u32; outNormBiasPtr: u32; // [hidden]
   headPtr: u32; headLayout: i32;        // [vocab, hidden]
   headBiasPtr: u32;                     // [vocab]
-  ropeFactorsPtr: u32;                  // [ropeDim / 2], divides each frequency
-  ropeFreqPtr: u32;                     // [ropeDim / 2] f32, filled by prepare()
+  nRopes: i32; ropesPtr: u32;           // [nRopes] RopeRecord
   layersPtr: u32;                       // [nLayers] LayerRecord
 }
 
+/** Angles that layers turn by: several may share one. A pass has a table [rows, dim] of each, one behind the other. */
+@unmanaged export class RopeRecord {
+  kind: i32;          // Rope
+  dim: i32;           // rotated dimensions of a head, even
+  before: i32;        // dimensions of the records before this one
+  base: f32;
+  scale: f32;         // positions are multiplied by this (linear scaling), 1 = none
+  factorsPtr: u32;    // [dim / 2] f32, divides each frequency
+  freqPtr: u32;       // [dim / 2] f32, filled by prepare()
+}
+
 @unmanaged export class LayerRecord {
+  heads: i32;         // query heads
+  kvHeads: i32;       // key/value heads; heads % kvHeads == 0
+  kvBefore: i32;      // those of the layers before this one: where its part of the cache begins
+  ffn: i32;           // neurons
+  activation: i32;    // Activation
+  attnScale: f32;     // usually 1 / sqrt(headDim)
+  ropePtr: u32;       // RopeRecord
   attnNormPtr: u32; attnNormBiasPtr: u32;            // [hidden]
   qPtr: u32; qLayout: i32; qBiasPtr: u32;            // [heads * headDim, hidden]
   kPtr: u32; kLayout: i32; kBiasPtr: u32;            // [kvHeads * headDim, hidden]
   vPtr: u32; vLayout: i32; vBiasPtr: u32;            // [kvHeads * headDim, hidden]
+  qNormPtr: u32; kNormPtr: u32;                      // [headDim], of every head before it is turned
   oPtr: u32; oLayout: i32; oBiasPtr: u32;            // [hidden, heads * headDim]
+  attnPostNormPtr: u32;                              // [hidden], of attention's output before it joins the residual
   ffnNormPtr: u32; ffnNormBiasPtr: u32;              // [hidden]
   gatePtr: u32; gateLayout: i32; gateBiasPtr: u32;   // [ffn, hidden]
   upPtr: u32; upLayout: i32; upBiasPtr: u32;         // [ffn, hidden]
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
+  ffnPostNormPtr: u32;                               // [hidden]
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
   orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
 }
@@ -55,8 +66,7 @@
   chunk: i32;         // most tokens of one prefill pass
   logitRows: i32;     // most tokens of one pass that keeps all logits
   kvKind: i32;        // KvKind
-  kvBytes: u32;       // bytes of one layer's keys (= of its values), scales included
-  keysPtr: u32; valuesPtr: u32;   // [nLayers] of kvBytes, see kernels/attention
+  keysPtr: u32; valuesPtr: u32;   // key/value heads of all layers, see kernels/attention
   tokensPtr: u32;     // [chunk] i32, input
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
@@ -66,7 +76,7 @@
   attnPtr: u32;       // [chunk, heads * headDim]
   outPtr: u32;        // [chunk, hidden] output of attention or FFN before it joins the residual
   gatePtr: u32; upPtr: u32;       // [chunk, ffn]
-  ropePtr: u32;       // [chunk, ropeDim] cos and sin of each position
+  anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
   scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
   logitsPtr: u32;     // [logitRows, vocab padded to 8]
   reportPtr: u32;     // [logitRows] StepReport

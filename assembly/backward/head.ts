@@ -4,16 +4,15 @@
  * Their outer product is, in expectation, the Fisher information. Logits of at most `logitRows` positions exist at a time. Sums over the
  * vocabulary in f64 across stretches of 1,024. Test: test/calibrate/gradient.test.ts.
  */
-import { Rope } from '../abi/enums';
 import { CalibrateRecord } from '../abi/calibrate';
 import { ModelRecord } from '../abi/records';
 import { exp4 } from '../base/exp';
 import { hmax, hsum } from '../base/simd';
 import { log64 } from '../base/trig';
+import { embedToken } from '../forward/embed';
 import { normRows, rowStride } from '../forward/norms';
-import { add, scale } from '../kernels/activation/activation';
-import { dequantRow } from '../kernels/embed/embed';
-import { ropeTable } from '../kernels/rope/rope';
+import { fillAngles, turnBack } from '../forward/rotate';
+import { scale } from '../kernels/activation/activation';
 import { modelOf, slot } from './layer';
 import { normBackward } from './norm';
 import { product, transposed } from './product';
@@ -21,20 +20,14 @@ import { product, transposed } from './product';
 /** An odd number of cache lines: vocabularies like multiples of 1,024, and all rows would share a few sets of the cache (2.5 times slower). */
 @inline function logitStride(model: ModelRecord): usize { return (((<usize>model.vocab << 2) + 63) & ~63) | 64; }
 
-/** Slot 0 and the rotations of every position. */
+/** Slot 0, and the angles of every position in both directions. */
 export function embedDocument(record: CalibrateRecord): void {
-  const model = modelOf(record), stride = rowStride(model.hidden), tableBytes = <usize>model.ropeDim << 2;
-  let x = slot(record, 0), table = <usize>record.ropePtr, back = <usize>record.ropeBackPtr;
-  for (let t = 0; t < record.nTokens; t++, x += stride, table += tableBytes, back += tableBytes) {
-    dequantRow(model.embedLayout, model.embedPtr, model.hidden, load<i32>(<usize>record.tokensPtr + (<usize>t << 2)), x);
-    if (model.embedScale != 1) scale(x, model.embedScale, <i32>(stride >> 2));
-    if (model.positionPtr) add(x, <usize>model.positionPtr + <usize>t * (<usize>model.hidden << 2), model.hidden);
-    if (model.rope == Rope.none) continue;
-    ropeTable(table, model.ropeFreqPtr, model.ropeDim, t);
-    for (let i: usize = 0; i < tableBytes; i += 4) {
-      const value = load<f32>(table + i);
-      store<f32>(back + i, i < tableBytes >> 1 ? value : -value);
-    }
+  const model = modelOf(record), stride = rowStride(model.hidden);
+  let x = slot(record, 0);
+  for (let t = 0; t < record.nTokens; t++, x += stride) {
+    embedToken(model, load<i32>(<usize>record.tokensPtr + (<usize>t << 2)), t, x);
+    fillAngles(model, record.anglesPtr, record.capacity, t, t);
+    turnBack(model, record.anglesPtr, record.anglesBackPtr, record.capacity, t);
   }
 }
 

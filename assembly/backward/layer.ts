@@ -1,19 +1,19 @@
 /**
- * One transformer block of a whole document, forward and backward, with respect to activations only. The same block as forward/block.ts, in
- * f32 throughout. What the backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten
- * times less memory. Gradient at h: dh = dy W_down, where dy is the gradient at the residual stream that y joins.
- * Test: test/calibrate/gradient.test.ts.
+ * One transformer block of a whole document, forward and backward, with respect to activations only: the block of forward/parts.ts in f32. What the
+ * backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less memory.
+ * Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
  */
-import { Rope } from '../abi/enums';
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { normRows, rowStride } from '../forward/norms';
+import { rowStride } from '../forward/norms';
+import { attentionPart, down, gateAndUp, leave, queryKeyValue } from '../forward/parts';
+import { rotate } from '../forward/rotate';
 import { activate, activateGated, add } from '../kernels/activation/activation';
-import { rope } from '../kernels/rope/rope';
 import { activationBackward, addSquares, observe, sumOfSquares } from './activation';
-import { attention, attentionBackward } from './attention';
+import { attentionBackward } from './attention';
+import { DocumentPass } from './document';
 import { normBackward } from './norm';
-import { product, transposed } from './product';
+import { transposed } from './product';
 
 @inline export function modelOf(record: CalibrateRecord): ModelRecord { return changetype<ModelRecord>(<usize>record.modelPtr); }
 
@@ -27,112 +27,127 @@ import { product, transposed } from './product';
 
 @inline function scoresBytes(record: CalibrateRecord): usize { return <usize>((record.capacity + 7) & ~7) << 2; }
 
-/** Turns all heads of all rows by the table's angles. */
-function rotate(model: ModelRecord, x: usize, stride: usize, heads: i32, nTokens: i32, table: usize): void {
-  if (model.rope == Rope.none) return;
-  for (let t = 0; t < nTokens; t++, x += stride, table += <usize>model.ropeDim << 2) rope(model.rope, x, heads, model.headDim, model.ropeDim, table);
+/** mid = slot + attention; leaves q, k (normed and turned), v and attention's output before o. */
+function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
+  memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
+  attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
 }
 
-/** mid = x + o(attention(norm(x))); leaves normed, q, k, v (rotated). */
-function attentionPart(record: CalibrateRecord, layer: LayerRecord, x: usize): void {
-  const model = modelOf(record), n = record.nTokens, hidden = model.hidden, scratch = <usize>record.weightsPtr, normed = <usize>record.normedPtr;
-  const qWidth = model.heads * model.headDim, kvWidth = model.kvHeads * model.headDim;
-  const xStride = rowStride(hidden), qStride = rowStride(qWidth), kvStride = rowStride(kvWidth), mid = <usize>record.midPtr;
-  normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, n, normed);
-  product(layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, normed, xStride, n, record.qPtr, qStride, scratch);
-  product(layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, normed, xStride, n, record.kPtr, kvStride, scratch);
-  product(layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, normed, xStride, n, record.vPtr, kvStride, scratch);
-  rotate(model, record.qPtr, qStride, model.heads, n, record.ropePtr);
-  rotate(model, record.kPtr, kvStride, model.kvHeads, n, record.ropePtr);
-  attention(record.qPtr, record.kPtr, record.vPtr, qStride, kvStride, model.heads, model.kvHeads, model.headDim, n, model.attnScale, record.scoresPtr, record.attnPtr);
-  product(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, record.attnPtr, qStride, n, mid, xStride, scratch);
-  add(mid, x, <i32>(xStride >> 2) * n);
-}
-
-/** gate, up = their matrices times norm(mid). */
-function ffnInputs(record: CalibrateRecord, layer: LayerRecord): void {
-  const model = modelOf(record), n = record.nTokens, hidden = model.hidden, ffn = model.ffn, scratch = <usize>record.weightsPtr;
-  const xStride = rowStride(hidden), hStride = rowStride(ffn), normed = <usize>record.normedPtr;
-  normRows(model, record.midPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, n, normed);
-  if (layer.gatePtr) product(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, normed, xStride, n, record.gatePtr, hStride, scratch);
-  product(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, normed, xStride, n, record.upPtr, hStride, scratch);
+/** h = act(gate) up, or act(up); gate and up stay as they are. */
+function activated(pass: DocumentPass, layer: LayerRecord): void {
+  const bytes = <usize>pass.nTokens * rowStride(layer.ffn), h = <usize>pass.hPtr;
+  memory.copy(h, layer.gatePtr ? pass.gatePtr : pass.upPtr, bytes);
+  if (layer.gatePtr) activateGated(layer.activation, h, pass.upPtr, <i32>(bytes >> 2));
+  else activate(layer.activation, h, <i32>(bytes >> 2));
 }
 
 /** Slot `from` through layer iLayer into slot `to` (may be the same). `collect`: the neurons' activations join their sums. */
 export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to: i32, collect: bool): void {
-  const model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, gated = layer.gatePtr != 0;
-  const xStride = rowStride(model.hidden), hStride = rowStride(model.ffn), y = slot(record, to);
+  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, gated = layer.gatePtr != 0;
+  const xStride = rowStride(model.hidden), hStride = rowStride(layer.ffn), y = slot(record, to);
   const nudged = iLayer == record.nudgeLayer, h = <usize>record.hPtr, out = <usize>record.outPtr;
-  attentionPart(record, layer, slot(record, from));
-  ffnInputs(record, layer);
-  memory.copy(h, gated ? record.gatePtr : record.upPtr, <usize>n * hStride);
-  if (gated) activateGated(model.activation, h, record.upPtr, <i32>(hStride >> 2) * n);
-  else activate(model.activation, h, <i32>(hStride >> 2) * n);
+  attentionInto(pass, model, layer, slot(record, from));
+  gateAndUp<DocumentPass>(pass, model, layer, record.midPtr, n);
+  activated(pass, layer);
   if (nudged && record.nudgeHPtr) add(h, record.nudgeHPtr, <i32>(hStride >> 2) * n);
   if (collect) {
-    const sums = <usize>iLayer * hStride;
+    const sums = <usize>iLayer * rowStride(model.ffn);
     for (let t = record.skip; t < n; t++) {
       const row = <usize>t * hStride;
-      observe(model.activation, gated ? <usize>record.gatePtr + row : 0, <usize>record.upPtr + row, h + row, model.ffn,
+      observe(layer.activation, gated ? <usize>record.gatePtr + row : 0, <usize>record.upPtr + row, h + row, layer.ffn,
         <usize>record.hSumPtr + sums, <usize>record.hSqPtr + sums, <usize>record.hNormedSqPtr + sums, <usize>record.upSqPtr + sums, <usize>record.gateSqPtr + sums);
     }
   }
-  product(layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, model.ffn, h, hStride, n, out, xStride, record.weightsPtr);
+  down<DocumentPass>(pass, model, layer, h, n);
   if (nudged && record.nudgeYPtr) add(out, record.nudgeYPtr, <i32>(xStride >> 2) * n);
   memory.copy(y, record.midPtr, <usize>n * xStride);
-  add(y, out, <i32>(xStride >> 2) * n);
+  leave(model, y, out, layer.ffnPostNormPtr, n, record.normedPtr);
 }
 
-/** dx += gradient through a norm whose input was x, from the gradient of its output in dNormed. */
-function throughNorm(record: CalibrateRecord, x: usize, weight: usize): void {
+/** dx += gradient through a norm over [hidden] whose input was x, from the gradient d of its output; without a norm d itself. */
+function throughNorm(record: CalibrateRecord, x: usize, weight: usize, d: usize, dx: usize): void {
   const model = modelOf(record), stride = rowStride(model.hidden);
-  let dx = <usize>record.dxPtr, d = <usize>record.dNormedPtr;
+  if (!weight) { add(dx, d, <i32>(stride >> 2) * record.nTokens); return; }
   for (let t = 0; t < record.nTokens; t++, x += stride, dx += stride, d += stride) normBackward(model.norm, x, weight, d, model.hidden, model.normEps, dx);
 }
 
+/** Gradient at a part's output before its post-norm, from dx where it joins the residual: dx itself, or in dNormed. */
+function beforePostNorm(record: CalibrateRecord, out: usize, weight: usize): usize {
+  if (!weight) return record.dxPtr;
+  memory.fill(record.dNormedPtr, 0, <usize>record.nTokens * rowStride(modelOf(record).hidden));
+  throughNorm(record, out, weight, record.dxPtr, record.dNormedPtr);
+  return record.dNormedPtr;
+}
+
+/** dx = gradient through the norms of single heads whose inputs were x, from those of their outputs d. */
+function throughHeadNorms(model: ModelRecord, x: usize, weight: usize, d: usize, heads: i32, stride: usize, n: i32, dx: usize): void {
+  memory.fill(dx, 0, <usize>n * stride);
+  for (let t = 0; t < n; t++, x += stride, d += stride, dx += stride) {
+    for (let h = 0; h < heads; h++) {
+      const at = <usize>(h * model.headDim) << 2;
+      normBackward(model.norm, x + at, weight, d + at, model.headDim, model.normEps, dx + at);
+    }
+  }
+}
+
 /** Gradient at the block's attention input, from dx at its output (x + o(attention)). */
-function attentionBack(record: CalibrateRecord, layer: LayerRecord, x: usize): void {
-  const model = modelOf(record), n = record.nTokens, hidden = model.hidden, scratch = <usize>record.weightsPtr;
-  const qWidth = model.heads * model.headDim, kvWidth = model.kvHeads * model.headDim;
-  const xStride = rowStride(hidden), qStride = rowStride(qWidth), kvStride = rowStride(kvWidth);
-  const dAttn = <usize>record.attnPtr, dNormed = <usize>record.dNormedPtr, dq = <usize>record.dqPtr, dk = <usize>record.dkPtr, dv = <usize>record.dvPtr;
+function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
+  const n = pass.nTokens, hidden = model.hidden, scratch = <usize>pass.weightsPtr, heads = layer.heads, kvHeads = layer.kvHeads;
+  const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden), qStride = rowStride(qWidth), kvStride = rowStride(kvWidth);
+  const dAttn = <usize>pass.attnPtr, dNormed = <usize>pass.dNormedPtr, dv = <usize>pass.dvPtr;
+  let dq = <usize>pass.dqPtr, dk = <usize>pass.dkPtr;
+  if (layer.attnPostNormPtr) pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, n, pass.outPtr, xStride);
+  const dOut = beforePostNorm(pass, pass.outPtr, layer.attnPostNormPtr);
   memory.fill(dAttn, 0, <usize>n * qStride);
-  transposed(layer.oLayout, layer.oPtr, hidden, qWidth, record.dxPtr, xStride, n, dAttn, qStride, scratch);
+  transposed(layer.oLayout, layer.oPtr, hidden, qWidth, dOut, xStride, n, dAttn, qStride, scratch);
   memory.fill(dq, 0, <usize>n * qStride);
   memory.fill(dk, 0, <usize>n * kvStride);
   memory.fill(dv, 0, <usize>n * kvStride);
-  attentionBackward(record.qPtr, record.kPtr, record.vPtr, dAttn, qStride, kvStride, model.heads, model.kvHeads, model.headDim, n, model.attnScale,
-    record.scoresPtr, scoresBytes(record), dq, dk, dv);
-  rotate(model, dq, qStride, model.heads, n, record.ropeBackPtr);
-  rotate(model, dk, kvStride, model.kvHeads, n, record.ropeBackPtr);
+  attentionBackward(pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, n, layer.attnScale, pass.scoresPtr, scoresBytes(pass), dq, dk, dv);
+  rotate(model, layer, dq, qStride, heads, n, pass.anglesBackPtr, pass.rows);
+  rotate(model, layer, dk, kvStride, kvHeads, n, pass.anglesBackPtr, pass.rows);
+  if (layer.qNormPtr) { // q and k as they were before their norms, and room that attention has done with
+    queryKeyValue<DocumentPass>(pass, model, layer, x, n);
+    throughHeadNorms(model, pass.qPtr, layer.qNormPtr, dq, heads, qStride, n, dAttn);
+    throughHeadNorms(model, pass.kPtr, layer.kNormPtr, dk, kvHeads, kvStride, n, pass.vPtr);
+    dq = dAttn;
+    dk = pass.vPtr;
+  }
   memory.fill(dNormed, 0, <usize>n * xStride);
   transposed(layer.qLayout, layer.qPtr, qWidth, hidden, dq, qStride, n, dNormed, xStride, scratch);
   transposed(layer.kLayout, layer.kPtr, kvWidth, hidden, dk, kvStride, n, dNormed, xStride, scratch);
   transposed(layer.vLayout, layer.vPtr, kvWidth, hidden, dv, kvStride, n, dNormed, xStride, scratch);
-  throughNorm(record, x, layer.attnNormPtr);
+  throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
 /** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; it and dL/dy join their sums. Layer 0 ends there. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
-  const model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, hidden = model.hidden, ffn = model.ffn;
-  const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr;
-  const x = slot(record, iLayer), dx = <usize>record.dxPtr, dh = <usize>record.hPtr, dNormed = <usize>record.dNormedPtr;
+  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, hidden = model.hidden, ffn = layer.ffn;
+  const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr, last = iLayer == 0;
+  const x = slot(record, iLayer), dh = <usize>record.hPtr, dNormed = <usize>record.dNormedPtr;
 
-  memory.fill(dh, 0, <usize>n * hStride);
-  transposed(layer.downLayout, layer.downPtr, hidden, ffn, dx, xStride, n, dh, hStride, scratch);
-  const gradSq = <usize>record.layerGradSqPtr + (<usize>iLayer << 3);
-  for (let t = record.skip; t < n; t++) {
-    addSquares(dh + <usize>t * hStride, ffn, <usize>record.fisherPtr + <usize>iLayer * hStride);
-    store<f64>(gradSq, load<f64>(gradSq) + sumOfSquares(dx + <usize>t * xStride, hidden));
+  if (!last || layer.ffnPostNormPtr) {
+    attentionInto(pass, model, layer, x);
+    gateAndUp<DocumentPass>(pass, model, layer, record.midPtr, n);
   }
-  if (iLayer == 0) return;
+  if (layer.ffnPostNormPtr) {
+    activated(pass, layer);
+    down<DocumentPass>(pass, model, layer, dh, n);
+  }
+  const dy = beforePostNorm(record, record.outPtr, layer.ffnPostNormPtr);
+  memory.fill(dh, 0, <usize>n * hStride);
+  transposed(layer.downLayout, layer.downPtr, hidden, ffn, dy, xStride, n, dh, hStride, scratch);
+  const gradSq = <usize>record.layerGradSqPtr + (<usize>iLayer << 3), fisher = <usize>record.fisherPtr + <usize>iLayer * rowStride(model.ffn);
+  for (let t = record.skip; t < n; t++) {
+    addSquares(dh + <usize>t * hStride, ffn, fisher);
+    store<f64>(gradSq, load<f64>(gradSq) + sumOfSquares(dy + <usize>t * xStride, hidden));
+  }
+  if (last) return;
 
-  attentionPart(record, layer, x);
-  ffnInputs(record, layer);
-  activationBackward(model.activation, layer.gatePtr ? <usize>record.gatePtr : 0, record.upPtr, dh, <i32>(hStride >> 2) * n);
+  activationBackward(layer.activation, layer.gatePtr ? <usize>record.gatePtr : 0, record.upPtr, dh, <i32>(hStride >> 2) * n);
   memory.fill(dNormed, 0, <usize>n * xStride);
   if (layer.gatePtr) transposed(layer.gateLayout, layer.gatePtr, ffn, hidden, record.gatePtr, hStride, n, dNormed, xStride, scratch);
   transposed(layer.upLayout, layer.upPtr, ffn, hidden, record.upPtr, hStride, n, dNormed, xStride, scratch);
-  throughNorm(record, record.midPtr, layer.ffnNormPtr);
-  attentionBack(record, layer, x);
+  throughNorm(record, record.midPtr, layer.ffnNormPtr, dNormed, record.dxPtr);
+  attentionBack(pass, model, layer, x);
 }

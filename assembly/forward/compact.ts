@@ -59,7 +59,7 @@ export function compactFfn(model: ModelRecord, session: SessionRecord, layer: La
   const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr, out = <usize>session.outPtr;
   linear(session, layer.gateLayout, own.compactGatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
   linear(session, layer.upLayout, own.compactUpPtr, 0, n, hidden, normed, xStride, 1, up, stride);
-  activateGated(model.activation, h, up, (n + 7) & ~7);
+  activateGated(layer.activation, h, up, (n + 7) & ~7);
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;

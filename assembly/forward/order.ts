@@ -65,7 +65,7 @@ export function orderedFfn(model: ModelRecord, session: SessionRecord, layer: La
   const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr;
   linear(session, layer.gateLayout, layer.gatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
   linear(session, layer.upLayout, layer.upPtr, 0, n, hidden, normed, xStride, 1, up, stride);
-  activateGated(model.activation, h, up, (n + 7) & ~7);
+  activateGated(layer.activation, h, up, (n + 7) & ~7);
   scatter(h, layer.orderPtr, n, ffn, adapt.hPtr);
   prepareInput(session, adapt.hPtr, stride, ffn, 1, formatOf(layer.downLayout));
   linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, adapt.hPtr, stride, 1, session.outPtr, xStride);

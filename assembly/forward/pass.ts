@@ -2,16 +2,15 @@
  * A pass: tokens in, keys and values appended, logits and reports out. Decode is a pass of one token; prefill is a pass of many that keeps
  * the last token's logits, or all of them.
  */
-import { Rope, Status } from '../abi/enums';
+import { Status } from '../abi/enums';
 import { LayerRecord, ModelRecord, SessionRecord, StepReport } from '../abi/records';
 import { adaptOf } from '../adapt/state';
-import { add, scale } from '../kernels/activation/activation';
-import { dequantRow } from '../kernels/embed/embed';
 import { sweepLogits } from '../kernels/logits/sweep';
-import { ropeTable } from '../kernels/rope/rope';
 import { block } from './block';
+import { embedToken } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
+import { fillAngles } from './rotate';
 
 @inline export function token(session: SessionRecord, t: i32): i32 {
   return load<i32>(<usize>session.tokensPtr + (<usize>t << 2));
@@ -30,16 +29,14 @@ export function surprisalOf(model: ModelRecord, session: SessionRecord, row: i32
   return reportOf(session, row).logSumExp - load<f32>(logitsRow(model, session, row) + (<usize>id << 2));
 }
 
-/** x = embed(token) * embedScale [+ position], and the rotation of every position. */
+/** x and the angles of every token. */
 function embedTokens(model: ModelRecord, session: SessionRecord, nTokens: i32): void {
   const stride = rowStride(model.hidden);
-  let x = <usize>session.xPtr, table = <usize>session.ropePtr;
-  for (let t = 0; t < nTokens; t++, x += stride, table += <usize>model.ropeDim << 2) {
+  let x = <usize>session.xPtr;
+  for (let t = 0; t < nTokens; t++, x += stride) {
     const position = session.position + t;
-    dequantRow(model.embedLayout, model.embedPtr, model.hidden, token(session, t), x);
-    if (model.embedScale != 1) scale(x, model.embedScale, <i32>(stride >> 2));
-    if (model.positionPtr) add(x, <usize>model.positionPtr + <usize>position * (<usize>model.hidden << 2), model.hidden);
-    if (model.rope != Rope.none) ropeTable(table, model.ropeFreqPtr, model.ropeDim, position);
+    embedToken(model, token(session, t), position, x);
+    fillAngles(model, session.anglesPtr, session.chunk, t, position);
   }
 }
 

@@ -20,8 +20,10 @@ import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
-import { normRows, rowStride } from './norms';
+import { DensePass } from './dense';
+import { rowStride } from './norms';
 import { byNeuron, orderedFfn } from './order';
+import { enterFfn, leave } from './parts';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
@@ -134,7 +136,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     someRows(model, session, layer, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, own.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
       const next = <usize>adapt.listPtr + listBytes;
-      activate(model.activation, gate, width);
+      activate(layer.activation, gate, width);
       count = choose(adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
       list = next;
     }
@@ -146,9 +148,9 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     count = multiplyAbove(gate, up, own.productWeightPtr, threshold, ffn);
     if (used) markKept(used, gate, ffn);
   } else {
-    if (!gated) activate(model.activation, up, width);
+    if (!gated) activate(layer.activation, up, width);
     else if (stages & Stage.gate) multiply(gate, up, width);
-    else activateGated(model.activation, gate, up, width);
+    else activateGated(layer.activation, gate, up, width);
     if (product) {
       const next = <usize>adapt.listPtr + 2 * listBytes;
       count = choose(adapt, ffn, list, count, h, own.productWeightPtr, threshold, next);
@@ -161,8 +163,7 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
 
 export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32): void {
   const adapt = adaptOf(session), own = adaptLayer(adapt, iLayer), hidden = model.hidden, ffn = model.ffn, xStride = rowStride(hidden);
-  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, 1, session.normedPtr);
-  prepareInput(session, session.normedPtr, xStride, hidden, 1, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  enterFfn<DensePass>(changetype<DensePass>(session), model, layer, session.xPtr, 1);
   const used: usize = adapt.usedPtr ? <usize>adapt.usedPtr + <usize>iLayer * <usize>((ffn + 7) >> 3) : 0;
   if (adapt.stages == Stage.mask && own.compactGatePtr) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
@@ -173,5 +174,5 @@ export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: Lay
   } else {
     selected(model, session, layer, adapt, own, used);
   }
-  add(session.xPtr, session.outPtr, <i32>(xStride >> 2));
+  leave(model, session.xPtr, session.outPtr, layer.ffnPostNormPtr, 1, session.normedPtr);
 }

@@ -9,6 +9,7 @@ import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
+import { isGated } from '../model/hparams.ts';
 import { planModel } from '../model/plan.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
@@ -173,7 +174,7 @@ async function budgets(session: Session, ids: readonly number[], signal: AbortSi
 
 async function tables({ engine, session }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions): Promise<Calibration> {
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
-  const { family, hparams: { nLayers, ffn, hidden, name } } = engine.plan, gated = family.layer.some(({ field }) => field === 'gate');
+  const { hparams } = engine.plan, { nLayers, ffn, hidden, name } = hparams, gated = isGated(hparams);
   const statistics = meansOf(state.statistics!), columnNorm = engine.columnNorms();
   const { scale } = state, sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
   session.adapt.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });

@@ -1,12 +1,13 @@
 /** The calibration's record (assembly/abi/calibrate.ts) and the buffers behind it. test/calibrate/record.test.ts compares the two sides. */
 import type { Hparams } from '../model/hparams.ts';
+import { ropeDims } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
 
 export const calibrateFields = {
   modelPtr: 'u32', capacity: 'i32', nTokens: 'i32', skip: 'i32', logitRows: 'i32', tokensPtr: 'u32', labelsPtr: 'u32', drawsPtr: 'u32', nllPtr: 'u32',
-  ropePtr: 'u32', ropeBackPtr: 'u32', streamPtr: 'u32', midPtr: 'u32', normedPtr: 'u32', qPtr: 'u32', attnPtr: 'u32', kPtr: 'u32', vPtr: 'u32',
+  anglesPtr: 'u32', anglesBackPtr: 'u32', streamPtr: 'u32', midPtr: 'u32', normedPtr: 'u32', qPtr: 'u32', attnPtr: 'u32', kPtr: 'u32', vPtr: 'u32',
   gatePtr: 'u32', upPtr: 'u32', hPtr: 'u32', outPtr: 'u32', dxPtr: 'u32', dNormedPtr: 'u32', dqPtr: 'u32', dkPtr: 'u32', dvPtr: 'u32',
   scoresPtr: 'u32', logitsPtr: 'u32', weightsPtr: 'u32', hSumPtr: 'u32', hSqPtr: 'u32', hNormedSqPtr: 'u32', upSqPtr: 'u32', gateSqPtr: 'u32',
   fisherPtr: 'u32', layerGradSqPtr: 'u32', nudgeLayer: 'i32', nudgeHPtr: 'u32', nudgeYPtr: 'u32',
@@ -44,9 +45,9 @@ export function layoutCalibration({ hparams: h, tensors }: ModelPlan, maxTokens:
 
 function activationBuffers(h: Hparams, capacity: number): Record<string, number> {
   const row = (width: number): number => 4 * capacity * rowWidth(width);
-  const hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headDim), kv = row(h.kvHeads * h.headDim);
+  const angles = 4 * capacity * ropeDims(h), hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headDim), kv = row(h.kvHeads * h.headDim);
   return {
-    tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity, ropePtr: 4 * capacity * h.ropeDim, ropeBackPtr: 4 * capacity * h.ropeDim,
+    tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity, anglesPtr: angles, anglesBackPtr: angles,
     streamPtr: (h.nLayers + 2) * hidden, midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
     qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv, gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 8 * capacity,
   };

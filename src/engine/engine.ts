@@ -12,7 +12,10 @@ import { compactBytes, formStages, isForm } from '../model/forms.ts';
 import { Activation, KvKind, Layout, Norm, Rope, Stage, Status } from '../model/enums.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
-import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, sessionFields } from '../model/records.ts';
+import type { Hparams } from '../model/hparams.ts';
+import { allKvHeads, ropeIndex } from '../model/hparams.ts';
+import type { Fields } from '../model/records.ts';
+import { RecordView, adaptFields, layerFields, modelFields, recordBytes, reportFields, ropeFields, sessionFields } from '../model/records.ts';
 import type { SessionOptions } from '../model/session-layout.ts';
 import { CHUNK, LOGIT_ROWS, layoutSession, planMemory } from '../model/session-layout.ts';
 import { stagingBytes } from '../model/staging.ts';
@@ -109,12 +112,12 @@ export class Engine {
   /** Lays out a session in memory and returns its address. */
   openSession(): number {
     const { hparams } = this.plan, { memory } = this.#live;
-    const { capacity, kvBytes, buffers } = layoutSession(hparams, this.options);
+    const { capacity, buffers } = layoutSession(hparams, this.options);
     const ptr = this.#arena.take(recordBytes(sessionFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields));
     const pointers = Object.fromEntries(Object.entries(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)]));
     new RecordView(memory, ptr, sessionFields).assign({
       ...pointers, adaptPtr, modelPtr: this.modelPtr, position: 0, lastRow: -1, capacity, chunk: CHUNK, logitRows: LOGIT_ROWS,
-      kvKind: KvKind[this.options.kv], kvBytes, quantBytes: buffers['quantPtr']!,
+      kvKind: KvKind[this.options.kv], quantBytes: buffers['quantPtr']!,
     });
     return ptr;
   }
@@ -328,29 +331,43 @@ export async function placeModel(
   file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, sessionBytes: number,
   { signal, onProgress }: Pick<EngineOptions, 'signal' | 'onProgress'>,
 ): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
-  const records = arena.take(recordBytes(modelFields)), layers = arena.take(plan.hparams.nLayers * recordBytes(layerFields));
-  const frequencies = arena.take(2 * plan.hparams.ropeDim);
+  const { hparams } = plan, records = takeRecords(arena, hparams);
   // one growth for everything: weights, then staging and later the session in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(sessionBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
-  fillRecords(plan, addresses, memory, records, layers, frequencies);
-  exports.prepare(records);
-  return { records, addresses, fingerprint };
+  fillRecords(plan, addresses, memory, records);
+  exports.prepare(records.model);
+  return { records: records.model, addresses, fingerprint };
 }
 
-function fillRecords(plan: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, records: number, layers: number, frequencies: number): void {
-  const { family, hparams: h } = plan;
-  const model = new RecordView(memory, records, modelFields);
-  const { hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale } = h;
-  model.assign({
-    hidden, ffn, nLayers, heads, kvHeads, headDim, vocab, ropeDim, normEps, ropeBase, ropeScale, embedScale, attnScale,
-    norm: Norm[family.norm], rope: Rope[family.rope], activation: Activation[h.activation], ropeFreqPtr: frequencies, layersPtr: layers,
+/** Addresses of a model's records, and of the frequencies that each RopeRecord has room for. */
+interface Records { readonly model: number; readonly layers: number; readonly ropes: number; readonly frequencies: readonly number[] }
+
+function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
+  return {
+    model: arena.take(recordBytes(modelFields)), layers: arena.take(nLayers * recordBytes(layerFields)), ropes: arena.take(ropes.length * recordBytes(ropeFields)),
+    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)),
+  };
+}
+
+function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records): void {
+  const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> => new RecordView(memory, ptr + i * recordBytes(fields), fields);
+  const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i)), ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
+  const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
+  model.assign({ hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers });
+  h.ropes.forEach(({ kind, dim, base, scale }, i) => {
+    const before = h.ropes.slice(0, i).reduce((sum, rope) => sum + rope.dim, 0);
+    ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, freqPtr: at.frequencies[i]! });
   });
-  for (const [i, { role, layer, layout }] of plan.tensors.entries()) {
-    const record = layer === undefined ? model : new RecordView(memory, layers + layer * recordBytes(layerFields), layerFields);
-    const fields: Record<string, number> = { [`${role.field}Ptr`]: addresses[i]! };
-    if (role.kind === 'matrix') fields[`${role.field}Layout`] = Layout[layout];
-    record.assign(fields);
+  h.layers.forEach((row, i) => {
+    const { heads, kvHeads, ffn: own, activation, attnScale } = row, rope = ropeIndex(h, row);
+    layers[i]!.assign({
+      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
+    });
+  });
+  for (const [i, { role, layer, layout }] of tensors.entries()) {
+    if (role.field === 'ropeFactors') for (const rope of ropes) rope.set('factorsPtr', addresses[i]!);
+    else (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...(role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {}) });
   }
-  if (plan.tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+  if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
 }

@@ -1,10 +1,11 @@
 /** The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token, statistics, loads. */
 import type { KvName } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
+import { cacheBytes } from '../model/session-layout.ts';
 import type { RecordView, sessionFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import type { AdaptState } from './adapt.ts';
-import { cacheBytes, capacityOf, clearBehind, copyCache } from './cache.ts';
+import { capacityOf, clearBehind, copyCache } from './cache.ts';
 
 /** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
 export interface SequenceState {
@@ -34,7 +35,7 @@ export const reportWords = recordBytes(reportFields) / 4;
 const parts = ['keys', 'values'] as const;
 
 export function saveState({ memory, session, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
-  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers;
+  const capacity = capacityOf(length), total = cacheBytes(hparams, kv, session.get('capacity'));
   const [keys, values] = parts.map((part) => {
     const to = { bytes: new Uint8Array(cacheBytes(hparams, kv, capacity)), capacity };
     copyCache(hparams, kv, part, capacity, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') }, to);
@@ -59,7 +60,7 @@ export function saveState({ memory, session, hparams, kv, adapt }: Place, length
 
 /** Makes `length` tokens of `state` the session's sequence. The selection is made anew from the statistics at the next step, which gives the same one. */
 export function restoreState({ memory, session, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
-  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers, { logits, report, load, statistics } = state;
+  const capacity = capacityOf(length), total = cacheBytes(hparams, kv, session.get('capacity')), { logits, report, load, statistics } = state;
   for (const part of parts) {
     copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') });
   }

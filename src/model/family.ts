@@ -1,14 +1,15 @@
 /**
- * A model family is a row of a table: which parts its block has, what its tensors are called, how it rotates. The forward pass knows no
+ * A model family is a row of a table: what layer i is made of, what its tensors are called, how it rotates. The forward pass knows no
  * names (assembly/forward/block.ts); a new family is a new row, checked against reference logits.
  */
 import { ModelError } from '../errors.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { llama } from './families/llama.ts';
 import { qwen2 } from './families/qwen2.ts';
-import type { Activation, Norm, Rope } from './enums.ts';
+import type { Norm } from './enums.ts';
+import type { FileHparams, LayerHparams } from './hparams.ts';
 
-/** A size by name, so that a shape can be written before a model is known. `qWidth` = heads x headDim, `kvWidth` = kvHeads x headDim. */
+/** A size by name, so that a shape can be written before a model is known; of a layer where it differs. `qWidth` = heads x headDim, `kvWidth` = kvHeads x headDim. */
 export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'context' | 'ropePairs' | 'one';
 
 /** One tensor that a record points at. */
@@ -32,12 +33,11 @@ export interface Family {
   /** `general.architecture` values that this row serves. */
   readonly architectures: readonly string[];
   readonly norm: keyof typeof Norm;
-  readonly rope: keyof typeof Rope;
-  readonly activation: keyof typeof Activation;
   /** Metadata key (behind the architecture) of the norm's epsilon. */
   readonly epsKey: string;
   readonly model: readonly TensorRole[];
-  readonly layer: readonly TensorRole[];
+  /** What layer `i` is made of. */
+  layer(said: FileHparams, i: number): LayerHparams;
 }
 
 const families: readonly Family[] = [llama, qwen2, gpt2];

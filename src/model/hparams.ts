@@ -2,33 +2,64 @@
 import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
+import type { Rope } from './enums.ts';
 import { Activation } from './enums.ts';
-import type { Family } from './family.ts';
+import type { Family, TensorRole } from './family.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 
-export interface Hparams {
+/** Rotary position embedding as layers use it; layers that are given equal ones share a table of angles. */
+export interface RopeHparams {
+  readonly kind: Exclude<keyof typeof Rope, 'none'>;
+  /** Rotated dimensions of a head. */
+  readonly dim: number;
+  readonly base: number;
+  /** Positions are multiplied by this (linear scaling). */
+  readonly scale: number;
+}
+
+/** What may differ from layer to layer: a row of the family's making. */
+export interface LayerHparams {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly ffn: number;
+  readonly activation: keyof typeof Activation;
+  /** Undefined: this layer does not rotate. */
+  readonly rope: RopeHparams | undefined;
+  /** Factor of q k. */
+  readonly attnScale: number;
+  readonly tensors: readonly TensorRole[];
+}
+
+/** What the file says before a family makes its rows of it; arrays have an entry for each layer. */
+export interface FileHparams {
   readonly architecture: string;
   /** `general.name`, or the architecture. */
   readonly name: string;
   readonly hidden: number;
-  readonly ffn: number;
   readonly nLayers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
   readonly headDim: number;
   readonly vocab: number;
   /** Positions that the model was trained on. */
   readonly contextLength: number;
   readonly normEps: number;
-  readonly ropeDim: number;
-  readonly ropeBase: number;
-  /** Positions are multiplied by this (linear scaling). */
-  readonly ropeScale: number;
-  readonly embedScale: number;
+  readonly layerHeads: readonly number[];
+  readonly layerKvHeads: readonly number[];
+  readonly layerFfn: readonly number[];
+  readonly rope: Omit<RopeHparams, 'kind'>;
   readonly attnScale: number;
-  /** The family's, unless the file says otherwise (key `hidden_act`, for ReLU-fied variants of a known family). */
-  readonly activation: keyof typeof Activation;
+  /** Key `hidden_act`, for ReLU-fied variants of a known family. */
+  readonly activation: keyof typeof Activation | undefined;
+}
+
+export interface Hparams extends FileHparams {
+  /** Of the widest layer: what buffers are made for. */
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly ffn: number;
+  readonly layers: readonly LayerHparams[];
+  /** The different ones of the layers. */
+  readonly ropes: readonly RopeHparams[];
 }
 
 /** Upper bounds, each far above what exists, so that no product of them overflows and no hostile file plans petabytes. */
@@ -45,10 +76,13 @@ function ropeScale(keys: Keys): number {
   return type === 'none' || scale === 0 ? 1 : 1 / scale;
 }
 
-function activationOf(keys: Keys, family: Family): keyof typeof Activation {
-  const name = keys.string('hidden_act', family.activation);
+function activationOf(keys: Keys): keyof typeof Activation | undefined {
+  const name = keys.string('hidden_act', '');
+  if (name === '') return undefined;
   return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
+
+const sameRope = (a: RopeHparams, b: RopeHparams): boolean => a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale;
 
 /** Files of the right format that hold no model of their own. */
 function refuseOthers(file: GgufFile): void {
@@ -73,11 +107,11 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   refuseOthers(file);
   const architecture = getString(metadata, 'general.architecture'), family = familyOf(architecture), keys = new Keys(metadata, architecture);
 
-  const hidden = keys.count('embedding_length', limits.hidden);
-  const heads = keys.count('attention.head_count', limits.heads);
-  const kvHeads = keys.count('attention.head_count_kv', limits.heads, heads);
-  if (heads % kvHeads !== 0) bad(keys.name('attention.head_count_kv'), kvHeads, `a divisor of head_count ${heads}`);
-  const headDim = keys.count('attention.key_length', limits.headDim, hidden / heads);
+  const hidden = keys.count('embedding_length', limits.hidden), nLayers = keys.count('block_count', limits.nLayers);
+  const layerHeads = keys.counts('attention.head_count', nLayers, limits.heads);
+  const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads);
+  layerHeads.forEach((heads, i) => { if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`); });
+  const headDim = keys.count('attention.key_length', limits.headDim, hidden / layerHeads[0]!);
   if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
   const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
   if (valueDim !== headDim) bad(keys.name('attention.value_length'), valueDim, `the key length ${headDim}`);
@@ -91,17 +125,33 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
   refuseParts(keys, contextLength);
-  const hparams: Hparams = {
-    architecture, name: getString(metadata, 'general.name', architecture), hidden, heads, kvHeads, headDim, vocab, ropeDim, contextLength,
-    ffn: keys.count('feed_forward_length', limits.ffn),
-    nLayers: keys.count('block_count', limits.nLayers),
+  const said: FileHparams = {
+    architecture, name: getString(metadata, 'general.name', architecture), hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
+    layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
     normEps: keys.positive(family.epsKey),
-    ropeBase: keys.positive('rope.freq_base', 10_000),
-    ropeScale: ropeScale(keys),
-    embedScale: 1,
-    activation: activationOf(keys, family),
+    rope: { dim: ropeDim, base: keys.positive('rope.freq_base', 10_000), scale: ropeScale(keys) },
+    activation: activationOf(keys),
     attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
   keys.refuseRest();
-  return { family, hparams };
+  return { family, hparams: withLayers(said, family) };
 }
+
+function withLayers(said: FileHparams, family: Family): Hparams {
+  const layers = Array.from({ length: said.nLayers }, (_, i) => family.layer(said, i)), ropes: RopeHparams[] = [];
+  for (const { rope } of layers) if (rope && !ropes.some((other) => sameRope(rope, other))) ropes.push(rope);
+  const widest = (of: (layer: LayerHparams) => number): number => layers.reduce((max, layer) => Math.max(max, of(layer)), 0);
+  return { ...said, layers, ropes, heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads), ffn: widest(({ ffn }) => ffn) };
+}
+
+/** Which of `hparams.ropes` a layer turns by, or -1. */
+export const ropeIndex = ({ ropes }: Hparams, { rope }: LayerHparams): number => ropes.findIndex((other) => rope !== undefined && sameRope(rope, other));
+
+/** Dimensions of all tables of angles together. */
+export const ropeDims = ({ ropes }: Hparams): number => ropes.reduce((sum, { dim }) => sum + dim, 0);
+
+/** Key/value heads of all layers together, or of those before layer `i`. */
+export const allKvHeads = ({ layers }: Hparams, i = layers.length): number => layers.slice(0, i).reduce((sum, { kvHeads }) => sum + kvHeads, 0);
+
+/** Whether feed-forward parts have a gate. */
+export const isGated = ({ layers }: Hparams): boolean => layers.some(({ tensors }) => tensors.some(({ field }) => field === 'gate'));

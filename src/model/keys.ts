@@ -4,7 +4,7 @@
  */
 import { ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
-import { getNumber, getString } from '../format/gguf/metadata.ts';
+import { getNumber, getNumbers, getString } from '../format/gguf/metadata.ts';
 import type { GgufValue } from '../format/gguf/types.ts';
 
 /** Keys that change no number of a pass, whatever they say. */
@@ -57,6 +57,16 @@ export class Keys {
   count(key: string, limit: number, fallback?: number): number {
     const name = this.name(key), value = getNumber(this.metadata, name, fallback);
     return Number.isInteger(value) && value >= 1 && value <= limit ? value : bad(name, value, `an integer from 1 to ${limit}`);
+  }
+
+  /** The same for each layer: one number for all of them, or one a layer. */
+  counts(key: string, nLayers: number, limit: number, fallback?: readonly number[]): readonly number[] {
+    const value = this.metadata.get(`${this.architecture}.${key}`);
+    if (value === undefined && fallback) return fallback;
+    if (typeof value !== 'object') return new Array<number>(nLayers).fill(this.count(key, limit));
+    const name = this.name(key), all = Array.from(getNumbers(this.metadata, name), Number);
+    if (all.length !== nLayers) bad(name, `${all.length} values`, `one, or one for each of ${nLayers} layers`);
+    return all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit) ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
   }
 
   positive(key: string, fallback?: number): number {

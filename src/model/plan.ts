@@ -8,7 +8,7 @@ import { dtypes } from '../format/gguf/types.ts';
 import type { DtypeName, LayoutName } from './enums.ts';
 import { Dtype } from './enums.ts';
 import type { Family, SizeName, TensorRole } from './family.ts';
-import type { Hparams } from './hparams.ts';
+import type { Hparams, LayerHparams } from './hparams.ts';
 import { readHparams } from './hparams.ts';
 
 export interface PlannedTensor {
@@ -65,10 +65,10 @@ export function layoutBytes(layout: LayoutName, rows: number, cols: number): num
 export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-function sizes(h: Hparams): Record<SizeName, number> {
+/** Of a layer; of tensors that belong to no layer, those that are the same for all. */
+function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
   return {
-    hidden: h.hidden, ffn: h.ffn, vocab: h.vocab, qWidth: h.heads * h.headDim, kvWidth: h.kvHeads * h.headDim, context: h.contextLength,
-    ropePairs: h.ropeDim / 2, one: 1,
+    hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
   };
 }
 
@@ -115,10 +115,9 @@ export type Precision = 'fast' | 'exact';
 /** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_UNKNOWN`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
 export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelPlan {
   const { family, hparams } = readHparams(file);
-  const size = sizes(hparams);
   const tensors: PlannedTensor[] = [];
   const used = new Set<string>();
-  const plan = (roles: readonly TensorRole[], layer: number | undefined): void => {
+  const plan = (roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>): void => {
     for (const role of roles) {
       const name = role.name.replace('{}', String(layer));
       const source = file.tensors.get(name);
@@ -134,8 +133,8 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
       used.add(name);
     }
   };
-  plan(family.model, undefined);
-  for (let layer = 0; layer < hparams.nLayers; layer++) plan(family.layer, layer);
+  plan(family.model, undefined, sizes(hparams, hparams));
+  hparams.layers.forEach((row, layer) => { plan(row.tensors, layer, sizes(hparams, row)); });
   refuseUnused(file, used, hparams.architecture);
 
   const tiedHead = !tensors.some(({ role }) => role.field === 'head');

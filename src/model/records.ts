@@ -3,22 +3,26 @@ export type FieldType = 'i32' | 'u32' | 'f32';
 export type Fields = Readonly<Record<string, FieldType>>;
 
 export const modelFields = {
-  hidden: 'i32', ffn: 'i32', nLayers: 'i32', heads: 'i32', kvHeads: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', rope: 'i32', ropeDim: 'i32',
-  activation: 'i32', normEps: 'f32', ropeBase: 'f32', ropeScale: 'f32', embedScale: 'f32', attnScale: 'f32',
-  embedPtr: 'u32', embedLayout: 'i32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32',
-  headBiasPtr: 'u32', ropeFactorsPtr: 'u32', ropeFreqPtr: 'u32', layersPtr: 'u32',
+  hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32', embedLayout: 'i32', positionPtr: 'u32',
+  outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32', headBiasPtr: 'u32', nRopes: 'i32', ropesPtr: 'u32', layersPtr: 'u32',
+} as const satisfies Fields;
+
+export const ropeFields = {
+  kind: 'i32', dim: 'i32', before: 'i32', base: 'f32', scale: 'f32', factorsPtr: 'u32', freqPtr: 'u32',
 } as const satisfies Fields;
 
 export const layerFields = {
+  heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', ropePtr: 'u32',
   attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
-  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32',
-  gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
+  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32', kNormPtr: 'u32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', attnPostNormPtr: 'u32',
+  ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32',
+  downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
 } as const satisfies Fields;
 
 export const sessionFields = {
-  modelPtr: 'u32', position: 'i32', lastRow: 'i32', weightBytes: 'u32', capacity: 'i32', chunk: 'i32', logitRows: 'i32', kvKind: 'i32', kvBytes: 'u32',
+  modelPtr: 'u32', position: 'i32', lastRow: 'i32', weightBytes: 'u32', capacity: 'i32', chunk: 'i32', logitRows: 'i32', kvKind: 'i32',
   keysPtr: 'u32', valuesPtr: 'u32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32',
-  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
+  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {

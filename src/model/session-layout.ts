@@ -5,6 +5,7 @@ import type { KvName } from './enums.ts';
 import { KvKind, Stage } from './enums.ts';
 import { adaptiveBytes, formBytes } from './forms.ts';
 import type { Hparams } from './hparams.ts';
+import { allKvHeads, ropeDims } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
 import { recordBytes, reportFields } from './records.ts';
@@ -30,7 +31,7 @@ export interface SessionOptions {
 export interface SessionLayout {
   /** Positions held, `contextSize` rounded up to 8. */
   readonly capacity: number;
-  /** Bytes of one layer's keys (= of its values). */
+  /** Bytes of the keys (= of the values) of all layers. */
   readonly kvBytes: number;
   /** Pointer field of SessionRecord → bytes, in the order of memory. */
   readonly buffers: Readonly<Record<string, number>>;
@@ -39,23 +40,23 @@ export interface SessionLayout {
 
 const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
 
-/** Bytes of one layer's keys. */
-export function kvLayerBytes(h: Hparams, kv: KvName, capacity: number): number {
+/** Bytes of the keys (= of the values) of all layers. */
+export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
   const cells = h.headDim * capacity;
-  return h.kvHeads * (kv === 'f32' ? 4 * cells : kv === 'f16' ? 2 * cells : cells + 4 * capacity);
+  return allKvHeads(h) * (kv === 'f32' ? 4 * cells : kv === 'f16' ? 2 * cells : cells + 4 * capacity);
 }
 
 export function layoutSession(h: Hparams, { contextSize, kv }: SessionOptions): SessionLayout {
   const capacity = pad(contextSize, 8);
-  const kvBytes = kvLayerBytes(h, kv, capacity);
+  const kvBytes = cacheBytes(h, kv, capacity);
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headDim, kvWidth = h.kvHeads * h.headDim;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   const buffers = {
     tokensPtr: 4 * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden), quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden), gatePtr: row(h.ffn), upPtr: row(h.ffn),
-    ropePtr: 4 * CHUNK * h.ropeDim, scoresPtr: 4 * capacity + scratchBytes, logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportPtr: recordBytes(reportFields) * LOGIT_ROWS,
-    keysPtr: h.nLayers * kvBytes, valuesPtr: h.nLayers * kvBytes,
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * capacity + scratchBytes, logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportPtr: recordBytes(reportFields) * LOGIT_ROWS,
+    keysPtr: kvBytes, valuesPtr: kvBytes,
   };
   return { capacity, kvBytes, buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
 }
@@ -95,7 +96,7 @@ function required(plan: ModelPlan, options: SessionOptions, { stages }: Skipping
 export function planMemory(plan: ModelPlan, options: SessionOptions, maxBytes: number = MAX_BYTES, skipping: Skipping = { stages: 0, density: 1 }): MemoryPlan {
   checkOptions(plan, options, maxBytes);
   const { kvBytes, bytes } = layoutSession(plan.hparams, options);
-  const kv = 2 * plan.hparams.nLayers * kvBytes, least = required(plan, options, skipping);
+  const kv = 2 * kvBytes, least = required(plan, options, skipping);
   if (least > Math.min(maxBytes, MAX_BYTES)) wontFit(plan, options, least, Math.min(maxBytes, MAX_BYTES), skipping);
   const formsWanted = skipping.stages === 0 ? 0 : formBytes(plan, skipping.stages, skipping.density), forms = Math.min(formsWanted, Math.min(maxBytes, MAX_BYTES) - least);
   return {

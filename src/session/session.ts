@@ -8,7 +8,8 @@
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
-import { cacheBytes, capacityOf } from '../engine/cache.ts';
+import { capacityOf } from '../engine/cache.ts';
+import { cacheBytes } from '../model/session-layout.ts';
 import type { Binding, Engine, StepReport } from '../engine/engine.ts';
 import { reportWords } from '../engine/state.ts';
 import { InputError, throwIfAborted } from '../errors.ts';

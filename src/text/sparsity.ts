@@ -10,6 +10,7 @@ import { openSource } from '../bytes/open.ts';
 import { fileName, isRemote, sibling } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
+import { isGated } from '../model/hparams.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
@@ -58,8 +59,8 @@ export class Sparsity {
   readonly #chosen = new Map<string, Resolved>();
 
   constructor(private readonly engine: Engine, private readonly session: Session, readonly calibration: Calibration | undefined) {
-    const { family, hparams } = engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, gated: family.layer.some(({ field }) => field === 'gate'), relu: hparams.activation === 'relu' };
+    const { hparams } = engine.plan;
+    this.#traits = { nLayers: hparams.nLayers, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
   }
 
   /**

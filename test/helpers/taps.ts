@@ -1,4 +1,5 @@
 /** Looking into a session's memory: what the last pass left behind, and lists and scores of the selection. */
+import { isGated } from '../../src/model/hparams.ts';
 import { RecordView, sessionFields } from '../../src/model/records.ts';
 import type { Session } from '../../src/session/session.ts';
 
@@ -8,8 +9,8 @@ export const arenaOf = (session: Session): Session['adapt']['arena'] => session.
 /** h and u of the last layer for the `nTokens` tokens of the last pass, [nTokens][ffn] each, copied. */
 export async function lastLayer(session: Session, nTokens: number): Promise<{ h: Float32Array[]; up: Float32Array[] }> {
   return session.exclusive((engine, ptr) => {
-    const { memory } = arenaOf(session), { ffn } = engine.plan.hparams, view = new RecordView(memory, ptr, sessionFields);
-    const gated = engine.plan.family.layer.some(({ field }) => field === 'gate'), stride = 32 * Math.ceil(ffn / 32);
+    const { memory } = arenaOf(session), { hparams } = engine.plan, { ffn } = hparams, view = new RecordView(memory, ptr, sessionFields);
+    const gated = isGated(hparams), stride = 32 * Math.ceil(ffn / 32);
     const rows = (field: 'gatePtr' | 'upPtr'): Float32Array[] => Array.from({ length: nTokens }, (_, t) => new Float32Array(memory.buffer, view.get(field) + 4 * t * stride, ffn).slice());
     return { h: rows(gated ? 'gatePtr' : 'upPtr'), up: rows('upPtr') };
   });

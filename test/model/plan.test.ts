@@ -44,10 +44,16 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   assert.is(plan.tiedHead, true);
   assert.is(plan.params, 134_515_008);
   assert.is(plan.weightBytesPerToken, 96_436_224);
-  assert.equal(plan.hparams, {
+  const { layers, layerHeads, layerKvHeads, layerFfn, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1 };
+  assert.equal(rest, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
-    normEps: plan.hparams.normEps, ropeDim: 64, ropeBase: 100_000, ropeScale: 1, embedScale: 1, attnScale: 0.125, activation: 'silu',
+    normEps: rest.normEps, rope, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
   });
+  assert.equal([layerHeads, layerKvHeads, layerFfn].map((values) => values.length), [30, 30, 30]);
+  for (const { tensors: roles, ...row } of layers) {
+    assert.equal(row, { heads: 9, kvHeads: 3, ffn: 1536, activation: 'silu', rope: { kind: 'adjacent', ...rope }, attnScale: 0.125 });
+    assert.is(roles.filter(({ optional }) => !optional).length, 9);
+  }
   assert.ok(describePlan(plan).some((line) => line.includes('210 x q4_1 → q4_1')));
 });
 
@@ -113,10 +119,10 @@ test('RoPE scaling as llama.cpp reads it: linear unless said otherwise, the old 
     [{ factor: f32(4) }, 0.25], [{ type: type('linear'), factor: f32(4) }, 0.25], [{ type: type('none'), factor: f32(4) }, 1], [{ factor: f32(0) }, 1], [{ type: type('linear') }, 1],
   ] as [Record<string, WriteValue>, number][]) {
     const file = await made(Object.fromEntries(Object.entries(keys).map(([key, value]) => [`llama.rope.scaling.${key}`, value])));
-    assert.is(planModel(file).hparams.ropeScale, scale);
+    assert.is(planModel(file).hparams.rope.scale, scale);
   }
-  assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2) })).hparams.ropeScale, 0.5);
-  assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2), 'llama.rope.scaling.factor': f32(4) })).hparams.ropeScale, 0.25);
+  assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2) })).hparams.rope.scale, 0.5);
+  assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2), 'llama.rope.scaling.factor': f32(4) })).hparams.rope.scale, 0.25);
 });
 
 test('tensors that no part of the family takes: refused with their names', async () => {

@@ -3,16 +3,32 @@
  * whose rows are taken apart here. The head is the embedding unless the file brings one.
  */
 import type { Family, SizeName, TensorRole } from '../family.ts';
-import { bias, embedding, head, matrix, vector } from './parts.ts';
+import { bias, embedding, head, layerOf, matrix, vector } from './parts.ts';
 
 const fused = (field: string, rows: SizeName, after: readonly SizeName[]): TensorRole[] => [
   { ...matrix(field, 'blk.{}.attn_qkv.weight', rows, 'hidden'), after },
   { ...bias(field, 'blk.{}.attn_qkv.bias', rows), after },
 ];
 
+const tensors: readonly TensorRole[] = [
+  vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
+  vector('attnNormBias', 'blk.{}.attn_norm.bias', 'hidden'),
+  ...fused('q', 'qWidth', []),
+  ...fused('k', 'kvWidth', ['qWidth']),
+  ...fused('v', 'kvWidth', ['qWidth', 'kvWidth']),
+  matrix('o', 'blk.{}.attn_output.weight', 'hidden', 'qWidth'),
+  bias('o', 'blk.{}.attn_output.bias', 'hidden'),
+  vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden'),
+  vector('ffnNormBias', 'blk.{}.ffn_norm.bias', 'hidden'),
+  matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
+  bias('up', 'blk.{}.ffn_up.bias', 'ffn'),
+  matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
+  bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
+];
+
 export const gpt2: Family = {
   architectures: ['gpt2'],
-  norm: 'layer', rope: 'none', activation: 'gelu',
+  norm: 'layer',
   epsKey: 'attention.layer_norm_epsilon',
   model: [
     embedding,
@@ -21,19 +37,5 @@ export const gpt2: Family = {
     vector('outNormBias', 'output_norm.bias', 'hidden'),
     head,
   ],
-  layer: [
-    vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
-    vector('attnNormBias', 'blk.{}.attn_norm.bias', 'hidden'),
-    ...fused('q', 'qWidth', []),
-    ...fused('k', 'kvWidth', ['qWidth']),
-    ...fused('v', 'kvWidth', ['qWidth', 'kvWidth']),
-    matrix('o', 'blk.{}.attn_output.weight', 'hidden', 'qWidth'),
-    bias('o', 'blk.{}.attn_output.bias', 'hidden'),
-    vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden'),
-    vector('ffnNormBias', 'blk.{}.ffn_norm.bias', 'hidden'),
-    matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
-    bias('up', 'blk.{}.ffn_up.bias', 'ffn'),
-    matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
-    bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
-  ],
+  layer: (said, i) => layerOf(said, i, { activation: 'gelu', tensors }),
 };

@@ -4,18 +4,17 @@
  * Models with `attention_bias` or `mlp_bias` have biases anywhere.
  */
 import type { Family } from '../family.ts';
-import { bias, gatedLayer, optional, qkvBiases, rmsModel } from './parts.ts';
+import { bias, gatedTensors, layerOf, optional, qkvBiases, rmsModel } from './parts.ts';
+
+const biases = [
+  ...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden'),
+  bias('gate', 'blk.{}.ffn_gate.bias', 'ffn'), bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
+].map(optional);
 
 export const llama: Family = {
   architectures: ['llama'],
-  norm: 'rms', rope: 'adjacent', activation: 'silu',
+  norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  layer: [
-    ...gatedLayer,
-    ...[
-      ...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden'),
-      bias('gate', 'blk.{}.ffn_gate.bias', 'ffn'), bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
-    ].map(optional),
-  ],
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'adjacent', tensors: [...gatedTensors, ...biases] }),
 };

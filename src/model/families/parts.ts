@@ -1,5 +1,17 @@
 /** Rows that families share. */
+import type { Activation } from '../enums.ts';
 import type { SizeName, TensorRole } from '../family.ts';
+import type { FileHparams, LayerHparams, RopeHparams } from '../hparams.ts';
+
+/** Layer `i` with the sizes that the file gives it. `rope`: how the file's rotation pairs dimensions; absent: the layer does not rotate. */
+export function layerOf(
+  said: FileHparams, i: number, { activation, rope, tensors }: { activation: keyof typeof Activation; rope?: RopeHparams['kind']; tensors: readonly TensorRole[] },
+): LayerHparams {
+  return {
+    heads: said.layerHeads[i]!, kvHeads: said.layerKvHeads[i]!, ffn: said.layerFfn[i]!, activation: said.activation ?? activation,
+    rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, tensors,
+  };
+}
 
 export const matrix = (field: string, name: string, rows: SizeName, cols: SizeName): TensorRole => ({ field, name, kind: 'matrix', rows, cols });
 export const vector = (field: string, name: string, cols: SizeName): TensorRole => ({ field, name, kind: 'vector', rows: 'one', cols });
@@ -17,7 +29,7 @@ export const rmsModel: readonly TensorRole[] = [
   optional(vector('ropeFactors', 'rope_freqs.weight', 'ropePairs')),
 ];
 
-export const gatedLayer: readonly TensorRole[] = [
+export const gatedTensors: readonly TensorRole[] = [
   vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
   matrix('q', 'blk.{}.attn_q.weight', 'qWidth', 'hidden'),
   matrix('k', 'blk.{}.attn_k.weight', 'kvWidth', 'hidden'),

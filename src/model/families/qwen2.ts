@@ -1,11 +1,11 @@
 /** Qwen 2 and 2.5 (arXiv 2407.10671): Llama with biases on q, k and v, and rotated halves instead of adjacent pairs. */
 import type { Family } from '../family.ts';
-import { bias, gatedLayer, optional, qkvBiases, rmsModel } from './parts.ts';
+import { bias, gatedTensors, layerOf, optional, qkvBiases, rmsModel } from './parts.ts';
 
 export const qwen2: Family = {
   architectures: ['qwen2'],
-  norm: 'rms', rope: 'halves', activation: 'silu',
+  norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: [...rmsModel, optional(bias('head', 'output.bias', 'vocab'))],
-  layer: [...gatedLayer, ...qkvBiases],
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'halves', tensors: [...gatedTensors, ...qkvBiases] }),
 };

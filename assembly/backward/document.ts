@@ -1,0 +1,22 @@
+/** A pass over a whole document in f32: nothing is quantised, keys and values are rows beside the queries. */
+import { CalibrateRecord } from '../abi/calibrate';
+import { LayerRecord, ModelRecord } from '../abi/records';
+import { rowStride } from '../forward/norms';
+import { attention } from './attention';
+import { product } from './product';
+
+@unmanaged export class DocumentPass extends CalibrateRecord {
+  /** Rows that a table of angles has. */
+  @inline get rows(): i32 { return this.capacity; }
+
+  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
+
+  @inline multiply(layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+    product(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride, this.weightsPtr);
+  }
+
+  attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads;
+    attention(this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, nTokens, layer.attnScale, this.scoresPtr, this.attnPtr);
+  }
+}

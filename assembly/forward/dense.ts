@@ -1,0 +1,30 @@
+/** A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the cache. */
+import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { attend } from '../kernels/attention/attention';
+import { headBytes, storeKv } from '../kernels/attention/cache';
+import { linear, prepareInput } from './linear';
+import { rowStride } from './norms';
+
+@unmanaged export class DensePass extends SessionRecord {
+  /** Rows that a table of angles has. */
+  @inline get rows(): i32 { return this.chunk; }
+
+  /** Before products read x: quantises it into the formats that they want. */
+  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void { prepareInput(this, x, xStride, cols, nTokens, formats); }
+
+  @inline multiply(layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+    linear(this, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+  }
+
+  /** attn = attention of q over the cache, to which k and v are appended. */
+  attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads, qStride = rowStride(heads * headDim), kvStride = rowStride(kvHeads * headDim);
+    const own = <usize>layer.kvBefore * headBytes(this.kvKind, headDim, this.capacity), keys = <usize>this.keysPtr + own, values = <usize>this.valuesPtr + own;
+    let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
+    for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
+      const position = this.position + t;
+      storeKv(this.kvKind, k, v, keys, values, kvHeads, headDim, this.capacity, position);
+      attend(this.kvKind, q, keys, values, heads, kvHeads, headDim, this.capacity, position + 1, layer.attnScale, this.scoresPtr, out);
+    }
+  }
+}

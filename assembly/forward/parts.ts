@@ -1,0 +1,63 @@
+/**
+ * What a transformer block consists of, in the order in which papers draw it: the one description, for every family and for every kind of pass. What a
+ * family does not have (a norm, a bias, a gate, rotation) is a null pointer of the layer's record, never a branch on its name. `P` is who multiplies and
+ * attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache, DocumentPass (backward/document.ts) in f32 without.
+ */
+import { LayerRecord, ModelRecord } from '../abi/records';
+import { add } from '../kernels/activation/activation';
+import { formatOf } from './linear';
+import { normHeads, normRows, rowStride } from './norms';
+import { rotate } from './rotate';
+
+/** x += out, which is normed first where the family norms what a part gives; `scratch` [nTokens, hidden] is free. */
+export function leave(model: ModelRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
+  if (postNorm) normRows(model, out, postNorm, 0, nTokens, scratch);
+  add(x, postNorm ? scratch : out, <i32>(rowStride(model.hidden) >> 2) * nTokens);
+}
+
+/** The feed-forward part's input, norm(x), ready for the products that read it. */
+export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  normRows(model, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, pass.normedPtr);
+  pass.prepare(pass.normedPtr, rowStride(model.hidden), model.hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+}
+
+/** gate and up [nTokens, ffn] of norm(x), before the nonlinearity. */
+export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
+  enterFfn<P>(pass, model, layer, x, nTokens);
+  if (layer.gatePtr) pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+  pass.multiply(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
+}
+
+/** out = down h. */
+export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
+  const hStride = rowStride(layer.ffn);
+  pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
+  pass.multiply(layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden));
+}
+
+/** q, k and v of norm(x), as the products give them. */
+export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden), kvStride = rowStride(kvWidth);
+  const input = <usize>pass.normedPtr;
+  normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
+  pass.prepare(input, xStride, hidden, nTokens, formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout));
+  pass.multiply(layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, rowStride(qWidth));
+  pass.multiply(layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
+  pass.multiply(layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+}
+
+/** x += attention(norm(x)). */
+export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  const hidden = model.hidden, heads = layer.heads, kvHeads = layer.kvHeads, qWidth = heads * model.headDim;
+  const qStride = rowStride(qWidth), kvStride = rowStride(kvHeads * model.headDim);
+  queryKeyValue<P>(pass, model, layer, x, nTokens);
+  normHeads(model, pass.qPtr, layer.qNormPtr, heads, qStride, nTokens);
+  normHeads(model, pass.kPtr, layer.kNormPtr, kvHeads, kvStride, nTokens);
+  rotate(model, layer, pass.qPtr, qStride, heads, nTokens, pass.anglesPtr, pass.rows);
+  rotate(model, layer, pass.kPtr, kvStride, kvHeads, nTokens, pass.anglesPtr, pass.rows);
+  pass.attend(model, layer, nTokens);
+  pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
+  pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
+  leave(model, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+}
