@@ -13,6 +13,7 @@ export const variantRows = 2;
 export const variantVocab = 448;
 
 const f32 = (value: number): WriteValue => ({ type: 'f32', value });
+const i32s = (value: readonly number[]): WriteValue => ({ type: 'i32s', value });
 const string = (value: string): WriteValue => ({ type: 'string', value });
 
 /** Values around `middle`, the same for the same name and shape. */
@@ -32,6 +33,16 @@ const everyLayer = (n: number, make: (prefix: string) => WriteTensor[]): WriteTe
 type Change = (parts: GgufParts) => void;
 const keys = (metadata: Record<string, WriteValue>): Change => (parts) => { Object.assign(parts.metadata, metadata); };
 
+/** The same file as one of another architecture. */
+const renamed = (architecture: string): Change => ({ metadata }) => {
+  for (const [key, value] of Object.entries(metadata)) {
+    if (!key.startsWith('llama.')) continue;
+    delete metadata[key];
+    metadata[`${architecture}.${key.slice('llama.'.length)}`] = value;
+  }
+  metadata['general.architecture'] = string(architecture);
+};
+
 /** Name → the fixture it comes from, and the change. */
 export const variants: Readonly<Record<string, readonly [base: string, change: Change]>> = {
   'llama': ['llama', () => undefined],
@@ -43,6 +54,13 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
   'llama: a rope factor without a type': ['llama', keys({ 'llama.rope.scaling.factor': f32(4) })],
   'llama: rope.scale_linear': ['llama', keys({ 'llama.rope.scale_linear': f32(2.5) })],
   'llama: a rope factor of no type': ['llama', keys({ 'llama.rope.scaling.type': string('none'), 'llama.rope.scaling.factor': f32(4) })],
+  'deci: head counts and widths that differ by layer': ['llama', (parts) => {
+    renamed('deci')(parts);
+    Object.assign(parts.metadata, { 'deci.attention.head_count': i32s([4, 6]), 'deci.attention.head_count_kv': i32s([4, 1]), 'deci.feed_forward_length': i32s([96, 224]) });
+    replace(parts, ([[0, 4, 4, 96], [1, 6, 1, 224]] as const).flatMap(([i, heads, kv, ffn]) => ([
+      ['attn_q', 64, 16 * heads], ['attn_k', 64, 16 * kv], ['attn_v', 64, 16 * kv], ['attn_output', 16 * heads, 64], ['ffn_gate', 64, ffn], ['ffn_up', 64, ffn], ['ffn_down', ffn, 64],
+    ] as const).map(([name, ...dims]) => tensor(`blk.${i}.${name}.weight`, dims, 0.3))));
+  }],
   'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
 };
 

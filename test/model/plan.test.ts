@@ -113,6 +113,24 @@ test('keys that nobody reads: refused with their value, unless they say what is 
   }
 });
 
+test('head counts and widths, one for all layers or one a layer', async () => {
+  const i32s = (...value: number[]): WriteValue => ({ type: 'i32s', value }), two: WriteValue = { type: 'u32', value: 2 };
+  const second = tensors({ 'blk.0.attn_k.weight': [32, 16], 'blk.0.attn_v.weight': [32, 16], 'blk.0.ffn_gate.weight': [32, 96], 'blk.0.ffn_up.weight': [32, 96], 'blk.0.ffn_down.weight': [96, 32] })
+    .filter(({ name }) => name.startsWith('blk')).map((one) => ({ ...one, name: one.name.replace('blk.0', 'blk.1') }));
+  const keys = { 'llama.block_count': two, 'llama.attention.head_count': i32s(2, 2), 'llama.attention.head_count_kv': i32s(2, 1), 'llama.feed_forward_length': i32s(64, 96) };
+  const file = await made(keys, [...tensors(), ...second]), plan = planModel(file), { hparams } = plan;
+  assert.equal([hparams.heads, hparams.kvHeads, hparams.ffn, hparams.layers.map(({ kvHeads, ffn }) => [kvHeads, ffn])], [2, 2, 96, [[2, 64], [1, 96]]]);
+  assert.is(planMemory(plan, { contextSize: 64, kv: 'f32' }).kv, 2 * 4 * 3 * 16 * 64, 'three heads in all, not four');
+  for (const [key, value] of [
+    ['attention.head_count_kv', i32s(2, 1, 1)], ['attention.head_count_kv', i32s(2, 0)], ['attention.head_count', i32s(3, 2)], ['feed_forward_length', i32s(64)], ['feed_forward_length', i32s(64, 1e6)],
+  ] as const) {
+    const wrong = await made({ ...keys, [`llama.${key}`]: value }, [...tensors(), ...second]);
+    assert.match(refusal(() => planModel(wrong)), /^E_HPARAM/, key);
+  }
+  const swapped = await made({ ...keys, 'llama.feed_forward_length': i32s(96, 64) }, [...tensors(), ...second]);
+  assert.match(refusal(() => planModel(swapped)), /^E_TENSOR_SHAPE .*blk\.0\.ffn_gate/);
+});
+
 test('RoPE scaling as llama.cpp reads it: linear unless said otherwise, the old key where the new one is absent', async () => {
   const f32 = (value: number): WriteValue => ({ type: 'f32', value }), type = (value: string): WriteValue => ({ type: 'string', value });
   for (const [keys, scale] of [

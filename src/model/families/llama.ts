@@ -1,5 +1,5 @@
 /**
- * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971). q and k rows are permuted by the converter so that
+ * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971); `deci` is a Llama whose layers differ in heads and widths. q and k rows are permuted by the converter so that
  * rotated pairs are adjacent. Llama 3.1 and later bring frequency factors as a tensor. A missing head is the embedding.
  * Models with `attention_bias` or `mlp_bias` have biases anywhere.
  */
@@ -12,7 +12,7 @@ const biases = [
 ].map(optional);
 
 export const llama: Family = {
-  architectures: ['llama'],
+  architectures: ['llama', 'deci'],
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
