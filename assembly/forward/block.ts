@@ -1,14 +1,13 @@
 /** One transformer block over the residual stream x [nTokens, hidden] of a pass. */
-import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
-import { adaptOf } from '../adapt/state';
+import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { DensePass } from './dense';
 import { ffnPart } from './ffn';
 import { attentionPart } from './parts';
 import { sparseFfn } from './sparse';
 
-export function block(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
-  const pass = changetype<DensePass>(session);
-  attentionPart<DensePass>(pass, model, layer, session.xPtr, nTokens);
-  if (adaptOf(session).active) sparseFfn(model, session, layer, iLayer);
+export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
+  const pass = changetype<DensePass>(work);
+  attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
+  if (work.sparse) sparseFfn(pass, model, layer, iLayer);
   else ffnPart(pass, model, layer, iLayer, nTokens);
 }

@@ -1,11 +1,12 @@
-/** A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the cache. */
-import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+/** A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens' sequences. */
+import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/cache';
 import { linear, prepareInput } from './linear';
 import { rowStride } from './norms';
+import { sequenceOf, tokenOf } from './tokens';
 
-@unmanaged export class DensePass extends SessionRecord {
+@unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
   @inline get rows(): i32 { return this.chunk; }
 
@@ -16,15 +17,15 @@ import { rowStride } from './norms';
     linear(this, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }
 
-  /** attn = attention of q over the cache, to which k and v are appended. */
+  /** attn = attention of each token's q over the cache of its sequence, to which its k and v are appended. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
     const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads, qStride = rowStride(heads * headDim), kvStride = rowStride(kvHeads * headDim);
-    const own = <usize>layer.kvBefore * headBytes(this.kvKind, headDim, this.capacity), keys = <usize>this.keysPtr + own, values = <usize>this.valuesPtr + own;
     let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
     for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
-      const position = this.position + t;
-      storeKv(this.kvKind, k, v, keys, values, kvHeads, headDim, this.capacity, position);
-      attend(this.kvKind, q, keys, values, heads, kvHeads, headDim, this.capacity, position + 1, layer.attnScale, this.scoresPtr, out);
+      const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
+      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own, values = <usize>sequence.valuesPtr + own;
+      storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
+      attend(kind, q, keys, values, heads, kvHeads, headDim, capacity, position + 1, layer.attnScale, this.scoresPtr, out);
     }
   }
 }

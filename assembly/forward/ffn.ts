@@ -1,20 +1,21 @@
 /** The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no gate. */
-import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
-import { gather } from '../adapt/statistics';
+import { counts, gather } from '../adapt/statistics';
 import { activate, activateGated } from '../kernels/activation/activation';
 import { DensePass } from './dense';
 import { rowStride } from './norms';
 import { byNeuron } from './order';
 import { down, gateAndUp, leave } from './parts';
 import { probe } from './probe';
+import { sequenceOf, tokenOf } from './tokens';
 
-/** Hands h and u of the tokens of this pass to the statistics of the sequence. */
-function collect(session: SessionRecord, iLayer: i32, h: usize, up: usize, stride: usize, ffn: i32, nTokens: i32): void {
-  const adapt = adaptOf(session);
-  if (!adapt.collect) return;
-  const skip = max(0, min(nTokens, adapt.skipTokens - session.position));
-  gather(adaptLayer(adapt, iLayer), h, up, stride, ffn, skip, nTokens);
+/** Hands h and u of the tokens of this pass to the statistics of their sequences. */
+function collect(work: WorkspaceRecord, iLayer: i32, h: usize, up: usize, stride: usize, ffn: i32, nTokens: i32): void {
+  for (let t = 0; t < nTokens; t++, h += stride, up += stride) {
+    const adapt = adaptOf(sequenceOf(work, t));
+    if (counts(adapt, tokenOf(work, t).position)) gather(adaptLayer(adapt, iLayer), h, up, ffn);
+  }
 }
 
 export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
@@ -26,15 +27,15 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
     byNeuron(layer, h, hStride, ffn, nTokens, pass.quantPtr);
     byNeuron(layer, up, hStride, ffn, nTokens, pass.quantPtr);
   }
-  const adapt = adaptOf(pass), probed = adapt.probePtr != 0 && nTokens == 1;
+  const adapt = adaptOf(sequenceOf(pass, 0)), probed = adapt.probePtr != 0 && nTokens == 1;
   if (probed && gated) { // the gate alone, beside h
-    memory.copy(adapt.scratchPtr, h, hStride);
-    activate(layer.activation, adapt.scratchPtr, width);
+    memory.copy(pass.scratchPtr, h, hStride);
+    activate(layer.activation, pass.scratchPtr, width);
   }
   if (gated) activateGated(layer.activation, h, up, width * nTokens);
   else activate(layer.activation, up, width * nTokens);
   collect(pass, iLayer, h, up, hStride, ffn, nTokens);
-  if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>adapt.scratchPtr : 0, h);
+  if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>pass.scratchPtr : 0, h);
 
   down<DensePass>(pass, model, layer, h, nTokens);
   leave(model, pass.xPtr, pass.outPtr, layer.ffnPostNormPtr, nTokens, pass.normedPtr);

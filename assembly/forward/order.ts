@@ -4,7 +4,7 @@
  * the file, so its columns cannot be moved without loss. What is computed over all rows is put back into the file's order before anybody looks at
  * it, so dense gives the same bits. Test: test/engine/order.test.ts.
  */
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';
 import { copyRowOf, scatter } from '../kernels/neurons/compact';
 import { layoutBytes } from '../kernels/repack/repack';
@@ -31,7 +31,7 @@ function swap(layer: LayerRecord, hidden: i32, i: i32, j: i32, spare: usize): vo
 
 /** The mask's neurons first. `kept` [ffn] u8 and `spare` are scratch. */
 export function orderLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, kept: usize, spare: usize): void {
-  const n = own.nMask, ffn = model.ffn, order = <usize>layer.orderPtr;
+  const n = own.nMask, ffn = layer.ffn, order = <usize>layer.orderPtr;
   memory.fill(kept, 0, ffn);
   for (let k = 0; k < n; k++) store<u8>(kept + neuron(own.maskPtr, k), 1);
   for (let i = 0, j = n; i < n; i++) {
@@ -45,7 +45,7 @@ export function orderLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLay
 /** Back to the file's order. */
 export function unorderLayer(model: ModelRecord, layer: LayerRecord, spare: usize): void {
   if (!layer.orderFor) return;
-  for (let i = 0; i < model.ffn; i++) {
+  for (let i = 0; i < layer.ffn; i++) {
     for (let at = <i32>neuron(layer.orderPtr, i); at != i; at = <i32>neuron(layer.orderPtr, i)) swap(layer, model.hidden, i, at, spare);
   }
   layer.orderFor = 0;
@@ -60,15 +60,15 @@ export function byNeuron(layer: LayerRecord, y: usize, stride: usize, ffn: i32, 
 }
 
 /** out = down(act(gate x) * up x) over the mask's neurons, which come first; x is normed and prepared. */
-export function orderedFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
-  const n = own.nMask, hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn), xStride = rowStride(hidden);
-  const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr;
-  linear(session, layer.gateLayout, layer.gatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
-  linear(session, layer.upLayout, layer.upPtr, 0, n, hidden, normed, xStride, 1, up, stride);
+export function orderedFfn(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
+  const n = own.nMask, hidden = model.hidden, ffn = layer.ffn, stride = rowStride(ffn), xStride = rowStride(hidden);
+  const normed = <usize>work.normedPtr, h = <usize>work.gatePtr, up = <usize>work.upPtr;
+  linear(work, layer.gateLayout, layer.gatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
+  linear(work, layer.upLayout, layer.upPtr, 0, n, hidden, normed, xStride, 1, up, stride);
   activateGated(layer.activation, h, up, (n + 7) & ~7);
-  scatter(h, layer.orderPtr, n, ffn, adapt.hPtr);
-  prepareInput(session, adapt.hPtr, stride, ffn, 1, formatOf(layer.downLayout));
-  linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, adapt.hPtr, stride, 1, session.outPtr, xStride);
+  scatter(h, layer.orderPtr, n, ffn, work.hPtr);
+  prepareInput(work, work.hPtr, stride, ffn, 1, formatOf(layer.downLayout));
+  linear(work, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, work.hPtr, stride, 1, work.outPtr, xStride);
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;

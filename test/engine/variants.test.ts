@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { openSession } from '../helpers/models.ts';
+import { openSequence } from '../helpers/models.ts';
 import { temporary } from '../helpers/twin.ts';
 import { variantBytes, variantRows, variants, variantTokens, variantVocab } from '../helpers/variants.ts';
 
@@ -25,9 +25,9 @@ for (const tier of ['base', 'relaxed'] as const) {
     test(name, async () => {
       const path = join(folder, `${i}.gguf`);
       writeFileSync(path, await variantBytes(name));
-      const session = await openSession(path, { tier });
+      const sequence = await openSequence(path, { tier });
       let position = 0;
-      await session.score([...variantTokens], (_, logits) => {
+      await sequence.score([...variantTokens], (_, logits) => {
         const row = position++ - (variantTokens.length - variantRows);
         if (row < 0) return;
         const error = difference(logits, truth.subarray((i * variantRows + row) * variantVocab, (i * variantRows + row + 1) * variantVocab));

@@ -9,7 +9,7 @@ import { readGguf } from '../../src/format/gguf/read.ts';
 import type { GgufFile, GgufTensor } from '../../src/format/gguf/types.ts';
 import { writeGguf, type WriteTensor, type WriteValue } from '../../src/format/gguf/write.ts';
 import { describePlan, planModel } from '../../src/model/plan.ts';
-import { layoutSession, planMemory } from '../../src/model/session-layout.ts';
+import { cacheBytes, layoutSequence, planMemory } from '../../src/model/memory.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
 
 async function header(path: string): Promise<GgufFile> {
@@ -120,7 +120,7 @@ test('head counts and widths, one for all layers or one a layer', async () => {
   const keys = { 'llama.block_count': two, 'llama.attention.head_count': i32s(2, 2), 'llama.attention.head_count_kv': i32s(2, 1), 'llama.feed_forward_length': i32s(64, 96) };
   const file = await made(keys, [...tensors(), ...second]), plan = planModel(file), { hparams } = plan;
   assert.equal([hparams.heads, hparams.kvHeads, hparams.ffn, hparams.layers.map(({ kvHeads, ffn }) => [kvHeads, ffn])], [2, 2, 96, [[2, 64], [1, 96]]]);
-  assert.is(planMemory(plan, { contextSize: 64, kv: 'f32' }).kv, 2 * 4 * 3 * 16 * 64, 'three heads in all, not four');
+  assert.is(cacheBytes(hparams, 'f32', 64), 4 * 3 * 16 * 64, 'three heads in all, not four');
   for (const [key, value] of [
     ['attention.head_count_kv', i32s(2, 1, 1)], ['attention.head_count_kv', i32s(2, 0)], ['attention.head_count', i32s(3, 2)], ['feed_forward_length', i32s(64)], ['feed_forward_length', i32s(64, 1e6)],
   ] as const) {
@@ -180,8 +180,8 @@ test('tensors that are missing, misshapen or of an unknown type', async () => {
 test('memory: bytes by part, and what would fit when it does not', async () => {
   const plan = planModel(await header(embeddedModel));
   const memory = planMemory(plan, { contextSize: 2048, kv: 'q8' });
-  assert.is(memory.kv, 2 * 30 * 3 * (64 + 4) * 2048);
-  assert.is(layoutSession(plan.hparams, { contextSize: 2041, kv: 'f16' }).capacity, 2048);
+  assert.equal([memory.sequences, memory.kv], [4, 4 * 2 * 30 * 3 * (64 + 4) * 2048]);
+  assert.is(layoutSequence(plan.hparams, { contextSize: 2041, kv: 'f16' }).capacity, 2048);
   const tight = refusal(() => planMemory(plan, { contextSize: 8192, kv: 'f32' }, 200 * 2 ** 20));
   const [, f32, q8] = /^E_WONT_FIT .*contextSize (\d+) with kv "f32".*contextSize (\d+) with kv "q8"/s.exec(tight)!;
   for (const [contextSize, kv] of [[Number(f32), 'f32'], [Number(q8), 'q8']] as const) {

@@ -1,0 +1,59 @@
+/** A model into fresh memory: its weights, and the records that lead to them. */
+import type { GgufFile } from '../format/gguf/types.ts';
+import { Activation, Layout, Norm, Rope } from '../model/enums.ts';
+import type { Hparams } from '../model/hparams.ts';
+import { allKvHeads, ropeIndex } from '../model/hparams.ts';
+import type { ModelPlan } from '../model/plan.ts';
+import type { Fields } from '../model/records.ts';
+import { RecordView, layerFields, modelFields, recordBytes, ropeFields } from '../model/records.ts';
+import { stagingBytes } from '../model/staging.ts';
+import type { Arena } from './arena.ts';
+import type { Instance, LoaderExports } from './instantiate.ts';
+import type { LoadProgress } from './load.ts';
+import { loadWeights } from './load.ts';
+
+/** Weights and records into a fresh arena; returns the model record's address. `laterBytes`: what the caller will take behind them. */
+export async function placeModel(
+  file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number,
+  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
+): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
+  const records = takeRecords(arena, plan.hparams);
+  // one growth for everything: weights, then staging and later workspace and sequence in the same place
+  arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
+  const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  fillRecords(plan, addresses, memory, records);
+  exports.prepare(records.model);
+  return { records: records.model, addresses, fingerprint };
+}
+
+/** Addresses of a model's records, and of the frequencies that each RopeRecord has room for. */
+interface Records { readonly model: number; readonly layers: number; readonly ropes: number; readonly frequencies: readonly number[] }
+
+function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
+  return {
+    model: arena.take(recordBytes(modelFields)), layers: arena.take(nLayers * recordBytes(layerFields)), ropes: arena.take(ropes.length * recordBytes(ropeFields)),
+    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)),
+  };
+}
+
+function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records): void {
+  const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> => new RecordView(memory, ptr + i * recordBytes(fields), fields);
+  const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i)), ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
+  const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
+  model.assign({ hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers });
+  h.ropes.forEach(({ kind, dim, base, scale }, i) => {
+    const before = h.ropes.slice(0, i).reduce((sum, rope) => sum + rope.dim, 0);
+    ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, freqPtr: at.frequencies[i]! });
+  });
+  h.layers.forEach((row, i) => {
+    const { heads, kvHeads, ffn: own, activation, attnScale } = row, rope = ropeIndex(h, row);
+    layers[i]!.assign({
+      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
+    });
+  });
+  for (const [i, { role, layer, layout }] of tensors.entries()) {
+    if (role.field === 'ropeFactors') for (const rope of ropes) rope.set('factorsPtr', addresses[i]!);
+    else (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...(role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {}) });
+  }
+  if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+}
