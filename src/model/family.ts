@@ -6,11 +6,12 @@ import { ModelError } from '../errors.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { llama } from './families/llama.ts';
 import { qwen2 } from './families/qwen2.ts';
+import { qwen3 } from './families/qwen3.ts';
 import type { Norm } from './enums.ts';
 import type { FileHparams, LayerHparams } from './hparams.ts';
 
 /** A size by name, so that a shape can be written before a model is known; of a layer where it differs. `qWidth` = heads x headDim, `kvWidth` = kvHeads x headDim. */
-export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'context' | 'ropePairs' | 'one';
+export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'context' | 'ropePairs' | 'one';
 
 /** One tensor that a record points at. */
 export interface TensorRole {
@@ -40,7 +41,7 @@ export interface Family {
   layer(said: FileHparams, i: number): LayerHparams;
 }
 
-const families: readonly Family[] = [llama, qwen2, gpt2];
+const families: readonly Family[] = [llama, qwen2, qwen3, gpt2];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

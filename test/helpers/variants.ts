@@ -61,6 +61,10 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
       ['attn_q', 64, 16 * heads], ['attn_k', 64, 16 * kv], ['attn_v', 64, 16 * kv], ['attn_output', 16 * heads, 64], ['ffn_gate', 64, ffn], ['ffn_up', 64, ffn], ['ffn_down', ffn, 64],
     ] as const).map(([name, ...dims]) => tensor(`blk.${i}.${name}.weight`, dims, 0.3))));
   }],
+  'qwen3: norms of heads': ['llama', (parts) => {
+    renamed('qwen3')(parts);
+    replace(parts, everyLayer(2, (p) => [tensor(`${p}attn_q_norm.weight`, [16], 1, 1.5), tensor(`${p}attn_k_norm.weight`, [16], 1, 1.5)]));
+  }],
   'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
 };
 

@@ -1,0 +1,13 @@
+/** Qwen 3 (arXiv 2505.09388): Qwen 2 without biases, every head of q and k normed before it is turned. */
+import type { Family } from '../family.ts';
+import { gatedTensors, layerOf, rmsModel, vector } from './parts.ts';
+
+const headNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim')];
+
+export const qwen3: Family = {
+  architectures: ['qwen3'],
+  norm: 'rms',
+  epsKey: 'attention.layer_norm_rms_epsilon',
+  model: rmsModel,
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'halves', tensors: [...gatedTensors, ...headNorms] }),
+};
