@@ -204,7 +204,7 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
   return {
     fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
     gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
-    ...fitLoad(damages), levels: levelsOf(settings, byCandidate, ffn),
+    ...fitLoad(damages), levels: levelsOf(settings, byCandidate, hparams.layers.reduce((sum, layer) => sum + layer.ffn, 0) / nLayers),
   };
 }
 

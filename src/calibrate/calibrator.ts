@@ -126,9 +126,10 @@ export class Calibrator {
 
   /** From the last {@link loss} with `gradient` down to the first layer's neurons; `each` sees dL/dh of a layer while it is there. */
   async backward({ signal, each }: { signal?: AbortSignal | undefined; each?: (layer: number, dh: (token: number) => Float32Array) => void } = {}): Promise<void> {
-    const { exports } = this.#live, { nLayers, ffn } = this.hparams;
+    const { exports } = this.#live, { nLayers, layers } = this.hparams;
     for (let layer = nLayers - 1; layer >= 0; layer--) {
       await this.#step(signal, () => exports.backward(this.#ptr, layer));
+      const { ffn } = layers[layer]!;
       each?.(layer, (token) => this.#f32('hPtr', token * rowWidth(ffn), ffn));
     }
   }
@@ -147,7 +148,7 @@ export class Calibrator {
 
   /** Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden]. */
   nudge(layer: number, what: 'h' | 'y', value: (token: number, index: number) => number): void {
-    const width = what === 'h' ? this.hparams.ffn : this.hparams.hidden, ptr = this.nudgePtrs[what];
+    const width = what === 'h' ? this.hparams.layers[layer]!.ffn : this.hparams.hidden, ptr = this.nudgePtrs[what];
     const buffer = new Float32Array(this.#live.memory.buffer, ptr, this.capacity * rowWidth(width)).fill(0);
     for (let token = 0; token < this.#nTokens; token++) for (let i = 0; i < width; i++) buffer[token * rowWidth(width) + i] = value(token, i);
     this.#record.assign({ nudgeLayer: layer, nudgeHPtr: what === 'h' ? ptr : 0, nudgeYPtr: what === 'y' ? ptr : 0 });

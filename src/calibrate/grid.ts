@@ -101,7 +101,7 @@ export async function measure(
   return { cost: row.cost / count, up: row.up / count, down: row.down / count, kl: row.kl / count, deltaNll: row.deltaNll / (count - 1), top1: row.top1 / count };
 }
 
-/** Tables from the rows of every setting, one a document. `ffn` turns counts into shares. */
+/** Tables from the rows of every setting, one a document. `ffn`, neurons of a layer in the mean, turns counts into shares. */
 export function levelsOf(settings: readonly Candidate[], rows: readonly (readonly Row[])[], ffn: number): Map<MethodName, Level[]> {
   const levels = new Map<MethodName, Level[]>();
   for (const [i, { method, parameter, thresholds }] of settings.entries()) {

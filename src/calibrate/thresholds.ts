@@ -35,12 +35,13 @@ export interface CurveOptions {
 }
 
 /** [nLayers, nPoints], logarithmic around the RMS of each layer's values. */
-function gridAround({ nLayers, ffn }: Hparams, square: (index: number) => number): Float32Array {
+function gridAround({ nLayers, ffn, layers }: Hparams, square: (index: number) => number): Float32Array {
   const grid = new Float32Array(nLayers * nPoints);
   for (let l = 0; l < nLayers; l++) {
+    const own = layers[l]!.ffn;
     let sum = 0;
-    for (let i = 0; i < ffn; i++) sum += square(l * ffn + i);
-    const rms = Math.sqrt(sum / ffn);
+    for (let i = 0; i < own; i++) sum += square(l * ffn + i);
+    const rms = Math.sqrt(sum / own);
     for (let j = 0; j < nPoints; j++) grid[l * nPoints + j] = rms * lowest * (highest / lowest) ** (j / (nPoints - 1));
   }
   return grid;
@@ -57,7 +58,7 @@ function reach(x: Float32Array, y: Float32Array, wanted: number): number {
 
 /** Decodes the documents (past their first 4 tokens) dense and measures. Constants must be in place (sensitivity, upSquare, columnNorm). */
 export async function measureCurves(engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions): Promise<Curves> {
-  const { hparams: h } = engine.plan, { nLayers, ffn } = h, { hSquare, gateSquare, columnNorm, signal } = options;
+  const { hparams: h } = engine.plan, { nLayers, layers } = h, { hSquare, gateSquare, columnNorm, signal } = options;
   const productAt = gridAround(h, (i) => hSquare[i]! * columnNorm[i]! ** 2), gateAt = gridAround(h, (i) => gateSquare[i]!);
   await sequence.exclusive((own, ptr) => {
     sequence.adapt.configure({ ...denseSelection, rule: 'cascade', gateWeights: 'scores' });
@@ -77,14 +78,14 @@ export async function measureCurves(engine: Engine, sequence: Sequence, document
     }
   }
   const { cett, maskCett, gateCount, droppedSum, droppedCount } = sequence.adapt.measured();
-  const curve = (at: Float32Array, sums: Float32Array, scale: number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
+  const curve = (at: Float32Array, sums: Float32Array, scale: (layer: number) => number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
     const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
-    return reach(x!, y!.map((value) => value / scale), wanted);
+    return reach(x!, y!.map((value) => value / scale(l)), wanted);
   });
   return {
-    eps: (eta) => curve(productAt, cett, tokens, eta),
-    maskEps: (eta) => curve(productAt, maskCett, tokens, eta),
-    gate: (density) => (gateCount.some((count) => count > 0) ? curve(gateAt, gateCount, tokens * ffn, density) : undefined),
+    eps: (eta) => curve(productAt, cett, () => tokens, eta),
+    maskEps: (eta) => curve(productAt, maskCett, () => tokens, eta),
+    gate: (density) => (gateCount.some((count) => count > 0) ? curve(gateAt, gateCount, (layer) => tokens * layers[layer]!.ffn, density) : undefined),
     mean: droppedSum.map((sum, i) => (droppedCount[i]! > 0 ? sum / droppedCount[i]! : 0)),
   };
 }

@@ -172,7 +172,7 @@ export class AdaptState {
 
   /** Sums over the tokens counted, [ffn] of layer `i`; views. */
   sums(i: number): { h: Float32Array; normed: Float32Array; up: Float32Array } {
-    const layer = this.layer(i), { ffn } = this.h;
+    const layer = this.layer(i), { ffn } = this.h.layers[i]!;
     return { h: this.arena.f32(layer.get('sumHPtr'), ffn), normed: this.arena.f32(layer.get('sumNormedPtr'), ffn), up: this.arena.f32(layer.get('sumUpPtr'), ffn) };
   }
 }

@@ -76,7 +76,7 @@ export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, le
   for (let i = 0; i < hparams.nLayers; i++) {
     const { h, normed, up } = adapt.sums(i);
     [h, normed, up].forEach((values, j) => {
-      if (statistics) values.set(statistics.sums.subarray((3 * i + j) * hparams.ffn, (3 * i + j + 1) * hparams.ffn));
+      if (statistics) values.set(statistics.sums.subarray((3 * i + j) * hparams.ffn, (3 * i + j) * hparams.ffn + values.length));
       else values.fill(0);
     });
   }

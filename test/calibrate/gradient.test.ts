@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { Calibrator } from '../../src/calibrate/calibrator.ts';
 import { Random } from '../../src/sampler/random.ts';
 import { tinyPath, tinyTruth } from '../helpers/models.ts';
+import { variantPath, variantTokens } from '../helpers/variants.ts';
 
 const vocab = 448;
 /**
@@ -21,6 +22,36 @@ function trueLoss(logits: Float32Array, labels: readonly number[]): number[] {
   });
 }
 
+const labelsOf = (tokens: readonly number[]): number[] => tokens.map((_, t) => (t * 37) % vocab);
+
+/** Gradients of every layer at 24 places against differences of the loss; returns the loss. */
+async function checkGradient(calibrator: Calibrator, tokens: readonly number[], name: string): Promise<Float64Array> {
+  const { nLayers, layers } = calibrator.hparams, labels = labelsOf(tokens);
+  await calibrator.run(tokens);
+  const loss = await calibrator.loss(labels, { gradient: true });
+  const gradients: Float32Array[][] = [];
+  await calibrator.backward({ each: (layer, dh) => { gradients[layer] = tokens.map((_, t) => dh(t).slice()); } }); // rows are copied while they are there
+  const random = new Random(3);
+  let errors = 0, norms = 0;
+  for (let layer = 0; layer < nLayers; layer++) for (let i = 0; i < 24; i++) {
+    const token = i === 0 ? 0 : random.uint32() % tokens.length, neuron = random.uint32() % layers[layer]!.ffn;
+    const lossAt = async (nudge: number): Promise<Float64Array> => {
+      calibrator.nudge(layer, 'h', (t, n) => (t === token && n === neuron ? nudge : 0));
+      await calibrator.rerun(layer);
+      return calibrator.loss(labels, { slot: calibrator.spareSlot });
+    };
+    const at = [await lossAt(step), await lossAt(-step), await lossAt(2 * step), await lossAt(-2 * step)];
+    let slope = 0; // position by position: the sum of all would round more than it tells
+    for (let t = token; t < tokens.length; t++) slope += (8 * (at[0]![t]! - at[1]![t]!) - (at[2]![t]! - at[3]![t]!)) / (12 * step);
+    errors += (slope - gradients[layer]![token]![neuron]!) ** 2;
+    norms += slope ** 2;
+  }
+  const error = Math.sqrt(errors / norms);
+  if (process.env['VERBOSE']) console.log(name, `finite differences: relative RMS error ${error.toExponential(2)}`);
+  assert.ok(error < 1e-3, `relative RMS error ${error}`);
+  return loss;
+}
+
 for (const tier of ['base', 'relaxed'] as const) {
   const test = suite(`gradients (${tier})`);
 
@@ -31,32 +62,14 @@ for (const tier of ['base', 'relaxed'] as const) {
     }
     test(`${name}: losses are those of transformers, dL/dh that of finite differences`, async () => {
       const calibrator = await Calibrator.open(tinyPath(`${name}.gguf`), { tier, maxTokens: 64 });
-      const { sequences, logits } = tinyTruth(name), tokens = sequences[0]!, { nLayers, ffn } = calibrator.hparams;
-      const labels = tokens.map((_, t) => (t * 37) % vocab);
-      await calibrator.run(tokens);
-      const loss = await calibrator.loss(labels, { gradient: true });
-      trueLoss(logits, labels).forEach((want, t) => assert.ok(Math.abs(loss[t]! - want) < 1e-4, `position ${t}: ${loss[t]} instead of ${want}`));
+      const { sequences, logits } = tinyTruth(name), loss = await checkGradient(calibrator, sequences[0]!, `${name} ${tier}`);
+      trueLoss(logits, labelsOf(sequences[0]!)).forEach((want, t) => assert.ok(Math.abs(loss[t]! - want) < 1e-4, `position ${t}: ${loss[t]} instead of ${want}`));
+    });
+  }
 
-      const gradients: Float32Array[][] = [];
-      await calibrator.backward({ each: (layer, dh) => { gradients[layer] = tokens.map((_, t) => dh(t).slice()); } }); // rows are copied while they are there
-      const random = new Random(3);
-      let errors = 0, norms = 0;
-      for (let layer = 0; layer < nLayers; layer++) for (let i = 0; i < 24; i++) {
-        const token = i === 0 ? 0 : random.uint32() % tokens.length, neuron = random.uint32() % ffn;
-        const lossAt = async (nudge: number): Promise<Float64Array> => {
-          calibrator.nudge(layer, 'h', (t, n) => (t === token && n === neuron ? nudge : 0));
-          await calibrator.rerun(layer);
-          return calibrator.loss(labels, { slot: calibrator.spareSlot });
-        };
-        const at = [await lossAt(step), await lossAt(-step), await lossAt(2 * step), await lossAt(-2 * step)];
-        let slope = 0; // position by position: the sum of all would round more than it tells
-        for (let t = token; t < tokens.length; t++) slope += (8 * (at[0]![t]! - at[1]![t]!) - (at[2]![t]! - at[3]![t]!)) / (12 * step);
-        errors += (slope - gradients[layer]![token]![neuron]!) ** 2;
-        norms += slope ** 2;
-      }
-      const error = Math.sqrt(errors / norms);
-      if (process.env['VERBOSE']) console.log(name, tier, `finite differences: relative RMS error ${error.toExponential(2)}`);
-      assert.ok(error < 1e-3, `relative RMS error ${error}`);
+  for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads']) {
+    test(`${name}: dL/dh is that of finite differences`, async () => {
+      await checkGradient(await Calibrator.open(await variantPath(name), { tier, maxTokens: 64 }), [...variantTokens], `${name} ${tier}`);
     });
   }
 

@@ -1,14 +1,11 @@
 /** What not every file of a family has, against llama.cpp on the same bytes. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openSequence } from '../helpers/models.ts';
-import { temporary } from '../helpers/twin.ts';
-import { variantBytes, variantRows, variants, variantTokens, variantVocab } from '../helpers/variants.ts';
+import { variantPath, variantRows, variants, variantTokens, variantVocab } from '../helpers/variants.ts';
 
 const truth = new Float32Array(new Uint8Array(readFileSync(new URL('../fixtures/tiny/variants.f32', import.meta.url))).buffer);
-const folder = temporary();
 
 /** Relative RMS of two rows that may differ by a constant. */
 function difference(got: Float32Array, want: Float32Array): number {
@@ -23,9 +20,7 @@ for (const tier of ['base', 'relaxed'] as const) {
 
   for (const [i, name] of Object.keys(variants).entries()) {
     test(name, async () => {
-      const path = join(folder, `${i}.gguf`);
-      writeFileSync(path, await variantBytes(name));
-      const sequence = await openSequence(path, { tier });
+      const sequence = await openSequence(await variantPath(name), { tier });
       let position = 0;
       await sequence.score([...variantTokens], (_, logits) => {
         const row = position++ - (variantTokens.length - variantRows);

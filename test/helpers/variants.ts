@@ -2,11 +2,12 @@
  * Small models made from the tiny fixtures, each with a part or a key that not every file of its family has. Their distributions as llama.cpp computes
  * them are fixtures/tiny/variants.f32 (scripts/variants.ts makes it): for each model the log-probabilities after the last two of `variantTokens`.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { WriteTensor, WriteValue } from '../../src/format/gguf/write.ts';
 import { Random } from '../../src/sampler/random.ts';
 import { tinyPath } from './models.ts';
-import { rewritten, type GgufParts } from './twin.ts';
+import { rewritten, temporary, type GgufParts } from './twin.ts';
 
 export const variantTokens: readonly number[] = [5, 60, 61, 62, 100, 7, 211, 19, 350, 401, 12, 12, 90, 444, 3, 177];
 export const variantRows = 2;
@@ -54,7 +55,7 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
   'llama: a rope factor without a type': ['llama', keys({ 'llama.rope.scaling.factor': f32(4) })],
   'llama: rope.scale_linear': ['llama', keys({ 'llama.rope.scale_linear': f32(2.5) })],
   'llama: a rope factor of no type': ['llama', keys({ 'llama.rope.scaling.type': string('none'), 'llama.rope.scaling.factor': f32(4) })],
-  'deci: head counts and widths that differ by layer': ['llama', (parts) => {
+  'deci: layers that differ': ['llama', (parts) => {
     renamed('deci')(parts);
     Object.assign(parts.metadata, { 'deci.attention.head_count': i32s([4, 6]), 'deci.attention.head_count_kv': i32s([4, 1]), 'deci.feed_forward_length': i32s([96, 224]) });
     replace(parts, ([[0, 4, 4, 96], [1, 6, 1, 224]] as const).flatMap(([i, heads, kv, ffn]) => ([
@@ -71,4 +72,11 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
 export async function variantBytes(name: string): Promise<Uint8Array> {
   const [base, change] = variants[name]!;
   return rewritten(readFileSync(tinyPath(`${base}.gguf`)), change);
+}
+
+/** Path of a variant, alone in a temporary folder. */
+export async function variantPath(name: string): Promise<string> {
+  const path = join(temporary(), 'variant.gguf');
+  writeFileSync(path, await variantBytes(name));
+  return path;
 }
