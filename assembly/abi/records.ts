@@ -45,7 +45,7 @@
   qPtr: u32; qLayout: i32; qBiasPtr: u32;            // [heads * headDim, hidden]
   kPtr: u32; kLayout: i32; kBiasPtr: u32;            // [kvHeads * headDim, hidden]
   vPtr: u32; vLayout: i32; vBiasPtr: u32;            // [kvHeads * headDim, hidden]
-  qNormPtr: u32; kNormPtr: u32;                      // [headDim], of every head before it is turned
+  qNormPtr: u32; kNormPtr: u32; headNorm: i32;       // before they are turned: of every head [headDim] (headNorm 1), or of all of them as one row
   oPtr: u32; oLayout: i32; oBiasPtr: u32;            // [hidden, heads * headDim]
   attnPostNormPtr: u32;                              // [hidden], of attention's output before it joins the residual
   ffnNormPtr: u32; ffnNormBiasPtr: u32;              // [hidden]

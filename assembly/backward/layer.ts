@@ -5,7 +5,7 @@
  */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { rowStride } from '../forward/norms';
+import { headNormWidth, rowStride } from '../forward/norms';
 import { attentionPart, down, gateAndUp, leave, queryKeyValue } from '../forward/parts';
 import { rotate } from '../forward/rotate';
 import { activate, activateGated, add } from '../kernels/activation/activation';
@@ -79,14 +79,12 @@ function beforePostNorm(record: CalibrateRecord, out: usize, weight: usize): usi
   return record.dNormedPtr;
 }
 
-/** dx = gradient through the norms of single heads whose inputs were x, from those of their outputs d. */
-function throughHeadNorms(model: ModelRecord, x: usize, weight: usize, d: usize, heads: i32, stride: usize, n: i32, dx: usize): void {
+/** dx = gradient through the norms of q or k, whose inputs were x, from that of their outputs d. */
+function throughHeadNorms(model: ModelRecord, layer: LayerRecord, x: usize, weight: usize, d: usize, heads: i32, n: i32, dx: usize): void {
+  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = rowStride(heads * model.headDim);
   memory.fill(dx, 0, <usize>n * stride);
   for (let t = 0; t < n; t++, x += stride, d += stride, dx += stride) {
-    for (let h = 0; h < heads; h++) {
-      const at = <usize>(h * model.headDim) << 2;
-      normBackward(model.norm, x + at, weight, d + at, model.headDim, model.normEps, dx + at);
-    }
+    for (let at: usize = 0; at < bytes; at += <usize>width << 2) normBackward(model.norm, x + at, weight, d + at, width, model.normEps, dx + at);
   }
 }
 
@@ -108,8 +106,8 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   rotate(model, layer, dk, kvStride, kvHeads, n, pass.anglesBackPtr, pass.rows);
   if (layer.qNormPtr) { // q and k as they were before their norms, and room that attention has done with
     queryKeyValue<DocumentPass>(pass, model, layer, x, n);
-    throughHeadNorms(model, pass.qPtr, layer.qNormPtr, dq, heads, qStride, n, dAttn);
-    throughHeadNorms(model, pass.kPtr, layer.kNormPtr, dk, kvHeads, kvStride, n, pass.vPtr);
+    throughHeadNorms(model, layer, pass.qPtr, layer.qNormPtr, dq, heads, n, dAttn);
+    throughHeadNorms(model, layer, pass.kPtr, layer.kNormPtr, dk, kvHeads, n, pass.vPtr);
     dq = dAttn;
     dk = pass.vPtr;
   }

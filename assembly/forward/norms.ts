@@ -1,6 +1,6 @@
 /** Rows of activations: their stride, and normalising them. */
 import { Norm } from '../abi/enums';
-import { ModelRecord } from '../abi/records';
+import { LayerRecord, ModelRecord } from '../abi/records';
 import { layerNorm, rmsNorm } from '../kernels/norm/norm';
 
 /** Bytes from row to row of a buffer [nTokens, width] f32: widths are padded to 32. */
@@ -18,10 +18,14 @@ export function normRows(model: ModelRecord, x: usize, weight: usize, bias: usiz
   for (let t = 0; t < nTokens; t++, x += stride, y += stride) norm(model, x, weight, bias, model.hidden, y);
 }
 
-/** Every head of every row normed in place; `weight` [headDim] of all of them, or 0: none. */
-export function normHeads(model: ModelRecord, x: usize, weight: usize, heads: i32, stride: usize, nTokens: i32): void {
+/** Values that a norm of q or k runs over: of one head, or of all. */
+@inline export function headNormWidth(model: ModelRecord, layer: LayerRecord, heads: i32): i32 { return layer.headNorm ? model.headDim : heads * model.headDim; }
+
+/** Rows of `heads` heads normed in place, head by head or as a whole; `weight` 0: not at all. */
+export function normHeads(model: ModelRecord, layer: LayerRecord, x: usize, weight: usize, heads: i32, nTokens: i32): void {
   if (!weight) return;
+  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = rowStride(heads * model.headDim);
   for (let t = 0; t < nTokens; t++, x += stride) {
-    for (let h = 0; h < heads; h++) { const head = x + <usize>(h * model.headDim) * 4; norm(model, head, weight, 0, model.headDim, head); }
+    for (let at: usize = 0; at < bytes; at += <usize>width << 2) norm(model, x + at, weight, 0, width, x + at);
   }
 }

@@ -52,8 +52,8 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   const hidden = model.hidden, heads = layer.heads, kvHeads = layer.kvHeads, qWidth = heads * model.headDim;
   const qStride = rowStride(qWidth), kvStride = rowStride(kvHeads * model.headDim);
   queryKeyValue<P>(pass, model, layer, x, nTokens);
-  normHeads(model, pass.qPtr, layer.qNormPtr, heads, qStride, nTokens);
-  normHeads(model, pass.kPtr, layer.kNormPtr, kvHeads, kvStride, nTokens);
+  normHeads(model, layer, pass.qPtr, layer.qNormPtr, heads, nTokens);
+  normHeads(model, layer, pass.kPtr, layer.kNormPtr, kvHeads, nTokens);
   rotate(model, layer, pass.qPtr, qStride, heads, nTokens, pass.anglesPtr, pass.rows);
   rotate(model, layer, pass.kPtr, kvStride, kvHeads, nTokens, pass.anglesPtr, pass.rows);
   pass.attend(model, layer, nTokens);

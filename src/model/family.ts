@@ -5,8 +5,10 @@
 import { ModelError } from '../errors.ts';
 import { gpt2 } from './families/gpt2.ts';
 import { llama } from './families/llama.ts';
+import { olmo2 } from './families/olmo2.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { smollm3 } from './families/smollm3.ts';
 import type { Norm } from './enums.ts';
 import type { FileHparams, LayerHparams } from './hparams.ts';
 
@@ -41,7 +43,7 @@ export interface Family {
   layer(said: FileHparams, i: number): LayerHparams;
 }
 
-const families: readonly Family[] = [llama, qwen2, qwen3, gpt2];
+const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

@@ -55,7 +55,7 @@ async function checkGradient(calibrator: Calibrator, tokens: readonly number[], 
 for (const tier of ['base', 'relaxed'] as const) {
   const test = suite(`gradients (${tier})`);
 
-  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3']) {
+  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3', 'smollm3', 'olmo2']) {
     if (!existsSync(tinyPath(`${name}.gguf`))) {
       test.skip(`${name} (needs ../shared)`, () => undefined);
       continue;
@@ -67,7 +67,7 @@ for (const tier of ['base', 'relaxed'] as const) {
     });
   }
 
-  for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads']) {
+  for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads', 'smollm3: layers that do not turn', 'olmo2: norms behind the parts']) {
     test(`${name}: dL/dh is that of finite differences`, async () => {
       await checkGradient(await Calibrator.open(await variantPath(name), { tier, maxTokens: 64 }), [...variantTokens], `${name} ${tier}`);
     });

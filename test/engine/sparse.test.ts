@@ -56,7 +56,7 @@ const pathOf = async (file: string): Promise<string> => (file.includes(':') ? va
 
 const test = suite('sparse steps');
 
-for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0.gguf', 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ']) {
+for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0.gguf', 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ', 'olmo2: norms behind the parts']) {
   test(`${file}: full density gives the bits of dense, for every method`, async () => {
     const sequence = await openSequence(await pathOf(file));
     await placeOnes(sequence);

@@ -40,7 +40,7 @@ async function errors(name: string, tokens: string, options: { tier: 'base' | 'r
 for (const tier of ['base', 'relaxed'] as const) {
   const test = suite(`tiny models (${tier})`);
 
-  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3']) {
+  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3', 'smollm3', 'olmo2']) {
     if (!existsSync(tinyPath(`${name}.gguf`))) {
       test.skip(`${name} (needs ../shared)`, () => undefined);
       continue;
@@ -51,7 +51,8 @@ for (const tier of ['base', 'relaxed'] as const) {
       const half = await errors(name, name, { tier, kv: 'f16' });
       assert.ok(half.worst < 5e-3, `f16 cache: relative RMS ${half.worst}`);
       const q8 = await errors(name, name, { tier, kv: 'q8' });
-      assert.ok(q8.all < 2e-2, `q8 cache: relative RMS ${q8.all}`);
+      // smollm3 has four layers to round in, the others two
+      assert.ok(q8.all < (name === 'smollm3' ? 3e-2 : 2e-2), `q8 cache: relative RMS ${q8.all}`);
     });
 
     test(`${name}: greedy continuation`, async () => {

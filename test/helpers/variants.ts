@@ -66,6 +66,16 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
     renamed('qwen3')(parts);
     replace(parts, everyLayer(2, (p) => [tensor(`${p}attn_q_norm.weight`, [16], 1, 1.5), tensor(`${p}attn_k_norm.weight`, [16], 1, 1.5)]));
   }],
+  'smollm3: layers that do not turn': ['llama', (parts) => {
+    renamed('smollm3')(parts);
+    parts.metadata['smollm3.block_count'] = { type: 'u32', value: 5 };
+    for (const one of parts.tensors.filter(({ name }) => name.startsWith('blk.0.'))) for (const i of [2, 3, 4]) parts.tensors.push(tensor(one.name.replace('0', String(i)), one.dims, one.dims.length === 1 ? 0.5 : 0.15, one.dims.length === 1 ? 1 : 0));
+  }],
+  'olmo2: norms behind the parts': ['llama', (parts) => {
+    renamed('olmo2')(parts);
+    parts.tensors = parts.tensors.filter(({ name }) => !/attn_norm|ffn_norm/.test(name));
+    replace(parts, everyLayer(2, (p) => ([['attn_q_norm', 64], ['attn_k_norm', 32], ['post_attention_norm', 64], ['post_ffw_norm', 64]] as const).map(([name, n]) => tensor(`${p}${name}.weight`, [n], 0.5, 1))));
+  }],
   'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
 };
 
@@ -74,9 +84,11 @@ export async function variantBytes(name: string): Promise<Uint8Array> {
   return rewritten(readFileSync(tinyPath(`${base}.gguf`)), change);
 }
 
-/** Path of a variant, alone in a temporary folder. */
+let folder: string | undefined;
+
+/** Path of a variant in a temporary folder. */
 export async function variantPath(name: string): Promise<string> {
-  const path = join(temporary(), 'variant.gguf');
+  const path = join(folder ??= temporary(), `${Object.keys(variants).indexOf(name)}.gguf`);
   writeFileSync(path, await variantBytes(name));
   return path;
 }

@@ -29,16 +29,22 @@ export const rmsModel: readonly TensorRole[] = [
   optional(vector('ropeFactors', 'rope_freqs.weight', 'ropePairs')),
 ];
 
-export const gatedTensors: readonly TensorRole[] = [
-  vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
+export const attentionMatrices: readonly TensorRole[] = [
   matrix('q', 'blk.{}.attn_q.weight', 'qWidth', 'hidden'),
   matrix('k', 'blk.{}.attn_k.weight', 'kvWidth', 'hidden'),
   matrix('v', 'blk.{}.attn_v.weight', 'kvWidth', 'hidden'),
   matrix('o', 'blk.{}.attn_output.weight', 'hidden', 'qWidth'),
-  vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden'),
+];
+
+export const ffnMatrices: readonly TensorRole[] = [
   matrix('gate', 'blk.{}.ffn_gate.weight', 'ffn', 'hidden'),
   matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
   matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
 ];
+
+export const preNorms = [vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'), vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden')];
+export const postNorms = [vector('attnPostNorm', 'blk.{}.post_attention_norm.weight', 'hidden'), vector('ffnPostNorm', 'blk.{}.post_ffw_norm.weight', 'hidden')];
+
+export const gatedTensors: readonly TensorRole[] = [...preNorms, ...attentionMatrices, ...ffnMatrices];
 
 export const qkvBiases: readonly TensorRole[] = [bias('q', 'blk.{}.attn_q.bias', 'qWidth'), bias('k', 'blk.{}.attn_k.bias', 'kvWidth'), bias('v', 'blk.{}.attn_v.bias', 'kvWidth')];
