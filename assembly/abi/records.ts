@@ -29,6 +29,7 @@
   before: i32;        // dimensions of the records before this one
   base: f32;
   scale: f32;         // positions are multiplied by this (linear scaling), 1 = none
+  magnitude: f32;     // cosines and sines are multiplied by this, 1 = none
   factorsPtr: u32;    // [dim / 2] f32, divides each frequency
   freqPtr: u32;       // [dim / 2] f32, filled by prepare()
 }

@@ -20,8 +20,9 @@ export function fillFrequencies(model: ModelRecord): void {
 /** Row `t` of every table: the angles of `position`. */
 export function fillAngles(model: ModelRecord, angles: usize, rows: i32, t: i32, position: i32): void {
   for (let i = 0; i < model.nRopes; i++) {
-    const record = ropeOf(model, i);
-    ropeTable(tableOf(record, angles, rows) + <usize>t * (<usize>record.dim << 2), record.freqPtr, record.dim, position);
+    const record = ropeOf(model, i), bytes = <usize>record.dim << 2, row = tableOf(record, angles, rows) + <usize>t * bytes;
+    ropeTable(row, record.freqPtr, record.dim, position);
+    for (let at: usize = 0; at < bytes; at += 4) store<f32>(row + at, load<f32>(row + at) * record.magnitude);
   }
 }
 

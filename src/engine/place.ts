@@ -26,13 +26,13 @@ export async function placeModel(
   return { records: records.model, addresses, fingerprint };
 }
 
-/** Addresses of a model's records, and of the frequencies that each RopeRecord has room for. */
-interface Records { readonly model: number; readonly layers: number; readonly ropes: number; readonly frequencies: readonly number[] }
+/** Addresses of a model's records, and of each RopeRecord's frequencies and factors (0: it has none of its own). */
+interface Records { readonly model: number; readonly layers: number; readonly ropes: number; readonly frequencies: readonly number[]; readonly factors: readonly number[] }
 
 function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
   return {
     model: arena.take(recordBytes(modelFields)), layers: arena.take(nLayers * recordBytes(layerFields)), ropes: arena.take(ropes.length * recordBytes(ropeFields)),
-    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)),
+    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)), factors: ropes.map(({ factors }) => (factors ? arena.take(4 * factors.length) : 0)),
   };
 }
 
@@ -41,9 +41,10 @@ function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addre
   const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i)), ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
   const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
   model.assign({ hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers });
-  h.ropes.forEach(({ kind, dim, base, scale }, i) => {
+  h.ropes.forEach(({ kind, dim, base, scale, magnitude, factors }, i) => {
     const before = h.ropes.slice(0, i).reduce((sum, rope) => sum + rope.dim, 0);
-    ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, freqPtr: at.frequencies[i]! });
+    if (factors) new Float32Array(memory.buffer, at.factors[i], factors.length).set(factors);
+    ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, magnitude, freqPtr: at.frequencies[i]!, factorsPtr: at.factors[i]! });
   });
   h.layers.forEach((row, i) => {
     const { heads, kvHeads, ffn: own, activation, attnScale } = row, rope = ropeIndex(h, row), headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;

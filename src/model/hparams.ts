@@ -2,21 +2,12 @@
 import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
-import type { Rope } from './enums.ts';
 import { Activation } from './enums.ts';
 import type { Family, TensorRole } from './family.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
-
-/** Rotary position embedding as layers use it; layers that are given equal ones share a table of angles. */
-export interface RopeHparams {
-  readonly kind: Exclude<keyof typeof Rope, 'none'>;
-  /** Rotated dimensions of a head. */
-  readonly dim: number;
-  readonly base: number;
-  /** Positions are multiplied by this (linear scaling). */
-  readonly scale: number;
-}
+import type { RopeHparams } from './rope.ts';
+import { readRope, sameRope } from './rope.ts';
 
 /** What may differ from layer to layer: a row of the family's making. */
 export interface LayerHparams {
@@ -68,21 +59,11 @@ const limits = { hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, hea
 /** Of headDim: attention walks values in tiles of 16 (assembly/kernels/attention/cache.ts). */
 const headDimMultiple = 16;
 
-function ropeScale(keys: Keys): number {
-  const type = keys.string('rope.scaling.type', 'linear'), factor = keys.number('rope.scaling.factor'), old = keys.number('rope.scale_linear');
-  if (type !== 'none' && type !== 'linear') bad(keys.name('rope.scaling.type'), JSON.stringify(type), 'none or linear (llama3 scaling comes as the tensor rope_freqs.weight)');
-  const named = keys.has('rope.scaling.factor'), scale = named ? factor : old;
-  if (!(Number.isFinite(scale) && scale >= 0)) bad(keys.name(named ? 'rope.scaling.factor' : 'rope.scale_linear'), scale, 'a positive number, or 0 for none');
-  return type === 'none' || scale === 0 ? 1 : 1 / scale;
-}
-
 function activationOf(keys: Keys): keyof typeof Activation | undefined {
   const name = keys.string('hidden_act', '');
   if (name === '') return undefined;
   return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
-
-const sameRope = (a: RopeHparams, b: RopeHparams): boolean => a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale;
 
 /** Files of the right format that hold no model of their own. */
 function refuseOthers(file: GgufFile): void {
@@ -115,8 +96,6 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
   const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
   if (valueDim !== headDim) bad(keys.name('attention.value_length'), valueDim, `the key length ${headDim}`);
-  const ropeDim = keys.count('rope.dimension_count', headDim, headDim);
-  if (ropeDim % 2 !== 0) bad(keys.name('rope.dimension_count'), ropeDim, 'an even number');
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) {
     throw new ModelError('E_TENSOR_MISSING', { subject: 'token_embd.weight', found: 'nothing', expected: 'the embedding [vocab, hidden]', remedy: 'The file is incomplete (one part of a split model?); pass the whole model.' });
@@ -129,11 +108,12 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     architecture, name: getString(metadata, 'general.name', architecture), hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
     layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
     normEps: keys.positive(family.epsKey),
-    rope: { dim: ropeDim, base: keys.positive('rope.freq_base', 10_000), scale: ropeScale(keys) },
+    rope: readRope(keys, headDim, contextLength),
     activation: activationOf(keys),
     attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
   keys.refuseRest();
+  if (said.rope.factors && file.tensors.has('rope_freqs.weight')) bad(keys.name('rope.scaling.type'), 'yarn beside a tensor rope_freqs.weight', 'one of them');
   return { family, hparams: withLayers(said, family) };
 }
 

@@ -8,7 +8,7 @@ export const modelFields = {
 } as const satisfies Fields;
 
 export const ropeFields = {
-  kind: 'i32', dim: 'i32', before: 'i32', base: 'f32', scale: 'f32', factorsPtr: 'u32', freqPtr: 'u32',
+  kind: 'i32', dim: 'i32', before: 'i32', base: 'f32', scale: 'f32', magnitude: 'f32', factorsPtr: 'u32', freqPtr: 'u32',
 } as const satisfies Fields;
 
 export const layerFields = {

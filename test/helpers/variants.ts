@@ -55,6 +55,11 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
   'llama: a rope factor without a type': ['llama', keys({ 'llama.rope.scaling.factor': f32(4) })],
   'llama: rope.scale_linear': ['llama', keys({ 'llama.rope.scale_linear': f32(2.5) })],
   'llama: a rope factor of no type': ['llama', keys({ 'llama.rope.scaling.type': string('none'), 'llama.rope.scaling.factor': f32(4) })],
+  'llama: attn_factor': ['llama', keys({ 'llama.rope.scaling.attn_factor': f32(1.5) })],
+  'llama: yarn': ['llama', keys({
+    'llama.rope.scaling.type': string('yarn'), 'llama.rope.scaling.factor': f32(4), 'llama.rope.scaling.original_context_length': { type: 'u32', value: 64 }, 'llama.rope.scaling.attn_factor': f32(1.2),
+  })],
+  'qwen2: yarn over its own context': ['qwen2', keys({ 'qwen2.rope.scaling.type': string('yarn'), 'qwen2.rope.scaling.factor': f32(8) })],
   'deci: layers that differ': ['llama', (parts) => {
     renamed('deci')(parts);
     Object.assign(parts.metadata, { 'deci.attention.head_count': i32s([4, 6]), 'deci.attention.head_count_kv': i32s([4, 1]), 'deci.feed_forward_length': i32s([96, 224]) });

@@ -44,7 +44,7 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   assert.is(plan.tiedHead, true);
   assert.is(plan.params, 134_515_008);
   assert.is(plan.weightBytesPerToken, 96_436_224);
-  const { layers, layerHeads, layerKvHeads, layerFfn, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1 };
+  const { layers, layerHeads, layerKvHeads, layerFfn, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1, magnitude: 1 };
   assert.equal(rest, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
     normEps: rest.normEps, rope, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
@@ -77,7 +77,7 @@ test('metadata that cannot be', async () => {
   for (const [key, value] of [
     ['llama.block_count', { type: 'u32', value: 0 }], ['llama.embedding_length', { type: 'u32', value: 1e6 }], ['llama.attention.head_count', { type: 'u32', value: 3 }],
     ['llama.attention.head_count_kv', { type: 'u32', value: 3 }], ['llama.attention.layer_norm_rms_epsilon', { type: 'f32', value: -1 }], ['llama.attention.key_length', { type: 'u32', value: 12 }],
-    ['llama.rope.dimension_count', { type: 'u32', value: 7 }], ['llama.rope.scaling.type', { type: 'string', value: 'yarn' }], ['llama.context_length', { type: 'f32', value: 1.5 }],
+    ['llama.rope.dimension_count', { type: 'u32', value: 7 }], ['llama.rope.scaling.type', { type: 'string', value: 'longrope' }], ['llama.context_length', { type: 'f32', value: 1.5 }],
   ] as [string, WriteValue][]) {
     const file = await made({ [key]: value });
     assert.match(refusal(() => planModel(file)), /^E_HPARAM/, key);
@@ -93,7 +93,7 @@ test('keys that nobody reads: refused with their value, unless they say what is 
   for (const [key, value] of [
     ['final_logit_softcapping', f32(30)], ['attn_logit_softcapping', f32(50)], ['logit_scale', f32(8)], ['residual_scale', f32(0.5)], ['embedding_scale', f32(12)],
     ['attention.sliding_window', u32(16)], ['attention.causal', bool(false)], ['pooling_type', u32(3)], ['attention.value_length', u32(32)], ['attention.max_alibi_bias', f32(8)],
-    ['rope.scaling.attn_factor', f32(1.2)], ['rope.scaling.factor', f32(-2)], ['rope.scale_linear', f32(Infinity)], ['use_parallel_residual', bool(true)], ['a.new.key', u32(7)],
+    ['rope.scaling.attn_factor', f32(-1)], ['rope.scaling.yarn_beta_fast', f32(8)], ['rope.scaling.factor', f32(-2)], ['rope.scale_linear', f32(Infinity)], ['use_parallel_residual', bool(true)], ['a.new.key', u32(7)],
     ['rope.dimension_sections', { type: 'i32s', value: [8, 4, 4, 0] }], ['expert_count', u32(8)],
   ] as [string, WriteValue][]) {
     const file = await made({ [`llama.${key}`]: value }), message = refusal(() => planModel(file));
@@ -141,6 +141,8 @@ test('RoPE scaling as llama.cpp reads it: linear unless said otherwise, the old 
   }
   assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2) })).hparams.rope.scale, 0.5);
   assert.is(planModel(await made({ 'llama.rope.scale_linear': f32(2), 'llama.rope.scaling.factor': f32(4) })).hparams.rope.scale, 0.25);
+  const both = await made({ 'llama.rope.scaling.type': type('yarn'), 'llama.rope.scaling.factor': f32(4) }, tensors({ 'rope_freqs.weight': [8] }));
+  assert.match(refusal(() => planModel(both)), /^E_HPARAM .*yarn.*rope_freqs/);
 });
 
 test('tensors that no part of the family takes: refused with their names', async () => {

@@ -1,7 +1,8 @@
 /** Rows that families share. */
 import type { Activation } from '../enums.ts';
 import type { SizeName, TensorRole } from '../family.ts';
-import type { FileHparams, LayerHparams, RopeHparams } from '../hparams.ts';
+import type { FileHparams, LayerHparams } from '../hparams.ts';
+import type { RopeHparams } from '../rope.ts';
 
 /** Layer `i` with the sizes that the file gives it. `rope`: how the file's rotation pairs dimensions; absent: the layer does not rotate. */
 export function layerOf(

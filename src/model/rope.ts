@@ -1,0 +1,52 @@
+/** How a file wants positions turned: the keys under `rope`, read as llama.cpp reads them. */
+import type { Rope } from './enums.ts';
+import type { Keys } from './keys.ts';
+import { bad } from './keys.ts';
+
+/** Rotary position embedding as layers use it; layers that are given equal ones share a table of angles. */
+export interface RopeHparams {
+  readonly kind: Exclude<keyof typeof Rope, 'none'>;
+  /** Rotated dimensions of a head. */
+  readonly dim: number;
+  readonly base: number;
+  /** Positions are multiplied by this (linear scaling). */
+  readonly scale: number;
+  /** Cosines and sines are multiplied by this. */
+  readonly magnitude: number;
+  /** Each frequency is divided by its own, [dim / 2]; a tensor `rope_freqs` of the file says the same. */
+  readonly factors?: readonly number[];
+}
+
+export const sameRope = (a: RopeHparams, b: RopeHparams): boolean =>
+  a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale && a.magnitude === b.magnitude && String(a.factors) === String(b.factors);
+
+/** 1 over the factor that a file was stretched by: of the old key where the new one is absent, and 1 for a factor of 0. */
+function scaleOf(keys: Keys): number {
+  const key = keys.has('rope.scaling.factor') ? 'rope.scaling.factor' : 'rope.scale_linear', factor = keys.number(key);
+  keys.name('rope.scale_linear');
+  return Number.isFinite(factor) && factor >= 0 ? 1 / (factor || 1) : bad(keys.name(key), factor, 'a positive number, or 0 for none');
+}
+
+/**
+ * YaRN (arXiv 2309.00071): pairs that turn more than 32 times within the original context keep their frequency, those that turn less than once are
+ * stretched in full, those between by a share; as factors beside `scale`, which stretches all.
+ */
+function yarnFactors({ dim, base, scale }: { dim: number; base: number; scale: number }, originalContext: number): number[] {
+  const pairOf = (turns: number): number => (dim * Math.log(originalContext / (2 * Math.PI * turns))) / (2 * Math.log(base));
+  const low = Math.max(0, Math.floor(pairOf(32))), high = Math.min(dim - 1, Math.ceil(pairOf(1)));
+  return Array.from({ length: dim / 2 }, (_, pair) => {
+    const kept = 1 - Math.min(1, Math.max(0, (pair - low) / Math.max(0.001, high - low)));
+    return scale / (scale * (1 - kept) + kept);
+  });
+}
+
+/** @throws ModelError `E_HPARAM` */
+export function readRope(keys: Keys, headDim: number, contextLength: number): Omit<RopeHparams, 'kind'> {
+  const dim = keys.count('rope.dimension_count', headDim, headDim), base = keys.positive('rope.freq_base', 10_000), type = keys.string('rope.scaling.type', 'linear');
+  if (dim % 2 !== 0) bad(keys.name('rope.dimension_count'), dim, 'an even number');
+  if (!['none', 'linear', 'yarn'].includes(type)) bad(keys.name('rope.scaling.type'), JSON.stringify(type), 'none, linear or yarn (llama3 scaling comes as the tensor rope_freqs.weight)');
+  const read = scaleOf(keys), scale = type === 'none' ? 1 : read, magnitude = keys.positive('rope.scaling.attn_factor', 1);
+  if (type !== 'yarn') return { dim, base, scale, magnitude };
+  const factors = yarnFactors({ dim, base, scale }, keys.count('rope.scaling.original_context_length', 2 ** 31, contextLength));
+  return { dim, base, scale, magnitude: magnitude * (scale < 1 ? 1 - 0.1 * Math.log(scale) : 1), factors };
+}
