@@ -13,7 +13,7 @@ import { valueOf } from './jinja/input.ts';
 import { run } from './jinja/interpreter.ts';
 import { markable, marker, plain } from './jinja/marks.ts';
 import { parseTemplate } from './jinja/parser.ts';
-import type { Statement } from './jinja/syntax.ts';
+import type { Template } from './jinja/syntax.ts';
 import { TemplateFault } from './jinja/syntax.ts';
 import type { Value } from './jinja/values.ts';
 
@@ -72,7 +72,7 @@ const ownNames = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
 /** The template of a file. A missing one is an error only when it is used: most models can do without. */
 export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, options: TemplateOptions = {}): ChatTemplate {
-  const sources = fileTemplates(metadata), programs = new Map<string, readonly Statement[]>(), specials = specialTexts(metadata, tokenizer);
+  const sources = fileTemplates(metadata), programs = new Map<string, Template>(), specials = specialTexts(metadata, tokenizer);
   let marking: ReturnType<typeof controlMarks> | undefined;
 
   const render = (messages: readonly ChatMessage[], mark: (text: string) => string, given: RenderOptions): string => {

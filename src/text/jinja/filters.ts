@@ -84,8 +84,9 @@ function toFloat(value: Value, args: Args): Value {
 
 function indent(value: Value, args: Args): string {
   const [width = 4n, first = false, blank = false] = args.take('indent', 'width', 'first', 'blank');
-  const step = typeof width === 'string' ? width : ' '.repeat(Math.max(0, Math.min(1 << 16, Number(width)))), lines = splitLines(`${str(value)}\n`);
-  const indented = lines.map((line, i) => (i > 0 && (isTrue(blank) || line !== '') ? step + line : line)).join('\n');
+  const step = typeof width === 'string' ? width : ' '.repeat(Math.max(0, Math.min(1 << 16, Number(width)))), text = value instanceof Markup ? value.text : value;
+  if (typeof text !== 'string') throw mistake(`indent wants a str, not ${typeName(value)}`);
+  const lines = splitLines(`${text}\n`), indented = lines.map((line, i) => (i > 0 && (isTrue(blank) || line !== '') ? step + line : line)).join('\n');
   return isTrue(first) ? step + indented : indented;
 }
 

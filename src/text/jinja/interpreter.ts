@@ -7,7 +7,7 @@ import { applyFilter } from './filters.ts';
 import { checkMember, globalFunctions, loopOver } from './globals.ts';
 import { attributeOf, itemOf, sliceOf } from './members.ts';
 import { binary, compare, contains, isEqual } from './operators.ts';
-import type { Arguments, Comparison, Expression, FilterNode, MacroNode, Statement, Target } from './syntax.ts';
+import type { Arguments, Comparison, Expression, FilterNode, MacroNode, Statement, Target, Template } from './syntax.ts';
 import { mistake, TemplateFault } from './syntax.ts';
 import { applyTest } from './tests.ts';
 import type { Value } from './values.ts';
@@ -29,8 +29,8 @@ class Scope {
 type Leap = 'break' | 'continue' | undefined;
 
 /** @param now what `strftime_now` reads. @throws TemplateFault with the line */
-export function run(template: readonly Statement[], variables: ReadonlyMap<string, Value>, now: Date): string {
-  return new Interpreter(variables, now).run(template);
+export function run(template: Template, variables: ReadonlyMap<string, Value>, now: Date): string {
+  return new Interpreter(template, variables, now).run();
 }
 
 class Interpreter {
@@ -39,18 +39,25 @@ class Interpreter {
   #length = 0;
   readonly #root: Scope;
 
-  constructor(variables: ReadonlyMap<string, Value>, now: Date) {
+  constructor(private readonly template: Template, variables: ReadonlyMap<string, Value>, now: Date) {
     const globals = new Scope();
     for (const callable of globalFunctions(now)) globals.set(callable.name, callable);
     const given = new Scope(globals);
     for (const [name, value] of variables) given.set(name, value);
-    this.#root = new Scope(given);
+    this.#root = this.#scope(template.body, given);
   }
 
-  run(template: readonly Statement[]): string {
+  /** Of a body with names of its own. */
+  #scope(body: readonly Statement[], outer: Scope): Scope {
+    const scope = new Scope(outer);
+    for (const name of this.template.hidden.get(body) ?? []) scope.set(name, new Undefined(`'${name}' is undefined`));
+    return scope;
+  }
+
+  run(): string {
     const out: string[] = [];
     try {
-      this.#block(template, this.#root, out);
+      this.#block(this.template.body, this.#root, out);
     } catch (error) {
       // the engine's stack is full, or a text longer than it can hold
       const fault = error instanceof RangeError ? mistake('calls or texts without end') : error;
@@ -83,7 +90,7 @@ class Interpreter {
   /** The text of a block with a scope of its own. */
   #text(statements: readonly Statement[], scope: Scope): string {
     const out: string[] = [];
-    this.#block(statements, new Scope(scope), out);
+    this.#block(statements, this.#scope(statements, scope), out);
     return out.join('');
   }
 
@@ -103,7 +110,7 @@ class Interpreter {
         return undefined;
       }
       case 'with': {
-        const inner = new Scope(scope), values = statement.pairs.map(([, value]) => this.#value(value, scope));
+        const inner = this.#scope(statement.body, scope), values = statement.pairs.map(([, value]) => this.#value(value, scope));
         statement.pairs.forEach(([target], i) => { this.#assign(target, values[i]!, inner); });
         return this.#block(statement.body, inner, out);
       }
@@ -132,7 +139,7 @@ class Interpreter {
     const loop = loopOver(items);
     let isThrough = false; // Jinja2 takes the "else" also where no round came to its end
     for (const [i, item] of items.entries()) {
-      const inner = new Scope(scope);
+      const inner = this.#scope(body, scope);
       inner.set('loop', loop(i));
       this.#assign(target, item, inner);
       this.#step(this.#line);
@@ -140,7 +147,7 @@ class Interpreter {
       if (leap === 'break') break;
       if (leap === undefined) isThrough = true;
     }
-    return isThrough ? undefined : this.#block(otherwise, new Scope(scope), out);
+    return isThrough ? undefined : this.#block(otherwise, this.#scope(otherwise, scope), out);
   }
 
   #assign(target: Target, value: Value, scope: Scope): void {
@@ -165,7 +172,7 @@ class Interpreter {
 
   #macro({ name, parameters, body, reads }: MacroNode, scope: Scope): Callable {
     return new Callable(name, ({ positional, named }) => {
-      const inner = new Scope(scope), left = new Map(named);
+      const inner = this.#scope(body, scope), left = new Map(named);
       for (const [i, { name: parameter }] of parameters.entries()) {
         const value = positional[i] ?? left.get(parameter);
         if (i < positional.length && left.has(parameter)) throw mistake(`macro '${name}' got two values for '${parameter}'`);

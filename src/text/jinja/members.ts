@@ -71,6 +71,7 @@ export function attributeOf(object: Value, name: string, orItem = true): Value {
 /** `object[key]`: keys first, then methods. */
 export function itemOf(object: Value, key: Value): Value {
   if (object instanceof Undefined) object.fail();
+  if (object instanceof Markup) throw unsupported('a character of a text marked safe');
   if (object instanceof Dict && !Array.isArray(key) && !(key instanceof Dict)) {
     const found = object.get(key);
     if (found !== undefined) return found;

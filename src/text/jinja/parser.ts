@@ -1,16 +1,18 @@
 /** Tokens → statements, by Jinja2's grammar; tags that belong to files beside the template (`include`, `block` …) are not known. */
 import { tokenize } from './lexer.ts';
 import { Expressions } from './expressions.ts';
-import type { Expression, MacroNode, Statement, Target } from './syntax.ts';
+import { hiddenNames } from './scopes.ts';
+import type { Expression, MacroNode, Statement, Target, Template } from './syntax.ts';
 import { mistake, unsupported } from './syntax.ts';
 
 /** Tags of Jinja2 that transformers' environment knows and this parser does not. */
 const foreign = ['autoescape', 'block', 'extends', 'from', 'import', 'include', 'print'];
 
 /** @throws TemplateFault `mistake` or `unsupported` */
-export function parseTemplate(source: string): readonly Statement[] {
+export function parseTemplate(source: string): Template {
   try {
-    return new Parser(tokenize(source)).template();
+    const body = new Parser(tokenize(source)).template();
+    return { body, hidden: hiddenNames(body) };
   } catch (error) {
     if (error instanceof RangeError) throw mistake('brackets or blocks nested too deep', 1); // the engine's stack is full
     throw error;

@@ -72,6 +72,13 @@ export interface MacroNode {
   readonly reads: ReadonlySet<string>;
 }
 
+/** A template that can be run. */
+export interface Template {
+  readonly body: readonly Statement[];
+  /** Of each body with a scope of its own: names that are undefined there until they are assigned. */
+  readonly hidden: ReadonlyMap<readonly Statement[], readonly string[]>;
+}
+
 export type Statement = { readonly line: number } & (
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'output'; readonly value: Expression }

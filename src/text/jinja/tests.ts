@@ -14,7 +14,7 @@ function remainder(value: Value, by: Value): bigint {
 }
 
 const unary: Readonly<Record<string, Test>> = {
-  boolean: (value) => typeof value === 'boolean', callable: (value) => value instanceof Callable,
+  boolean: (value) => typeof value === 'boolean', callable: (value) => value instanceof Callable || value instanceof Undefined,
   defined: (value) => !(value instanceof Undefined), undefined: (value) => value instanceof Undefined,
   even: (value) => remainder(value, 2n) === 0n, odd: (value) => remainder(value, 2n) !== 0n,
   false: (value) => value === false, true: (value) => value === true, none: (value) => value === None,
