@@ -50,13 +50,13 @@ export interface TemplateOptions {
 }
 
 /**
- * @throws (all three) ModelError `E_CHAT_TEMPLATE` where there is no template, where it has a mistake or needs what this Jinja has not; InputError
- * `E_CHAT_TEMPLATE` with the template's own words where it refuses the messages; InputError `E_OPTION` for what is no list of messages
+ * @throws (all three) ModelError `E_CHAT_TEMPLATE` where there is no template, where it has a mistake or needs what this Jinja has not;
+ * InputError `E_CHAT_TEMPLATE` with the template's own words where it refuses the messages; InputError `E_OPTION` for malformed messages
  */
 export interface ChatTemplate {
   /** The text that the messages become. */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
-  /** Its tokens; control tokens are those of the template only, never those inside a message, a tool or another value. @throws InputError `E_UTF8` */
+  /** Its tokens; control tokens are those of the template only, never those a caller's text has inside. @throws InputError `E_UTF8` */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): Uint32Array;
   /**
    * Tries a conversation that may not be complete yet, before anything is generated: is there a template, can it be run, does it take these
@@ -67,7 +67,10 @@ export interface ChatTemplate {
 
 const prefix = 'tokenizer.chat_template';
 /** Special tokens that a template may name, and the keys of their ids. */
-const specialNames = [['bos_token', 'bos'], ['eos_token', 'eos'], ['unk_token', 'unknown'], ['sep_token', 'seperator'], ['pad_token', 'padding'], ['mask_token', 'mask']] as const;
+const specialNames = {
+  bos_token: 'bos', eos_token: 'eos', unk_token: 'unknown', sep_token: 'seperator', pad_token: 'padding', mask_token: 'mask',
+};
+const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const ownNames = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
 /** The template of a file. A missing one is an error only when it is used: most models can do without. */
@@ -77,16 +80,17 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, opt
 
   const render = (messages: readonly ChatMessage[], mark: (text: string) => string, given: RenderOptions): string => {
     checkMessages(messages);
-    const { addGenerationPrompt = true, tools, documents, variables = {}, now = new Date() } = given, source = chooseSource(sources, options.chatTemplate, tools);
-    const own = Object.keys(variables).find((name) => ownNames.includes(name));
-    if (own !== undefined) throw new InputError('E_OPTION', { subject: 'template variables', found: own, expected: `none of ${ownNames.join(', ')}`, remedy: 'These have arguments of their own.' });
+    const { addGenerationPrompt = true, tools, documents, variables = {}, now = new Date() } = given;
+    const source = chooseSource(sources, options.chatTemplate, tools);
+    checkVariables(variables);
     return reported(() => {
       let program = programs.get(source);
       if (!program) programs.set(source, program = parseTemplate(source));
       const value = (given: unknown): Value => valueOf(given, mark);
       return run(program, new Map<string, Value>([
         ...specials, ...Object.entries(variables).map(([name, given]) => [name, value(given)] as const),
-        ['messages', value(messages.map(normal))], ['tools', value(tools ?? null)], ['documents', value(documents ?? null)], ['add_generation_prompt', addGenerationPrompt],
+        ['messages', value(messages.map(normal))], ['tools', value(tools)], ['documents', value(documents)],
+        ['add_generation_prompt', addGenerationPrompt],
       ]), now);
     });
   };
@@ -117,14 +121,15 @@ function fileTemplates(metadata: Metadata): Map<string, string> {
 function chooseSource(sources: ReadonlyMap<string, string>, wanted: string | undefined, tools: readonly unknown[] | undefined): string {
   const source = wanted !== undefined ? sources.get(wanted) ?? wanted : (tools && sources.get('tool_use')) ?? sources.get('default');
   if (source !== undefined && source !== '') return source;
-  const isNamed = sources.size > 0, found = isNamed ? `no default among ${[...sources.keys()].join(', ')}` : 'none in this file';
+  const names = [...sources.keys()].join(', ');
   throw new ModelError('E_CHAT_TEMPLATE', {
-    subject: prefix, found, expected: 'a Jinja template', remedy: isNamed ? 'Name one of them as chatTemplate.' : 'This is not a chat model: use generate() with a prompt of your own, or pass a template as chatTemplate.',
+    subject: prefix, found: names ? `no default among ${names}` : 'none in this file', expected: 'a Jinja template',
+    remedy: names ? 'Name one of them as chatTemplate.' : 'This is not a chat model: use generate(), or pass a template as chatTemplate.',
   });
 }
 
 function specialTexts(metadata: Metadata, tokenizer: Tokenizer): [string, Value][] {
-  return specialNames.flatMap(([name, key]) => {
+  return Object.entries(specialNames).flatMap(([name, key]) => {
     const id = metadata.has(`tokenizer.ggml.${key}_token_id`) ? getNumber(metadata, `tokenizer.ggml.${key}_token_id`) : -1;
     return id >= 0 && id < tokenizer.vocabSize ? [[name, tokenizer.decode([id])] as [string, Value]] : [];
   });
@@ -141,23 +146,35 @@ function controlMarks(tokenizer: Tokenizer): (text: string) => string {
   }
   const mark = marker(first);
   return (text) => {
-    const token = others.find((one) => text.includes(one)), isBroken = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
+    const token = others.find((one) => text.includes(one)), isBroken = loneSurrogate.test(text);
     if (token === undefined && !isBroken) return mark(text);
     throw new InputError('E_UTF8', {
       subject: 'chat messages', found: isBroken ? 'a lone surrogate, which no UTF-8 can hold' : `the control token ${token!}`,
-      expected: isBroken ? 'well-formed strings' : 'texts that cannot be taken for one', remedy: isBroken ? 'Call toWellFormed() on the texts.' : 'Remove it from the messages.',
+      expected: isBroken ? 'well-formed strings' : 'texts that cannot be taken for one',
+      remedy: isBroken ? 'Call toWellFormed() on the texts.' : 'Remove it from the messages.',
     });
   };
 }
 
 function checkMessages(messages: readonly ChatMessage[]): void {
   const wrong = (found: string): never => {
-    throw new InputError('E_OPTION', { subject: 'chat messages', found, expected: 'a list of { role, content }', remedy: 'Pass at least one message with a role and a text.' });
+    throw new InputError('E_OPTION', {
+      subject: 'chat messages', found, expected: 'a list of { role, content }', remedy: 'Pass at least one message with a role and a text.',
+    });
   };
   if (!Array.isArray(messages) || messages.length === 0) wrong(show(messages));
   for (const message of messages as readonly Partial<ChatMessage>[]) {
-    if (typeof message !== 'object' || message === null || typeof message.role !== 'string' || (message.content === undefined && !message.tool_calls)) wrong(show(message));
+    if (typeof message !== 'object' || message === null || typeof message.role !== 'string') wrong(show(message));
+    if (message.content === undefined && !message.tool_calls) wrong(show(message));
   }
+}
+
+function checkVariables(variables: Readonly<Record<string, unknown>>): void {
+  const own = Object.keys(variables).find((name) => ownNames.includes(name));
+  if (own === undefined) return;
+  throw new InputError('E_OPTION', {
+    subject: 'template variables', found: own, expected: `none of ${ownNames.join(', ')}`, remedy: 'These have arguments of their own.',
+  });
 }
 
 /** Other names under which reasoning is handed over; all are given, as transformers does. */
@@ -179,13 +196,16 @@ function reported<T>(task: () => T): T {
     const message = plain(cause.message), where = `line ${cause.line}: ${message}`;
     if (cause.blame === 'refusal') {
       throw new InputError('E_CHAT_TEMPLATE', {
-        subject: 'chat messages', found: `that the model's chat template refuses them: ${message}`, expected: 'messages that it accepts', remedy: 'Change the messages; the words are the template\'s own.', cause,
+        subject: 'chat messages', found: `that the model's chat template refuses them: ${message}`, expected: 'messages that it accepts',
+        remedy: 'Change the messages; the words are the template\'s own.', cause,
       });
     }
-    const isMistake = cause.blame === 'mistake';
-    throw new ModelError('E_CHAT_TEMPLATE', {
-      subject: 'chat template', found: isMistake ? where : `${where}, which this version cannot run`, expected: isMistake ? 'a template that Jinja2 can run' : 'the parts of Jinja2 that it can',
-      remedy: isMistake ? 'The template has a mistake, or misses something in the messages; pass another as chatTemplate.' : 'Pass a template without it as chatTemplate.', cause,
+    throw new ModelError('E_CHAT_TEMPLATE', cause.blame === 'mistake' ? {
+      subject: 'chat template', found: where, expected: 'a template that Jinja2 can run',
+      remedy: 'The template has a mistake, or misses something in the messages; pass another as chatTemplate.', cause,
+    } : {
+      subject: 'chat template', found: `${where}, which this version cannot run`, expected: 'the parts of Jinja2 that it can',
+      remedy: 'Pass a template without it as chatTemplate.', cause,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** The part of the parser that reads expressions. `~` binds more than `+`, a filter or test more than any operator, a sign more than both. */
+/** The part of the parser that reads expressions. `~` binds more than `+`, a filter or test more than those, a sign more than all. */
 import type { Token } from './lexer.ts';
 import { unquote } from './lexer.ts';
 import type { Arguments, Comparison, Expression, FilterNode, Operator, Slice } from './syntax.ts';
@@ -24,7 +24,7 @@ export class Expressions {
     return token;
   }
 
-  protected is(type: Token['type'], text?: string): boolean { return this.current.type === type && (text === undefined || this.current.text === text); }
+  protected is(type: Token['type'], text = this.current.text): boolean { return this.current.type === type && this.current.text === text; }
   protected isName(name: string): boolean { return this.is('name', name); }
 
   protected skip(type: Token['type'], text?: string): boolean {
@@ -50,8 +50,8 @@ export class Expressions {
   /** Expressions with commas between them; one without a comma is itself. */
   protected tuple(withCondition = true, end?: string, inParentheses = false): Expression {
     const { line } = this.current, items: Expression[] = [];
-    const atEnd = (): boolean => this.is('output end') || this.is('tag end') || this.is('operator', ')') || (end !== undefined && this.isName(end));
-    while (!atEnd()) {
+    const isEnd = (): boolean => this.is('output end') || this.is('tag end') || this.is('operator', ')') || this.is('name', end ?? '');
+    while (!isEnd()) {
       items.push(this.expression(withCondition));
       if (!this.skip('operator', ',')) {
         if (items.length === 1) return items[0]!;
@@ -246,7 +246,8 @@ export class Expressions {
     while (bare || this.skip('operator', '|')) {
       bare = false;
       const { line } = this.current, name = this.#dotted(), inner: Expression | undefined = node ?? operand;
-      node = { line, kind: 'filter', name, args: this.is('operator', '(') ? this.#arguments() : { positional: [], named: [] }, ...(inner ? { operand: inner } : {}) };
+      const args = this.is('operator', '(') ? this.#arguments() : { positional: [], named: [] };
+      node = { line, kind: 'filter', name, args, ...(inner ? { operand: inner } : {}) };
     }
     return node;
   }

@@ -12,8 +12,8 @@ import { Args, Dict, isNumber, isTrue, iterate, Lazy, lengthOf, Markup, None, st
 type Filter = (value: Value, args: Args) => Value;
 
 /** Filters of Jinja2 that this file has not. */
-const foreign = ['batch', 'center', 'filesizeformat', 'forceescape', 'format', 'groupby', 'pprint', 'random', 'slice', 'striptags', 'truncate', 'urlencode', 'urlize',
-  'wordcount', 'wordwrap', 'xmlattr'];
+const foreign = ['batch', 'center', 'filesizeformat', 'forceescape', 'format', 'groupby', 'pprint', 'random', 'slice', 'striptags',
+  'truncate', 'urlencode', 'urlize', 'wordcount', 'wordwrap', 'xmlattr'];
 
 export function applyFilter(name: string, value: Value, args: Args): Value {
   if (Object.hasOwn(filters, name)) return filters[name]!(value, args);
@@ -23,7 +23,7 @@ export function applyFilter(name: string, value: Value, args: Args): Value {
 /** What is looked at of each item: itself, or what lies at a path "a.b.0" in it. */
 function getter(path: Value | undefined, preset?: Value): (item: Value) => Value {
   if (path === undefined || path === None) return (item) => item;
-  const steps: Value[] = typeof path === 'string' ? plain(path).split('.').map((step) => (/^\d+$/.test(step) ? BigInt(step) : step)) : [path];
+  const steps = typeof path === 'string' ? plain(path).split('.').map((step): Value => (/^\d+$/.test(step) ? BigInt(step) : step)) : [path];
   return (item) => {
     let found = item;
     for (const step of steps) {
@@ -38,7 +38,8 @@ const folded = (value: Value, isCaseSensitive: boolean): Value => (typeof value 
 
 /** Stable, by the keys; descending keeps the order of equal ones, too. */
 function sorted<T>(items: readonly T[], key: (item: T) => Value, isReverse: boolean): T[] {
-  return items.map((item) => [key(item), item] as const).sort(([a], [b]) => (isReverse ? compare(b, a) : compare(a, b))).map(([, item]) => item);
+  const keyed = items.map((item) => [key(item), item] as const);
+  return keyed.sort(([a], [b]) => (isReverse ? compare(b, a) : compare(a, b))).map(([, item]) => item);
 }
 
 const extreme = (callee: string, sign: number): Filter => (value, args) => {
@@ -50,7 +51,8 @@ const extreme = (callee: string, sign: number): Filter => (value, args) => {
 
 /** `select` and its kin: items (or attributes of them) that pass a test, or fail it. */
 const selection = (callee: string, isByAttribute: boolean, wanted: boolean): Filter => (value, args) => {
-  const from = isByAttribute ? 1 : 0, get = getter(isByAttribute ? args.positional[0] ?? missing(callee) : undefined), test = args.positional[from];
+  const from = isByAttribute ? 1 : 0, test = args.positional[from];
+  const get = getter(isByAttribute ? args.positional[0] ?? missing(callee) : undefined);
   return new Lazy(iterate(value).filter((item) => {
     const seen = get(item);
     return (test === undefined ? isTrue(seen) : applyTest(plain(str(test)), seen, args.rest(from + 1))) === wanted;
@@ -84,10 +86,11 @@ function toFloat(value: Value, args: Args): Value {
 
 function indent(value: Value, args: Args): string {
   const [width = 4n, first = false, blank = false] = args.take('indent', 'width', 'first', 'blank');
-  const step = typeof width === 'string' ? width : ' '.repeat(Math.max(0, Math.min(1 << 16, Number(width)))), text = value instanceof Markup ? value.text : value;
+  const step = typeof width === 'string' ? width : ' '.repeat(Math.max(0, Math.min(1 << 16, Number(width))));
+  const text = value instanceof Markup ? value.text : value;
   if (typeof text !== 'string') throw mistake(`indent wants a str, not ${typeName(value)}`);
-  const lines = splitLines(`${text}\n`), indented = lines.map((line, i) => (i > 0 && (isTrue(blank) || line !== '') ? step + line : line)).join('\n');
-  return isTrue(first) ? step + indented : indented;
+  const lines = splitLines(`${text}\n`).map((line, i) => (i > 0 && (isTrue(blank) || line !== '') ? step + line : line));
+  return (isTrue(first) ? step : '') + lines.join('\n');
 }
 
 /** Half to even for what lies exactly between, as Python. */
@@ -107,7 +110,8 @@ function dictSort(value: Value, args: Args): Value {
   const [isCaseSensitive = false, by = 'key', isReverse = false] = args.take('dictsort', 'case_sensitive', 'by', 'reverse');
   if (!(value instanceof Dict)) throw mistake(`'${typeName(value)}' object has no attribute 'items'`);
   if (by !== 'key' && by !== 'value') throw mistake('You can only sort by either "key" or "value"');
-  return sorted(value.entries, (entry) => folded(entry[by === 'key' ? 0 : 1], isTrue(isCaseSensitive)), isTrue(isReverse)).map((entry) => new Tuple(entry));
+  const key = (entry: readonly [Value, Value]): Value => folded(entry[by === 'key' ? 0 : 1], isTrue(isCaseSensitive));
+  return sorted(value.entries, key, isTrue(isReverse)).map((entry) => new Tuple(entry));
 }
 
 function sort(value: Value, args: Args): Value {
@@ -117,7 +121,8 @@ function sort(value: Value, args: Args): Value {
 }
 
 function unique(value: Value, args: Args): Value {
-  const [isCaseSensitive = false, attribute] = args.take('unique', 'case_sensitive', 'attribute'), get = getter(attribute), seen = new Dict();
+  const [isCaseSensitive = false, attribute] = args.take('unique', 'case_sensitive', 'attribute');
+  const get = getter(attribute), seen = new Dict();
   return new Lazy(iterate(value).filter((item) => {
     const key = folded(get(item), isTrue(isCaseSensitive)), isNew = !seen.has(key);
     seen.set(key, true);
@@ -131,8 +136,14 @@ function reverse(value: Value): Value {
   return value instanceof Lazy ? turned : new Lazy(turned);
 }
 
+/** A letter behind a blank, a dash or an opening bracket becomes large, the others small. */
 function titleCase(value: Value): string {
-  return str(value).split(/([-\s({[<\udc28\udc3c\udc5b\udc7b]+)/).map((word) => { const [first = '', ...rest] = Array.from(word); return upper(first) + lower(rest.join('')); }).join('');
+  const text = str(value);
+  let at = 0;
+  return plain(text).split(/([-\s({[<]+)/).map((word) => {
+    const [first = '', ...rest] = Array.from(text.slice(at, at += word.length));
+    return upper(first) + lower(rest.join(''));
+  }).join('');
 }
 
 function escape(value: Value): Value {
@@ -161,7 +172,10 @@ const filters: Readonly<Record<string, Filter>> = {
   },
   dictsort: dictSort,
   e: without('e', escape), escape: without('escape', escape),
-  first: without('first', (value) => (value instanceof Lazy ? value.take(1)[0] : iterate(value)[0]) ?? new Undefined('No first item, sequence was empty.')),
+  first: without('first', (value) => {
+    const [first] = value instanceof Lazy ? value.take(1) : iterate(value);
+    return first ?? new Undefined('No first item, sequence was empty.');
+  }),
   float: toFloat, indent, int: toInteger,
   items: without('items', (value) => {
     if (value instanceof Undefined) return new Lazy([]);

@@ -10,7 +10,9 @@ const longestRange = 100_000;
 
 /** The object `loop` of one round. */
 class Loop extends Attributes {
-  constructor(private readonly items: readonly Value[], private readonly i: number, private readonly changed: Callable) { super('LoopContext'); }
+  constructor(private readonly items: readonly Value[], private readonly i: number, private readonly changed: Callable) {
+    super('LoopContext');
+  }
 
   override get(name: string): Value | undefined {
     const { items, i } = this, n = items.length;
@@ -77,7 +79,9 @@ export function globalFunctions(now: Date): Callable[] {
     }),
     new Callable('range', ({ positional, named }) => {
       const numbers = positional.map((value) => (typeof value === 'bigint' || typeof value === 'boolean' ? Number(value) : NaN));
-      if (named.size > 0 || numbers.length < 1 || numbers.length > 3 || numbers.some(Number.isNaN) || numbers[2] === 0) throw mistake('range() wants one to three integers, the last not 0');
+      if (named.size > 0 || numbers.length < 1 || numbers.length > 3 || numbers.some(Number.isNaN) || numbers[2] === 0) {
+        throw mistake('range() wants one to three integers, the last not 0');
+      }
       const [from, to, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
       const length = Math.max(0, Math.ceil((to - from) / step));
       if (length > longestRange) throw mistake(`Range too big. The sandbox blocks ranges larger than ${longestRange}`);

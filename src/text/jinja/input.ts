@@ -15,11 +15,12 @@ export function valueOf(given: unknown, mark: (text: string) => string, depth = 
   if (typeof given === 'number') return Number.isSafeInteger(given) && !Object.is(given, -0) ? BigInt(given) : given;
   if (depth < deepest && Array.isArray(given)) return given.map((item) => valueOf(item, mark, depth + 1));
   if (depth < deepest && typeof given === 'object' && isPlain(given)) {
-    return Dict.from(Object.entries(given).filter(([, value]) => value !== undefined).map(([key, value]) => [mark(key), valueOf(value as unknown, mark, depth + 1)] as const));
+    const entries = Object.entries(given as Record<string, unknown>).filter(([, value]) => value !== undefined);
+    return Dict.from(entries.map(([key, value]) => [mark(key), valueOf(value, mark, depth + 1)] as const));
   }
   throw new InputError('E_OPTION', {
-    subject: 'chat messages', found: depth < deepest ? show(given) : `values inside one another ${deepest} times`, expected: 'plain data: texts, numbers, booleans, lists and objects of them',
-    remedy: 'Convert the value to plain data.',
+    subject: 'chat messages', found: depth < deepest ? show(given) : `values inside one another ${deepest} times`,
+    expected: 'plain data: texts, numbers, booleans, lists and objects of them', remedy: 'Convert the value to plain data.',
   });
 }
 

@@ -1,7 +1,7 @@
 /**
- * Runs a template as transformers' environment of Jinja2 does (sandboxed, `trim_blocks`, `lstrip_blocks`, loop controls, `generation` blocks,
- * its own `tojson`), without `eval`. Names are looked up from the inside out; each round of a loop, each macro and each block of its own text
- * begins a new scope. What Jinja2 knows and this does not is a fault that names the construct: no other text is ever made.
+ * Runs a template as transformers' environment of Jinja2 does (sandboxed, `trim_blocks`, `lstrip_blocks`, loop controls, `generation`
+ * blocks, its own `tojson`), without `eval`. Names are looked up from the inside out; each round of a loop, each macro and each block of
+ * its own text begins a new scope. What Jinja2 knows and this does not is a fault that names the construct: no other text is ever made.
  */
 import { applyFilter } from './filters.ts';
 import { checkMember, globalFunctions, loopOver } from './globals.ts';
@@ -114,7 +114,9 @@ class Interpreter {
         statement.pairs.forEach(([target], i) => { this.#assign(target, values[i]!, inner); });
         return this.#block(statement.body, inner, out);
       }
-      case 'filter block': this.#write(str(this.#filter(statement.filter, scope, this.#text(statement.body, scope))), out); return undefined;
+      case 'filter block':
+        this.#write(str(this.#filter(statement.filter, scope, this.#text(statement.body, scope))), out);
+        return undefined;
       case 'macro': scope.set(statement.macro.name, this.#macro(statement.macro, scope)); return undefined;
       case 'call block': {
         const callee = this.#value(statement.callee, scope), { positional, named } = this.#arguments(statement.args, scope);
@@ -155,7 +157,8 @@ class Interpreter {
     else if (target.kind === 'tuple') {
       const items = iterate(value);
       if (items.length !== target.items.length) {
-        throw mistake(`${items.length < target.items.length ? 'not enough' : 'too many'} values to unpack (expected ${target.items.length}, found ${items.length})`);
+        const wrong = items.length < target.items.length ? 'not enough' : 'too many';
+        throw mistake(`${wrong} values to unpack (expected ${target.items.length}, found ${items.length})`);
       }
       target.items.forEach((inner, i) => { this.#assign(inner, items[i]!, scope); });
     } else {
@@ -203,7 +206,9 @@ class Interpreter {
       const more = this.#value(dict, scope);
       if (!(more instanceof Dict)) throw mistake(`argument after ** must be a mapping, not ${typeName(more)}`);
       for (const [name, value] of more.entries) {
-        if (typeof name !== 'string' || byName.has(name)) throw mistake(`argument after ** has the key ${str(name)}, which is no name or given twice`);
+        if (typeof name !== 'string' || byName.has(name)) {
+          throw mistake(`argument after ** has the key ${str(name)}, which is no name or given twice`);
+        }
         byName.set(name, value);
       }
     }
@@ -238,7 +243,7 @@ class Interpreter {
       }
       case 'if': {
         if (isTrue(this.#value(node.test, scope))) return this.#value(node.yes, scope);
-        return node.no ? this.#value(node.no, scope) : new Undefined('the inline if-expression evaluated to false and no else section was defined');
+        return node.no ? this.#value(node.no, scope) : new Undefined('the inline if-expression evaluated to false and has no else');
       }
       case 'attribute': return attributeOf(this.#value(node.object, scope), node.name);
       case 'item': return itemOf(this.#value(node.object, scope), this.#value(node.key, scope));

@@ -1,6 +1,6 @@
 /**
- * Source → tokens, with the whitespace rules of `trim_blocks` and `lstrip_blocks`: the newline behind a tag goes, and so do the blanks before
- * one that begins its line. `-` strips everything, `+` nothing.
+ * Source → tokens, with the whitespace rules of `trim_blocks` and `lstrip_blocks`: the newline behind a tag goes, and so do the blanks
+ * before one that begins its line. `-` strips everything, `+` nothing.
  */
 import { mistake, unsupported } from './syntax.ts';
 
@@ -72,7 +72,9 @@ export function tokenize(template: string): Token[] {
         push(type, text);
         break;
       }
-      if (length === 0) throw mistake(at < source.length ? `unexpected character ${JSON.stringify(source[at])}` : 'the template ends inside a tag', line);
+      if (length === 0) {
+        throw mistake(at < source.length ? `unexpected character ${JSON.stringify(source[at])}` : 'the template ends inside a tag', line);
+      }
       advance(at + length);
     }
   };
@@ -108,15 +110,20 @@ export function tokenize(template: string): Token[] {
   return tokens;
 }
 
-const simple: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', a: '\x07', "'": "'", '"': '"', '\\': '\\', '\n': '' };
+const simple: Readonly<Record<string, string>> = {
+  n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', a: '\x07', "'": "'", '"': '"', '\\': '\\', '\n': '',
+};
+const escapes = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([\s\S]))/g;
 
 /** The text that a string literal stands for, by Python's escapes; an unknown escape keeps its backslash. */
 export function unquote(literal: string, line: number): string {
-  return literal.slice(1, -1).replace(/\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|([\s\S]))/g, (whole, ...groups: (string | undefined)[]) => {
+  return literal.slice(1, -1).replace(escapes, (whole, ...groups: (string | undefined)[]) => {
     const [x, u, U, octal, other] = groups;
     if (other === 'N') throw Object.assign(unsupported('a character by its name, \\N{…}'), { line });
     const hex = x ?? u ?? U, code = hex !== undefined ? parseInt(hex, 16) : octal !== undefined ? parseInt(octal, 8) : -1;
-    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (other !== undefined && 'xuU'.includes(other))) throw mistake(`the escape ${whole} in a string`, line);
+    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (other !== undefined && 'xuU'.includes(other))) {
+      throw mistake(`the escape ${whole} in a string`, line);
+    }
     return code >= 0 ? String.fromCodePoint(code) : simple[other!] ?? whole;
   });
 }

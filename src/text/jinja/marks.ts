@@ -1,7 +1,7 @@
 /**
- * Where text comes from. A control token counts only where the template itself wrote it: in what a caller hands over, the characters that such
- * tokens begin with are marked, one character for one, by lone surrogates, which no text has. Lengths and positions stay; whoever compares,
- * searches or looks at characters reads `plain` text, whoever cuts and joins keeps the marks.
+ * Where text comes from. A control token counts only where the template itself wrote it: in what a caller hands over, the characters that
+ * such tokens begin with are marked, one character for one, by lone surrogates, which no text has. Lengths and positions stay; whoever
+ * compares, searches or looks at characters reads `plain` text, whoever cuts and joins keeps the marks.
  */
 const lone = /(?<![\ud800-\udbff])[\udc00-\udfff]/g, first = 0xdc00;
 

@@ -14,8 +14,8 @@ function methodOf(object: Value, name: string): Value | undefined {
   } else if (object instanceof Dict) return dictMethod(object, name);
   else if (Array.isArray(object) || object instanceof Tuple) return listMethod(object, name);
   else if (object instanceof Attributes) return object.get(name);
-  else if (object instanceof Markup || (object instanceof Callable && name !== 'name')) throw unsupported(`.${name} of a ${typeName(object)}`);
-  else if (object instanceof Callable) return object.name;
+  else if (object instanceof Callable && name === 'name') return object.name;
+  else if (object instanceof Markup || object instanceof Callable) throw unsupported(`.${name} of a ${typeName(object)}`);
   return undefined;
 }
 
@@ -42,9 +42,12 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
 function listMethod(list: Value[] | Tuple, name: string): Value | undefined {
   const items = sequence(list)!;
   switch (name) {
-    case 'count': return method(name, (args) => BigInt(items.filter((item) => isEqual(item, args.take('count', 'value')[0] ?? None)).length));
+    case 'count': return method(name, (args) => {
+      const [value = None] = args.take('count', 'value');
+      return BigInt(items.filter((item) => isEqual(item, value)).length);
+    });
     case 'index': return method(name, (args) => {
-      const at = items.findIndex((item) => isEqual(item, args.take('index', 'value')[0] ?? None));
+      const [value = None] = args.take('index', 'value'), at = items.findIndex((item) => isEqual(item, value));
       if (at < 0) throw mistake('the value is not in the list');
       return BigInt(at);
     });
@@ -56,7 +59,9 @@ function listMethod(list: Value[] | Tuple, name: string): Value | undefined {
 }
 
 /** Transformers runs templates in a sandbox where nothing that was handed over can be changed. */
-const unsafe = (what: string): Callable => method(what, () => { throw mistake(`access to ${what} is unsafe: a template may not change what it was given`); });
+const unsafe = (what: string): Callable => method(what, () => {
+  throw mistake(`access to ${what} is unsafe: a template may not change what it was given`);
+});
 
 function absent(object: Value, key: string): Undefined {
   return new Undefined(`'${typeName(object) === 'dict' ? 'dict object' : typeName(object)}' has no attribute ${key}`);
@@ -71,7 +76,7 @@ export function attributeOf(object: Value, name: string, orItem = true): Value {
 /** `object[key]`: keys first, then methods. */
 export function itemOf(object: Value, key: Value): Value {
   if (object instanceof Undefined) object.fail();
-  if (object instanceof Markup) throw unsupported('a character of a text marked safe');
+  if (object instanceof Markup) throw unsupported('a part of a text marked safe');
   if (object instanceof Dict && !Array.isArray(key) && !(key instanceof Dict)) {
     const found = object.get(key);
     if (found !== undefined) return found;
@@ -80,12 +85,13 @@ export function itemOf(object: Value, key: Value): Value {
     const found = items?.at(Number(key));
     if (found !== undefined) return found;
   }
-  return typeof key === 'string' ? attributeOf(object, key, false) : absent(object, key === None ? 'None' : typeof key === 'bigint' ? String(key) : typeName(key));
+  return typeof key === 'string' ? attributeOf(object, key, false) : absent(object, typeof key === 'bigint' ? String(key) : typeName(key));
 }
 
 /** `object[from:to:step]` */
 export function sliceOf(object: Value, from: Value, to: Value, step: Value): Value {
   if (object instanceof Undefined) object.fail();
+  if (object instanceof Markup) throw unsupported('a part of a text marked safe');
   const items = typeof object === 'string' ? Array.from(object) : sequence(object);
   if (!items) throw mistake(`'${typeName(object)}' object cannot be sliced`);
   const length = Number(lengthOf(object)), stride = step === None ? 1 : whole(step);

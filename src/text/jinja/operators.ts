@@ -10,16 +10,18 @@ const most = 1 << 24, mostBits = 4096;
 
 export function isEqual(a: Value, b: Value): boolean {
   // `==` because an int and a float are compared by value
-  if (isNumber(a)) return isNumber(b) && (typeof a === 'boolean' ? BigInt(a) : a) == (typeof b === 'boolean' ? BigInt(b) : b);
+  if (isNumber(a)) return isNumber(b) && numeric(a) == numeric(b);
   if (a instanceof Markup) return isEqual(a.text, b);
   if (b instanceof Markup) return isEqual(a, b.text);
   if (typeof a === 'string') return typeof b === 'string' && plain(a) === plain(b);
   if (a instanceof Undefined) return b instanceof Undefined;
-  if ((Array.isArray(a) && Array.isArray(b)) || (a instanceof Tuple && b instanceof Tuple) || (a instanceof View && b instanceof View && a.name === b.name)) {
+  if ((Array.isArray(a) || a instanceof Tuple || a instanceof View) && typeName(a) === typeName(b)) {
     const left = iterate(a), right = iterate(b);
     return left.length === right.length && left.every((item, i) => isEqual(item, right[i]!));
   }
-  if (a instanceof Dict && b instanceof Dict) return a.size === b.size && a.entries.every(([key, item]) => b.has(key) && isEqual(item, b.get(key)!));
+  if (a instanceof Dict && b instanceof Dict) {
+    return a.size === b.size && a.entries.every(([key, item]) => b.has(key) && isEqual(item, b.get(key)!));
+  }
   return a === b;
 }
 
@@ -27,12 +29,15 @@ export function isEqual(a: Value, b: Value): boolean {
 export function compare(a: Value, b: Value): number {
   if (a instanceof Undefined) a.fail();
   if (b instanceof Undefined) b.fail();
+  if (a instanceof Markup || b instanceof Markup) throw unsupported('comparing a text marked safe');
   if (isNumber(a) && isNumber(b)) return a < b ? -1 : a > b ? 1 : a == b ? 0 : NaN;
   if (typeof a === 'string' && typeof b === 'string') return compareItems(Array.from(plain(a), codePoint), Array.from(plain(b), codePoint));
   if ((Array.isArray(a) && Array.isArray(b)) || (a instanceof Tuple && b instanceof Tuple)) return compareItems(iterate(a), iterate(b));
   throw mistake(`'<' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
 }
 
+/** True is 1, False is 0. */
+const numeric = (value: bigint | number | boolean): bigint | number => (typeof value === 'boolean' ? BigInt(value) : value);
 const codePoint = (character: string): bigint => BigInt(character.codePointAt(0)!);
 
 function compareItems(a: readonly Value[], b: readonly Value[]): number {
@@ -42,8 +47,9 @@ function compareItems(a: readonly Value[], b: readonly Value[]): number {
 }
 
 export function contains(container: Value, item: Value): boolean {
+  if (container instanceof Markup || item instanceof Markup) throw unsupported("'in' on a text marked safe");
   if (typeof container === 'string') {
-    if (item instanceof Undefined || typeof item !== 'string') throw mistake(`'in <string>' requires string as left operand, not ${typeName(item)}`);
+    if (typeof item !== 'string') throw mistake(`'in <string>' requires string as left operand, not ${typeName(item)}`);
     return plain(container).includes(plain(item));
   }
   if (container instanceof Dict) return container.has(item);
@@ -56,10 +62,11 @@ export function contains(container: Value, item: Value): boolean {
 }
 
 export function binary(operator: Operator, a: Value, b: Value): Value {
+  if (operator === '%' && typeof a === 'string') throw unsupported("formatting a text with '%'");
   if (a instanceof Undefined) a.fail();
   if (b instanceof Undefined) b.fail();
   if (a instanceof Markup || b instanceof Markup) throw unsupported(`'${operator}' on a text marked safe`);
-  if (isNumber(a) && isNumber(b)) return arithmetic(operator, typeof a === 'boolean' ? BigInt(a) : a, typeof b === 'boolean' ? BigInt(b) : b);
+  if (isNumber(a) && isNumber(b)) return arithmetic(operator, numeric(a), numeric(b));
   if (operator === '+') {
     if (typeof a === 'string' && typeof b === 'string') return sized(a.length + b.length, () => a + b);
     if (Array.isArray(a) && Array.isArray(b)) return sized(a.length + b.length, () => [...a, ...b]);
@@ -69,7 +76,6 @@ export function binary(operator: Operator, a: Value, b: Value): Value {
     const [items, times]: [Value, Value] = isNumber(b) ? [a, b] : [b, a];
     if (typeof times === 'bigint' || typeof times === 'boolean') return repeat(items, Math.max(0, Number(times)));
   }
-  if (operator === '%' && typeof a === 'string') throw unsupported("formatting a text with '%'");
   throw mistake(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
 }
 
@@ -93,7 +99,7 @@ function arithmetic(operator: Operator, a: bigint | number, b: bigint | number):
   if (operator === '/') return Number(a) / Number(b);
   if (typeof a === 'bigint' && typeof b === 'bigint') {
     const result = integers(operator, a, b);
-    if (typeof result === 'bigint' && BigInt.asIntN(mostBits, result) !== result) throw unsupported(`an integer of more than ${mostBits} bits`);
+    if (typeof result === 'bigint' && BigInt.asIntN(mostBits, result) !== result) throw unsupported(`an int of more than ${mostBits} bits`);
     return result;
   }
   const x = Number(a), y = Number(b);
@@ -126,5 +132,6 @@ function integers(operator: Operator, a: bigint, b: bigint): bigint | number {
 function power(base: number, exponent: number): number {
   const result = base ** exponent;
   if (Number.isFinite(result) || !Number.isFinite(base) || !Number.isFinite(exponent)) return result;
-  throw mistake(base === 0 ? '0.0 cannot be raised to a negative power' : Number.isNaN(result) ? 'the power of a negative number is complex' : 'numerical result out of range');
+  if (Number.isNaN(result)) throw unsupported('a power that is a complex number');
+  throw mistake(base === 0 ? '0.0 cannot be raised to a negative power' : 'numerical result out of range');
 }

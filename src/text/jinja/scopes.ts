@@ -46,7 +46,8 @@ export function hiddenNames(template: readonly Statement[]): Template['hidden'] 
             const { name, parameters: given, body: macro } = statement.macro;
             if (statement.kind === 'macro') store(name, isCertain);
             else load([statement.callee, statement.args]);
-            nested(macro, [...given.flatMap(({ name: parameter, preset }) => [parameter, ...namesIn(preset)]), 'caller', 'kwargs', 'varargs']);
+            const read = given.flatMap(({ name: parameter, preset }) => [parameter, ...namesIn(preset)]);
+            nested(macro, [...read, 'caller', 'kwargs', 'varargs']);
             break;
           }
           case 'scope': nested(statement.body); break;

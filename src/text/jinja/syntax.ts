@@ -57,7 +57,13 @@ export type Expression = { readonly line: number } & (
 );
 
 /** Without an operand it is applied to the text of a block. */
-export interface FilterNode { readonly line: number; readonly kind: 'filter'; readonly operand?: Expression; readonly name: string; readonly args: Arguments }
+export interface FilterNode {
+  readonly line: number;
+  readonly kind: 'filter';
+  readonly operand?: Expression;
+  readonly name: string;
+  readonly args: Arguments;
+}
 
 export type Target =
   | { readonly kind: 'name'; readonly name: string }
@@ -82,7 +88,8 @@ export interface Template {
 export type Statement = { readonly line: number } & (
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'output'; readonly value: Expression }
-  | { readonly kind: 'if'; readonly branches: readonly (readonly [Expression, readonly Statement[]])[]; readonly otherwise: readonly Statement[] }
+  | { readonly kind: 'if'; readonly branches: readonly (readonly [Expression, readonly Statement[]])[];
+      readonly otherwise: readonly Statement[] }
   | { readonly kind: 'for'; readonly target: Target; readonly iterable: Expression; readonly test?: Expression;
       readonly body: readonly Statement[]; readonly otherwise: readonly Statement[] }
   | { readonly kind: 'set'; readonly target: Target; readonly value: Expression }

@@ -9,8 +9,8 @@ type Test = (value: Value, other: Value) => boolean;
 
 function remainder(value: Value, by: Value): bigint {
   if (value instanceof Undefined) value.fail();
-  if ((typeof value !== 'bigint' && typeof value !== 'boolean') || typeof by !== 'bigint' || by === 0n) throw mistake(`'${typeName(value)}' where an int was expected`);
-  return BigInt(value) % by;
+  if ((typeof value === 'bigint' || typeof value === 'boolean') && typeof by === 'bigint' && by !== 0n) return BigInt(value) % by;
+  throw mistake(`'${typeName(value)}' where an int was expected`);
 }
 
 const unary: Readonly<Record<string, Test>> = {
@@ -22,16 +22,18 @@ const unary: Readonly<Record<string, Test>> = {
   iterable: (value) => !isNumber(value) && value !== None && !(value instanceof Attributes) && !(value instanceof Callable),
   lower: (value) => isLower(str(value)), upper: (value) => isUpper(str(value)),
   mapping: (value) => value instanceof Dict, string: (value) => typeof value === 'string' || value instanceof Markup,
-  sequence: (value) => typeof value === 'string' || value instanceof Markup || value instanceof Dict || value instanceof Undefined || sequence(value) !== undefined,
+  sequence: (value) => typeof value === 'string' || value instanceof Markup || value instanceof Dict || value instanceof Undefined
+    || sequence(value) !== undefined,
   escaped: (value) => value instanceof Markup,
 };
 
-const isSame: Test = (a, b) => a === b;
+const isSame: Test = (a, b) => a === b, isLess: Test = (a, b) => compare(a, b) < 0, isMore: Test = (a, b) => compare(a, b) > 0;
+const isAtMost: Test = (a, b) => compare(a, b) <= 0, isAtLeast: Test = (a, b) => compare(a, b) >= 0;
 const binary: Readonly<Record<string, Test>> = {
   divisibleby: (value, by) => remainder(value, by) === 0n,
   eq: isEqual, equalto: isEqual, '==': isEqual, ne: (a, b) => !isEqual(a, b), '!=': (a, b) => !isEqual(a, b),
-  lt: (a, b) => compare(a, b) < 0, lessthan: (a, b) => compare(a, b) < 0, '<': (a, b) => compare(a, b) < 0, le: (a, b) => compare(a, b) <= 0, '<=': (a, b) => compare(a, b) <= 0,
-  gt: (a, b) => compare(a, b) > 0, greaterthan: (a, b) => compare(a, b) > 0, '>': (a, b) => compare(a, b) > 0, ge: (a, b) => compare(a, b) >= 0, '>=': (a, b) => compare(a, b) >= 0,
+  lt: isLess, lessthan: isLess, '<': isLess, gt: isMore, greaterthan: isMore, '>': isMore,
+  le: isAtMost, '<=': isAtMost, ge: isAtLeast, '>=': isAtLeast,
   in: (value, container) => contains(container, value), sameas: isSame,
 };
 

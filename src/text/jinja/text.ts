@@ -63,10 +63,12 @@ export function splitLines(text: string): string[] {
 }
 
 function split(text: string, args: Args, isFromRight: boolean): string[] {
-  const callee = isFromRight ? 'rsplit' : 'split', [separator = None, limit] = args.take(callee, 'sep', 'maxsplit'), most = integerOf(limit, callee, -1);
-  const parts = separator === None ? words(text) : pieces(text, textOf(separator, callee)), cut = parts.map(([from, to]) => text.slice(from, to));
-  if (most < 0 || parts.length - 1 <= most) return cut;
-  return isFromRight ? [text.slice(0, parts.at(-most - 1)![1]), ...cut.slice(parts.length - most)] : [...cut.slice(0, most), text.slice(parts[most]![0])];
+  const callee = isFromRight ? 'rsplit' : 'split', [separator = None, limit] = args.take(callee, 'sep', 'maxsplit');
+  const parts = separator === None ? words(text) : pieces(text, textOf(separator, callee)), most = integerOf(limit, callee, -1);
+  const cut = parts.map(([from, to]) => text.slice(from, to));
+  if (most < 0 || parts.length <= most) return cut;
+  if (isFromRight) return [text.slice(0, parts.at(-most - 1)![1]), ...cut.slice(parts.length - most)];
+  return [...cut.slice(0, most), text.slice(parts[most]![0])];
 }
 
 function words(text: string): (readonly [number, number])[] {
@@ -95,16 +97,19 @@ function partition(text: string, args: Args, isFromRight: boolean): Tuple {
 const affix = (callee: 'startswith' | 'endswith'): Method => (text, args) => {
   const [wanted = '', from, to] = args.take(callee, 'prefix', 'start', 'end'), part = plain(section(text, from, to));
   const candidates: readonly Value[] = wanted instanceof Tuple ? wanted.items : [wanted];
-  return candidates.some((one) => (callee === 'startswith' ? part.startsWith(plain(textOf(one, callee))) : part.endsWith(plain(textOf(one, callee)))));
+  const isAffix = (one: string): boolean => (callee === 'startswith' ? part.startsWith(one) : part.endsWith(one));
+  return candidates.some((one) => isAffix(plain(textOf(one, callee))));
 };
 
 function section(text: string, from: Value | undefined, to: Value | undefined): string {
-  return from === undefined && to === undefined ? text : Array.from(text).slice(integerOf(from, 'str', 0), integerOf(to, 'str', Infinity)).join('');
+  if (from === undefined && to === undefined) return text;
+  return Array.from(text).slice(integerOf(from, 'str', 0), integerOf(to, 'str', Infinity)).join('');
 }
 
 /** Place of a text in another, in characters; -1 where it is not. */
 const find = (callee: string, isLast: boolean, mustBe: boolean): Method => (text, args) => {
-  const [wanted = '', from, to] = args.take(callee, 'sub', 'start', 'end'), part = plain(section(text, from, to)), sought = plain(textOf(wanted, callee));
+  const [wanted = '', from, to] = args.take(callee, 'sub', 'start', 'end');
+  const part = plain(section(text, from, to)), sought = plain(textOf(wanted, callee));
   const at = isLast ? part.lastIndexOf(sought) : part.indexOf(sought);
   if (at < 0 && mustBe) throw mistake('substring not found');
   const start = integerOf(from, callee, 0), length = Array.from(text).length;
@@ -112,7 +117,8 @@ const find = (callee: string, isLast: boolean, mustBe: boolean): Method => (text
 };
 
 const pad = (callee: string, side: 'left' | 'right' | 'both' | 'zeros'): Method => (text, args) => {
-  const [width, fill = ' '] = args.take(callee, 'width', 'fillchar'), length = Array.from(text).length, missing = integerOf(width, callee, 0) - length;
+  const [width, fill = ' '] = args.take(callee, 'width', 'fillchar'), length = Array.from(text).length;
+  const missing = integerOf(width, callee, 0) - length;
   if (missing <= 0) return text;
   if (missing > 1 << 20) throw mistake(`a width of ${length + missing} characters`);
   if (side === 'zeros') return /^[+-]/.test(text) ? text[0]! + '0'.repeat(missing) + text.slice(1) : '0'.repeat(missing) + text;
@@ -135,7 +141,7 @@ export const isUpper = (text: string): boolean => hasCase(text) && plain(text) =
 export const isLower = (text: string): boolean => hasCase(text) && plain(text) === plain(text).toLowerCase();
 
 export const textMethods: Readonly<Record<string, Method>> = {
-  upper: simple('upper', upper), lower: simple('lower', lower), casefold: simple('casefold', lower), title: simple('title', title), capitalize: simple('capitalize', capitalize),
+  upper: simple('upper', upper), lower: simple('lower', lower), title: simple('title', title), capitalize: simple('capitalize', capitalize),
   swapcase: simple('swapcase', (text) => Array.from(text, (c) => (isUpper(c) ? lower(c) : upper(c))).join('')),
   strip: (text, args) => strip(text, args.take('strip', 'chars')[0]),
   lstrip: (text, args) => strip(text, args.take('lstrip', 'chars')[0], 'left'),
@@ -151,16 +157,20 @@ export const textMethods: Readonly<Record<string, Method>> = {
   },
   split: (text, args) => split(text, args, false), rsplit: (text, args) => split(text, args, true),
   splitlines: (text, args) => {
-    const [keep] = args.take('splitlines', 'keepends');
-    if (keep) return text.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(?:\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+$/g) ?? [];
-    return splitLines(text);
+    const [keep = false] = args.take('splitlines', 'keepends'), lines = splitLines(text);
+    let at = 0;
+    return keep === false ? lines : lines.map((line) => {
+      const end = at + line.length, length = text.startsWith('\r\n', end) ? 2 : end < text.length ? 1 : 0;
+      return text.slice(at, at = end + length);
+    });
   },
   partition: (text, args) => partition(text, args, false), rpartition: (text, args) => partition(text, args, true),
   replace: (text, args) => {
     const [old = '', by = '', count] = args.take('replace', 'old', 'new', 'count');
     return replace(text, textOf(old, 'replace'), textOf(by, 'replace'), integerOf(count, 'replace', -1));
   },
-  find: find('find', false, false), rfind: find('rfind', true, false), index: find('index', false, true), rindex: find('rindex', true, true),
+  find: find('find', false, false), rfind: find('rfind', true, false),
+  index: find('index', false, true), rindex: find('rindex', true, true),
   count: (text, args) => {
     const [wanted = ''] = args.take('count', 'sub');
     return BigInt(textOf(wanted, 'count') === '' ? Array.from(text).length + 1 : pieces(text, textOf(wanted, 'count')).length - 1);
@@ -168,18 +178,20 @@ export const textMethods: Readonly<Record<string, Method>> = {
   join: (text, args) => iterate(args.take('join', 'iterable')[0] ?? None).map((item: Value) => textOf(item, 'join')).join(text),
   ljust: pad('ljust', 'right'), rjust: pad('rjust', 'left'), center: pad('center', 'both'), zfill: pad('zfill', 'zeros'),
   isdigit: every(/^[\p{Nd}\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]$/u), isdecimal: every(/^\p{Nd}$/u), isnumeric: every(/^\p{N}$/u),
-  isalpha: every(/^\p{L}$/u), isalnum: every(/^[\p{L}\p{N}]$/u), isspace: every(/^[\s\x1c-\x1f\x85]$/), isascii: (text) => /^[\0-\x7f]*$/.test(plain(text)),
+  isalpha: every(/^\p{L}$/u), isalnum: every(/^[\p{L}\p{N}]$/u), isspace: every(/^[\s\x1c-\x1f\x85]$/),
   isupper: simple('isupper', isUpper), islower: simple('islower', isLower),
 };
 
 /** Methods that Python has and this file has not. */
-export const foreignTextMethods: readonly string[] = ['encode', 'expandtabs', 'format', 'format_map', 'isidentifier', 'isprintable', 'istitle', 'maketrans', 'translate'];
+export const foreignTextMethods: readonly string[] = ['casefold', 'encode', 'expandtabs', 'format', 'format_map', 'isascii', 'isidentifier',
+  'isprintable', 'istitle', 'maketrans', 'translate'];
 
 /** Python's `int(text, base)`; undefined for what is none. */
 export function parseInteger(text: string, base: number): bigint | undefined {
   const [, sign = '', prefix, rest = ''] = /^([+-]?)(0[box])?(\w+)$/i.exec(strip(plain(text), undefined)) ?? [];
   const isPrefixed = prefix !== undefined && ({ 2: 'b', 8: 'o', 16: 'x' } as Record<number, string>)[base] === prefix[1]!.toLowerCase();
-  const digits = prefix === undefined || isPrefixed ? rest : prefix + rest, isWhole = /^[^_]+(_[^_]+)*$/.test(digits), bare = digits.replaceAll('_', '').toLowerCase();
+  const digits = prefix === undefined || isPrefixed ? rest : prefix + rest, isWhole = /^[^_]+(_[^_]+)*$/.test(digits);
+  const bare = digits.replaceAll('_', '').toLowerCase();
   if (!isWhole || !Array.from(bare).every((c) => /[0-9a-z]/.test(c) && parseInt(c, 36) < base)) return undefined;
   const value = Array.from(bare).reduce((sum, c) => sum * BigInt(base) + BigInt(parseInt(c, 36)), 0n);
   return sign === '-' ? -value : value;

@@ -6,7 +6,8 @@ import { mistake, unsupported } from './syntax.ts';
 export const None: unique symbol = Symbol('None');
 
 /** str, int, float, bool, None, list; the rest of Python's types are the classes below. */
-export type Value = string | bigint | number | boolean | typeof None | Value[] | Undefined | Tuple | Dict | View | Lazy | Markup | Attributes | Callable;
+export type Value = string | bigint | number | boolean | typeof None | Value[]
+  | Undefined | Tuple | Dict | View | Lazy | Markup | Attributes | Callable;
 
 /** A name or member that is not there; most uses of it are errors that say so. */
 export class Undefined {
@@ -44,11 +45,12 @@ export class Args {
 
   /** One value for each name, by place or by name. */
   take(callee: string, ...names: string[]): (Value | undefined)[] {
-    if (this.positional.length > names.length) throw mistake(`${callee} takes at most ${names.length} arguments (${this.positional.length} given)`);
+    const { length } = this.positional;
+    if (length > names.length) throw mistake(`${callee} takes at most ${names.length} arguments (${length} given)`);
     for (const [name] of this.named) {
       const place = names.indexOf(name);
       if (place < 0) throw mistake(`${callee} has no argument '${name}'`);
-      if (place < this.positional.length) throw mistake(`${callee} has two values for its argument '${name}'`);
+      if (place < length) throw mistake(`${callee} has two values for its argument '${name}'`);
     }
     return names.map((name, i) => this.positional[i] ?? this.named.get(name));
   }
@@ -89,7 +91,7 @@ function hash(key: Value): string {
   throw mistake(`unhashable type: '${typeName(key)}'`);
 }
 
-export const isNumber = (value: Value): value is bigint | number | boolean => typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean';
+export const isNumber = (value: Value): value is bigint | number | boolean => ['bigint', 'number', 'boolean'].includes(typeof value);
 
 /** Items by place: of a list, tuple or range; undefined for anything else. */
 export function sequence(value: Value): readonly Value[] | undefined {
