@@ -66,10 +66,8 @@ export interface ChatTemplate {
 }
 
 const prefix = 'tokenizer.chat_template';
-/** Special tokens that a template may name, and the keys of their ids. */
-const specialNames = {
-  bos_token: 'bos', eos_token: 'eos', unk_token: 'unknown', sep_token: 'seperator', pad_token: 'padding', mask_token: 'mask',
-};
+/** Special tokens that a template may name besides the first and last, and the keys of their ids. */
+const specialKeys = { unk_token: 'unknown', sep_token: 'seperator', pad_token: 'padding', mask_token: 'mask' };
 const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const ownNames = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
@@ -129,10 +127,12 @@ function chooseSource(sources: ReadonlyMap<string, string>, wanted: string | und
 }
 
 function specialTexts(metadata: Metadata, tokenizer: Tokenizer): [string, Value][] {
-  return Object.entries(specialNames).flatMap(([name, key]) => {
+  const keyed = Object.entries(specialKeys).flatMap(([name, key]): [string, number][] => {
     const id = metadata.has(`tokenizer.ggml.${key}_token_id`) ? getNumber(metadata, `tokenizer.ggml.${key}_token_id`) : -1;
-    return id >= 0 && id < tokenizer.vocabSize ? [[name, tokenizer.decode([id])] as [string, Value]] : [];
+    return id >= 0 && id < tokenizer.vocabSize ? [[name, id]] : [];
   });
+  const ids = [['bos_token', tokenizer.bosId], ['eos_token', tokenizer.eosId], ...keyed] as const;
+  return ids.flatMap(([name, id]): [string, Value][] => (id === undefined ? [] : [[name, tokenizer.decode([id])]]));
 }
 
 /** Marks in a caller's text the characters that control tokens begin with. */
