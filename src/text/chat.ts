@@ -5,13 +5,15 @@ import { checkNames, show } from '../options.ts';
 import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState } from './generate.ts';
 import { Generation } from './generate.ts';
 import { goingOn, saveChat } from './snapshot.ts';
-import type { ChatMessage, ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate, TemplateInput } from './template.ts';
 
 export interface ChatOptions {
   /** System message. Default: the template's own. */
   system?: string;
   /** Earlier messages to start from. */
   messages?: readonly ChatMessage[];
+  /** What the template reads besides the messages, in every turn: `{ variables: { enable_thinking: false } }`. Saved with the conversation. */
+  template?: TemplateInput | undefined;
 }
 
 /** @internal where a saved conversation stood: its tokens in the cache, and an answer that had not ended */
@@ -19,6 +21,7 @@ export interface ChatProgress { readonly tokens: readonly number[]; readonly ans
 
 export class Chat {
   readonly #messages: ChatMessage[];
+  readonly #input: TemplateInput | undefined;
   /** The answer that runs. */
   #answer: Answer | undefined;
   /** One that was begun before the conversation was saved. */
@@ -29,11 +32,13 @@ export class Chat {
   /** @internal use `model.chat`; `sparsity`: what `source` takes where a call says nothing */
   constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly template: ChatTemplate, options: ChatOptions,
     private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] }) {
-    checkNames('chat options', options, ['system', 'messages']);
+    checkNames('chat options', options, ['system', 'messages', 'template']);
+    checkNames('chat template options', options.template ?? {}, ['tools', 'documents', 'variables']);
+    this.#input = options.template;
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
     this.#tokens = progress.tokens;
     this.#unfinished = progress.answer;
-    template.encode([...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
+    template.encode([...this.#messages, { role: 'user', content: '' }], this.#input); // a missing template says so now
   }
 
   /** The conversation so far. */
@@ -58,7 +63,7 @@ export class Chat {
       if (this.#unfinished) this.#end(this.#unfinished.text, false);
       this.#answer = answer;
       this.#messages.push({ role: 'user', content });
-      return this.template.encode(this.#messages, { addGenerationPrompt: true });
+      return this.template.encode(this.#messages, this.#input);
     }, options, { done: (text, failed) => { this.#end(text, failed, answer); } });
     return answer;
   }
@@ -87,7 +92,7 @@ export class Chat {
   save(): Promise<Uint8Array<ArrayBuffer>> {
     return saveChat(this.source({}), () => {
       const answer = this.#answer ? this.#answer.state : this.#unfinished;
-      return this.#answer && !answer ? undefined : { chat: { messages: this.#messages, sparsity: this.sparsity }, answer, tokens: this.#tokens };
+      return this.#answer && !answer ? undefined : { chat: { messages: this.#messages, template: this.#input, sparsity: this.sparsity }, answer, tokens: this.#tokens };
     }, async () => this.#answer?.settled());
   }
 

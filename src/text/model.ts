@@ -34,7 +34,7 @@ import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
 import type { Restored } from './snapshot.ts';
 import { generationState, goingOn, readSnapshot } from './snapshot.ts';
-import type { ChatMessage, ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import { createChatTemplate } from './template.ts';
 import type { CalibrationSource } from './sparsity.ts';
 import { Sparsity, openCalibration } from './sparsity.ts';
@@ -64,6 +64,8 @@ export interface LoadOptions extends PlanOptions {
   onProgress?: (progress: Progress) => void;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
+  /** Chat template (Jinja source) instead of the file's, or the name of one of the file's. Default: the file's own. */
+  chatTemplate?: string;
 }
 
 export interface RestoreOptions {
@@ -146,7 +148,7 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration', 'chatTemplate']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const arrived = new Map<number, number>();
@@ -166,7 +168,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session } = planOf(file, options);
     const tokenizer = createTokenizer(file.metadata);
-    const template = createChatTemplate(file.metadata, tokenizer);
+    const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
     });
@@ -303,7 +305,7 @@ export class Model implements AsyncDisposable {
     const sparsity = options.sparsity ?? chat!.sparsity, source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send });
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
     const begun = answer && new Generation(source({}), () => ids, answer.options, answer); // what cannot go on says so now
-    const restored = new Chat(source, this.template, { messages: chat!.messages }, sparsity, { tokens: Array.from(ids), answer });
+    const restored = new Chat(source, this.template, { messages: chat!.messages, template: chat!.template }, sparsity, { tokens: Array.from(ids), answer });
     source({});
     if (begun || ids.length > 0) await this.#session.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest);
     return restored;
@@ -322,9 +324,9 @@ export class Model implements AsyncDisposable {
     return resumed;
   }
 
-  /** Tokens of messages in the chat template, up to where the assistant begins. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` */
-  encodeChat(messages: readonly ChatMessage[]): Uint32Array {
-    return this.template.encode(messages, { addGenerationPrompt: true });
+  /** Tokens of messages in the chat template, up to where the assistant begins unless `options` say otherwise. @throws as {@link ChatTemplate} */
+  encodeChat(messages: readonly ChatMessage[], options: RenderOptions = {}): Uint32Array {
+    return this.template.encode(messages, options);
   }
 
   /**

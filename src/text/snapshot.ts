@@ -13,12 +13,16 @@ import { readSequence, sequenceParts } from '../session/sequence.ts';
 import type { Session } from '../session/session.ts';
 import { adjusted } from './contract.ts';
 import type { GenerateOptions, Generation, GenerationSource, GenerationState } from './generate.ts';
-import type { ChatMessage } from './template.ts';
+import type { ChatMessage, TemplateInput } from './template.ts';
 
 type Kind = 'chat' | 'generation';
 
 /** @internal a conversation besides its cache */
-export interface ChatState { readonly messages: readonly ChatMessage[]; readonly sparsity: SparsityOptions }
+export interface ChatState {
+  readonly messages: readonly ChatMessage[];
+  readonly template?: TemplateInput | undefined;
+  readonly sparsity: SparsityOptions;
+}
 
 /** A generation without its tokens; of a resolved sparsity what leads to it again. */
 type GenerationHeader = Omit<GenerationState, 'tokens' | 'owner' | 'sparsity' | 'selection' | 'options'> & {
@@ -78,7 +82,7 @@ export function saveChat(source: GenerationSource, of: () => { chat: ChatState; 
     const now = of();
     return now && { ...now, tokens: now.answer?.tokens ?? now.tokens, owner: now.answer?.owner };
   }, settled, ({ chat, answer }) => ({
-    kind: 'chat', chat: { messages: chat.messages, sparsity: sparsityHeader(chat.sparsity) }, generation: answer && generationHeader(answer),
+    kind: 'chat', chat: { ...chat, sparsity: sparsityHeader(chat.sparsity) }, generation: answer && generationHeader(answer),
   }));
 }
 

@@ -44,9 +44,12 @@ export interface RenderOptions {
   now?: Date;
 }
 
+/** What a conversation hands to its template besides the messages. */
+export type TemplateInput = Pick<RenderOptions, 'tools' | 'documents' | 'variables'>;
+
 export interface TemplateOptions {
   /** Source of a template that replaces the file's, or the name of one of the file's (`tool_use`). Default: the file's. */
-  chatTemplate?: string;
+  chatTemplate?: string | undefined;
 }
 
 /**

@@ -7,11 +7,11 @@ import { Dict, None } from './values.ts';
 /** Deeper is a circle, or harm. */
 const deepest = 200;
 
-/** Plain data only (what JSON has, and bigint); a number without a fraction is an int. Every text, keys too, goes through `mark`. */
+/** What JSON has, and nothing else; a number without a fraction is an int. Every text, keys too, goes through `mark`. */
 export function valueOf(given: unknown, mark: (text: string) => string, depth = 0): Value {
   if (typeof given === 'string') return mark(given);
   if (given === null || given === undefined) return None;
-  if (typeof given === 'boolean' || typeof given === 'bigint') return given;
+  if (typeof given === 'boolean') return given;
   if (typeof given === 'number') return Number.isSafeInteger(given) && !Object.is(given, -0) ? BigInt(given) : given;
   if (depth < deepest && Array.isArray(given)) return given.map((item) => valueOf(item, mark, depth + 1));
   if (depth < deepest && typeof given === 'object' && isPlain(given)) {
