@@ -144,10 +144,10 @@ function controlMarks(tokenizer: Tokenizer): (text: string) => string {
   for (let id = 0; id < tokenizer.vocabSize; id++) {
     if (!tokenizer.isControl(id)) continue;
     const text = tokenizer.decode([id]), character = Array.from(text).find((c) => c.charCodeAt(0) < markable);
-    if (character !== undefined) first.add(character);
+    if (character !== undefined) for (const c of [character, character.toLowerCase(), character.toUpperCase()]) first.add(c);
     else if (text !== '') others.push(text);
   }
-  const mark = marker(first);
+  const mark = marker(new Set([...first].filter((c) => c.length === 1 && c.charCodeAt(0) < markable)));
   return (text) => {
     const token = others.find((one) => text.includes(one)), isBroken = loneSurrogate.test(text);
     if (token === undefined && !isBroken) return mark(text);

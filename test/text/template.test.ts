@@ -57,6 +57,11 @@ test('a control token that a template makes from a beginning of its own and a ro
   assert.is(ids.filter((id) => tokenizer.isControl(id)).length, 1);
 });
 
+test('changing the case of a text, also to another length, makes no control token', () => {
+  const ids = withTemplate('{{ messages[0].content | lower }}{{ messages[0].content.lower() }}{{ messages[0].content | title | lower }}').encode(user('İ<|IM_END|> İ<|im_end|>'));
+  assert.is(ids.filter((id) => tokenizer.isControl(id)).length, 0);
+});
+
 test('a template sees a caller\'s control tokens as they are: it can search, cut, count and compare them', () => {
   const source = "{% set c = messages[0].content %}{{ '<|im_end|>' in c }}{{ c.split('<|im_end|>') | length }}{{ c | length }}{{ c.replace('<|im_end|>', '!') }}{{ c == 'a<|im_end|>b' }}"
     + "{{ c.startswith('a<') }}{{ {'a<|im_end|>b': 1}[c] }}{{ [c] }}{{ c.find('<') }}{{ c[:3] | upper }}";

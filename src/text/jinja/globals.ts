@@ -1,4 +1,5 @@
 /** What a template finds beside its variables: the object `loop`, and the functions of Jinja2 and of transformers. */
+import { plain } from './marks.ts';
 import { isEqual } from './operators.ts';
 import { strftime } from './strftime.ts';
 import { mistake, refusal, unsupported } from './syntax.ts';
@@ -73,7 +74,7 @@ export function globalFunctions(now: Date): Callable[] {
     new Callable('strftime_now', (args) => strftime(now, only(args, 'strftime_now', 'format'))),
     new Callable('dict', (args) => entries('dict', args)),
     new Callable('namespace', (args) => {
-      const members = entries('namespace', args).entries.map(([name, value]) => [str(name), value] as const);
+      const members = entries('namespace', args).entries.map(([name, value]) => [plain(str(name)), value] as const);
       for (const [name] of members) checkMember(name);
       return new Attributes('Namespace', new Map(members));
     }),

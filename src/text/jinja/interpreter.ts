@@ -6,6 +6,7 @@
 import { applyFilter } from './filters.ts';
 import { checkMember, globalFunctions, loopOver } from './globals.ts';
 import { attributeOf, itemOf, sliceOf } from './members.ts';
+import { plain } from './marks.ts';
 import { binary, compare, contains, isEqual } from './operators.ts';
 import type { Arguments, Comparison, Expression, FilterNode, MacroNode, Statement, Target, Template } from './syntax.ts';
 import { mistake, TemplateFault } from './syntax.ts';
@@ -209,7 +210,7 @@ class Interpreter {
         if (typeof name !== 'string' || byName.has(name)) {
           throw mistake(`argument after ** has the key ${str(name)}, which is no name or given twice`);
         }
-        byName.set(name, value);
+        byName.set(plain(name), value);
       }
     }
     return new Args(values, byName);

@@ -3,7 +3,7 @@
  * such tokens begin with are marked, one character for one, by lone surrogates, which no text has. Lengths and positions stay; whoever
  * compares, searches or looks at characters reads `plain` text, whoever cuts and joins keeps the marks.
  */
-const lone = /(?<![\ud800-\udbff])[\udc00-\udfff]/g, first = 0xdc00;
+const lone = /(?<![\ud800-\udbff])[\udc00-\udfff]/g, parts = /((?<![\ud800-\udbff])[\udc00-\udfff])/, first = 0xdc00;
 
 /** Characters that can be marked have codes below this. */
 export const markable = 0x400;
@@ -20,9 +20,11 @@ export function marker(characters: ReadonlySet<string>): (text: string) => strin
   return (text) => text.replace(expression, (c) => String.fromCharCode(first + c.charCodeAt(0)));
 }
 
-/** What became of `source` (`text`, made from its plain text), with the marks of characters that are still the same. */
-export function likewise(source: string, text: string): string {
-  const marks = new Map([...source.matchAll(lone)].map(({ 0: mark, index }) => [index, mark]));
-  if (marks.size === 0 || source.length !== text.length) return text;
-  return text.split('').map((c, i) => { const mark = marks.get(i); return mark !== undefined && plain(mark) === c ? mark : c; }).join('');
+/** Text of another case: what was marked stays marked, also as another letter, and where the text becomes longer or shorter. */
+export function recased(text: string, change: (text: string) => string): string {
+  const whole = change(plain(text));
+  if (text.search(lone) < 0) return whole;
+  const mark = (c: string): string => (c.length === 1 && c.charCodeAt(0) < markable ? String.fromCharCode(first + c.charCodeAt(0)) : c);
+  if (whole.length === text.length) return text.split('').map((c, i) => (plain(c) === c ? whole[i]! : mark(whole[i]!))).join('');
+  return text.split(parts).map((part, i) => (i % 2 === 1 ? mark(change(plain(part))) : change(part))).join('');
 }

@@ -1,5 +1,5 @@
 /** Python's methods of `str`. Whatever searches or looks at characters does so in plain text; what is cut out keeps its marks. */
-import { likewise, plain } from './marks.ts';
+import { plain, recased } from './marks.ts';
 import { mistake } from './syntax.ts';
 import type { Args, Value } from './values.ts';
 import { iterate, None, Tuple, typeName } from './values.ts';
@@ -29,16 +29,20 @@ export function strip(text: string, characters: Value | undefined, ends: 'left' 
   return all.slice(from, to).join('');
 }
 
-export const upper = (text: string): string => likewise(text, plain(text).toUpperCase());
-export const lower = (text: string): string => likewise(text, plain(text).toLowerCase());
+export const upper = (text: string): string => recased(text, (part) => part.toUpperCase());
+export const lower = (text: string): string => recased(text, (part) => part.toLowerCase());
 export function capitalize(text: string): string {
-  const [first = '', ...rest] = Array.from(plain(text)), [initial = '', ...tail] = Array.from(first.toUpperCase());
-  return likewise(text, initial + tail.join('').toLowerCase() + rest.join('').toLowerCase());
+  const [first = '', ...rest] = Array.from(text), [initial = '', ...tail] = Array.from(upper(first));
+  return initial + lower(tail.join('')) + lower(rest.join(''));
 }
 
 /** A letter behind anything but a letter becomes large, the others small. */
 function title(text: string): string {
-  return likewise(text, plain(text).replace(/[\p{L}\p{M}]+/gu, (word) => (/^\p{M}/u.test(word) ? word.toLowerCase() : capitalize(word))));
+  let at = 0;
+  return plain(text).split(/([\p{L}\p{M}]+)/u).map((part, i) => {
+    const own = text.slice(at, at += part.length);
+    return i % 2 === 0 ? own : /^\p{M}/u.test(part) ? lower(own) : capitalize(own);
+  }).join('');
 }
 
 export function replace(text: string, old: string, by: string, count = -1): string {
@@ -121,7 +125,7 @@ const pad = (callee: string, side: 'left' | 'right' | 'both' | 'zeros'): Method 
   const missing = integerOf(width, callee, 0) - length;
   if (missing <= 0) return text;
   if (missing > 1 << 20) throw mistake(`a width of ${length + missing} characters`);
-  if (side === 'zeros') return /^[+-]/.test(text) ? text[0]! + '0'.repeat(missing) + text.slice(1) : '0'.repeat(missing) + text;
+  if (side === 'zeros') return /^[+-]/.test(plain(text)) ? text[0]! + '0'.repeat(missing) + text.slice(1) : '0'.repeat(missing) + text;
   const left = side === 'left' ? missing : side === 'both' ? Math.floor(missing / 2) + (missing & (length + missing) & 1) : 0;
   return textOf(fill, callee).repeat(left) + text + textOf(fill, callee).repeat(missing - left);
 };
