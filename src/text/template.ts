@@ -14,7 +14,7 @@ import { run } from './jinja/interpreter.ts';
 import { markable, marker, plain } from './jinja/marks.ts';
 import { parseTemplate } from './jinja/parser.ts';
 import type { Template } from './jinja/syntax.ts';
-import { TemplateFault } from './jinja/syntax.ts';
+import { TemplateFault } from './jinja/fault.ts';
 import type { Value } from './jinja/values.ts';
 
 export interface ChatMessage {

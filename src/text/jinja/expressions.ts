@@ -2,7 +2,7 @@
 import type { Token } from './lexer.ts';
 import { unquote } from './lexer.ts';
 import type { Arguments, Comparison, Expression, FilterNode, Operator, Slice } from './syntax.ts';
-import { mistake } from './syntax.ts';
+import { mistake } from './fault.ts';
 import type { Value } from './values.ts';
 import { None } from './values.ts';
 

@@ -3,7 +3,7 @@ import { toJson } from './json.ts';
 import { attributeOf, itemOf } from './members.ts';
 import { plain } from './marks.ts';
 import { binary, compare } from './operators.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 import { applyTest } from './tests.ts';
 import { capitalize, lower, parseFloating, parseInteger, replace, splitLines, strip, upper } from './text.ts';
 import type { Value } from './values.ts';

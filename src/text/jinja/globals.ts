@@ -2,7 +2,7 @@
 import { plain } from './marks.ts';
 import { isEqual } from './operators.ts';
 import { strftime } from './strftime.ts';
-import { mistake, refusal, unsupported } from './syntax.ts';
+import { mistake, refusal, unsupported } from './fault.ts';
 import type { Args, Value } from './values.ts';
 import { Attributes, Callable, Dict, iterate, str, Undefined, View } from './values.ts';
 

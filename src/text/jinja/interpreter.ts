@@ -9,7 +9,7 @@ import { attributeOf, itemOf, sliceOf } from './members.ts';
 import { plain } from './marks.ts';
 import { binary, compare, contains, isEqual } from './operators.ts';
 import type { Arguments, Comparison, Expression, FilterNode, MacroNode, Statement, Target, Template } from './syntax.ts';
-import { mistake, TemplateFault } from './syntax.ts';
+import { mistake, TemplateFault } from './fault.ts';
 import { applyTest } from './tests.ts';
 import type { Value } from './values.ts';
 import { Args, Attributes, Callable, Dict, isNumber, isTrue, iterate, None, str, Tuple, typeName, Undefined } from './values.ts';

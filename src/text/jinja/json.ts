@@ -1,6 +1,6 @@
 /** `tojson` as transformers defines it: Python's `json.dumps`, nothing escaped for HTML, non-ASCII as it is unless asked for. */
 import { plain } from './marks.ts';
-import { mistake } from './syntax.ts';
+import { mistake } from './fault.ts';
 import type { Args, Value } from './values.ts';
 import { compare } from './operators.ts';
 import { Dict, floatText, Markup, None, sequence, str, Tuple, typeName } from './values.ts';

@@ -2,7 +2,7 @@
  * Source → tokens, with the whitespace rules of `trim_blocks` and `lstrip_blocks`: the newline behind a tag goes, and so do the blanks
  * before one that begins its line. `-` strips everything, `+` nothing.
  */
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 
 export interface Token {
   readonly type: 'data' | 'output' | 'output end' | 'tag' | 'tag end' | 'name' | 'string' | 'integer' | 'float' | 'operator' | 'end';
@@ -119,7 +119,7 @@ const escapes = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{
 export function unquote(literal: string, line: number): string {
   return literal.slice(1, -1).replace(escapes, (whole, ...groups: (string | undefined)[]) => {
     const [x, u, U, octal, other] = groups;
-    if (other === 'N') throw Object.assign(unsupported('a character by its name, \\N{…}'), { line });
+    if (other === 'N') throw unsupported('a character by its name, \\N{…}', line);
     const hex = x ?? u ?? U, code = hex !== undefined ? parseInt(hex, 16) : octal !== undefined ? parseInt(octal, 8) : -1;
     if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (other !== undefined && 'xuU'.includes(other))) {
       throw mistake(`the escape ${whole} in a string`, line);

@@ -1,6 +1,6 @@
 /** What lies inside a value: `a.b`, `a['b']`, `a[0]`, `a[1:]`, and the methods of Python's types. */
 import { isEqual } from './operators.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 import { foreignTextMethods, textMethods } from './text.ts';
 import type { Value } from './values.ts';
 import { Args, Attributes, Callable, Dict, lengthOf, Markup, None, sequence, Tuple, typeName, Undefined, View } from './values.ts';

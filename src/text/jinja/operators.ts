@@ -1,7 +1,7 @@
 /** Python's operators: what is equal, less, contained; arithmetic of int (exact) and float, joining and repeating of texts and lists. */
 import { plain } from './marks.ts';
 import type { Operator } from './syntax.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 import type { Value } from './values.ts';
 import { Dict, isNumber, iterate, Lazy, Markup, None, sequence, Tuple, typeName, Undefined, View } from './values.ts';
 

@@ -3,7 +3,7 @@ import { tokenize } from './lexer.ts';
 import { Expressions } from './expressions.ts';
 import { hiddenNames } from './scopes.ts';
 import type { Expression, MacroNode, Statement, Target, Template } from './syntax.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 
 /** Tags of Jinja2 that transformers' environment knows and this parser does not. */
 const foreign = ['autoescape', 'block', 'extends', 'from', 'import', 'include', 'print'];
@@ -75,11 +75,8 @@ class Parser extends Expressions {
       case 'break': case 'continue':
         if (this.#loops === 0) throw mistake(`{% ${name} %} outside of a loop`, line);
         return { line, kind: name };
-      default: {
-        const fault = foreign.includes(name) ? unsupported(`the tag {% ${name} %}`) : mistake(`unknown tag {% ${name} %}`);
-        fault.line = line;
-        throw fault;
-      }
+      default:
+        throw foreign.includes(name) ? unsupported(`the tag {% ${name} %}`, line) : mistake(`unknown tag {% ${name} %}`, line);
     }
   }
 
@@ -98,7 +95,7 @@ class Parser extends Expressions {
     this.expectName('in');
     const iterable = this.tuple(false, 'recursive');
     const test = this.skipName('if') ? this.expression() : undefined;
-    if (this.isName('recursive')) throw Object.assign(unsupported('{% for … recursive %}'), { line });
+    if (this.isName('recursive')) throw unsupported('{% for … recursive %}', line);
     this.#loops++;
     const { body, end } = this.#body('endfor', 'else');
     this.#loops--;

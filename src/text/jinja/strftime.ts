@@ -1,5 +1,5 @@
 /** Python's `strftime` in the C locale, for a time without a zone. */
-import { unsupported } from './syntax.ts';
+import { unsupported } from './fault.ts';
 
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];

@@ -1,29 +1,5 @@
-/** What a template is made of (the nodes of Jinja2's grammar), and how one fails. */
+/** What a template is made of: the nodes of Jinja2's grammar. */
 import type { Value } from './values.ts';
-
-/** Whose fault it is that a template gave no text. */
-export type Blame =
-  /** The template called `raise_exception`: it will not have these messages. */
-  | 'refusal'
-  /** Jinja2 would fail there too. */
-  | 'mistake'
-  /** Jinja2 goes on there; this interpreter does not know the construct. */
-  | 'unsupported';
-
-/** Internal: becomes a CladaError where the template is run. */
-export class TemplateFault extends Error {
-  /** In the template's source, from 1; 0 until known. */
-  line = 0;
-  constructor(readonly blame: Blame, message: string) { super(message); }
-}
-
-export const refusal = (message: string): TemplateFault => new TemplateFault('refusal', message);
-export const unsupported = (construct: string): TemplateFault => new TemplateFault('unsupported', construct);
-export function mistake(message: string, line = 0): TemplateFault {
-  const fault = new TemplateFault('mistake', message);
-  fault.line = line;
-  return fault;
-}
 
 export interface Arguments {
   readonly positional: readonly Expression[];

@@ -1,6 +1,6 @@
 /** Jinja2's tests: what may stand behind `is`. */
 import { compare, contains, isEqual } from './operators.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 import { isLower, isUpper } from './text.ts';
 import type { Args, Value } from './values.ts';
 import { Attributes, Callable, Dict, isNumber, Markup, None, sequence, str, typeName, Undefined } from './values.ts';

@@ -1,6 +1,6 @@
 /** Python's methods of `str`. Whatever searches or looks at characters does so in plain text; what is cut out keeps its marks. */
 import { plain, recased } from './marks.ts';
-import { mistake } from './syntax.ts';
+import { mistake } from './fault.ts';
 import type { Args, Value } from './values.ts';
 import { iterate, None, Tuple, typeName } from './values.ts';
 

@@ -1,6 +1,6 @@
 /** Python's values as a template sees them, and what Python says of each: is it true, how is it printed, what is it equal to. */
 import { plain } from './marks.ts';
-import { mistake, unsupported } from './syntax.ts';
+import { mistake, unsupported } from './fault.ts';
 
 /** Python's None: not null, so that `??` stands for what is missing. */
 export const None: unique symbol = Symbol('None');
