@@ -27,7 +27,7 @@ export type { Level } from './adapt/levels.ts';
 export type { Calibration } from './adapt/calibration.ts';
 export { calibrationPath } from './text/sparsity.ts';
 export { calibrationArchitecture, readCalibration, writeCalibration } from './adapt/calibration.ts';
-export type { ChatMessage } from './text/template.ts';
+export type { ChatMessage, ChatTemplate, ContentPart, RenderOptions, TemplateInput } from './text/template.ts';
 export type { Score, ScoredToken, ScoreOptions } from './text/score.ts';
 export type { SamplerOptions } from './sampler/options.ts';
 export type { Tokenizer } from './tokenizer/tokenizer.ts';

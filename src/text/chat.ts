@@ -7,7 +7,7 @@ import type { Claim } from '../session/pool.ts';
 import type { Prompt } from './generate.ts';
 import { Generation } from './generate.ts';
 import { goingOn, saveChat } from './snapshot.ts';
-import type { ChatMessage, ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate, TemplateInput } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
 export interface ChatOptions {
@@ -15,6 +15,8 @@ export interface ChatOptions {
   system?: string;
   /** Earlier messages to start from. */
   messages?: readonly ChatMessage[];
+  /** What the template reads besides the messages, in every turn: `{ variables: { enable_thinking: false } }`. Saved with the conversation. */
+  template?: TemplateInput | undefined;
 }
 
 /** @internal where a saved conversation stood: its tokens in the cache, and an answer that had not ended */
@@ -25,6 +27,7 @@ interface Turn { readonly answer: Answer; readonly question: ChatMessage | undef
 
 export class Chat {
   #messages: ChatMessage[];
+  readonly #input: TemplateInput | undefined;
   #turn: Turn | undefined;
   /** An answer that was begun before the conversation was saved. */
   #unfinished: GenerationState | undefined;
@@ -36,13 +39,14 @@ export class Chat {
   /** @internal use `model.chat`; `sparsity`: what `source` takes where a call says nothing */
   constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly claim: Claim, private readonly template: ChatTemplate, options: ChatOptions,
     private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] }) {
-    checkNames('chat options', options, ['system', 'messages']);
+    checkNames('chat options', options, ['system', 'messages', 'template']);
+    checkNames('chat template options', options.template ?? {}, ['tools', 'documents', 'variables']);
+    this.#input = options.template;
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
     this.#tokens = progress.tokens;
     this.#unfinished = progress.answer;
     this.#line = new Line(() => this.claim.patience);
-    const asks = this.#messages.at(-1)?.role === 'user';
-    template.encode(asks ? this.#messages : [...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
+    template.check(this.#messages, this.#input); // a missing template says so now
   }
 
   /** The conversation so far. */
@@ -100,7 +104,7 @@ export class Chat {
   save(): Promise<Uint8Array<ArrayBuffer>> {
     return saveChat(this.source({}), () => {
       const answer = this.#turn ? this.#turn.answer.state : this.#unfinished;
-      return this.#turn && !answer ? undefined : { chat: { messages: this.messages, sparsity: this.sparsity }, answer, tokens: this.#tokens };
+      return this.#turn && !answer ? undefined : { chat: { messages: this.messages, template: this.#input, sparsity: this.sparsity }, answer, tokens: this.#tokens };
     }, async () => this.#turn?.answer.settled());
   }
 
@@ -108,7 +112,7 @@ export class Chat {
   #prompt(question: ChatMessage | undefined): Prompt {
     return (room) => {
       const all = question ? [...this.#messages, question] : this.#messages, first = all.findIndex(({ role }) => role !== 'system'), system = all.slice(0, first);
-      const encode = (from: number): Uint32Array => this.template.encode([...system, ...all.slice(from)], { addGenerationPrompt: true });
+      const encode = (from: number): Uint32Array => this.template.encode([...system, ...all.slice(from)], this.#input);
       let from = first, tokens = encode(from);
       while (room !== undefined && tokens.length > room) {
         const next = all.findIndex(({ role }, i) => i > from && role === 'user');

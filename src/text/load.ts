@@ -51,6 +51,8 @@ export interface LoadOptions extends PlanOptions {
   onProgress?: (progress: Progress) => void;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
+  /** Chat template (Jinja source) instead of the file's, or the name of one of the file's. Default: the file's own. */
+  chatTemplate?: string;
 }
 
 export interface Progress {
@@ -115,7 +117,7 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration', 'chatTemplate']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const arrived = new Map<number, number>();
@@ -135,7 +137,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session, memory } = planOf(file, options);
     const tokenizer = createTokenizer(file.metadata);
-    const template = createChatTemplate(file.metadata, tokenizer);
+    const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
     });

@@ -16,7 +16,7 @@ import { scoreTokens } from './score.ts';
 import type { Restored } from './snapshot.ts';
 import { generationState, goingOn, readSnapshot } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
-import type { ChatMessage, ChatTemplate } from './template.ts';
+import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
 export interface RestoreOptions {
@@ -119,7 +119,7 @@ export class Model implements AsyncDisposable {
     const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true), source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
     const begun = answer && new Generation(source({}), () => ({ tokens: ids, keep: ids.length }), answer.options, answer); // what cannot go on says so now
-    const restored = new Chat(source, claim, this.template, { messages: chat!.messages }, sparsity, { tokens: Array.from(ids), answer });
+    const restored = new Chat(source, claim, this.template, { messages: chat!.messages, template: chat!.template }, sparsity, { tokens: Array.from(ids), answer });
     source({});
     if (begun || ids.length > 0) await claim.use(ids, undefined, (own) => own.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest));
     return restored;
@@ -138,9 +138,9 @@ export class Model implements AsyncDisposable {
     return resumed;
   }
 
-  /** Tokens of messages in the chat template, up to where the assistant begins. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` */
-  encodeChat(messages: readonly ChatMessage[]): Uint32Array {
-    return this.template.encode(messages, { addGenerationPrompt: true });
+  /** Tokens of messages in the chat template, up to where the assistant begins unless `options` say otherwise. @throws as {@link ChatTemplate} */
+  encodeChat(messages: readonly ChatMessage[], options: RenderOptions = {}): Uint32Array {
+    return this.template.encode(messages, options);
   }
 
   /**

@@ -12,12 +12,16 @@ import type { SavedSequence, SequenceHeader } from '../session/saved.ts';
 import { readSequence, sequenceParts, shapeOf } from '../session/saved.ts';
 import { adjusted } from './contract.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
-import type { ChatMessage } from './template.ts';
+import type { ChatMessage, TemplateInput } from './template.ts';
 
 type Kind = 'chat' | 'generation';
 
 /** @internal a conversation besides its cache */
-export interface ChatState { readonly messages: readonly ChatMessage[]; readonly sparsity: SparsityOptions }
+export interface ChatState {
+  readonly messages: readonly ChatMessage[];
+  readonly template?: TemplateInput | undefined;
+  readonly sparsity: SparsityOptions;
+}
 
 /** A generation without its tokens; of a resolved sparsity what leads to it again. */
 type GenerationHeader = Omit<GenerationState, 'tokens' | 'owner' | 'sparsity' | 'selection' | 'options'> & {
@@ -77,7 +81,7 @@ export function saveChat(source: GenerationSource, of: () => { chat: ChatState; 
     const now = of();
     return now && { ...now, tokens: now.answer?.tokens ?? now.tokens, owner: now.answer?.owner };
   }, settled, ({ chat, answer }) => ({
-    kind: 'chat', chat: { messages: chat.messages, sparsity: sparsityHeader(chat.sparsity) }, generation: answer && generationHeader(answer),
+    kind: 'chat', chat: { ...chat, sparsity: sparsityHeader(chat.sparsity) }, generation: answer && generationHeader(answer),
   }));
 }
 

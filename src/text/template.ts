@@ -1,117 +1,214 @@
 /**
- * Chat templates: the Jinja program in a file's metadata (`tokenizer.chat_template`), run by `@huggingface/jinja`.
+ * Chat templates: the Jinja program in a file's metadata, rendered as transformers' `apply_chat_template` does.
  *
- * Control tokens count only where the template wrote them. A message that contains "<|im_end|>" must not end its own turn, so before rendering
- * every control token inside a message is swapped for a private-use character that no message contains; after the rendered text has been cut at
- * its control tokens the originals come back, as plain text. Templates may trim, test and join contents as they like.
+ * Control tokens count only where the template wrote them: a message, a tool or any other value that contains "<|im_end|>" must not end its
+ * own turn (`jinja/marks.ts`).
  */
-import { Template } from '@huggingface/jinja';
-import { CladaError, InputError, ModelError } from '../errors.ts';
+import { InputError, ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
-import { getString } from '../format/gguf/metadata.ts';
+import { getNumber, getString } from '../format/gguf/metadata.ts';
 import { show } from '../options.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { valueOf } from './jinja/input.ts';
+import { run } from './jinja/interpreter.ts';
+import { markable, marker, plain } from './jinja/marks.ts';
+import { parseTemplate } from './jinja/parser.ts';
+import type { Template } from './jinja/syntax.ts';
+import { TemplateFault } from './jinja/fault.ts';
+import type { Value } from './jinja/values.ts';
 
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant' | 'tool' | (string & {});
-  content: string;
-  /** Whatever else a template reads: tool_calls, name, … */
+  /** A text, parts of one for templates that take them, or null where there are `tool_calls` instead. */
+  content: string | readonly ContentPart[] | null;
+  /** Whatever else a template reads: tool_calls, name, … What is null counts as absent, as in transformers. */
+  [key: string]: unknown;
+}
+
+/** A part of a content: `{ type: 'text', text: 'Hello' }`. */
+export interface ContentPart {
+  type: string;
   [key: string]: unknown;
 }
 
 export interface RenderOptions {
   /** End with the beginning of the assistant's turn. Default true. */
   addGenerationPrompt?: boolean;
-  /** Tool descriptions, as the template wants them. */
+  /** Tool descriptions (JSON schemas), as the template wants them. Default: the template sees `none`. */
   tools?: readonly unknown[];
+  /** Documents to answer from, for templates that take them. Default: the template sees `none`. */
+  documents?: readonly unknown[];
+  /** Whatever else this template reads: `{ enable_thinking: false }`. */
+  variables?: Readonly<Record<string, unknown>>;
+  /** The time that the template's `strftime_now` tells. Default: now. */
+  now?: Date;
 }
 
+/** What a conversation hands to its template besides the messages. */
+export type TemplateInput = Pick<RenderOptions, 'tools' | 'documents' | 'variables'>;
+
+export interface TemplateOptions {
+  /** Source of a template that replaces the file's, or the name of one of the file's (`tool_use`). Default: the file's. */
+  chatTemplate?: string | undefined;
+}
+
+/**
+ * @throws (all three) ModelError `E_CHAT_TEMPLATE` where there is no template, where it has a mistake or needs what this Jinja has not;
+ * InputError `E_CHAT_TEMPLATE` with the template's own words where it refuses the messages; InputError `E_OPTION` for malformed messages
+ */
 export interface ChatTemplate {
-  /** The text that the messages become. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` for malformed messages */
+  /** The text that the messages become. */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
-  /** Its tokens; control tokens are those of the template only, never those inside a message. */
+  /** Its tokens; control tokens are those of the template only, never those a caller's text has inside. @throws InputError `E_UTF8` */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): Uint32Array;
+  /**
+   * Tries a conversation that may not be complete yet, before anything is generated: is there a template, can it be run, does it take these
+   * messages, followed by a user's where it is the user's turn?
+   */
+  check(messages: readonly ChatMessage[], options?: RenderOptions): void;
 }
 
-const firstPrivate = 0xe000, lastPrivate = 0xf8ff;
+const prefix = 'tokenizer.chat_template';
+/** Special tokens that a template may name besides the first and last, and the keys of their ids. */
+const specialKeys = { unk_token: 'unknown', sep_token: 'seperator', pad_token: 'padding', mask_token: 'mask' };
+const loneSurrogate = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const ownNames = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
-/** Private-use characters that `text` does not contain, one for each entry. */
-function substitutes(count: number, text: string): string[] {
-  const free: string[] = [];
-  for (let code = firstPrivate; code <= lastPrivate && free.length < count; code++) {
-    const char = String.fromCharCode(code);
-    if (!text.includes(char)) free.push(char);
-  }
-  if (free.length === count) return free;
-  throw new InputError('E_UTF8', { subject: 'chat messages', found: 'nearly all private-use characters', expected: `${count} that are free`, remedy: 'Remove characters U+E000 to U+F8FF from the messages.' });
+/** The template of a file. A missing one is an error only when it is used: most models can do without. */
+export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, options: TemplateOptions = {}): ChatTemplate {
+  const sources = fileTemplates(metadata), programs = new Map<string, Template>(), specials = specialTexts(metadata, tokenizer);
+  let marking: ReturnType<typeof controlMarks> | undefined;
+
+  const render = (messages: readonly ChatMessage[], mark: (text: string) => string, given: RenderOptions): string => {
+    checkMessages(messages);
+    const { addGenerationPrompt = true, tools, documents, variables = {}, now = new Date() } = given;
+    const source = chooseSource(sources, options.chatTemplate, tools);
+    checkVariables(variables);
+    return reported(() => {
+      let program = programs.get(source);
+      if (!program) programs.set(source, program = parseTemplate(source));
+      const value = (given: unknown): Value => valueOf(given, mark);
+      return run(program, new Map<string, Value>([
+        ...specials, ...Object.entries(variables).map(([name, given]) => [name, value(given)] as const),
+        ['messages', value(messages.map(normal))], ['tools', value(tools)], ['documents', value(documents)],
+        ['add_generation_prompt', addGenerationPrompt],
+      ]), now);
+    });
+  };
+
+  return {
+    render: (messages, given = {}) => render(messages, (text) => text, given),
+    encode(messages, given = {}) {
+      marking ??= controlMarks(tokenizer);
+      return tokenizer.encodeParts(render(messages, marking, given), plain);
+    },
+    check(messages, given = {}) {
+      const last = messages.at(-1), isUsersTurn = last?.role !== 'user' && last?.role !== 'tool';
+      if (messages.length > 0) render(isUsersTurn ? [...messages, { role: 'user', content: '.' }] : messages, (text) => text, given);
+      else reported(() => parseTemplate(chooseSource(sources, options.chatTemplate, given.tools)));
+    },
+  };
 }
 
-/** Applies `change` to every string inside a value. */
-function mapStrings<T>(value: T, change: (text: string) => string): T {
-  if (typeof value === 'string') return change(value) as T;
-  if (Array.isArray(value)) return value.map((entry: unknown) => mapStrings(entry, change)) as T;
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, mapStrings(entry as unknown, change)])) as T;
+/** Templates of a file by name; the unnamed one is "default". */
+function fileTemplates(metadata: Metadata): Map<string, string> {
+  const sources = new Map<string, string>(), unnamed = getString(metadata, prefix, '');
+  if (unnamed !== '') sources.set('default', unnamed);
+  for (const key of metadata.keys()) if (key.startsWith(`${prefix}.`)) sources.set(key.slice(prefix.length + 1), getString(metadata, key));
+  return sources;
+}
+
+/** As transformers and llama.cpp choose: the caller's, `tool_use` where there are tools, else the default. */
+function chooseSource(sources: ReadonlyMap<string, string>, wanted: string | undefined, tools: readonly unknown[] | undefined): string {
+  const source = wanted !== undefined ? sources.get(wanted) ?? wanted : (tools && sources.get('tool_use')) ?? sources.get('default');
+  if (source !== undefined && source !== '') return source;
+  const names = [...sources.keys()].join(', ');
+  throw new ModelError('E_CHAT_TEMPLATE', {
+    subject: prefix, found: names ? `no default among ${names}` : 'none in this file', expected: 'a Jinja template',
+    remedy: names ? 'Name one of them as chatTemplate.' : 'This is not a chat model: use generate(), or pass a template as chatTemplate.',
+  });
+}
+
+function specialTexts(metadata: Metadata, tokenizer: Tokenizer): [string, Value][] {
+  const keyed = Object.entries(specialKeys).flatMap(([name, key]): [string, number][] => {
+    const id = metadata.has(`tokenizer.ggml.${key}_token_id`) ? getNumber(metadata, `tokenizer.ggml.${key}_token_id`) : -1;
+    return id >= 0 && id < tokenizer.vocabSize ? [[name, id]] : [];
+  });
+  const ids = [['bos_token', tokenizer.bosId], ['eos_token', tokenizer.eosId], ...keyed] as const;
+  return ids.flatMap(([name, id]): [string, Value][] => (id === undefined ? [] : [[name, tokenizer.decode([id])]]));
+}
+
+/** Marks in a caller's text the characters that control tokens begin with. */
+function controlMarks(tokenizer: Tokenizer): (text: string) => string {
+  const first = new Set<string>(), others: string[] = [];
+  for (let id = 0; id < tokenizer.vocabSize; id++) {
+    if (!tokenizer.isControl(id)) continue;
+    const text = tokenizer.decode([id]), character = Array.from(text).find((c) => c.charCodeAt(0) < markable);
+    if (character !== undefined) for (const c of [character, character.toLowerCase(), character.toUpperCase()]) first.add(c);
+    else if (text !== '') others.push(text);
   }
-  return value;
+  const mark = marker(new Set([...first].filter((c) => c.length === 1 && c.charCodeAt(0) < markable)));
+  return (text) => {
+    const token = others.find((one) => text.includes(one)), isBroken = loneSurrogate.test(text);
+    if (token === undefined && !isBroken) return mark(text);
+    throw new InputError('E_UTF8', {
+      subject: 'chat messages', found: isBroken ? 'a lone surrogate, which no UTF-8 can hold' : `the control token ${token!}`,
+      expected: isBroken ? 'well-formed strings' : 'texts that cannot be taken for one',
+      remedy: isBroken ? 'Call toWellFormed() on the texts.' : 'Remove it from the messages.',
+    });
+  };
 }
 
 function checkMessages(messages: readonly ChatMessage[]): void {
   const wrong = (found: string): never => {
-    throw new InputError('E_OPTION', { subject: 'chat messages', found, expected: 'a list of { role, content }', remedy: 'Pass at least one message with a role and a text.' });
+    throw new InputError('E_OPTION', {
+      subject: 'chat messages', found, expected: 'a list of { role, content }', remedy: 'Pass at least one message with a role and a text.',
+    });
   };
   if (!Array.isArray(messages) || messages.length === 0) wrong(show(messages));
   for (const message of messages as readonly Partial<ChatMessage>[]) {
-    if (typeof message !== 'object' || message === null || typeof message.role !== 'string' || message.content === undefined) wrong(show(message));
+    if (typeof message !== 'object' || message === null || typeof message.role !== 'string') wrong(show(message));
+    if (message.content === undefined && !message.tool_calls) wrong(show(message));
   }
 }
 
-/** The template of a file. A missing one is an error only when it is used: most models can do without. */
-export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemplate {
-  const source = getString(metadata, 'tokenizer.chat_template', '');
-  const specials = controlTexts(tokenizer);
-  const tokenText = (id: number | undefined): string => (id === undefined ? '' : tokenizer.decode([id]));
-  let template: Template | undefined;
-
-  const render = (messages: readonly ChatMessage[], { addGenerationPrompt = true, tools }: RenderOptions = {}): string => {
-    if (source === '') {
-      throw new ModelError('E_CHAT_TEMPLATE', { subject: 'tokenizer.chat_template', found: 'none in this file', expected: 'a Jinja template', remedy: 'This is not a chat model: use generate() with a prompt of your own.' });
-    }
-    try {
-      template ??= new Template(source);
-      return template.render({
-        messages: messages as unknown as Record<string, unknown>[], add_generation_prompt: addGenerationPrompt,
-        bos_token: tokenText(tokenizer.bosId), eos_token: tokenText(tokenizer.eosId), ...(tools ? { tools } : {}),
-      });
-    } catch (cause) {
-      if (cause instanceof CladaError) throw cause;
-      throw new ModelError('E_CHAT_TEMPLATE', {
-        subject: 'chat template', found: cause instanceof Error ? cause.message : String(cause), expected: 'messages that this template accepts',
-        remedy: 'Many templates want user and assistant to alternate and know no other roles; change the messages.', cause,
-      });
-    }
-  };
-
-  return {
-    render(messages, options) {
-      checkMessages(messages);
-      return render(messages, options);
-    },
-    encode(messages, options) {
-      checkMessages(messages);
-      const everything = JSON.stringify(messages);
-      const used = specials.filter((text) => everything.includes(JSON.stringify(text).slice(1, -1)));
-      const stand = substitutes(used.length, everything);
-      const swap = (text: string): string => used.reduce((result, special, i) => result.replaceAll(special, stand[i]!), text);
-      const restore = (text: string): string => used.reduce((result, special, i) => result.replaceAll(stand[i]!, special), text);
-      return tokenizer.encodeParts(render(mapStrings(messages, swap), options), restore);
-    },
-  };
+function checkVariables(variables: Readonly<Record<string, unknown>>): void {
+  const own = Object.keys(variables).find((name) => ownNames.includes(name));
+  if (own === undefined) return;
+  throw new InputError('E_OPTION', {
+    subject: 'template variables', found: own, expected: `none of ${ownNames.join(', ')}`, remedy: 'These have arguments of their own.',
+  });
 }
 
-/** All control tokens as text, longest first, so that none is swapped inside another. */
-function controlTexts(tokenizer: Tokenizer): string[] {
-  const texts: string[] = [];
-  for (let id = 0; id < tokenizer.vocabSize; id++) if (tokenizer.isControl(id)) texts.push(tokenizer.decode([id]));
-  return texts.filter((text) => text !== '').sort((a, b) => b.length - a.length);
+/** Other names under which reasoning is handed over; all are given, as transformers does. */
+const reasoningNames = ['reasoning_content', 'thinking', 'reasoning'];
+
+/** A message as transformers hands it to a template: null is absent, and reasoning goes by the names that templates read. */
+function normal(message: ChatMessage): Record<string, unknown> {
+  const kept = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null && value !== undefined));
+  const reasoning = reasoningNames.map((name) => kept[name]).find((value) => value !== undefined);
+  return reasoning === undefined ? kept : { thinking: reasoning, ...kept, reasoning_content: reasoning };
+}
+
+/** Faults of a template as errors of this library: who is to blame is said. */
+function reported<T>(task: () => T): T {
+  try {
+    return task();
+  } catch (cause) {
+    if (!(cause instanceof TemplateFault)) throw cause;
+    const message = plain(cause.message), where = `line ${cause.line}: ${message}`;
+    if (cause.blame === 'refusal') {
+      throw new InputError('E_CHAT_TEMPLATE', {
+        subject: 'chat messages', found: `that the model's chat template refuses them: ${message}`, expected: 'messages that it accepts',
+        remedy: 'Change the messages; the words are the template\'s own.', cause,
+      });
+    }
+    throw new ModelError('E_CHAT_TEMPLATE', cause.blame === 'mistake' ? {
+      subject: 'chat template', found: where, expected: 'a template that Jinja2 can run',
+      remedy: 'The template has a mistake, or misses something in the messages; pass another as chatTemplate.', cause,
+    } : {
+      subject: 'chat template', found: `${where}, which this version cannot run`, expected: 'the parts of Jinja2 that it can',
+      remedy: 'Pass a template without it as chatTemplate.', cause,
+    });
+  }
 }

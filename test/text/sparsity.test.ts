@@ -205,6 +205,21 @@ test('spot checks: every checkEvery tokens one is measured, and a broken bound m
   loaded.close();
 });
 
+test('requests at once, each token of each checked: the tokens and figures that each has alone', async () => {
+  const asked = (checkEvery: number): SparsityOptions => ({ method: 'mask', maxKl: 0.05, checkEvery });
+  for (const every of [1, 4]) for (const sequences of [1, 4]) {
+    const loaded = await load(path, { tier: 'base', sequences, calibration: writeCalibration(liar) as Uint8Array<ArrayBuffer> });
+    const one = async (from: number): Promise<unknown> => {
+      const generation = loaded.generate(prompt.slice(from), { sparsity: asked(every), maxTokens: 12, temperature: 0, ignoreEos: true });
+      return [(await generation.tokens()).map(({ id }) => id), generation.stats().measured];
+    };
+    const alone = [];
+    for (const from of [0, 3, 5]) alone.push(await one(from));
+    assert.equal(await Promise.all([0, 3, 5].map(one)), alone, `every ${every}, ${sequences} sequences`);
+    loaded.close();
+  }
+});
+
 test('a checked token is drawn from the dense distribution', async () => {
   const first = await run({ method: 'clada', maxKl: 1, checkEvery: 4 }, { maxTokens: 8, temperature: 0 });
   const before = [...prompt, ...first.ids.slice(0, 4)]; // token 4 is the first that is checked
