@@ -6,6 +6,7 @@ import { getNumber, getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
 import type { Family } from './family.ts';
 import { familyOf } from './family.ts';
+import { checkKind } from './kind.ts';
 
 export interface Hparams {
   readonly architecture: string;
@@ -65,9 +66,10 @@ function activationOf(metadata: Metadata, key: string, family: Family): keyof ty
   return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(key, name, Object.keys(Activation).join(', '));
 }
 
-/** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
+/** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
 export function readHparams(file: GgufFile): { family: Family; hparams: Hparams } {
   const { metadata } = file;
+  checkKind(file);
   const architecture = getString(metadata, 'general.architecture');
   const family = familyOf(architecture);
   const key = (name: string): string => `${architecture}.${name}`;

@@ -4,7 +4,7 @@
  */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
-import { dtypes } from '../format/gguf/types.ts';
+import { dtypes, hasShape } from '../format/gguf/types.ts';
 import type { DtypeName, LayoutName } from './enums.ts';
 import { Dtype } from './enums.ts';
 import type { Family, SizeName, TensorRole } from './family.ts';
@@ -84,7 +84,7 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
   const isVector = role.kind === 'vector';
   // a fused vector is cut along its only dimension, a fused matrix along its rows
   const expected = isVector && role.rows === 'one' ? [role.after ? fusedRows : cols] : [cols, role.after ? fusedRows : rows];
-  if (source.dims.length !== expected.length || source.dims.some((dim, i) => dim !== expected[i])) {
+  if (!hasShape(source, expected)) {
     throw new ModelError('E_TENSOR_SHAPE', {
       subject: `tensor ${source.name}`, found: `[${source.dims.join(', ')}]`, expected: `[${expected.join(', ')}] (contiguous dimension first)`,
       remedy: 'The tensor does not fit the metadata; convert the model again.',
@@ -114,7 +114,7 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
  */
 export type Precision = 'fast' | 'exact';
 
-/** @throws ModelError `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
+/** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
 export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelPlan {
   const { family, hparams } = readHparams(file);
   const size = sizes(hparams);
