@@ -1,3 +1,5 @@
+import { redacted } from './redact.ts';
+
 /**
  * Every error that clada throws. A message says the subject, what was found, what was expected and what to do; `code` is
  * stable and is what programs should test. Six classes, by whose move is next:
@@ -44,15 +46,15 @@ export class CladaError extends Error {
   readonly expected: string;
   readonly remedy: string;
 
-  constructor(code: ErrorCode, parts: ErrorParts) {
-    super(`${parts.subject}: found ${parts.found}; expected ${parts.expected}. ${parts.remedy} [${code}]`,
-      parts.cause === undefined ? undefined : { cause: parts.cause });
+  constructor(code: ErrorCode, { cause, ...parts }: ErrorParts) {
+    const [subject, found, expected, remedy] = [parts.subject, parts.found, parts.expected, parts.remedy].map(redacted) as [string, string, string, string];
+    super(`${subject}: found ${found}; expected ${expected}. ${remedy} [${code}]`, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.code = code;
-    this.subject = parts.subject;
-    this.found = parts.found;
-    this.expected = parts.expected;
-    this.remedy = parts.remedy;
+    this.subject = subject;
+    this.found = found;
+    this.expected = expected;
+    this.remedy = remedy;
   }
 }
 

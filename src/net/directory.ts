@@ -8,6 +8,7 @@
  */
 import type { NodeModules } from '../node.ts';
 import { nodeModule } from '../node.ts';
+import { redacted } from '../redact.ts';
 import { fileName } from './address.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache, Stretch } from './cache.ts';
 import type { Target } from './options.ts';
@@ -164,7 +165,7 @@ class DirectoryEntry implements CacheEntry {
     if (this.#private) return;
     const held = this.#held.list.map(([start, end]) => [start, end]);
     await this.#handle!.datasync();
-    await replace(`${this.#partPath}.json`, JSON.stringify({ url: this.target.url, info: this.#info, held }));
+    await replace(`${this.#partPath}.json`, JSON.stringify({ url: redacted(this.target.url), info: this.#info, held }));
   }
 
   /** False if another live process, or another load of this one, writes here. */
@@ -215,7 +216,7 @@ class DirectoryEntry implements CacheEntry {
     const path = node.join(this.#home, this.#name), note = node.join(this.#home, '.info.json');
     await node.rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
     await node.rename(this.#partPath, path);
-    await replace(note, JSON.stringify({ url: this.target.url, ...info }));
+    await replace(note, JSON.stringify({ url: redacted(this.target.url), ...info }));
     return path;
   }
 

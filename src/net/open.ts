@@ -3,7 +3,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { InputError, TransferError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
-import { checkHub, parseHub, parseUrl } from './address.ts';
+import { redacted } from '../redact.ts';
+import { checkHub, decoded, parseHub, parseUrl, withoutUser } from './address.ts';
 import { chooseCache, hasRoom } from './auto.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache } from './cache.ts';
 import { sameVersion } from './cache.ts';
@@ -61,8 +62,6 @@ export function resolve(address: string | URL, options: NetworkOptions): Target 
   return resolveHub(parseHub(text), endpoint);
 }
 
-const decoded = (text: string): string => { try { return decodeURIComponent(text); } catch { return text; } };
-
 const resolveHub = (hub: NonNullable<Target['hub']>, endpoint: string): Target =>
   ({ hub, url: `${endpoint}/${hub.repo}/resolve/${encodeURIComponent(hub.revision)}/${hub.file.split('/').map(encodeURIComponent).join('/')}` });
 
@@ -80,21 +79,22 @@ export async function openRemote(address: string | URL, options: NetworkOptions,
   checkNumber('retries', { min: 0, integer: true }, options.retries ?? 5);
   checkNumber('retryDelay', { min: 0 }, options.retryDelay ?? 500);
   checkNumber('idleTimeout', { min: 1 }, options.idleTimeout ?? 30_000);
-  const target = resolve(address, options), token = options.token ?? (target.hub ? env('HF_TOKEN') : undefined);
-  const requester: Requester = { target, options, origin: new URL(target.url).origin, token: token || undefined };
+  const resolved = resolve(address, options), { url, authorization } = withoutUser(resolved.url), target = { ...resolved, url }, name = redacted(url);
+  const token = checkToken(options.token ?? (target.hub ? env('HF_TOKEN') : undefined));
+  const requester: Requester = { target, options, origin: new URL(url).origin, authorization: token ? `Bearer ${token}` : authorization };
   const fallBack = (options.cache ?? 'auto') === 'auto' && !mustKeep, cache = await chooseCache(options.cache);
-  if (mustKeep && !cache) throw new TransferError('E_CACHE', { subject: target.url, found: 'no cache', expected: 'one to keep the file in', remedy: 'Name a folder or bring a cache: the option cache.' });
+  if (mustKeep && !cache) throw new TransferError('E_CACHE', { subject: name, found: 'no cache', expected: 'one to keep the file in', remedy: 'Name a folder or bring a cache: the option cache.' });
   const entry = await cache?.open(target).catch((cause: unknown) => {
     if (fallBack) return undefined;
-    throw new TransferError('E_CACHE', { subject: target.url, found: String(cause), expected: 'a cache that can be read', remedy: 'Check its folder and permissions, or load with cache: false.', cause });
+    throw new TransferError('E_CACHE', { subject: name, found: String(cause), expected: 'a cache that can be read', remedy: 'Check its folder and permissions, or load with cache: false.', cause });
   });
   const offline = options.offline ?? /^(1|true|yes|on)$/i.test(env('HF_HUB_OFFLINE') ?? '');
   try {
     if (entry?.whole) {
       const { hub } = target, fixed = offline || (hub !== undefined && /^[0-9a-f]{40}$/.test(hub.revision));
-      if ((fixed || await unchanged(requester, entry.whole)) && await sound(entry, cache!, expected, recheck)) return stored(target.url, entry);
+      if ((fixed || await unchanged(requester, entry.whole)) && await sound(entry, cache!, expected, recheck)) return stored(name, entry);
     }
-    if (offline) throw new TransferError('E_NETWORK', { subject: target.url, found: 'no copy in the cache, and offline', expected: 'a copy', remedy: 'Load it once while online (clada pull), or leave offline out.' });
+    if (offline) throw new TransferError('E_NETWORK', { subject: name, found: 'no copy in the cache, and offline', expected: 'a copy', remedy: 'Load it once while online (clada pull), or leave offline out.' });
     let pool = pools.get(options);
     if (!pool) pools.set(options, pool = new Pool(connections));
     const transfer = await Transfer.open({
@@ -102,13 +102,22 @@ export async function openRemote(address: string | URL, options: NetworkOptions,
       hasher: (known) => cache?.sha256?.() ?? (known ? portableHasher() : undefined), // where it costs little it is always known
     });
     return {
-      name: target.url, sequential: false, cached: false, get size() { return transfer.size; }, get path() { return mode === 'whole' ? entry?.path : undefined; }, get sha256() { return transfer.sha256; },
+      name, sequential: false, cached: false, get size() { return transfer.size; }, get path() { return mode === 'whole' ? entry?.path : undefined; }, get sha256() { return transfer.sha256; },
       read: (offset, bytes, signal) => transfer.read(offset, bytes, signal), verified: () => transfer.verified(), close: () => transfer.close(),
     };
   } catch (error) {
     await entry?.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** A header takes no line breaks; who would be told so by `fetch` would be told the token too. */
+function checkToken(token: string | undefined): string | undefined {
+  const trimmed = typeof token === 'string' ? token.trim() : token;
+  if (trimmed === undefined || (typeof trimmed === 'string' && /^[\x21-\x7e]*$/.test(trimmed))) return trimmed;
+  throw new InputError('E_OPTION', {
+    subject: 'option token (HF_TOKEN)', found: typeof trimmed === 'string' ? 'blanks or other characters that a token cannot have' : typeof trimmed, expected: 'a token', remedy: 'Copy it again.',
+  });
 }
 
 function hashOf(given: NetworkOptions['sha256'], part: number): string | undefined {
