@@ -38,11 +38,11 @@ function printCalibration(path: string, calibration: Calibration): void {
 
 export async function inspect(values: Values<'inspect'>, signal: AbortSignal): Promise<void> {
   const path = modelPath(values.model);
-  const source = await openSource(path), { name } = source; // of an address without its credentials
+  const source = await openSource(path);
   const { file, calibration } = await readHeader(source, signal).finally(() => source.close());
   if (calibration) {
     if (values.json) printJson({ ...summaryOf(calibration), levels: Object.fromEntries(calibration.levels) });
-    else printCalibration(name, calibration);
+    else printCalibration(path, calibration);
     return;
   }
   if (values.json) {
@@ -52,7 +52,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;
   }
-  print(`${name}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
+  print(`${path}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
   for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value)}`);
   const { memory, session, lines } = await plan(path, { signal }); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');
