@@ -128,7 +128,7 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
         if (role.optional) continue;
         throw new ModelError('E_TENSOR_MISSING', {
           subject: `tensor ${name}`, found: 'nothing', expected: `the ${role.field} of a ${hparams.architecture} model`,
-          remedy: 'The file is incomplete; download it again, or pass all parts of a split model.',
+          remedy: 'The file lists no such tensor: its converter left it out, or it is of another variant of the family; of a split model pass all parts.',
         });
       }
       const fusedRows = roles.filter((r) => r.name === role.name).reduce((sum, r) => sum + size[r.kind === 'vector' ? r.cols : r.rows], 0);
