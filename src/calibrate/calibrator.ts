@@ -4,7 +4,7 @@
  */
 import type { Tier } from '../engine/binaries.ts';
 import { Arena } from '../engine/arena.ts';
-import { placeModel } from '../engine/engine.ts';
+import { placeModel } from '../engine/place.ts';
 import type { Instance, LoaderExports } from '../engine/instantiate.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { InputError, StateError, throwIfAborted } from '../errors.ts';

@@ -13,7 +13,7 @@ import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
 import type { RandomState } from '../sampler/random.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import { createSampler } from '../sampler/sampler.ts';
-import type { Session, State } from '../session/session.ts';
+import type { Sequence, State } from '../session/sequence.ts';
 import type { DecodeStream, Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ContractState, Measured } from './contract.ts';
 import { Contract } from './contract.ts';
@@ -86,14 +86,14 @@ export interface StepTelemetry {
 
 /** @internal what a generation runs on */
 export interface GenerationSource {
-  readonly session: Session;
+  readonly sequence: Sequence;
   readonly tokenizer: Tokenizer;
   readonly resolve: (signal?: AbortSignal) => Promise<Resolved>;
   /** Of the calibration that sparse methods use. */
   readonly digest?: () => string | undefined;
 }
 
-/** @internal a generation between two tokens: everything that its next ones depend on besides the session */
+/** @internal a generation between two tokens: everything that its next ones depend on besides the sequence */
 export interface GenerationState {
   /** Without those that cannot be kept: `signal`, `onPrompt`. The seed is there. */
   readonly options: GenerateOptions;
@@ -110,7 +110,7 @@ export interface GenerationState {
   readonly contract: ContractState | undefined;
   readonly stopReason: StopReason | undefined;
   readonly stop: string | undefined;
-  /** Who decoded, for the session. */
+  /** Who decoded, for the sequence. */
   readonly owner: object;
 }
 
@@ -276,7 +276,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     await this.#prepare();
     if (this.#stopReason) return; // saved at its end
     for (let clock = performance.now(); this.#generated < this.#maxTokens; clock = performance.now()) {
-      if (this.#generated > 0 && this.#tokens.length >= this.source.session.contextSize) { this.#stopReason = 'context'; break; }
+      if (this.#generated > 0 && this.#tokens.length >= this.source.sequence.contextSize) { this.#stopReason = 'context'; break; }
       const index = this.#generated, step = this.#step(index);
       const over = (): void => { this.#stepping = undefined; };
       this.#stepping = step.then(over, over);
@@ -286,7 +286,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       if (!eog || token.text !== '') yield token;
       if (!this.#stopReason) continue;
       if (this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
-        this.#decideMs = await this.source.session.exclusive((engine, ptr) => engine.decideMs(ptr));
+        this.#decideMs = await this.source.sequence.exclusive((engine, ptr) => engine.decideMs(ptr));
       }
       return;
     }
@@ -298,7 +298,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     return this.#ready ??= (async () => {
       const sparsity = await this.source.resolve(this.#options.signal);
       this.#use(sparsity);
-      if (this.#contract) await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, this.selections.widest); });
+      if (this.#contract) await this.source.sequence.exclusive((engine, ptr) => { engine.makeForms(ptr, this.selections.widest); });
       this.#tokens = Array.from(this.prompt());
       this.#promptTokens = this.#tokens.length;
       for (const id of this.#tokens) this.#sampler.accept(id);
@@ -323,7 +323,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#cost = cost;
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
-    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.sequence.contextSize : options.ignoreEos === true && stopReason === 'eog';
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
     for (const id of tokens.slice(promptTokens)) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);
@@ -342,7 +342,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
     else if (eog) this.#stopReason = 'eog';
     else if (this.#generated >= this.#maxTokens) this.#stopReason = 'length';
-    else if (this.#tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
+    else if (this.#tokens.length >= this.source.sequence.contextSize) this.#stopReason = 'context';
     if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();
     this.#text += text;
     return { ...token, text, eog };
@@ -366,31 +366,26 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         ...(telemetry ? { surprisal: -logprob, entropy: report.entropy, ...(step ? { step } : {}) } : {}),
       };
     };
-    const { session } = this.source, contract = this.#contract?.isDue(index) ? this.#contract : undefined;
-    const result = await session.evaluate(tokens, (state) => {
-      const { report, reused } = state;
+    const { sequence } = this.source, contract = this.#contract?.isDue(index) ? this.#contract : undefined;
+    return sequence.evaluate(tokens, (state) => {
+      const { report, reused, sparse, logits } = state, own = sparse?.report ?? report;
       if (index === 0) this.#cachedTokens = reused;
       else {
-        this.#weightBytes += report.weightBytes;
-        this.#cost += report.cost;
+        this.#weightBytes += own.weightBytes + (sparse ? report.weightBytes : 0);
+        this.#cost += own.cost;
       }
-      const step = telemetry && index > 0 ? this.#telemetry(report) : undefined;
-      return contract ? step : choose(state, step);
-    }, options);
-    if (!contract) return result as Omit<GeneratedToken, 'text'>;
-    return session.recheck((before, now) => {
-      this.#weightBytes += now.report.weightBytes;
-      this.#selection = contract.add(before, { logits: now.logits, logSumExp: now.report.logSumExp, topToken: now.report.topToken });
-      return choose(now, result as StepTelemetry | undefined);
-    });
+      const step = telemetry && index > 0 ? this.#telemetry(own) : undefined;
+      if (sparse) this.#selection = contract!.add(sparse, { logits, logSumExp: report.logSumExp, topToken: report.topToken });
+      return choose(state, step);
+    }, { ...options, check: contract !== undefined });
   }
 
   #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
-    const has = (flag: number): boolean => (flags & flag) !== 0, { session } = this.source, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
+    const has = (flag: number): boolean => (flags & flag) !== 0, { sequence } = this.source, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
     return {
-      cogLoad, factor, density: cost, level: this.#sparsity?.expected?.parameter, thresholds: this.#selection.stages === 0 ? {} : session.adapt.thresholds(factor), weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-      layers: this.#selection.stages === 0 || has(StepFlag.refreshed) ? [] : session.adapt.counts(),
-      ...(ran && this.#options.telemetry === 'neurons' ? { neurons: session.adapt.used() } : {}),
+      cogLoad, factor, density: cost, level: this.#sparsity?.expected?.parameter, thresholds: this.#selection.stages === 0 ? {} : sequence.adapt.thresholds(factor), weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
+      layers: this.#selection.stages === 0 || has(StepFlag.refreshed) ? [] : sequence.adapt.counts(),
+      ...(ran && this.#options.telemetry === 'neurons' ? { neurons: sequence.engine.used() } : {}),
     };
   }
 }

@@ -19,11 +19,11 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
-import type { MemoryPlan, SessionOptions } from '../model/session-layout.ts';
-import { describeMemory, planMemory } from '../model/session-layout.ts';
+import type { MemoryPlan, SequenceOptions } from '../model/memory.ts';
+import { describeMemory, planMemory } from '../model/memory.ts';
 import { checkNames } from '../options.ts';
-import type { EvaluateOptions } from '../session/session.ts';
-import { Session } from '../session/session.ts';
+import type { EvaluateOptions } from '../session/sequence.ts';
+import { Sequence } from '../session/sequence.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { createTokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
@@ -101,7 +101,7 @@ const defaultContext = 4096;
 export interface Plan {
   readonly model: ModelPlan;
   readonly memory: MemoryPlan;
-  readonly session: SessionOptions;
+  readonly session: SequenceOptions;
   /** The plan for people, line by line. */
   lines(): string[];
 }
@@ -251,15 +251,15 @@ export interface ModelInfo {
 export class Model implements AsyncDisposable {
   readonly info: ModelInfo;
   readonly #engine: Engine;
-  readonly #session: Session;
+  readonly #sequence: Sequence;
   readonly #sparsity: Sparsity;
   readonly #default: SparsityOptions;
 
   /** @internal use {@link load} */
   constructor(engine: Engine, readonly tokenizer: Tokenizer, readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
     this.#engine = engine;
-    this.#session = new Session(engine);
-    this.#sparsity = new Sparsity(engine, this.#session, calibration);
+    this.#sequence = new Sequence(engine);
+    this.#sparsity = new Sparsity(engine, this.#sequence, calibration);
     this.#default = sparsity;
     this.#sparsity.resolve(sparsity); // refuses now what this model cannot do
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
@@ -299,13 +299,13 @@ export class Model implements AsyncDisposable {
    */
   async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
     checkNames('restore options', options, ['sparsity']);
-    const { ids, sequence, chat, generation } = readSnapshot(snapshot, 'chat', this.#session, () => this.#sparsity.digest, options.sparsity !== undefined);
+    const { ids, sequence, chat, generation } = readSnapshot(snapshot, 'chat', this.#sequence, () => this.#sparsity.digest, options.sparsity !== undefined);
     const sparsity = options.sparsity ?? chat!.sparsity, source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send });
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
     const begun = answer && new Generation(source({}), () => ids, answer.options, answer); // what cannot go on says so now
     const restored = new Chat(source, this.template, { messages: chat!.messages }, sparsity, { tokens: Array.from(ids), answer });
     source({});
-    if (begun || ids.length > 0) await this.#session.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest);
+    if (begun || ids.length > 0) await this.#sequence.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest);
     return restored;
   }
 
@@ -315,10 +315,10 @@ export class Model implements AsyncDisposable {
    * @throws as {@link restore}, and as {@link generate}
    */
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
-    const { ids, sequence, generation } = readSnapshot(snapshot, 'generation', this.#session, () => this.#sparsity.digest, options.sparsity !== undefined);
+    const { ids, sequence, generation } = readSnapshot(snapshot, 'generation', this.#sequence, () => this.#sparsity.digest, options.sparsity !== undefined);
     const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
     const resumed = new Generation(this.#source({}), () => ids, merged, state), { now, widest } = resumed.selections;
-    await this.#session.restore(sequence, now, state.owner, widest);
+    await this.#sequence.restore(sequence, now, state.owner, widest);
     return resumed;
   }
 
@@ -332,7 +332,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
-    return scoreTokens(this.#session, this.#tokens(text), options);
+    return scoreTokens(this.#sequence, this.#tokens(text), options);
   }
 
   /**
@@ -341,7 +341,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async evaluate(tokens: ArrayLike<number>, options: EvaluateOptions = {}): Promise<{ logits: Float32Array; report: StepReport }> {
-    return this.#session.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options);
+    return this.#sequence.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options);
   }
 
   /**
@@ -354,8 +354,8 @@ export class Model implements AsyncDisposable {
     const { sparsity = this.#default, from = 0, signal } = options;
     const { selection } = await this.#sparsity.resolve(sparsity)(signal);
     const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
-    if (from === 0) await this.#session.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
-    await this.#session.evaluate(tokens, () => undefined, {
+    if (from === 0) await this.#sequence.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
+    await this.#sequence.evaluate(tokens, () => undefined, {
       selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal, onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
     });
   }
@@ -384,7 +384,7 @@ export class Model implements AsyncDisposable {
   }
 
   #source({ sparsity = this.#default }: GenerateOptions): GenerationSource {
-    return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
+    return { sequence: this.#sequence, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
   #tokens(text: string | ArrayLike<number>): ArrayLike<number> {

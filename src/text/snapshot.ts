@@ -8,9 +8,9 @@ import { FormatError, InputError, ModelError } from '../errors.ts';
 import { checkNumber, inRange, show } from '../options.ts';
 import { Random } from '../sampler/random.ts';
 import { packSnapshot, unpackSnapshot } from '../session/format.ts';
-import type { SavedSequence, SequenceHeader } from '../session/sequence.ts';
-import { readSequence, sequenceParts } from '../session/sequence.ts';
-import type { Session } from '../session/session.ts';
+import type { SavedSequence, SequenceHeader } from '../session/saved.ts';
+import { readSequence, sequenceParts } from '../session/saved.ts';
+import type { Sequence } from '../session/sequence.ts';
 import { adjusted } from './contract.ts';
 import type { GenerateOptions, Generation, GenerationSource, GenerationState } from './generate.ts';
 import type { ChatMessage } from './template.ts';
@@ -58,13 +58,13 @@ function generationHeader({ tokens: _tokens, owner: _owner, selection: _selectio
 
 /** Asks `of` between two tokens, until it answers, and packs what it names. */
 async function save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(
-  { session, digest }: GenerationSource, of: () => T | undefined, settled: () => Promise<unknown>, header: (asked: T) => Pick<Header, 'kind' | 'chat' | 'generation'>,
+  { sequence: from, digest }: GenerationSource, of: () => T | undefined, settled: () => Promise<unknown>, header: (asked: T) => Pick<Header, 'kind' | 'chat' | 'generation'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   for (;;) {
-    const saved = await session.save(of);
+    const saved = await from.save(of);
     if (!saved) { await settled(); continue; }
     const { asked, sequence } = saved, { header: own, sections } = sequenceParts(sequence);
-    return packSnapshot({ ...header(asked), ...session.binding, calibration: digest?.(), sequence: own } satisfies Header, [{ name: 'tokens', data: Int32Array.from(asked.tokens) }, ...sections]);
+    return packSnapshot({ ...header(asked), ...from.binding, calibration: digest?.(), sequence: own } satisfies Header, [{ name: 'tokens', data: Int32Array.from(asked.tokens) }, ...sections]);
   }
 }
 
@@ -119,10 +119,10 @@ function checkBinding({ model, build }: Header, binding: Binding): void {
  * @param digest of the calibration at hand
  * @throws InputError `E_OPTION` (not bytes; the other kind), `E_CONTEXT_FULL`; FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL`
  */
-export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, session: Session, digest: () => string | undefined, ownSparsity: boolean): Restored {
+export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, sequence: Sequence, digest: () => string | undefined, ownSparsity: boolean): Restored {
   const { header, section } = unpackSnapshot<Header>(snapshot), { kind, chat, generation } = header;
   if (kind !== 'chat' && kind !== 'generation') damaged(`kind ${show(kind)}`, 'chat or generation');
-  checkBinding(header, session.binding);
+  checkBinding(header, sequence.binding);
   if (kind !== wanted) {
     throw new InputError('E_OPTION', { subject: 'snapshot', found: `a ${kind}`, expected: `a ${wanted}`, remedy: kind === 'chat' ? 'Use model.restore(snapshot).' : 'Use model.resume(snapshot).' });
   }
@@ -137,12 +137,12 @@ export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, s
       remedy: "Load the model with the calibration that it was saved with, or go on with another sparsity: { method: 'dense' }.",
     });
   }
-  if (ids.length > session.contextSize) {
+  if (ids.length > sequence.contextSize) {
     throw new InputError('E_CONTEXT_FULL', {
-      subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${session.contextSize} (contextSize)`, remedy: `Load the model with contextSize: ${ids.length} or more.`,
+      subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${sequence.contextSize} (contextSize)`, remedy: `Load the model with contextSize: ${ids.length} or more.`,
     });
   }
-  return { ids, sequence: readSequence(header.sequence, ids, section, session.shape), chat, generation };
+  return { ids, sequence: readSequence(header.sequence, ids, section, sequence.shape), chat, generation };
 }
 
 function checkGeneration(g: GenerationHeader, length: number): void {
