@@ -5,7 +5,7 @@ import { Random } from '../../src/sampler/random.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
 import { quantised, uniform } from '../helpers/matrices.ts';
 
-const f16Factor = 2 ** 112;
+const f16Factor = 2 ** 80;
 
 for (const build of builds) {
   const test = suite(`quantize (${build})`);
