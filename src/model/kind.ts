@@ -24,9 +24,8 @@ function refusalOf({ metadata, tensors }: GgufFile): Refusal | undefined {
   }
   if (architecture === 'controlvector') return ['E_KIND', 'general.architecture', 'a control vector, which steers a model and is none', 'Load the model itself; control vectors are not applied here.'];
   if (architecture === calibrationArchitecture) return ['E_KIND', 'general.architecture', 'a calibration of clada', 'Load the model that it lies beside (NAME.gguf of NAME.clada.gguf); the calibration is found by itself.'];
-  if (tensors.size === 0) {
-    return has('tokenizer.ggml.model') ? ['E_KIND', 'tensors', 'none: a vocabulary without weights', 'Load the whole model; a vocabulary-only file serves to test tokenizers.']
-      : ['E_KIND', 'tensors', 'none: metadata alone', 'Load the whole model.'];
+  if (tensors.size === 0 && has('tokenizer.ggml.model')) {
+    return ['E_KIND', 'tensors', 'none: a vocabulary without weights', 'Load the whole model; a vocabulary-only file serves to test tokenizers.'];
   }
   const experts = metadata.get(`${architecture}.expert_count`);
   if (typeof experts === 'number' && experts > 0) {
