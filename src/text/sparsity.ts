@@ -59,7 +59,7 @@ export class Sparsity {
 
   constructor(private readonly engine: Engine, private readonly sequence: Sequence, readonly calibration: Calibration | undefined) {
     const { family, hparams } = engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, gated: family.layer.some(({ field }) => field === 'gate'), relu: hparams.activation === 'relu' };
+    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: family.layer.some(({ field }) => field === 'gate'), relu: hparams.activation === 'relu' };
   }
 
   /**
