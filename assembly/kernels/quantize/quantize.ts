@@ -1,7 +1,7 @@
 /**
  * Activations to 8 bits, once per vector, for the quantised matrix kernels. A block of 32 values has one scale
  * s = amax / 127 and q = nearest(x / s), |q| <= 127 (never -128: the relaxed dot product wants 7 bits and a sign).
- * Error of a value: at most s / 2.
+ * Error of a value: at most s / 2. Where a value of a block is not finite, s is NaN, and so is every product with it.
  *
  * Two formats, because 4-bit and 8-bit weights multiply in different ways (kernels/matvec). One record a block:
  *
@@ -80,8 +80,8 @@ export const FORMAT_X8: i32 = 2;
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
     const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(i32x4.max_s(peakOf(x), peakOf(x + 32)), i32x4.max_s(peakOf(x + 64), peakOf(x + 96)))));
-    const live = amax > 1e-30; // smaller ones would overflow the inverse; NaN and zero blocks become zeros
-    const scale: f32 = live ? amax / 127 : 0;
+    const live = amax > 1e-30 && amax < Infinity; // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
+    const scale: f32 = live ? amax / 127 : amax * 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
     const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);
