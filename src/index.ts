@@ -7,17 +7,20 @@
  * for await (const { text } of model.chat().send('Hello!')) process.stdout.write(text);
  * ```
  */
-export { load, plan, Model } from './text/model.ts';
-export type { LoadOptions, ModelInfo, ModelSource, Plan, PlanOptions, Progress, RestoreOptions } from './text/model.ts';
+export { load, plan } from './text/load.ts';
+export type { LoadOptions, Plan, PlanOptions, Progress } from './text/load.ts';
+export { Model } from './text/model.ts';
+export type { FollowOptions, ModelInfo, RestoreOptions } from './text/model.ts';
+export type { ModelSource } from './format/gguf/parts.ts';
 export { snapshotInfo } from './text/snapshot.ts';
 export type { SnapshotInfo } from './text/snapshot.ts';
 export { pull } from './text/pull.ts';
 export type { Pulled, PullOptions, PullProgress } from './text/pull.ts';
 export type { NetworkOptions } from './net/options.ts';
 export type { BlockStore, CacheEntry, FileInfo, Hasher, ModelCache } from './net/cache.ts';
-export type { Generation, GenerateOptions, GeneratedToken, GenerationStats, StopReason } from './text/generate.ts';
+export type { Generation } from './text/generate.ts';
+export type { GenerateOptions, GeneratedToken, GenerationStats, StepTelemetry, StopReason } from './text/types.ts';
 export type { Chat, ChatOptions } from './text/chat.ts';
-export type { StepTelemetry } from './text/generate.ts';
 export { methodNames } from './adapt/methods.ts';
 export type { MethodName, SparsityOptions } from './adapt/methods.ts';
 export type { Level } from './adapt/levels.ts';

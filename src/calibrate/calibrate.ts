@@ -13,7 +13,7 @@ import { planModel } from '../model/plan.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
 import { Sequence } from '../session/sequence.ts';
-import { load } from '../text/model.ts';
+import { load } from '../text/load.ts';
 import { sampleDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
 import { candidates, cascade, denseRows, levelsOf, measure } from './grid.ts';

@@ -123,7 +123,8 @@ export function planMemory(
   if (least > limit) wontFit(plan, options, least, limit, skipping, sequences);
   const masks = skipping.stages === Stage.mask, copy = masks ? compactBytes(plan, skipping.density) : 0, form = skipping.stages === 0 || masks ? 0 : formBytes(plan, skipping.stages);
   const room = limit - least, hasCopies = masks && room >= (sequences ?? 1) * copy, each = sequence + (hasCopies ? copy : 0), forms = Math.min(form, room);
-  const n = sequences ?? Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each)));
+  // a mask without copies orders the model's rows, which only one sequence may
+  const n = sequences ?? (masks && !hasCopies ? 1 : Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each))));
   const { kvBytes, bytes } = layoutSequence(hparams, options), kv = 2 * hparams.nLayers * kvBytes, skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv, activations: layoutWorkspace(hparams, options.contextSize).bytes + n * (bytes - kv),

@@ -2,7 +2,9 @@
  * Everything that the next tokens of a session depend on, apart from its engine: the cached positions and how each came to be, the logits after
  * them, and what sparse methods remember of the sequence. As an object, and as the sections of a snapshot (format.ts).
  */
-import type { SequenceState } from '../engine/engine.ts';
+import { cacheBytes, capacityOf } from '../engine/cache.ts';
+import type { Engine, SequenceState } from '../engine/engine.ts';
+import { reportWords } from '../engine/state.ts';
 import { FormatError } from '../errors.ts';
 import type { Section } from './format.ts';
 
@@ -32,6 +34,10 @@ export interface SequenceHeader {
 
 /** Sizes that a model gives a sequence. */
 export interface SequenceShape { readonly vocab: number; readonly nLayers: number; readonly ffn: number; cacheBytes(positions: number): number; readonly reportWords: number }
+
+export function shapeOf({ plan: { hparams }, kv }: Engine): SequenceShape {
+  return { vocab: hparams.vocab, nLayers: hparams.nLayers, ffn: hparams.ffn, reportWords, cacheBytes: (positions) => cacheBytes(hparams, kv, capacityOf(positions)) };
+}
 
 export function sequenceParts({ tokens, rows, counted, owned, state }: SavedSequence): { header: SequenceHeader; sections: Section[] } {
   const { keys, values, logits, report, load, statistics } = state;

@@ -8,12 +8,10 @@
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
-import { cacheBytes, capacityOf } from '../engine/cache.ts';
-import type { Binding, Engine, StepReport } from '../engine/engine.ts';
-import { reportWords } from '../engine/state.ts';
+import type { Engine, StepReport } from '../engine/engine.ts';
 import { InputError, ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
-import type { SavedSequence, SequenceShape } from './saved.ts';
+import type { SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
 import { Turns } from './turn.ts';
 
@@ -40,6 +38,8 @@ export interface Distribution {
 export interface EvaluateOptions {
   /** What tokens from `decodeFrom` on may skip. Default: nothing. */
   readonly selection?: Selection | undefined;
+  /** The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
+  readonly room?: Selection | undefined;
   /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
   readonly decodeFrom?: number | undefined;
   /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
@@ -104,22 +104,15 @@ export class Sequence {
   }
 
   /** What decoding skips from now on, with a load that starts anew. */
-  #select(selection: Selection): void {
+  #select(selection: Selection, room = selection): void {
     if (selection === this.#selection) return;
-    if (selection.stages !== 0) this.engine.makeForms(this.#ptr, selection);
+    if (room.stages !== 0) this.engine.makeForms(this.#ptr, room);
     this.adapt.configure(selection);
     this.#selection = selection;
   }
 
   /** Tokens in the cache. */
   get length(): number { return this.#length; }
-
-  /** What it is bound to when it is saved, and the sizes that it has. */
-  get binding(): Binding { return this.engine.binding; }
-  get shape(): SequenceShape {
-    const { plan: { hparams }, kv } = this.engine;
-    return { vocab: hparams.vocab, nLayers: hparams.nLayers, ffn: hparams.ffn, reportWords, cacheBytes: (positions) => cacheBytes(hparams, kv, capacityOf(positions)) };
-  }
 
   /** Positions that the cache holds. */
   get contextSize(): number { return this.engine.contextSize; }
@@ -133,7 +126,7 @@ export class Sequence {
     return this.#enqueue(async () => {
       throwIfAborted(signal, 'evaluation');
       this.#check(tokens);
-      this.#select(selection);
+      this.#select(selection, options.room);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
       const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
       this.#truncate(reused);
@@ -225,8 +218,7 @@ export class Sequence {
    */
   async restore({ tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection): Promise<void> {
     return this.#enqueue(async () => {
-      if (room && room.stages !== 0) this.engine.makeForms(this.#ptr, room);
-      if (selection) this.#select(selection);
+      if (selection) this.#select(selection, room);
       this.engine.restoreState(this.#ptr, tokens.length, state);
       this.#tokens.set(tokens);
       this.#rows.set(rows);

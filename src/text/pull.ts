@@ -1,11 +1,11 @@
 /** Fetching a model into the cache without loading it. */
 import { CladaError, InputError } from '../errors.ts';
+import { partsOf } from '../format/gguf/parts.ts';
 import { fileName, isRemote } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import { networkNames } from '../net/options.ts';
 import { checkNames } from '../options.ts';
 import { redacted } from '../redact.ts';
-import { partsOf } from './model.ts';
 import { calibrationPath } from './sparsity.ts';
 
 export interface PullOptions extends NetworkOptions {

@@ -8,7 +8,7 @@ import type { KvName } from '../../src/model/enums.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { reportFields } from '../../src/model/records.ts';
 import { writeGguf } from '../../src/format/gguf/write.ts';
-import { load } from '../../src/text/model.ts';
+import { load } from '../../src/text/load.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { openSequence, tinyPath } from '../helpers/models.ts';
 import { rewritten, temporary } from '../helpers/twin.ts';

@@ -2,8 +2,8 @@
 import { RecordView, workspaceFields } from '../../src/model/records.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
 
-/** The arena of a sequence's engine: how far it is taken, and views. */
-export const arenaOf = (sequence: Sequence): Sequence['engine']['arena'] => sequence.engine.arena;
+/** The arena of an engine: how far it is taken, and views. */
+export const arenaOf = ({ engine }: Pick<Sequence, 'engine'>): Sequence['engine']['arena'] => engine.arena;
 
 /** h and u of the last layer for the `nTokens` tokens of the last pass, [nTokens][ffn] each, copied. */
 export async function lastLayer(sequence: Sequence, nTokens: number): Promise<{ h: Float32Array[]; up: Float32Array[] }> {

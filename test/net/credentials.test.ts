@@ -9,7 +9,7 @@ import { openSource } from '../../src/bytes/open.ts';
 import { CladaError, InputError } from '../../src/errors.ts';
 import type { NetworkOptions } from '../../src/net/options.ts';
 import { redacted } from '../../src/redact.ts';
-import { load } from '../../src/text/model.ts';
+import { load } from '../../src/text/load.ts';
 import { pull } from '../../src/text/pull.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { TestServer, noise } from '../helpers/server.ts';
