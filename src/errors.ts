@@ -1,9 +1,11 @@
+import { redacted } from './redact.ts';
+
 /**
  * Every error that clada throws. A message says the subject, what was found, what was expected and what to do; `code` is
  * stable and is what programs should test. Six classes, by whose move is next:
  *
  * - `FormatError`: the bytes are not what their format says (damaged or hostile file)
- * - `ModelError`: the file is sound, but this engine cannot run it (family, dtype, missing tensor, does not fit)
+ * - `ModelError`: the file is sound, but this engine cannot run it (no model by itself, family, dtype, missing tensor, does not fit)
  * - `InputError`: the caller asked for something impossible (empty prompt, context full, unknown option)
  * - `StateError`: the object is not in a state to answer (closed, poisoned by a trap)
  * - `TransferError`: the bytes could not be brought here (network, server, or the cache they should lie in)
@@ -14,7 +16,7 @@ export type ErrorCode =
   | 'E_GGUF_MAGIC' | 'E_GGUF_VERSION' | 'E_GGUF_TRUNCATED' | 'E_GGUF_LIMIT' | 'E_GGUF_TYPE' | 'E_GGUF_KEY'
   | 'E_GGUF_TENSOR' | 'E_GGUF_SPLIT' | 'E_SOURCE_READ' | 'E_DATA' | 'E_SNAPSHOT' | 'E_SNAPSHOT_VERSION'
   // ModelError
-  | 'E_FAMILY' | 'E_MODEL_KIND' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_UNKNOWN' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS' | 'E_WONT_FIT'
+  | 'E_KIND' | 'E_FAMILY' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_UNKNOWN' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS' | 'E_WONT_FIT'
   | 'E_TOKENIZER' | 'E_CHAT_TEMPLATE' | 'E_NO_SIMD' | 'E_LOGITS' | 'E_CALIBRATION' | 'E_METHOD' | 'E_SNAPSHOT_MODEL'
   // InputError
   | 'E_EMPTY_PROMPT' | 'E_CONTEXT_FULL' | 'E_TOKEN_RANGE' | 'E_UTF8' | 'E_OPTION' | 'E_USAGE' | 'E_NOT_FOUND'
@@ -44,15 +46,15 @@ export class CladaError extends Error {
   readonly expected: string;
   readonly remedy: string;
 
-  constructor(code: ErrorCode, parts: ErrorParts) {
-    super(`${parts.subject}: found ${parts.found}; expected ${parts.expected}. ${parts.remedy} [${code}]`,
-      parts.cause === undefined ? undefined : { cause: parts.cause });
+  constructor(code: ErrorCode, { cause, ...parts }: ErrorParts) {
+    const [subject, found, expected, remedy] = [parts.subject, parts.found, parts.expected, parts.remedy].map(redacted) as [string, string, string, string];
+    super(`${subject}: found ${found}; expected ${expected}. ${remedy} [${code}]`, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.code = code;
-    this.subject = parts.subject;
-    this.found = parts.found;
-    this.expected = parts.expected;
-    this.remedy = parts.remedy;
+    this.subject = subject;
+    this.found = found;
+    this.expected = expected;
+    this.remedy = remedy;
   }
 }
 

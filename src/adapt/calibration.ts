@@ -13,11 +13,10 @@ import { readGguf } from '../format/gguf/read.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { WriteTensor, WriteValue } from '../format/gguf/write.ts';
 import { writeGguf } from '../format/gguf/write.ts';
+import { calibrationArchitecture } from '../model/kind.ts';
 import type { Level } from './levels.ts';
 
 export const CALIBRATION_VERSION = 1;
-/** `general.architecture` of a calibration file. */
-export const calibrationArchitecture = 'clada-calibration';
 
 export interface Calibration {
   /** Of the weights that it was measured on: 32 hexadecimal digits. */

@@ -11,7 +11,7 @@ import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
 import type { LoadControl, Selection, Thresholds } from './selection.ts';
-import { denseSelection, noLoad } from './selection.ts';
+import { checkNeurons, denseSelection, noLoad } from './selection.ts';
 
 export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
 export type MethodName = (typeof methodNames)[number];
@@ -126,6 +126,8 @@ export function skippingOf(options: SparsityOptions): Skipping {
 /** What a model is, as far as methods care. */
 export interface ModelTraits {
   readonly nLayers: number;
+  /** Neurons of a layer. */
+  readonly ffn: number;
   readonly gated: boolean;
   readonly relu: boolean;
 }
@@ -206,10 +208,11 @@ function needsCalibration(method: MethodName): never {
 export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, calibration: Calibration | undefined): Resolved {
   checkSparsity(options);
   const method = (options.method ?? 'clada') as MethodName;
-  const { gated, relu } = traits;
+  const { gated, relu, ffn } = traits;
   const lacks = (what: string, remedy: string): never => {
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
   };
+  if (method !== 'dense') checkNeurons(ffn);
   if ((method === 'cats' || method === 'clada') && !gated) lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
   if (method === 'exact' && !relu) lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for ReLU models.');
 

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { isRemote } from '../net/address.ts';
 import type { OpenOptions } from '../net/open.ts';
 import type { NetworkOptions } from '../net/options.ts';
+import { redacted } from '../redact.ts';
 import { BlobSource } from './blob.ts';
 import { MemorySource } from './memory.ts';
 import type { ByteSource } from './source.ts';
@@ -32,7 +33,7 @@ export async function openSource(input: SourceInput, network: NetworkOptions = {
 
 /** A response that somebody fetched: its body, once, front to back. */
 async function openResponse(response: Response): Promise<ByteSource> {
-  const name = response.url || '<response>', { body, status, headers } = response;
+  const name = redacted(response.url || '<response>'), { body, status, headers } = response;
   if (!response.ok) throw (await import('../net/request.ts')).statusError({ url: name }, response);
   if (status === 206 || !body || response.bodyUsed) {
     throw new InputError('E_OPTION', {

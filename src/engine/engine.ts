@@ -4,7 +4,7 @@
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
-import { StateError } from '../errors.ts';
+import { ModelError, StateError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
@@ -235,6 +235,12 @@ export class Engine {
       this.#poison = trap;
       throw this.#poisoned();
     }
+    if (status === Status.notFinite) {
+      throw new ModelError('E_LOGITS', {
+        subject: 'the pass of a token', found: 'activations or logits that are not finite', expected: 'numbers',
+        remedy: 'The weights are damaged, or the activations overflowed: compare the checksum of the file; the sequence stands where it did before.',
+      });
+    }
     if (status !== undefined && status !== Status.ok) {
       throw new StateError('E_ABI', { subject: 'pass', found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada: the host must check what it asks for. Please report it.' });
     }
@@ -269,7 +275,8 @@ export class Engine {
   report(sequence: number, row?: number): StepReport {
     const ptr = row === undefined ? this.#sequence(sequence).get('reportPtr') : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
     const view = new RecordView(this.#live.memory, ptr, reportFields);
-    return Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as unknown as StepReport;
+    const { weightWords, ...rest } = Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as Record<keyof typeof reportFields, number>;
+    return { ...rest, weightBytes: 4 * weightWords };
   }
 
   /** Reads all weights once and returns the bytes: the memory bandwidth that decode is held against, when the caller times it. */

@@ -9,6 +9,8 @@ export interface FileInfo {
   readonly lastModified?: string | undefined;
   /** Hexadecimal. */
   readonly sha256?: string | undefined;
+  /** Of a copy in a cache: a digest of parts of it, made when it was whole and right (sample.ts). */
+  readonly sample?: string | undefined;
   /** On the hub: the commit that the revision stood for, and the hub's own name of the content. */
   readonly commit?: string | undefined;
   readonly blob?: string | undefined;
@@ -33,6 +35,8 @@ export interface CacheEntry {
   read(offset: number, target: Uint8Array): Promise<number>;
   /** All bytes are here and right: from now on the copy is whole. */
   finish(info: FileInfo): Promise<void>;
+  /** Keeps what has become known of the finished copy. */
+  note?(info: FileInfo): Promise<void>;
   /** Forgets the copy that was begun, or else the finished one. */
   remove(): Promise<void>;
   /** What was written is kept for the next time. */

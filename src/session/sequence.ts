@@ -9,7 +9,7 @@ import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
-import { InputError, throwIfAborted } from '../errors.ts';
+import { InputError, ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import type { SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
@@ -278,16 +278,27 @@ export class Sequence {
     for (let i = 0; i < count; i++) this.#tokens[this.#length + i] = tokens[from + i]!;
     const again = this.#length < this.#counted; // a token whose logits were lost: known already
     this.engine.collect(this.#ptr, statistics && !again);
-    this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows);
+    this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
     this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
     if (statistics) this.#counted = this.#length;
     this.#hasLogits = true;
   }
 
+  /** What fails leaves the tokens before, but neither their logits nor what was being counted. */
+  #attempt(counts: boolean, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#hasLogits = false;
+      if (counts && error instanceof ModelError) this.#forget();
+      throw error;
+    }
+  }
+
   #step(token: number, watch: boolean): void {
     this.#tokens[this.#length] = token;
-    this.engine.step(this.#ptr, token, watch);
+    this.#attempt(usesStatistics(this.#selection), () => { this.engine.step(this.#ptr, token, watch); });
     const { flags } = this.engine.report(this.#ptr);
     const dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && usesStatistics(this.#selection);
     this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;

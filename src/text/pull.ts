@@ -1,10 +1,11 @@
 /** Fetching a model into the cache without loading it. */
 import { CladaError, InputError } from '../errors.ts';
+import { partsOf } from '../format/gguf/parts.ts';
 import { fileName, isRemote } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import { networkNames } from '../net/options.ts';
 import { checkNames } from '../options.ts';
-import { partsOf } from '../format/gguf/parts.ts';
+import { redacted } from '../redact.ts';
 import { calibrationPath } from './sparsity.ts';
 
 export interface PullOptions extends NetworkOptions {
@@ -47,7 +48,7 @@ export async function pull(source: string | URL, options: PullOptions = {}): Pro
   const { calibration = true, onProgress, ...network } = options, { openRemote } = await import('../net/open.ts');
   const fetchOne = async (address: string | URL, part: number, options: NetworkOptions): Promise<Pulled> => {
     const file = await openRemote(address, options, {
-      mode: 'whole', part, recheck: true, mustKeep: true, onProgress: (loaded, total) => onProgress?.({ file: String(address), loaded, total }),
+      mode: 'whole', part, recheck: true, mustKeep: true, onProgress: (loaded, total) => onProgress?.({ file: redacted(String(address)), loaded, total }),
     });
     try {
       await file.verified();

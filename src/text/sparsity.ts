@@ -61,7 +61,7 @@ export class Sparsity {
 
   constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
     const { hparams } = pool.engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
+    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
   }
 
   /**

@@ -46,6 +46,12 @@ export const dtypes = {
 
 export type GgufDtype = keyof typeof dtypes;
 
+/** Types that files of 2023 and 2024 still have: their names, and what took their place. */
+export const withdrawnTypes: Readonly<Record<number, readonly [name: string, now: string]>> = {
+  4: ['Q4_2', 'Q4_0'], 5: ['Q4_3', 'Q4_1'], 31: ['Q4_0_4_4', 'Q4_0'], 32: ['Q4_0_4_8', 'Q4_0'], 33: ['Q4_0_8_8', 'Q4_0'],
+  36: ['IQ4_NL_4_4', 'IQ4_NL'], 37: ['IQ4_NL_4_8', 'IQ4_NL'], 38: ['IQ4_NL_8_8', 'IQ4_NL'],
+};
+
 const nameById = new Map<number, GgufDtype>(Object.entries(dtypes).map(([name, { id }]) => [id, name as GgufDtype]));
 
 /** The dtype of a GGML type id, or undefined. */
@@ -97,6 +103,11 @@ export interface GgufTensor {
   /** Absolute offset in that part, bytes. */
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** True where a tensor has this shape: dimensions of one behind it do not count, as in ggml. */
+export function hasShape({ dims }: GgufTensor, expected: readonly number[]): boolean {
+  return Array.from({ length: Math.max(dims.length, expected.length) }).every((_, i) => (dims[i] ?? 1) === (expected[i] ?? 1));
 }
 
 export interface GgufFile {

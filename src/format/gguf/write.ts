@@ -3,15 +3,17 @@ import { InputError } from '../../errors.ts';
 import type { GgufDtype } from './types.ts';
 import { dtypeBytes, dtypes } from './types.ts';
 
+type NumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
+
 /** A value with its GGUF type spelled out: numbers alone would leave u32, i32 and f32 to guessing. */
 export type WriteValue =
-  | { type: 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64'; value: number }
+  | { type: NumberType; value: number }
   | { type: 'u64' | 'i64'; value: bigint }
   | { type: 'bool'; value: boolean }
   | { type: 'string'; value: string }
   | { type: 'strings'; value: readonly (string | Uint8Array)[] }
-  | { type: 'f32s'; value: readonly number[] }
-  | { type: 'i32s'; value: readonly number[] };
+  | { type: 'u8s' | 'i8s' | 'u16s' | 'i16s' | 'u32s' | 'i32s' | 'f32s' | 'f64s' | 'bools'; value: ArrayLike<number> }
+  | { type: 'u64s' | 'i64s'; value: ArrayLike<bigint> };
 
 export interface WriteTensor {
   name: string;
@@ -61,7 +63,7 @@ export class Bytes {
     this.u64(bytes.length);
     this.raw(bytes);
   }
-  scalar(type: 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64', value: number): void {
+  scalar(type: NumberType, value: number): void {
     const bytes = new DataView(new ArrayBuffer(8));
     const set = { u8: 'setUint8', i8: 'setInt8', u16: 'setUint16', i16: 'setInt16', u32: 'setUint32', i32: 'setInt32', f32: 'setFloat32', f64: 'setFloat64' } as const;
     bytes[set[type]](0, value, true);
@@ -74,8 +76,17 @@ export class Bytes {
 function writeValue(out: Bytes, entry: WriteValue): void {
   switch (entry.type) {
     case 'strings': out.u32(arrayId); out.u32(typeIds.string); out.u64(entry.value.length); for (const s of entry.value) out.string(s); break;
-    case 'f32s': out.u32(arrayId); out.u32(typeIds.f32); out.u64(entry.value.length); for (const v of entry.value) out.scalar('f32', v); break;
-    case 'i32s': out.u32(arrayId); out.u32(typeIds.i32); out.u64(entry.value.length); for (const v of entry.value) out.scalar('i32', v); break;
+    case 'u8s': case 'i8s': case 'u16s': case 'i16s': case 'u32s': case 'i32s': case 'f32s': case 'f64s': case 'bools': case 'u64s': case 'i64s': {
+      const type = entry.type.slice(0, -1) as Exclude<keyof typeof typeIds, 'string'>;
+      out.u32(arrayId);
+      out.u32(typeIds[type]);
+      out.u64(entry.value.length);
+      for (let i = 0; i < entry.value.length; i++) {
+        const value = entry.value[i]!;
+        if (typeof value === 'bigint') out.u64(value); else out.scalar(type === 'bool' ? 'u8' : (type as NumberType), value);
+      }
+      break;
+    }
     case 'string': out.u32(typeIds.string); out.string(entry.value); break;
     case 'bool': out.u32(typeIds.bool); out.scalar('u8', entry.value ? 1 : 0); break;
     case 'u64': case 'i64': out.u32(typeIds[entry.type]); out.u64(entry.value); break;
