@@ -3,7 +3,7 @@ import type { Calibration } from '../adapt/calibration.ts';
 import type { SparsityOptions } from '../adapt/methods.ts';
 import { checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { SourceInput } from '../bytes/open.ts';
-import { openSource } from '../bytes/open.ts';
+import { located, openSource } from '../bytes/open.ts';
 import type { ByteSource } from '../bytes/source.ts';
 import type { Tier } from '../engine/binaries.ts';
 import type { StepReport } from '../engine/engine.ts';
@@ -194,7 +194,7 @@ export async function openParts(
   if (Array.isArray(source) && source.length === 0) {
     throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
   }
-  const inputs = Array.isArray(source) ? inOrder(source as readonly SourceInput[]) : partsOf(source as SourceInput);
+  const inputs = Array.isArray(source) ? inOrder(source as readonly SourceInput[]) : partsOf(located(source as SourceInput));
   const parts: ByteSource[] = [];
   try {
     for (const [part, input] of inputs.entries()) parts.push(await openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) }));

@@ -1,5 +1,6 @@
 /** Fetching a model into the cache without loading it. */
 import { CladaError, InputError } from '../errors.ts';
+import { located } from '../bytes/open.ts';
 import { fileName, isRemote } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import { networkNames } from '../net/options.ts';
@@ -41,7 +42,8 @@ export interface Pulled {
  * ```
  * @throws InputError `E_OPTION`, `E_NOT_FOUND`; TransferError; AbortedError: what has arrived is kept
  */
-export async function pull(source: string | URL, options: PullOptions = {}): Promise<Pulled[]> {
+export async function pull(from: string | URL, options: PullOptions = {}): Promise<Pulled[]> {
+  const source = located(from);
   checkNames('pull options', options, [...networkNames, 'calibration', 'onProgress']);
   if (!isRemote(source)) throw new InputError('E_OPTION', { subject: 'pull', found: String(source), expected: 'a URL or hf:owner/repo/file', remedy: 'A file that is here already needs no pull.' });
   const { calibration = true, onProgress, ...network } = options, { openRemote } = await import('../net/open.ts');
