@@ -51,7 +51,7 @@ async function pack(webpack: Webpack, folder: string, entry: string, target: str
   const path = join(folder, target);
   writeFileSync(join(folder, 'tsconfig.json'), '{}'); // webpack reads the nearest one's paths, which would be this repository's
   const stats = await new Promise<Stats>((resolve, reject) => {
-    webpack({ mode: 'production', context: folder, entry: `./${entry}`, target, output: { path, filename: 'main.cjs' }, performance: false }, (error, result) => { if (error) reject(error); else resolve(result!); });
+    webpack({ mode: 'production', context: folder, entry: `./${entry}`, target, output: { path, filename: target === 'node' ? 'main.cjs' : 'main.js' }, performance: false }, (error, result) => { if (error) reject(error); else resolve(result!); });
   });
   ok(!stats.hasErrors() && !stats.hasWarnings(), stats.toString({ all: false, errors: true, warnings: true }));
   return path;
@@ -66,7 +66,7 @@ export async function runBundlers(report: Report, tarball: string): Promise<void
       folder = await make(name.replace(/\W.*/, ''), tarball, [nodeEntry, pageEntry]);
       return inNode(join(await pack(load(), folder, nodeEntry, 'node'), 'main.cjs'));
     });
-    await report.check(`${name}: load('/models/…') in Chromium`, async () => inPage(await pack(load(), folder, pageEntry, 'web'), 'main.cjs'));
+    await report.check(`${name}: load('/models/…') in Chromium`, async () => inPage(await pack(load(), folder, pageEntry, 'web'), 'main.js'));
   }
   await checkEsbuild(report, tarball);
   await report.check('Vite: in a worker of its default format', async () => {
