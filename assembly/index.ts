@@ -1,9 +1,11 @@
 /** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
 import { Rope } from './abi/enums';
-import { LayerRecord, ModelRecord, SessionRecord } from './abi/records';
+import { ModelRecord, SequenceRecord, WorkspaceRecord } from './abi/records';
+import { adaptOf } from './adapt/state';
 import { ropeFrequencies } from './kernels/rope/rope';
 import { pass } from './forward/pass';
 import { unorderLayer } from './forward/order';
+import { modelOf, layerOf, tokenOf } from './forward/tokens';
 import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 
@@ -18,7 +20,7 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 
 /** Changes whenever a record, a layout or an export changes its meaning; the host refuses another one. */
-export function abiVersion(): i32 { return 3; }
+export function abiVersion(): i32 { return 4; }
 
 /** Once a model is in place: fills what the engine computes for itself. */
 export function prepare(modelPtr: usize): void {
@@ -26,35 +28,37 @@ export function prepare(modelPtr: usize): void {
   if (model.rope != Rope.none) ropeFrequencies(model.ropeFreqPtr, model.ropeDim, model.ropeBase, model.ropeScale, model.ropeFactorsPtr);
 }
 
-/** nTokens tokens (1 .. chunk) from the session's token buffer; logits and reports of the last `rows` of them (1 .. logitRows). */
-export function prefill(sessionPtr: usize, nTokens: i32, rows: i32): i32 {
-  return pass(changetype<SessionRecord>(sessionPtr), nTokens, rows);
+/** nTokens tokens (1 .. chunk) of the workspace's table; logits and reports of the last `rows` of them (1 .. logitRows). */
+export function prefill(workPtr: usize, nTokens: i32, rows: i32): i32 {
+  return pass(changetype<WorkspaceRecord>(workPtr), nTokens, rows);
 }
 
-/** One token: the decode step, with whatever its AdaptRecord skips. */
-export function step(sessionPtr: usize, token: i32): i32 {
-  const session = changetype<SessionRecord>(sessionPtr);
-  store<i32>(session.tokensPtr, token);
-  return decode(session);
+/** One token of a sequence: the decode step, with whatever its AdaptRecord skips. */
+export function step(workPtr: usize, sequencePtr: usize, id: i32): i32 {
+  const work = changetype<WorkspaceRecord>(workPtr), token = tokenOf(work, 0);
+  token.id = id;
+  token.sequencePtr = <u32>sequencePtr;
+  token.position = changetype<SequenceRecord>(sequencePtr).position;
+  return decode(work);
 }
 
 /** Forgets what a sequence has shown of its neurons and its load. */
-export function forget(sessionPtr: usize): void {
-  resetAdapt(changetype<SessionRecord>(sessionPtr));
+export function forget(workPtr: usize, sequencePtr: usize): void {
+  resetAdapt(modelOf(changetype<WorkspaceRecord>(workPtr)), adaptOf(changetype<SequenceRecord>(sequencePtr)));
 }
 
-/** Makes the selection from the statistics as they are: for calibration, and to look at it before a step. */
-export function reselect(sessionPtr: usize): void {
-  selectNow(changetype<SessionRecord>(sessionPtr));
+/** Makes the selection of a sequence from its statistics as they are: for calibration, and to look at it before a step. */
+export function reselect(workPtr: usize, sequencePtr: usize): void {
+  selectNow(changetype<WorkspaceRecord>(workPtr), changetype<SequenceRecord>(sequencePtr));
 }
 
 /** Rows that a mask has ordered in place go back to the file's order. */
-export function unorder(sessionPtr: usize): void {
-  const session = changetype<SessionRecord>(sessionPtr), model = changetype<ModelRecord>(<usize>session.modelPtr);
-  for (let i = 0; i < model.nLayers; i++) unorderLayer(model, changetype<LayerRecord>(<usize>model.layersPtr + <usize>i * offsetof<LayerRecord>()), session.quantPtr);
+export function unorder(workPtr: usize): void {
+  const work = changetype<WorkspaceRecord>(workPtr), model = modelOf(work);
+  for (let i = 0; i < model.nLayers; i++) unorderLayer(model, layerOf(model, i), work.quantPtr);
 }
 
-/** One product of a layer's feed-forward part, for the host to time (forward/trial.ts). */
-export function trial(sessionPtr: usize, iLayer: i32, part: i32, count: i32): void {
-  runTrial(changetype<SessionRecord>(sessionPtr), iLayer, part, count);
+/** One `part` (Trial) of a layer's feed-forward part, for the host to time (forward/trial.ts). */
+export function trial(workPtr: usize, sequencePtr: usize, iLayer: i32, part: i32, count: i32): void {
+  runTrial(changetype<WorkspaceRecord>(workPtr), changetype<SequenceRecord>(sequencePtr), iLayer, part, count);
 }

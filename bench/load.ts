@@ -20,12 +20,12 @@ import { klDivergence } from '../src/adapt/divergence.ts';
 import { shuffleLoads, tokenTableLoads } from '../src/eval/controls.ts';
 import { estimate, pairedDifference } from '../src/eval/metrics.ts';
 import { Random } from '../src/sampler/random.ts';
-import type { Session } from '../src/session/session.ts';
+import type { Sequence } from '../src/session/sequence.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { headerFor, openLog } from '../src/cli/results.ts';
 import type { LoadRecord } from '../src/eval/records.ts';
 import { metadataOf } from '../test/helpers/metadata.ts';
-import { openSession } from '../test/helpers/models.ts';
+import { openSequence } from '../test/helpers/models.ts';
 import { modelFile } from './model.ts';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string', default: '32' }, out: { type: 'string' }, density: { type: 'string', default: '0.6' }, methods: { type: 'string', default: 'clada-paper,mask,clada' } } });
@@ -36,10 +36,10 @@ const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, f
 const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/load.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
 named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
-const session = await openSession(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
+const sequence = await openSequence(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
 const { sensitivity, upSquare, hSquare, mean, meanOut } = calibration;
-session.adapt.place({ sensitivity, upSquare, hSquare, mean, meanOut, columnNorm: await session.exclusive((engine) => engine.columnNorms()) });
-const vocab = await session.exclusive((engine) => engine.vocab), tokenizer = createTokenizer(await metadataOf(modelFile));
+sequence.engine.forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, columnNorm: await sequence.exclusive((engine) => engine.forms.columnNorms()) });
+const vocab = await sequence.exclusive((engine) => engine.vocab), tokenizer = createTokenizer(await metadataOf(modelFile));
 
 interface Run { kl: number; cost: number; kls: number[]; loads: number[]; surprisals: number[]; entropies: number[] }
 
@@ -48,11 +48,11 @@ async function run(ids: readonly number[], dense: Dense, selection: Selection, l
   const result: Run = { kl: 0, cost: 0, kls: [], loads: [], surprisals: [], entropies: [] }, count = ids.length - prompt;
   let entropy = NaN;
   for (let fed = 0; fed <= count; fed++) {
-    if (loads && fed > 0) session.adapt.forceLoad(loads[fed - 1]!);
-    await session.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
+    if (loads && fed > 0) sequence.adapt.forceLoad(loads[fed - 1]!);
+    await sequence.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
       const before = entropy;
       entropy = report.entropy;
-      if (fed === 0 && lottery) for (let layer = 0; layer < calibration.nLayers; layer++) session.adapt.sums(layer).normed.forEach((_, i, sums) => { sums[i] = lottery.float64(); });
+      if (fed === 0 && lottery) for (let layer = 0; layer < calibration.nLayers; layer++) sequence.adapt.sums(layer).normed.forEach((_, i, sums) => { sums[i] = lottery.float64(); });
       if (fed === 0) return;
       const at = fed - 1;
       result.kls.push(klDivergence(dense.logits.subarray(at * dense.vocab, (at + 1) * dense.vocab), dense.logSumExp[at]!, logits, report.logSumExp));
@@ -97,7 +97,7 @@ function fit(groups: readonly { x: number[][]; y: number[] }[], width: number): 
 }
 
 async function each(ids: readonly (readonly number[])[], use: (ids: readonly number[], dense: Dense, i: number) => Promise<void>): Promise<void> {
-  for (const [i, document] of ids.entries()) await use(document, await denseRows(session as Session, document, prompt), i);
+  for (const [i, document] of ids.entries()) await use(document, await denseRows(sequence as Sequence, document, prompt), i);
 }
 
 const traits = { nLayers: calibration.nLayers, gated: true, relu: false };
@@ -119,9 +119,9 @@ for (const method of values.methods.split(',') as MethodName[]) {
   await each(measured, async (ids, dense) => {
     for (const [i, selection] of fixed.entries()) keep(`fixed ${i}`, await run(ids, dense, selection));
     keep('load', await run(ids, dense, loaded));
-    session.adapt.tokenLoad(table);
+    sequence.adapt.tokenLoad(table);
     keep('rich', await run(ids, dense, rich));
-    session.adapt.tokenLoad(undefined);
+    sequence.adapt.tokenLoad(undefined);
   });
   if (method === 'mask') {
     const griffin = resolveSparsity({ method: 'griffin', density }, traits, calibration).selection, lottery = new Random(1);

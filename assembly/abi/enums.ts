@@ -67,11 +67,14 @@ export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
 /** Which selections a step makes, as bits (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2. */
 export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8 }
 
-/** Where the load of a token comes from (adapt/controller.ts), and how it moves thresholds. */
+/** Where the load of a token comes from (adapt/load.ts), and how it moves thresholds. */
 export const enum LoadMode { off = 0, measured = 1, forced = 2 }
 
 /** What happened in a step, as bits of StepReport.flags. */
 export const enum StepFlag { sparse = 1, refreshed = 2, reran = 4, prior = 8 }
+
+/** Parts of a feed-forward layer that the host times (forward/trial.ts). `listed`: neuron by neuron; `draw` makes the list and the inputs of those; `choose` the lists of a step. */
+export const enum Trial { upWhole = 0, upListed = 1, downWhole = 2, downListed = 3, draw = 4, choose = 5 }
 
 export const enum KvKind { f32 = 0, f16 = 1, q8 = 2 }
 

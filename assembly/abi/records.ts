@@ -29,6 +29,7 @@
   ropeFactorsPtr: u32;                  // [ropeDim / 2], divides each frequency
   ropeFreqPtr: u32;                     // [ropeDim / 2] f32, filled by prepare()
   layersPtr: u32;                       // [nLayers] LayerRecord
+  rowsBelow: i32; columnsBelow: i32;    // fewer neurons than this are read one by one, more by the dense kernel (break-even, measured or ffn)
 }
 
 @unmanaged export class LayerRecord {
@@ -43,21 +44,24 @@
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
   orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
+  gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
+  // what methods know of the layer (calibration), [ffn] f32 each
+  sensitivityPtr: u32;  // sqrt E (dL/dh)^2
+  upSquarePtr: u32;     // E u^2
+  hSquarePtr: u32;      // E h^2
+  columnNormPtr: u32;   // norm of down's column
+  meanPtr: u32;         // E of h where it is dropped
+  meanOutPtr: u32;      // [hidden] down times that
 }
 
-/** One sequence: its key/value cache and every buffer a pass needs. Laid out by the host, never grown. */
-@unmanaged export class SessionRecord {
+/** What computes: the buffers of one pass, whoever's tokens run in it. One for each that computes; laid out by the host, never grown. */
+@unmanaged export class WorkspaceRecord {
   modelPtr: u32;
-  position: i32;      // tokens in the cache
-  lastRow: i32;       // row of the logits that holds the distribution after them, -1 if none does
   weightBytes: u32;   // bytes of weights read by the pass under way
-  capacity: i32;      // positions the cache holds, a multiple of 8
-  chunk: i32;         // most tokens of one prefill pass
+  sparse: i32;        // 1: the pass under way may skip neurons
+  chunk: i32;         // most tokens of one pass
   logitRows: i32;     // most tokens of one pass that keeps all logits
-  kvKind: i32;        // KvKind
-  kvBytes: u32;       // bytes of one layer's keys (= of its values), scales included
-  keysPtr: u32; valuesPtr: u32;   // [nLayers] of kvBytes, see kernels/attention
-  tokensPtr: u32;     // [chunk] i32, input
+  tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32;       // quantised activations: X4 records of a chunk in the first half, X8 in the second (kernels/quantize)
@@ -68,8 +72,32 @@
   gatePtr: u32; upPtr: u32;       // [chunk, ffn]
   ropePtr: u32;       // [chunk, ropeDim] cos and sin of each position
   scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
-  logitsPtr: u32;     // [logitRows, vocab padded to 8]
-  reportPtr: u32;     // [logitRows] StepReport
+  logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
+  reportsPtr: u32;    // [logitRows] StepReport, the same
+  // for skipping neurons; 0 = no sequence ever did
+  listPtr: u32;       // three lists [ffn + 8] u16
+  hPtr: u32;          // [ffn padded to 32] f32
+  scratchPtr: u32;    // permuted activations, then those of the columns kernel
+  usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
+}
+
+/** A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other. */
+@unmanaged export class TokenRecord {
+  id: i32;
+  sequencePtr: u32;   // SequenceRecord
+  position: i32;      // from 0
+}
+
+/** One sequence: its key/value cache, the distribution after its last token, and what skipping remembers of it. */
+@unmanaged export class SequenceRecord {
+  position: i32;      // tokens in the cache
+  hasLogits: i32;     // 1: logits and report are those after the last of them
+  capacity: i32;      // positions the cache holds, a multiple of 8
+  kvKind: i32;        // KvKind
+  kvBytes: u32;       // bytes of one layer's keys (= of its values), scales included
+  keysPtr: u32; valuesPtr: u32;   // [nLayers] of kvBytes, see kernels/attention
+  logitsPtr: u32;     // [vocab padded to 8]
+  reportPtr: u32;     // StepReport
   adaptPtr: u32;      // AdaptRecord
 }
 
@@ -89,7 +117,7 @@
   flags: i32;         // StepFlag
 }
 
-/** How a session skips feed-forward neurons, the state of its controller, and what the last step did. One a session. */
+/** How a sequence skips feed-forward neurons, the state of its controller, and what the last step did. */
 @unmanaged export class AdaptRecord {
   stages: i32;        // Stage, 0 = dense
   rule: i32;          // Rule
@@ -117,32 +145,13 @@
   // refresh: after `refreshAfter` loads in a row above `refreshAbove` a step runs dense and the mask is made anew; 0 = never
   refreshAfter: i32; refreshAbove: f32; highRun: i32;
   rerunAbove: f32;    // entropy (nats) above which a step is rerun dense; infinity = never
-  // the step under way
-  active: i32;        // 1: it may skip
-  prevEntropy: f32;   // of the distribution that its token was drawn from; NaN = not known
-  cogLoad: f32; factor: f32;
-  flags: i32;         // StepFlag
-  // scratch
-  listPtr: u32;       // three lists [ffn + 8] u16
-  hPtr: u32;          // [ffn padded to 32] f32
-  scratchPtr: u32;    // permuted activations, then those of the columns kernel
-  // compact copies
-  compactPtr: u32; compactBytes: u32; // room for them, 0 = none
-  rowsBelow: i32; columnsBelow: i32; // fewer neurons than this are read one by one, more by the dense kernel (break-even, measured or ffn)
+  cogLoad: f32; factor: f32; // of the last step
+  compactPtr: u32; compactBytes: u32; // room for compact copies, 0 = none
   probePtr: u32;      // ProbeRecord; 0 = nobody measures
-  usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
 }
 
 /** The same of one layer. Pointers of 0: absent. */
 @unmanaged export class AdaptLayer {
-  gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
-  // constants of the model (calibration), [ffn] f32
-  sensitivityPtr: u32;  // sqrt E (dL/dh)^2
-  upSquarePtr: u32;     // E u^2
-  hSquarePtr: u32;      // E h^2
-  columnNormPtr: u32;   // norm of down's column
-  meanPtr: u32;         // E of h where it is dropped
-  meanOutPtr: u32;      // [hidden] down times that
   // thresholds before the load moves them
   scoreBase: f32; gateBase: f32; productBase: f32;
   scoreScale: f32;      // scores are multiplied by it

@@ -9,7 +9,7 @@
  * Test: test/adapt/refresh.test.ts.
  */
 import { Rule } from '../abi/enums';
-import { AdaptRecord, ModelRecord } from '../abi/records';
+import { AdaptRecord, LayerRecord, ModelRecord } from '../abi/records';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { adaptLayer } from './state';
 
@@ -31,52 +31,57 @@ function rootTimes(scores: usize, weights: usize, ffn: i32, scale: f32 = 1): voi
   }
 }
 
+/** What the model knows of a layer's neurons. */
+@inline function constantsOf(model: ModelRecord, iLayer: i32): LayerRecord {
+  return changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
+}
+
 /** Neurons over all layers whose score is above `threshold`. */
-function countAbove(adapt: AdaptRecord, model: ModelRecord, threshold: f32): i32 {
+function countAbove(adapt: AdaptRecord, model: ModelRecord, spare: usize, threshold: f32): i32 {
   let count = 0;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    count += selectAbove(adaptLayer(adapt, iLayer).scoresPtr, 0, threshold, model.ffn, adapt.listPtr);
+    count += selectAbove(adaptLayer(adapt, iLayer).scoresPtr, 0, threshold, model.ffn, spare);
   }
   return count;
 }
 
 /** The threshold that leaves at most `density` of all neurons: bisection over the bits of non-negative f32. */
-function globalThreshold(adapt: AdaptRecord, model: ModelRecord): f32 {
+function globalThreshold(adapt: AdaptRecord, model: ModelRecord, spare: usize): f32 {
   const wanted = <i32>nearest<f32>(adapt.density * <f32>(model.ffn * model.nLayers));
   let low: u32 = 0, high: u32 = 0x7f800000; // countAbove(high) = 0 <= wanted
   while (low < high) {
     const middle = low + ((high - low) >> 1);
-    if (countAbove(adapt, model, reinterpret<f32>(middle)) <= wanted) high = middle;
+    if (countAbove(adapt, model, spare, reinterpret<f32>(middle)) <= wanted) high = middle;
     else low = middle + 1;
   }
   return reinterpret<f32>(high);
 }
 
-/** Makes the selection anew from the sums as they are. */
-export function refresh(model: ModelRecord, adapt: AdaptRecord): void {
+/** Makes the selection anew from the sums as they are; `spare`: room for a list. */
+export function refresh(model: ModelRecord, adapt: AdaptRecord, spare: usize): void {
   const ffn = model.ffn, rule = adapt.rule;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    const layer = adaptLayer(adapt, iLayer), scores = <usize>layer.scoresPtr;
+    const layer = adaptLayer(adapt, iLayer), known = constantsOf(model, iLayer), scores = <usize>layer.scoresPtr;
     if (rule == Rule.topK) {
       const k = <i32>nearest<f32>(adapt.density * <f32>ffn);
       layer.nMask = selectTop(layer.sumNormedPtr, ffn, max(1, k), layer.maskPtr);
     } else if (rule == Rule.cascade) {
-      meanSquares(adapt, layer.sumUpPtr, layer.upSquarePtr, ffn, scores);
-      rootTimes(scores, layer.sensitivityPtr, ffn);
+      meanSquares(adapt, layer.sumUpPtr, known.upSquarePtr, ffn, scores);
+      rootTimes(scores, known.sensitivityPtr, ffn);
     } else if (rule == Rule.cett) {
-      meanSquares(adapt, layer.sumHPtr, adapt.nStat > 0 ? 0 : layer.hSquarePtr, ffn, scores);
-      rootTimes(scores, layer.columnNormPtr, ffn, layer.scoreScale);
+      meanSquares(adapt, layer.sumHPtr, adapt.nStat > 0 ? 0 : known.hSquarePtr, ffn, scores);
+      rootTimes(scores, known.columnNormPtr, ffn, layer.scoreScale);
     } else if (rule == Rule.global) {
-      meanSquares(adapt, layer.sumHPtr, layer.hSquarePtr, ffn, scores);
-      rootTimes(scores, layer.sensitivityPtr, ffn);
+      meanSquares(adapt, layer.sumHPtr, known.hSquarePtr, ffn, scores);
+      rootTimes(scores, known.sensitivityPtr, ffn);
     }
   }
   if (rule == Rule.cett && adapt.density < 1) {
-    const threshold = globalThreshold(adapt, model);
+    const threshold = globalThreshold(adapt, model, spare);
     for (let iLayer = 0; iLayer < model.nLayers; iLayer++) adaptLayer(adapt, iLayer).scoreBase = threshold;
   }
   if (rule == Rule.global) {
-    const threshold = globalThreshold(adapt, model);
+    const threshold = globalThreshold(adapt, model, spare);
     for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
       const layer = adaptLayer(adapt, iLayer);
       layer.nMask = selectAbove(layer.scoresPtr, 0, threshold, ffn, layer.maskPtr);

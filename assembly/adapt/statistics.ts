@@ -1,9 +1,9 @@
 /**
  * What the prompt's tokens made of every neuron: sums of h^2, (h / |h|)^2 (GRIFFIN, arXiv 2404.01365) and u^2 over the tokens counted, where
- * h = act(gate) * up and u = up (no gate: h alone). [nTokens, ffn] f32 rows `stride` bytes apart; the first `skip` of them are not counted.
- * Rows are padded to 4 with anything; sums are [ffn padded to 4]. Test: test/adapt/statistics.test.ts.
+ * h = act(gate) * up and u = up (no gate: h alone), [ffn] f32 each, padded to 4 with anything; sums are [ffn padded to 4].
+ * Test: test/adapt/statistics.test.ts.
  */
-import { AdaptLayer } from '../abi/records';
+import { AdaptLayer, AdaptRecord } from '../abi/records';
 import { hsum } from '../base/simd';
 
 function squaredNorm(h: usize, ffn: i32): f32 {
@@ -27,15 +27,17 @@ function squaredNorm(h: usize, ffn: i32): f32 {
   }
 }
 
-export function gather(layer: AdaptLayer, h: usize, up: usize, stride: usize, ffn: i32, skip: i32, nTokens: i32): void {
-  h += <usize>skip * stride;
-  up += <usize>skip * stride;
-  for (let t = skip; t < nTokens; t++, h += stride, up += stride) {
-    const norm = squaredNorm(h, ffn);
-    addSquares(layer.sumHPtr, h, ffn, 1);
-    addSquares(layer.sumNormedPtr, h, ffn, norm > 1e-30 ? <f32>1 / norm : 0);
-    addSquares(layer.sumUpPtr, up, ffn, 1);
-  }
+/** Whether a token at `position` that runs dense joins the statistics of its sequence. */
+@inline export function counts(adapt: AdaptRecord, position: i32): bool {
+  return adapt.collect != 0 && position >= adapt.skipTokens;
+}
+
+/** Adds one token to the sums. */
+export function gather(layer: AdaptLayer, h: usize, up: usize, ffn: i32): void {
+  const norm = squaredNorm(h, ffn);
+  addSquares(layer.sumHPtr, h, ffn, 1);
+  addSquares(layer.sumNormedPtr, h, ffn, norm > 1e-30 ? <f32>1 / norm : 0);
+  addSquares(layer.sumUpPtr, up, ffn, 1);
 }
 
 export function clear(layer: AdaptLayer, ffn: i32): void {

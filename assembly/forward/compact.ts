@@ -3,7 +3,7 @@
  * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/compact.ts).
  */
 import { Layout } from '../abi/enums';
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
 import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/compact';
@@ -12,6 +12,7 @@ import { layoutBytes } from '../kernels/repack/repack';
 import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
 import { orderLayer, unorderLayer } from './order';
+import { layerOf } from './tokens';
 
 @inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
 @inline function isFloat(layout: i32): bool { return layout == Layout.f32 || layout == Layout.f16 || layout == Layout.bf16; }
@@ -41,36 +42,35 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
 }
 
 /** Copies of all layers, in the room that the host has made; a layer that finds none is ordered in place, or else read through its list. */
-export function copyMasked(model: ModelRecord, session: SessionRecord, adapt: AdaptRecord): void {
+export function copyMasked(model: ModelRecord, work: WorkspaceRecord, adapt: AdaptRecord): void {
   let ptr = <usize>adapt.compactPtr;
   const end = ptr + <usize>adapt.compactBytes;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
-    const own = adaptLayer(adapt, iLayer);
-    if (ptr < end) unorderLayer(model, layer, session.quantPtr);
+    const layer = layerOf(model, iLayer), own = adaptLayer(adapt, iLayer);
+    if (ptr < end) unorderLayer(model, layer, work.quantPtr);
     ptr = copyLayer(model, layer, own, ptr, end);
-    if (!own.compactGatePtr && layer.orderPtr && layer.gatePtr && own.nMask > 0 && own.nMask < model.ffn) orderLayer(model, layer, own, adapt.scratchPtr, session.quantPtr);
+    if (!own.compactGatePtr && layer.orderPtr && layer.gatePtr && own.nMask > 0 && own.nMask < model.ffn) orderLayer(model, layer, own, work.scratchPtr, work.quantPtr);
   }
 }
 
 /** out = down(act(gate x) * up x) over the copies; x is normed and prepared. */
-export function compactFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
+export function compactFfn(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
   const n = own.nMask, hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn), xStride = rowStride(hidden);
-  const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr, out = <usize>session.outPtr;
-  linear(session, layer.gateLayout, own.compactGatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
-  linear(session, layer.upLayout, own.compactUpPtr, 0, n, hidden, normed, xStride, 1, up, stride);
+  const normed = <usize>work.normedPtr, h = <usize>work.gatePtr, up = <usize>work.upPtr, out = <usize>work.outPtr;
+  linear(work, layer.gateLayout, own.compactGatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
+  linear(work, layer.upLayout, own.compactUpPtr, 0, n, hidden, normed, xStride, 1, up, stride);
   activateGated(model.activation, h, up, (n + 7) & ~7);
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;
   if (isFloat(layer.downLayout)) {
-    linear(session, layer.downLayout, own.compactDownPtr, layer.downBiasPtr, hidden, n, h, stride, 1, out, xStride);
+    linear(work, layer.downLayout, own.compactDownPtr, layer.downBiasPtr, hidden, n, h, stride, 1, out, xStride);
     return;
   }
-  scatter(h, own.positionsPtr, n, ffn, adapt.hPtr);
+  scatter(h, own.positionsPtr, n, ffn, work.hPtr);
   const format = formatOf(layer.downLayout);
-  prepareInput(session, adapt.hPtr, stride, ffn, 1, format);
-  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(session, format), out);
-  session.weightBytes += own.compactDownBytes;
+  prepareInput(work, work.hPtr, stride, ffn, 1, format);
+  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format), out);
+  work.weightBytes += own.compactDownBytes;
   if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
 }

@@ -3,7 +3,7 @@
  * quantised one reads the records that `prepareInput` made. All sums are taken in the same order for one token and for many.
  */
 import { Layout } from '../abi/enums';
-import { SessionRecord } from '../abi/records';
+import { WorkspaceRecord } from '../abi/records';
 import { add } from '../kernels/activation/activation';
 import { matmulBF16, matmulF16, matmulF32 } from '../kernels/matmul/floats';
 import { matmulQ40, matmulQ41, matmulQ4K } from '../kernels/matmul/q4';
@@ -22,20 +22,20 @@ import { layoutBytes } from '../kernels/repack/repack';
 }
 
 /** Where the X8 records begin: behind room for the X4 records of a whole chunk. */
-@inline function x8Records(session: SessionRecord): usize {
-  return <usize>session.quantPtr + (<usize>session.quantBytes >> 1);
+@inline function x8Records(work: WorkspaceRecord): usize {
+  return <usize>work.quantPtr + (<usize>work.quantBytes >> 1);
 }
 
 /** The records of the first token in a format. */
-@inline export function quantised(session: SessionRecord, format: i32): usize {
-  return format == FORMAT_X8 ? x8Records(session) : <usize>session.quantPtr;
+@inline export function quantised(work: WorkspaceRecord, format: i32): usize {
+  return format == FORMAT_X8 ? x8Records(work) : <usize>work.quantPtr;
 }
 
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
-export function prepareInput(session: SessionRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
+export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;
   const nBlocks = <usize>(cols >> 5);
-  let x4 = <usize>session.quantPtr, x8 = x8Records(session);
+  let x4 = <usize>work.quantPtr, x8 = x8Records(work);
   for (let t = 0; t < nTokens; t++) {
     quantize(x, cols, formats, x4, x8);
     x += xStride;
@@ -84,15 +84,15 @@ export function prepareInput(session: SessionRecord, x: usize, xStride: usize, c
  * Y's rows have room for `rows` padded to 8. `bias` [rows padded to 8] f32 or 0.
  */
 export function linear(
-  session: SessionRecord, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
+  work: WorkspaceRecord, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
   x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
 ): void {
   const groups = (rows + 7) >> 3;
-  const x4 = <usize>session.quantPtr, x8 = x8Records(session);
+  const x4 = <usize>work.quantPtr, x8 = x8Records(work);
   if (nTokens == 1) oneToken(layout, w, groups, cols, x, x4, x8, y);
   else manyTokens(layout, w, groups, cols, x, xStride, x4, x8, nTokens, y, yStride);
   if (bias) {
     for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
   }
-  session.weightBytes += <u32>layoutBytes(layout, rows, cols);
+  work.weightBytes += <u32>layoutBytes(layout, rows, cols);
 }

@@ -4,7 +4,7 @@
  * the file, so its columns cannot be moved without loss. What is computed over all rows is put back into the file's order before anybody looks at
  * it, so dense gives the same bits. Test: test/engine/order.test.ts.
  */
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';
 import { copyRowOf, scatter } from '../kernels/neurons/compact';
 import { layoutBytes } from '../kernels/repack/repack';
@@ -60,15 +60,15 @@ export function byNeuron(layer: LayerRecord, y: usize, stride: usize, ffn: i32, 
 }
 
 /** out = down(act(gate x) * up x) over the mask's neurons, which come first; x is normed and prepared. */
-export function orderedFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
+export function orderedFfn(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer): void {
   const n = own.nMask, hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn), xStride = rowStride(hidden);
-  const normed = <usize>session.normedPtr, h = <usize>session.gatePtr, up = <usize>session.upPtr;
-  linear(session, layer.gateLayout, layer.gatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
-  linear(session, layer.upLayout, layer.upPtr, 0, n, hidden, normed, xStride, 1, up, stride);
+  const normed = <usize>work.normedPtr, h = <usize>work.gatePtr, up = <usize>work.upPtr;
+  linear(work, layer.gateLayout, layer.gatePtr, 0, n, hidden, normed, xStride, 1, h, stride);
+  linear(work, layer.upLayout, layer.upPtr, 0, n, hidden, normed, xStride, 1, up, stride);
   activateGated(model.activation, h, up, (n + 7) & ~7);
-  scatter(h, layer.orderPtr, n, ffn, adapt.hPtr);
-  prepareInput(session, adapt.hPtr, stride, ffn, 1, formatOf(layer.downLayout));
-  linear(session, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, adapt.hPtr, stride, 1, session.outPtr, xStride);
+  scatter(h, layer.orderPtr, n, ffn, work.hPtr);
+  prepareInput(work, work.hPtr, stride, ffn, 1, formatOf(layer.downLayout));
+  linear(work, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, work.hPtr, stride, 1, work.outPtr, xStride);
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;

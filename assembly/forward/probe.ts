@@ -3,7 +3,7 @@
  * by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the neurons whose gate is above; and the mean of h where the
  * cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores). Never runs while users generate.
  */
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, SessionRecord } from '../abi/records';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, WorkspaceRecord } from '../abi/records';
 import { hsum } from '../base/simd';
 import { selectAbove } from '../kernels/neurons/select';
 import { formatOf, linear, prepareInput } from './linear';
@@ -17,44 +17,44 @@ function norm(x: usize, cols: i32): f32 {
   return sqrt<f32>(hsum(sum) + rest);
 }
 
-function down(model: ModelRecord, session: SessionRecord, layer: LayerRecord, h: usize): f32 {
+function down(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, h: usize): f32 {
   const stride = rowStride(model.ffn);
-  prepareInput(session, h, stride, model.ffn, 1, formatOf(layer.downLayout));
-  linear(session, layer.downLayout, layer.downPtr, 0, model.hidden, model.ffn, h, stride, 1, session.outPtr, rowStride(model.hidden));
-  return norm(session.outPtr, model.hidden);
+  prepareInput(work, h, stride, model.ffn, 1, formatOf(layer.downLayout));
+  linear(work, layer.downLayout, layer.downPtr, 0, model.hidden, model.ffn, h, stride, 1, work.outPtr, rowStride(model.hidden));
+  return norm(work.outPtr, model.hidden);
 }
 
 /** |down (h where v * columnNorm <= threshold)|, v = |h|, or for a mask sqrt(E h^2). */
-function dropped(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, mask: bool, threshold: f32): f32 {
-  const out = <usize>adapt.hPtr, norms = <usize>own.columnNormPtr;
+function dropped(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, mask: bool, threshold: f32): f32 {
+  const out = <usize>work.hPtr, norms = <usize>layer.columnNormPtr;
   memory.fill(out, 0, rowStride(model.ffn));
   for (let i: usize = 0, end = <usize>model.ffn << 2; i < end; i += 4) {
     const v = load<f32>(h + i);
-    const size = mask ? sqrt<f32>(load<f32>(<usize>own.hSquarePtr + i)) : abs(v);
+    const size = mask ? sqrt<f32>(load<f32>(<usize>layer.hSquarePtr + i)) : abs(v);
     if (!(size * load<f32>(norms + i) > threshold)) store<f32>(out + i, v);
   }
-  return down(model, session, layer, out);
+  return down(model, work, layer, out);
 }
 
 /** h and the activated gate of one token; `gate` is 0 where the family has none. Uses outPtr and hPtr. */
-export function probe(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, iLayer: i32, gate: usize, h: usize): void {
+export function probe(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, iLayer: i32, gate: usize, h: usize): void {
   const p = changetype<ProbeRecord>(<usize>adapt.probePtr), ffn = model.ffn;
-  const at = <usize>(iLayer * p.nPoints) << 2, whole = down(model, session, layer, h);
+  const at = <usize>(iLayer * p.nPoints) << 2, whole = down(model, work, layer, h);
   for (let j: usize = 0, end = <usize>p.nPoints << 2; j < end; j += 4) {
     const cett = <usize>p.cettPtr + at + j;
-    store<f32>(cett, load<f32>(cett) + dropped(model, session, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(cett, load<f32>(cett) + dropped(model, work, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     const masked = <usize>p.maskCettPtr + at + j;
-    store<f32>(masked, load<f32>(masked) + dropped(model, session, layer, adapt, own, h, true, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(masked, load<f32>(masked) + dropped(model, work, layer, adapt, own, h, true, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     if (gate) {
       const count = <usize>p.gateCountPtr + at + j;
-      store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, adapt.listPtr));
+      store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, work.listPtr));
     }
   }
-  if (!own.sensitivityPtr || !gate) return;
+  if (!layer.sensitivityPtr || !gate) return;
   const sums = <usize>p.droppedSumPtr + (<usize>(iLayer * ffn) << 2), counts = <usize>p.droppedCountPtr + (<usize>(iLayer * ffn) << 2);
   for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
     const v = load<f32>(h + i);
-    const kept = abs(load<f32>(gate + i)) * load<f32>(<usize>own.scoresPtr + i) > p.tau && abs(v) * load<f32>(<usize>own.sensitivityPtr + i) > p.tau;
+    const kept = abs(load<f32>(gate + i)) * load<f32>(<usize>own.scoresPtr + i) > p.tau && abs(v) * load<f32>(<usize>layer.sensitivityPtr + i) > p.tau;
     if (kept) continue;
     store<f32>(sums + i, load<f32>(sums + i) + v);
     store<f32>(counts + i, load<f32>(counts + i) + 1);

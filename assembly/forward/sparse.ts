@@ -10,7 +10,7 @@
  * Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the same numbers, no speed.
  */
 import { Stage } from '../abi/enums';
-import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
 import { columnBytes } from '../kernels/neurons/columns';
@@ -22,13 +22,14 @@ import { compactFfn } from './compact';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { byNeuron, orderedFfn } from './order';
+import { sequenceOf } from './tokens';
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
 
 /** Zeros in [ffn] values where they are not listed. */
-export function keepListed(adapt: AdaptRecord, ffn: i32, list: usize, count: i32, values: usize): void {
-  const kept = <usize>adapt.hPtr, bytes = <usize>ffn << 2;
+export function keepListed(work: WorkspaceRecord, ffn: i32, list: usize, count: i32, values: usize): void {
+  const kept = <usize>work.hPtr, bytes = <usize>ffn << 2;
   memory.fill(kept, 0, bytes);
   for (const end = list + (<usize>count << 1); list < end; list += 2) {
     const at = <usize>load<u16>(list) << 2;
@@ -38,8 +39,8 @@ export function keepListed(adapt: AdaptRecord, ffn: i32, list: usize, count: i32
 }
 
 /** The `share` of all neurons with the largest |values_i| * weights_i; returns how many, their list at `out`. */
-function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, out: usize): i32 {
-  const scores = <usize>adapt.hPtr;
+function topShare(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, out: usize): i32 {
+  const scores = <usize>work.hPtr;
   for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
     const v = abs(load<f32>(values + i));
     store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
@@ -47,11 +48,11 @@ function topShare(adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, o
   return selectTop(scores, ffn, max(1, <i32>nearest<f32>(adapt.share * <f32>ffn)), out);
 }
 
-/** What a stage keeps of the `nList` neurons of `list`, by the rule of the session: returns how many, their list at `out`; other values become zero. Those outside `list` are zero. */
-export function choose(adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
+/** What a stage keeps of the `nList` neurons of `list`, by the rule of the sequence: returns how many, their list at `out`; other values become zero. Those outside `list` are zero. */
+export function choose(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
   if (adapt.share > 0) {
-    const count = topShare(adapt, ffn, values, weights, out);
-    keepListed(adapt, ffn, out, count, values);
+    const count = topShare(work, adapt, ffn, values, weights, out);
+    keepListed(work, ffn, out, count, values);
     return count;
   }
   if (threshold >= 0) return keepAbove(values, weights, threshold, ffn, out);
@@ -70,34 +71,34 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
  * are not listed are set to zero too where `clear` asks for it.
  */
 @inline function someRows(
-  model: ModelRecord, session: SessionRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, layout: i32, whole: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
 ): void {
-  const adapt = adaptOf(session), hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn);
-  if (rows && count < adapt.rowsBelow) {
+  const hidden = model.hidden, ffn = model.ffn, stride = rowStride(ffn);
+  if (rows && count < model.rowsBelow) {
     memory.fill(y, 0, stride);
-    rowsMatvec(layout, rows, hidden, list, count, adapt.scratchPtr, AHEAD, y);
-    session.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
+    rowsMatvec(layout, rows, hidden, list, count, work.scratchPtr, AHEAD, y);
+    work.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
     return;
   }
-  linear(session, layout, whole, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, y, stride);
+  linear(work, layout, whole, 0, ffn, hidden, work.normedPtr, rowStride(hidden), 1, y, stride);
   if (layer.orderFor) byNeuron(layer, y, stride, ffn, 1, y + stride); // the rows of a chunk's other tokens are free
-  if (clear && count < ffn) keepListed(adapt, ffn, list, count, y);
+  if (clear && count < ffn) keepListed(work, ffn, list, count, y);
 }
 
 /** out = down times h [+ biases]; h is zero but for `count` neurons. Compensation takes zero for dropped: it needs a product stage with a threshold >= 0. */
-function downPart(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
-  const hidden = model.hidden, ffn = model.ffn, out = <usize>session.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
-  const compensate = count < ffn && adapt.compensate && own.meanPtr != 0;
-  if (compensate) subtractKept(h, own.meanPtr, ffn);
-  if (own.downColumnsPtr && count < adapt.columnsBelow) {
-    columnsMatvec(layout, own.downColumnsPtr, hidden, ffn, h, adapt.scratchPtr, out);
-    session.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
+function downPart(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
+  const hidden = model.hidden, ffn = model.ffn, out = <usize>work.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
+  const compensate = count < ffn && adapt.compensate && layer.meanPtr != 0;
+  if (compensate) subtractKept(h, layer.meanPtr, ffn);
+  if (layer.downColumnsPtr && count < model.columnsBelow) {
+    columnsMatvec(layout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
+    work.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
   } else {
-    prepareInput(session, h, rowStride(ffn), ffn, 1, formatOf(layout));
-    linear(session, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, rowStride(ffn), 1, out, xStride);
+    prepareInput(work, h, rowStride(ffn), ffn, 1, formatOf(layout));
+    linear(work, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, rowStride(ffn), 1, out, xStride);
   }
-  if (compensate) add(out, own.meanOutPtr, hidden);
+  if (compensate) add(out, layer.meanOutPtr, hidden);
   own.nDown = count;
 }
 
@@ -113,12 +114,12 @@ function markUsed(bits: usize, list: usize, count: i32, ffn: i32): void {
 }
 
 /** out = the feed-forward part of the normed and prepared x over what the stages select. */
-function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, used: usize): void {
+function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, used: usize): void {
   const stages = adapt.stages, hidden = model.hidden, ffn = model.ffn, hStride = rowStride(ffn), width = <i32>(hStride >> 2);
-  const gate = <usize>session.gatePtr, up = <usize>session.upPtr, gated = layer.gatePtr != 0, h = gated ? gate : up;
+  const gate = <usize>work.gatePtr, up = <usize>work.upPtr, gated = layer.gatePtr != 0, h = gated ? gate : up;
   const listBytes = <usize>(ffn + 8) << 1; // each stage writes a list of its own: S, A, K
-  let list = <usize>adapt.listPtr, count = ffn;
-  if (own.gateRowsPtr || own.upRowsPtr) permuteX4(session.quantPtr, hidden, adapt.scratchPtr);
+  let list = <usize>work.listPtr, count = ffn;
+  if (layer.gateRowsPtr || layer.upRowsPtr) permuteX4(work.quantPtr, hidden, work.scratchPtr);
 
   if (stages & Stage.mask) {
     list = own.maskPtr;
@@ -129,19 +130,19 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    someRows(model, session, layer, layer.gateLayout, layer.gatePtr, own.gateRowsPtr, list, count, gate, true);
+    someRows(model, work, layer, layer.gateLayout, layer.gatePtr, layer.gateRowsPtr, list, count, gate, true);
     if (stages & Stage.gate) {
-      const next = <usize>adapt.listPtr + listBytes;
+      const next = <usize>work.listPtr + listBytes;
       activate(model.activation, gate, width);
-      count = choose(adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
+      count = choose(work, adapt, ffn, list, count, gate, own.gateWeightPtr, own.gateBase * adapt.factor, next);
       list = next;
     }
   }
   own.nUp = count;
-  someRows(model, session, layer, layer.upLayout, layer.upPtr, own.upRowsPtr, list, count, up, !gated);
+  someRows(model, work, layer, layer.upLayout, layer.upPtr, layer.upRowsPtr, list, count, up, !gated);
   if (layer.upBiasPtr) {
     add(up, layer.upBiasPtr, width);
-    if (!gated && count < ffn) keepListed(adapt, ffn, list, count, up);
+    if (!gated && count < ffn) keepListed(work, ffn, list, count, up);
   }
   const threshold = own.productBase * adapt.factor, product = (stages & Stage.product) != 0;
   if (product && gated && (stages & Stage.gate) && !(adapt.share > 0) && threshold >= 0) {
@@ -152,28 +153,28 @@ function selected(model: ModelRecord, session: SessionRecord, layer: LayerRecord
     else if (stages & Stage.gate) multiply(gate, up, width);
     else activateGated(model.activation, gate, up, width);
     if (product) {
-      const next = <usize>adapt.listPtr + 2 * listBytes;
-      count = choose(adapt, ffn, list, count, h, own.productWeightPtr, threshold, next);
+      const next = <usize>work.listPtr + 2 * listBytes;
+      count = choose(work, adapt, ffn, list, count, h, own.productWeightPtr, threshold, next);
       list = next;
     }
     if (used) markUsed(used, list, count, ffn);
   }
-  downPart(model, session, layer, adapt, own, h, count);
+  downPart(model, work, layer, adapt, own, h, count);
 }
 
-export function sparseFfn(model: ModelRecord, session: SessionRecord, layer: LayerRecord, iLayer: i32): void {
-  const adapt = adaptOf(session), own = adaptLayer(adapt, iLayer), hidden = model.hidden, ffn = model.ffn, xStride = rowStride(hidden);
-  normRows(model, session.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, 1, session.normedPtr);
-  prepareInput(session, session.normedPtr, xStride, hidden, 1, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
-  const used: usize = adapt.usedPtr ? <usize>adapt.usedPtr + <usize>iLayer * <usize>((ffn + 7) >> 3) : 0;
+export function sparseFfn(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, iLayer: i32): void {
+  const adapt = adaptOf(sequenceOf(work, 0)), own = adaptLayer(adapt, iLayer), hidden = model.hidden, ffn = model.ffn, xStride = rowStride(hidden);
+  normRows(model, work.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, 1, work.normedPtr);
+  prepareInput(work, work.normedPtr, xStride, hidden, 1, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  const used: usize = work.usedPtr ? <usize>work.usedPtr + <usize>iLayer * <usize>((ffn + 7) >> 3) : 0;
   if (adapt.stages == Stage.mask && own.compactGatePtr) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
-    compactFfn(model, session, layer, adapt, own);
+    compactFfn(model, work, layer, adapt, own);
   } else if (adapt.stages == Stage.mask && layer.orderFor == <u32>changetype<usize>(own)) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
-    orderedFfn(model, session, layer, adapt, own);
+    orderedFfn(model, work, layer, adapt, own);
   } else {
-    selected(model, session, layer, adapt, own, used);
+    selected(model, work, layer, adapt, own, used);
   }
-  add(session.xPtr, session.outPtr, <i32>(xStride >> 2));
+  add(work.xPtr, work.outPtr, <i32>(xStride >> 2));
 }

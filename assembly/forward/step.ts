@@ -2,14 +2,15 @@
  * The decode step: one token, its load, the neurons it may skip, and what that cost. Everything between two samplings happens here.
  * A step whose answer turns out too uncertain is rerun dense in the same place of the cache, and its activations join the statistics.
  */
-import { Stage, StepFlag } from '../abi/enums';
-import { AdaptRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { Stage, Status, StepFlag } from '../abi/enums';
+import { AdaptRecord, ModelRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { moveLoad } from '../adapt/load';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
-import { pass, reportOf, surprisalOf, token } from './pass';
+import { pass, reportOf, surprisalOf } from './pass';
+import { modelOf, sequenceOf, tokenOf } from './tokens';
 
 /** Share of the feed-forward weights that the step used. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {
@@ -32,45 +33,47 @@ function wantsRefresh(adapt: AdaptRecord): bool {
 }
 
 /** One dense token whose activations are counted. */
-function denseStep(session: SessionRecord, adapt: AdaptRecord): i32 {
+function denseStep(work: WorkspaceRecord, adapt: AdaptRecord): i32 {
   const collects = adapt.collect;
   adapt.collect = adapt.rule != 0 ? 1 : collects;
-  const status = pass(session, 1, 1);
+  const status = pass(work, 1, 1);
   adapt.collect = collects;
   return status;
 }
 
-/** Makes the selection of a session from its statistics as they are, outside of a step. */
-export function selectNow(session: SessionRecord): void {
-  const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session);
-  refresh(model, adapt);
-  if (adapt.stages == Stage.mask) copyMasked(model, session, adapt);
+/** One token that skips what its sequence's selection leaves out. */
+function sparseStep(work: WorkspaceRecord): void {
+  work.sparse = 1;
+  pass(work, 1, 1);
+  work.sparse = 0;
 }
 
-/** The token in the session's buffer. Nothing has changed when a negative status is returned. */
-export function decode(session: SessionRecord): i32 {
-  const adapt = adaptOf(session), model = changetype<ModelRecord>(<usize>session.modelPtr);
-  if (adapt.stages == 0 || session.position >= session.capacity || <u32>token(session, 0) >= <u32>model.vocab) return pass(session, 1, 1);
+/** Makes the selection of a sequence from its statistics as they are. */
+export function selectNow(work: WorkspaceRecord, sequence: SequenceRecord): void {
+  const model = modelOf(work), adapt = adaptOf(sequence);
+  refresh(model, adapt, work.listPtr);
+  if (adapt.stages == Stage.mask) copyMasked(model, work, adapt);
+}
 
-  const row = session.lastRow, known = row >= 0;
-  const surprisal: f32 = known ? surprisalOf(model, session, row, token(session, 0)) : NaN;
-  moveLoad(adapt, token(session, 0), surprisal, known ? reportOf(session, row).entropy : NaN);
-  const report = reportOf(session, 0);
+/** The first token of the workspace's table. Nothing has changed when a negative status is returned. */
+export function decode(work: WorkspaceRecord): i32 {
+  const token = tokenOf(work, 0), sequence = sequenceOf(work, 0), adapt = adaptOf(sequence), model = modelOf(work);
+  if (adapt.stages == 0 || token.position >= sequence.capacity || <u32>token.id >= <u32>model.vocab) return pass(work, 1, 1);
+
+  const report = reportOf(sequence), surprisal = surprisalOf(sequence, token.id);
+  moveLoad(adapt, token.id, surprisal, sequence.hasLogits ? report.entropy : NaN);
   let flags: i32 = 0, cost: f32 = 1;
   if (wantsRefresh(adapt)) {
-    denseStep(session, adapt);
+    denseStep(work, adapt);
     flags = StepFlag.refreshed;
   } else {
-    if (adapt.dirty) selectNow(session);
-    adapt.active = 1;
-    pass(session, 1, 1);
-    adapt.active = 0;
+    if (adapt.dirty) selectNow(work, sequence);
+    sparseStep(work);
     flags = StepFlag.sparse;
     cost = costOf(model, adapt);
     if (report.entropy > adapt.rerunAbove) {
       const bytes = report.weightBytes;
-      session.position -= 1;
-      denseStep(session, adapt);
+      denseStep(work, adapt);
       report.weightBytes += bytes;
       report.surprisal = surprisal;
       flags |= StepFlag.reran;
@@ -82,12 +85,11 @@ export function decode(session: SessionRecord): i32 {
   report.factor = adapt.factor;
   report.cost = cost;
   report.flags = flags;
-  return 0;
+  return Status.ok;
 }
 
-/** Forgets the statistics and the load of the sequence. */
-export function resetAdapt(session: SessionRecord): void {
-  const adapt = adaptOf(session), model = changetype<ModelRecord>(<usize>session.modelPtr);
+/** Forgets the statistics and the load of a sequence. */
+export function resetAdapt(model: ModelRecord, adapt: AdaptRecord): void {
   adapt.nStat = 0;
   adapt.loadCount = 0;
   adapt.loadMean = 0;

@@ -1,16 +1,17 @@
 /**
  * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the processor foresees
- * the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites the session's activation
+ * the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites the workspace's activation
  * buffers, nothing else.
  */
-import { Stage } from '../abi/enums';
-import { LayerRecord, ModelRecord, SessionRecord } from '../abi/records';
+import { Stage, Trial } from '../abi/enums';
+import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { permuteX4, rowsMatvec } from '../kernels/neurons/rows';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 import { AHEAD, choose, chooseByScore, keepListed } from './sparse';
+import { layerOf, modelOf } from './tokens';
 
 /** Values of both signs, hardly any of which rounds to zero. */
 function fill(x: usize, cols: i32): void {
@@ -29,36 +30,47 @@ function draw(list: usize, ffn: i32, count: i32, seed: u32): void {
   }
 }
 
-/** `part`: 0 up, dense; 1 up, listed rows; 2 down, dense; 3 down, listed columns; 4 draws `count` neurons for 1 and 3, another set
- * for another layer, and fills the inputs; 5 makes the lists of a step from what its buffers hold, where what is dropped stays dropped. */
-export function runTrial(session: SessionRecord, iLayer: i32, part: i32, count: i32): void {
-  const model = changetype<ModelRecord>(<usize>session.modelPtr), adapt = adaptOf(session), own = adaptLayer(adapt, iLayer);
-  const layer = changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>()), hidden = model.hidden, ffn = model.ffn;
-  const list = <usize>adapt.listPtr, h = <usize>session.upPtr, out = <usize>session.outPtr;
-  if (part == 5) {
-    const stages = adapt.stages, second = list + (<usize>(ffn + 8) << 1);
-    let n = ffn;
-    if (stages & Stage.scores) n = chooseByScore(adapt, ffn, own, list);
-    if (stages & Stage.gate) n = choose(adapt, ffn, list, n, session.gatePtr, own.gateWeightPtr, own.gateBase * adapt.factor, second);
-    if (stages & Stage.product) choose(adapt, ffn, stages & Stage.gate ? second : list, n, layer.gatePtr ? <usize>session.gatePtr : h, own.productWeightPtr, own.productBase * adapt.factor, second);
-    return;
-  }
-  if (part == 4) {
-    draw(list, ffn, count, iLayer);
-    fill(session.normedPtr, hidden);
-    fill(h, ffn);
-    keepListed(adapt, ffn, list, count, h);
-  } else if (part < 2) {
-    prepareInput(session, session.normedPtr, rowStride(hidden), hidden, 1, formatOf(layer.upLayout));
-    if (part == 0) linear(session, layer.upLayout, layer.upPtr, 0, ffn, hidden, session.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
-    else {
-      permuteX4(session.quantPtr, hidden, adapt.scratchPtr);
-      rowsMatvec(layer.upLayout, own.upRowsPtr, hidden, list, count, adapt.scratchPtr, AHEAD, h);
+/** The lists of a step from what the buffers hold; what is dropped stays dropped. */
+function chooseAgain(work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, ffn: i32): void {
+  const stages = adapt.stages, list = <usize>work.listPtr, second = list + (<usize>(ffn + 8) << 1), h = <usize>(layer.gatePtr ? work.gatePtr : work.upPtr);
+  let n = ffn;
+  if (stages & Stage.scores) n = chooseByScore(adapt, ffn, own, list);
+  if (stages & Stage.gate) n = choose(work, adapt, ffn, list, n, work.gatePtr, own.gateWeightPtr, own.gateBase * adapt.factor, second);
+  if (stages & Stage.product) choose(work, adapt, ffn, stages & Stage.gate ? second : list, n, h, own.productWeightPtr, own.productBase * adapt.factor, second);
+}
+
+/** One `part` (Trial) of a layer, over `count` neurons where it is listed. The draw of a layer gives another set than that of the next. */
+export function runTrial(work: WorkspaceRecord, sequence: SequenceRecord, iLayer: i32, part: i32, count: i32): void {
+  const model = modelOf(work), layer = layerOf(model, iLayer), hidden = model.hidden, ffn = model.ffn;
+  const list = <usize>work.listPtr, h = <usize>work.upPtr, out = <usize>work.outPtr;
+  switch (part) {
+    case Trial.upWhole:
+    case Trial.upListed:
+      prepareInput(work, work.normedPtr, rowStride(hidden), hidden, 1, formatOf(layer.upLayout));
+      if (part == Trial.upWhole) linear(work, layer.upLayout, layer.upPtr, 0, ffn, hidden, work.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
+      else {
+        permuteX4(work.quantPtr, hidden, work.scratchPtr);
+        rowsMatvec(layer.upLayout, layer.upRowsPtr, hidden, list, count, work.scratchPtr, AHEAD, h);
+      }
+      break;
+    case Trial.downWhole:
+      prepareInput(work, h, rowStride(ffn), ffn, 1, formatOf(layer.downLayout));
+      linear(work, layer.downLayout, layer.downPtr, 0, hidden, ffn, h, rowStride(ffn), 1, out, rowStride(hidden));
+      break;
+    case Trial.downListed:
+      columnsMatvec(layer.downLayout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
+      break;
+    case Trial.draw:
+      draw(list, ffn, count, iLayer);
+      fill(work.normedPtr, hidden);
+      fill(h, ffn);
+      keepListed(work, ffn, list, count, h);
+      break;
+    case Trial.choose: {
+      const adapt = adaptOf(sequence);
+      chooseAgain(work, layer, adapt, adaptLayer(adapt, iLayer), ffn);
+      break;
     }
-  } else if (part == 2) {
-    prepareInput(session, h, rowStride(ffn), ffn, 1, formatOf(layer.downLayout));
-    linear(session, layer.downLayout, layer.downPtr, 0, hidden, ffn, h, rowStride(ffn), 1, out, rowStride(hidden));
-  } else {
-    columnsMatvec(layer.downLayout, own.downColumnsPtr, hidden, ffn, h, adapt.scratchPtr, out);
+    default: unreachable();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { InputError, ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
-import type { Skipping } from '../model/session-layout.ts';
+import type { Skipping } from '../model/memory.ts';
 import type { NumberSpec } from '../options.ts';
 import { checkNames, checkNumber, nearest, show } from '../options.ts';
 import type { Calibration } from './calibration.ts';

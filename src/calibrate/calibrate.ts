@@ -12,8 +12,8 @@ import { readGguf } from '../format/gguf/read.ts';
 import { planModel } from '../model/plan.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
-import { Session } from '../session/session.ts';
-import { load } from '../text/model.ts';
+import { Sequence } from '../session/sequence.ts';
+import { load } from '../text/load.ts';
 import { sampleDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
 import { candidates, cascade, denseRows, levelsOf, measure } from './grid.ts';
@@ -139,26 +139,26 @@ function digestOf(documents: readonly (readonly number[])[]): number {
   return hash >>> 0;
 }
 
-interface Opened { readonly engine: Engine; readonly session: Session }
+interface Opened { readonly engine: Engine; readonly sequence: Sequence }
 
 async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | undefined): Promise<Opened> {
   const source = await openSource(path);
   try {
     const file = await readGguf(source, signal), plan = planModel(file);
     const engine = await Engine.open(file, plan, { tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
-    return { engine, session: new Session(engine) };
+    return { engine, sequence: new Sequence(engine) };
   } finally {
     await source.close();
   }
 }
 
 /** Budgets from gentle to hard, so that the cascade's cost goes from above 0.92 to below 0.48. */
-async function budgets(session: Session, ids: readonly number[], signal: AbortSignal | undefined): Promise<{ taus: number[]; middle: number }> {
+async function budgets(sequence: Sequence, ids: readonly number[], signal: AbortSignal | undefined): Promise<{ taus: number[]; middle: number }> {
   const cost = async (tau: number): Promise<number> => {
     const selection = cascade(tau, false);
     let sum = 0, n = 0;
     for (let fed = 0; fed <= 24; fed++) {
-      await session.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, { selection, decodeFrom: promptTokens, signal });
+      await sequence.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, { selection, decodeFrom: promptTokens, signal });
     }
     return sum / n;
   };
@@ -171,28 +171,28 @@ async function budgets(session: Session, ids: readonly number[], signal: AbortSi
   return { taus, middle };
 }
 
-async function tables({ engine, session }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions): Promise<Calibration> {
+async function tables({ engine, sequence }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions): Promise<Calibration> {
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
   const { family, hparams: { nLayers, ffn, hidden, name } } = engine.plan, gated = family.layer.some(({ field }) => field === 'gate');
-  const statistics = meansOf(state.statistics!), columnNorm = engine.columnNorms();
+  const statistics = meansOf(state.statistics!), columnNorm = engine.forms.columnNorms();
   const { scale } = state, sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
-  session.adapt.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
-  const { taus, middle } = gated ? await budgets(session, heldOut[0]!, signal) : { taus: [], middle: 0 };
-  const curves = await measureCurves(engine, session, state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens)), {
+  engine.forms.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
+  const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, signal) : { taus: [], middle: 0 };
+  const curves = await measureCurves(engine, sequence, state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens)), {
     hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal, onProgress: (done, total) => onProgress('thresholds', done, total),
   });
-  const meanOut = gated ? engine.throughDown(curves.mean) : undefined;
-  if (gated) session.adapt.place({ mean: curves.mean, meanOut });
+  const meanOut = gated ? engine.forms.throughDown(curves.mean) : undefined;
+  if (gated) engine.forms.place({ mean: curves.mean, meanOut });
 
   const settings: Candidate[] = candidates(curves, nLayers, gated, taus), damages: Damage[][] = [];
   const middleIndex = settings.findIndex(({ method, parameter }) => method === 'clada' && parameter === middle);
   const rows = (state.rows ??= []);
   for (const [i, ids] of heldOut.entries()) {
-    const known = rows[i], dense = await denseRows(session, ids, promptTokens, signal), own: Row[] = [], damage: Damage[] = [];
+    const known = rows[i], dense = await denseRows(sequence, ids, promptTokens, signal), own: Row[] = [], damage: Damage[] = [];
     for (const [j, { selection }] of settings.entries()) {
       throwIfAborted(signal, 'calibration');
       if (known?.length === settings.length && j !== middleIndex) { own.push(known[j]!); continue; } // measured in an earlier run
-      own.push(await measure(session, ids, promptTokens, dense, selection, signal, j === middleIndex ? (token) => damage.push(token) : undefined));
+      own.push(await measure(sequence, ids, promptTokens, dense, selection, signal, j === middleIndex ? (token) => damage.push(token) : undefined));
       onProgress('levels', i * settings.length + j + 1, heldOut.length * settings.length);
     }
     damages.push(damage);

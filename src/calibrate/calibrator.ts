@@ -4,7 +4,7 @@
  */
 import type { Tier } from '../engine/binaries.ts';
 import { Arena } from '../engine/arena.ts';
-import { placeModel } from '../engine/engine.ts';
+import { placeModel } from '../engine/place.ts';
 import type { Instance, LoaderExports } from '../engine/instantiate.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { InputError, StateError, throwIfAborted } from '../errors.ts';
@@ -14,8 +14,8 @@ import { planModel } from '../model/plan.ts';
 import { RecordView, recordBytes } from '../model/records.ts';
 import type { Random } from '../sampler/random.ts';
 import { Turns } from '../session/turn.ts';
-import type { ModelSource } from '../text/model.ts';
-import { closeParts, openParts } from '../text/model.ts';
+import type { ModelSource } from '../format/gguf/parts.ts';
+import { closeParts, openParts } from '../format/gguf/parts.ts';
 import type { CalibrateLayout } from './record.ts';
 import { MAX_DOCUMENT, calibrateFields, layoutCalibration, rowWidth } from './record.ts';
 

@@ -8,7 +8,7 @@ import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
 import { deltaNll, estimate, klDivergence } from '../eval/metrics.ts';
 import { Stage } from '../model/enums.ts';
-import type { Session } from '../session/session.ts';
+import type { Sequence } from '../session/sequence.ts';
 import type { Curves } from './thresholds.ts';
 
 /** A setting of a method: its parameter, the thresholds that it means, and the selection. */
@@ -56,12 +56,12 @@ export interface Row { cost: number; up: number; down: number; kl: number; delta
 export interface Dense { readonly logits: Float32Array; readonly logSumExp: Float64Array; readonly topToken: Int32Array; readonly vocab: number }
 
 /** The dense distributions after the tokens from `prompt` on. */
-export async function denseRows(session: Session, ids: readonly number[], prompt: number, signal?: AbortSignal): Promise<Dense> {
+export async function denseRows(sequence: Sequence, ids: readonly number[], prompt: number, signal?: AbortSignal): Promise<Dense> {
   const count = ids.length - prompt;
   let logits: Float32Array | undefined;
   const logSumExp = new Float64Array(count), topToken = new Int32Array(count);
   let vocab = 0;
-  await session.score(ids, (report, row, i) => {
+  await sequence.score(ids, (report, row, i) => {
     if (i < prompt) return;
     vocab = row.length;
     logits ??= new Float32Array(count * vocab);
@@ -77,12 +77,12 @@ export interface Damage { readonly surprisal: number; readonly entropy: number; 
 
 /** One document under one setting; means over its positions. `each` hears of every token. */
 export async function measure(
-  session: Session, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal, each?: (damage: Damage) => void,
+  sequence: Sequence, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal, each?: (damage: Damage) => void,
 ): Promise<Row> {
   let entropy = NaN;
   const count = ids.length - prompt, row: Row = { cost: 0, up: 0, down: 0, kl: 0, deltaNll: 0, top1: 0 };
   for (let fed = 0; fed <= count; fed++) {
-    await session.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
+    await sequence.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
       const before = entropy;
       entropy = report.entropy;
       if (fed === 0) return;
@@ -93,7 +93,7 @@ export async function measure(
       if (label !== undefined) row.deltaNll += deltaNll(label, reference, dense.logSumExp[at]!, logits, report.logSumExp);
       if (report.topToken === dense.topToken[at]) row.top1++;
       row.cost += report.cost;
-      const layers = session.adapt.counts();
+      const layers = sequence.adapt.counts();
       row.up += layers.reduce((sum, { up }) => sum + up, 0) / layers.length;
       row.down += layers.reduce((sum, { down }) => sum + down, 0) / layers.length;
     }, { selection, decodeFrom: prompt, signal });

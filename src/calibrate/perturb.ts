@@ -9,7 +9,7 @@ import { InputError, throwIfAborted } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
-import type { ModelSource } from '../text/model.ts';
+import type { ModelSource } from '../format/gguf/parts.ts';
 import { Calibrator, SKIPPED } from './calibrator.ts';
 import { piecesOf } from './statistics.ts';
 

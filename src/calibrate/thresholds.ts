@@ -6,7 +6,7 @@
 import { denseSelection } from '../adapt/selection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { throwIfAborted } from '../errors.ts';
-import type { Session } from '../session/session.ts';
+import type { Sequence } from '../session/sequence.ts';
 import type { Hparams } from '../model/hparams.ts';
 
 /** Points of the grid a layer, and how far it reaches around the layer's RMS. */
@@ -56,27 +56,27 @@ function reach(x: Float32Array, y: Float32Array, wanted: number): number {
 }
 
 /** Decodes the documents (past their first 4 tokens) dense and measures. Constants must be in place (sensitivity, upSquare, columnNorm). */
-export async function measureCurves(engine: Engine, session: Session, documents: readonly (readonly number[])[], options: CurveOptions): Promise<Curves> {
+export async function measureCurves(engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions): Promise<Curves> {
   const { hparams: h } = engine.plan, { nLayers, ffn } = h, { hSquare, gateSquare, columnNorm, signal } = options;
   const productAt = gridAround(h, (i) => hSquare[i]! * columnNorm[i]! ** 2), gateAt = gridAround(h, (i) => gateSquare[i]!);
-  await session.exclusive((own, ptr) => {
-    session.adapt.configure({ ...denseSelection, rule: 'cascade', gateWeights: 'scores' });
+  await sequence.exclusive((own, ptr) => {
+    sequence.adapt.configure({ ...denseSelection, rule: 'cascade', gateWeights: 'scores' });
     own.forget(ptr);
     own.reselect(ptr); // scores = weights of the prior
-    session.adapt.configure(denseSelection);
-    session.adapt.startProbe({ productAt, gateAt, tau: options.tau });
+    sequence.adapt.configure(denseSelection);
+    sequence.adapt.startProbe({ productAt, gateAt, tau: options.tau });
   });
   let tokens = 0;
   const total = documents.reduce((sum, { length }) => sum + Math.max(0, length - skip), 0);
   for (const document of documents) {
     throwIfAborted(signal, 'calibration');
     for (let n = skip + 1; n <= document.length; n++) {
-      await session.evaluate(document.slice(0, n), () => undefined, { decodeFrom: skip, signal });
+      await sequence.evaluate(document.slice(0, n), () => undefined, { decodeFrom: skip, signal });
       tokens++;
       options.onProgress?.(tokens, total);
     }
   }
-  const { cett, maskCett, gateCount, droppedSum, droppedCount } = session.adapt.measured();
+  const { cett, maskCett, gateCount, droppedSum, droppedCount } = sequence.adapt.measured();
   const curve = (at: Float32Array, sums: Float32Array, scale: number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
     const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
     return reach(x!, y!.map((value) => value / scale), wanted);

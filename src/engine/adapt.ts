@@ -1,25 +1,13 @@
-/**
- * The adaptive state of a session in memory: its AdaptRecord and AdaptLayers, the constants of the model that selections use, and writing a
- * selection into them. Everything is laid out once, before the first sparse token.
- */
+/** The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its first sparse token. */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { usesStatistics } from '../adapt/selection.ts';
 import { LoadMode, Rule, Stage } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
+import { aligned } from '../model/plan.ts';
+import { layoutSequenceSkipping } from '../model/forms.ts';
 import type { Arena } from './arena.ts';
-
-/** Constants of the model, [nLayers, ffn] each unless said otherwise; what is absent is not used. */
-export interface Constants {
-  /** sqrt E (dL/dh)^2. */
-  readonly sensitivity?: Float32Array | undefined;
-  readonly upSquare?: Float32Array | undefined;
-  readonly hSquare?: Float32Array | undefined;
-  readonly columnNorm?: Float32Array | undefined;
-  /** E of h where it is dropped, and down times that [nLayers, hidden]. */
-  readonly mean?: Float32Array | undefined;
-  readonly meanOut?: Float32Array | undefined;
-}
+import type { ModelForms } from './model-forms.ts';
 
 /** Thresholds of prompt scores, |gate| and |product|: one for all layers, or one a layer. Absent: no such stage, or an exact share. */
 export interface StepThresholds {
@@ -35,10 +23,6 @@ export interface ProbeGrid {
   readonly tau: number;
 }
 
-const fieldOf = {
-  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
-} as const;
-
 const at = (thresholds: Thresholds, layer: number): number => (typeof thresholds === 'number' ? thresholds : thresholds[layer]!);
 
 /** Scores of a backbone with a density are measured in units of their layer's threshold, so that one factor can move them all. */
@@ -49,26 +33,36 @@ function scoreThreshold({ rule, density, scoreBase }: Selection, layer: number):
 
 export class AdaptState {
   readonly #layers: number;
-  readonly #padded: number;
-  /** [nLayers, ceil(ffn / 8)] bits. */
-  readonly #used: number;
   #tokenLoad: number | undefined;
   #probe: { ptr: number; cells: number } | undefined;
-  readonly #placed = new Map<keyof Constants, number>();
+  /** Blocks of the arena that are this sequence's. */
+  readonly #blocks: number[] = [];
 
-  /** Takes room for lists, masks, scores and sums: about 50 bytes a neuron. */
-  constructor(private readonly arena: Arena, readonly ptr: number, private readonly h: Hparams) {
-    const { nLayers, ffn, hidden } = h;
-    this.#padded = 8 * Math.ceil(ffn / 8);
-    const floats = 4 * this.#padded, list = 2 * (this.#padded + 8);
-    this.#layers = arena.take(nLayers * recordBytes(adaptLayerFields));
-    const perLayer = Array.from({ length: nLayers }, () => ({
-      scoresPtr: arena.take(floats), sumHPtr: arena.take(floats), sumNormedPtr: arena.take(floats), sumUpPtr: arena.take(floats), maskPtr: arena.take(list), nMask: ffn,
-    }));
-    this.#used = arena.take(nLayers * Math.ceil(ffn / 8));
-    const lists = arena.take(3 * list), zeros = arena.take(4 * 32 * Math.ceil(ffn / 32)), scratch = arena.take(16 * Math.max(this.#padded, hidden) + 1024);
-    this.record.assign({ layersPtr: this.#layers, listPtr: lists, hPtr: zeros, scratchPtr: scratch, rowsBelow: ffn, columnsBelow: ffn });
-    perLayer.forEach((fields, i) => this.layer(i).assign(fields));
+  /** Takes room for masks, scores and sums. `ptr`: the AdaptRecord. */
+  constructor(private readonly arena: Arena, readonly ptr: number, private readonly h: Hparams, private readonly forms: ModelForms) {
+    const { nLayers, ffn } = h, { layer, bytes } = layoutSequenceSkipping(h);
+    this.#layers = this.#take(bytes);
+    let at = this.#layers + aligned(nLayers * recordBytes(adaptLayerFields));
+    this.record.set('layersPtr', this.#layers);
+    for (let i = 0; i < nLayers; i++) {
+      const record = this.layer(i);
+      record.set('nMask', ffn);
+      for (const [field, size] of Object.entries(layer)) {
+        record.set(field as keyof typeof layer, at);
+        at += size;
+      }
+    }
+  }
+
+  #take(bytes: number): number {
+    const ptr = this.arena.take(bytes);
+    this.#blocks.push(ptr);
+    return ptr;
+  }
+
+  /** Gives back everything that is this sequence's. */
+  close(): void {
+    for (const ptr of [...this.#blocks, this.record.get('compactPtr')]) this.arena.give(ptr);
   }
 
   get record(): RecordView<typeof adaptFields> {
@@ -79,18 +73,15 @@ export class AdaptState {
     return new RecordView(this.arena.memory, this.#layers + i * recordBytes(adaptLayerFields), adaptLayerFields);
   }
 
-  /** Copies constants into memory, each once. */
-  place(constants: Constants): void {
-    for (const [name, values] of Object.entries(constants) as [keyof Constants, Float32Array | undefined][]) {
-      if (!values) continue;
-      const width = values.length / this.h.nLayers, bytes = 4 * 8 * Math.ceil(width / 8);
-      const base = this.#placed.get(name) ?? this.arena.take(this.h.nLayers * bytes);
-      this.#placed.set(name, base);
-      for (let i = 0; i < this.h.nLayers; i++) {
-        this.arena.f32(base + i * bytes, width).set(values.subarray(i * width, (i + 1) * width));
-        this.layer(i).set(fieldOf[name], base + i * bytes);
-      }
-    }
+  /** Makes `bytes` of room for a mask's copies, for less than that none; false where it is not to be had. */
+  makeRoom(bytes: number): boolean {
+    const old = this.record.get('compactPtr');
+    if (this.record.get('compactBytes') >= bytes) return true;
+    this.arena.give(old); // copies are made anew
+    const compactPtr = this.arena.fits(bytes) ? this.arena.take(bytes) : 0;
+    this.record.assign({ compactPtr, compactBytes: compactPtr === 0 ? 0 : bytes, dirty: 1 });
+    for (let i = 0; i < this.h.nLayers; i++) this.layer(i).set('compactGatePtr', 0);
+    return compactPtr !== 0;
   }
 
   configure(selection: Selection): void {
@@ -107,7 +98,7 @@ export class AdaptState {
       layer.assign({
         ...scoreThreshold(selection, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
         gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
-        productWeightPtr: selection.productWeights === 'ones' ? 0 : layer.get(fieldOf[selection.productWeights]), nMask: this.h.ffn,
+        productWeightPtr: selection.productWeights === 'ones' ? 0 : this.forms.constant(selection.productWeights, i), nMask: this.h.ffn,
       });
     }
   }
@@ -115,7 +106,7 @@ export class AdaptState {
   /** What a token adds to its raw load, [vocab], nats; undefined for nothing. */
   tokenLoad(values: Float32Array | undefined): void {
     if (!values) { this.record.set('tokenLoadPtr', 0); return; }
-    const ptr = this.#tokenLoad ??= this.arena.take(4 * values.length);
+    const ptr = this.#tokenLoad ??= this.#take(4 * values.length);
     this.arena.f32(ptr, values.length).set(values);
     this.record.set('tokenLoadPtr', ptr);
   }
@@ -134,15 +125,15 @@ export class AdaptState {
   startProbe({ productAt, gateAt, tau }: ProbeGrid): void {
     const { nLayers, ffn } = this.h, cells = 4 * productAt.length, neurons = 4 * nLayers * ffn;
     const take = (values: Float32Array): number => {
-      const ptr = this.arena.take(4 * values.length);
+      const ptr = this.#take(4 * values.length);
       this.arena.f32(ptr, values.length).set(values);
       return ptr;
     };
     const fields = {
-      nPoints: productAt.length / nLayers, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.arena.take(cells), maskCettPtr: this.arena.take(cells), gateCountPtr: this.arena.take(cells),
-      droppedSumPtr: this.arena.take(neurons), droppedCountPtr: this.arena.take(neurons),
+      nPoints: productAt.length / nLayers, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.#take(cells), maskCettPtr: this.#take(cells), gateCountPtr: this.#take(cells),
+      droppedSumPtr: this.#take(neurons), droppedCountPtr: this.#take(neurons),
     };
-    const ptr = this.arena.take(recordBytes(probeFields));
+    const ptr = this.#take(recordBytes(probeFields));
     this.#probe = { ptr, cells: productAt.length };
     new RecordView(this.arena.memory, ptr, probeFields).assign(fields);
     this.record.set('probePtr', ptr);
@@ -154,16 +145,6 @@ export class AdaptState {
     this.record.set('probePtr', 0);
     const copy = (field: 'cettPtr' | 'maskCettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array => this.arena.f32(view.get(field), length).slice();
     return { cett: copy('cettPtr', cells), maskCett: copy('maskCettPtr', cells), gateCount: copy('gateCountPtr', cells), droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons) };
-  }
-
-  /** Whether steps note which neurons they used. */
-  watch(on: boolean): void {
-    this.record.set('usedPtr', on ? this.#used : 0);
-  }
-
-  /** Neurons whose down column the last sparse step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted while {@link watch} is on. */
-  used(): Uint8Array<ArrayBuffer> {
-    return this.arena.u8(this.#used, this.h.nLayers * Math.ceil(this.h.ffn / 8)).slice();
   }
 
   /** What the stages of the selection were held against in a step whose load moved thresholds by `factor`. */

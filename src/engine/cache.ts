@@ -4,7 +4,7 @@
  */
 import type { KvName } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
-import { kvLayerBytes } from '../model/session-layout.ts';
+import { kvLayerBytes } from '../model/memory.ts';
 
 /** Keys or values of all layers, one behind the other. */
 export interface Cache { readonly bytes: Uint8Array; readonly capacity: number }

@@ -10,7 +10,7 @@ import type { Program, Tier } from './binaries.ts';
 import { carried, readBinary } from './binaries.ts';
 import { hasRelaxedSimd, hasSimd } from './features.ts';
 
-/** What every program exports: enough to load a model. Pointers come back signed: see `pointer()` in arena.ts. */
+/** What every program exports: enough to load a model. Pointers come back signed: `>>> 0` makes addresses of them. */
 export interface LoaderExports {
   abiVersion(): number;
   heapBase(): number;
@@ -30,12 +30,12 @@ export interface EngineExports extends LoaderExports {
   packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   readMemory(ptr: number, bytes: number): number;
-  prefill(session: number, nTokens: number, rows: number): number;
-  step(session: number, token: number): number;
-  forget(session: number): void;
-  reselect(session: number): void;
-  unorder(session: number): void;
-  trial(session: number, layer: number, part: number, count: number): void;
+  prefill(work: number, nTokens: number, rows: number): number;
+  step(work: number, sequence: number, token: number): number;
+  forget(work: number, sequence: number): void;
+  reselect(work: number, sequence: number): void;
+  unorder(work: number): void;
+  trial(work: number, sequence: number, layer: number, part: number, count: number): void;
   dequantMatvec(layout: number, w: number, rows: number, cols: number, row: number, x: number, out: number): void;
 }
 
@@ -50,7 +50,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

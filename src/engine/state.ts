@@ -1,7 +1,7 @@
 /** The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token, statistics, loads. */
 import type { KvName } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
-import type { RecordView, sessionFields } from '../model/records.ts';
+import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import type { AdaptState } from './adapt.ts';
 import { cacheBytes, capacityOf, clearBehind, copyCache } from './cache.ts';
@@ -20,10 +20,10 @@ export interface SequenceState {
   readonly statistics?: { readonly nStat: number; readonly sums: Float32Array } | undefined;
 }
 
-/** Where a session lies. */
+/** Where a sequence lies. */
 export interface Place {
   readonly memory: WebAssembly.Memory;
-  readonly session: RecordView<typeof sessionFields>;
+  readonly sequence: RecordView<typeof sequenceFields>;
   readonly hparams: Hparams;
   readonly kv: KvName;
   /** Undefined where no neuron was ever skipped. */
@@ -33,11 +33,11 @@ export interface Place {
 export const reportWords = recordBytes(reportFields) / 4;
 const parts = ['keys', 'values'] as const;
 
-export function saveState({ memory, session, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
-  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers;
+export function saveState({ memory, sequence, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
+  const capacity = capacityOf(length), total = sequence.get('kvBytes') * hparams.nLayers;
   const [keys, values] = parts.map((part) => {
     const to = { bytes: new Uint8Array(cacheBytes(hparams, kv, capacity)), capacity };
-    copyCache(hparams, kv, part, capacity, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') }, to);
+    copyCache(hparams, kv, part, capacity, { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') }, to);
     clearBehind(hparams, kv, part, length, to);
     return to.bytes;
   }) as [Uint8Array, Uint8Array];
@@ -51,22 +51,22 @@ export function saveState({ memory, session, hparams, kv, adapt }: Place, length
   }
   return {
     keys, values,
-    ...(what.logits ? { logits: new Float32Array(memory.buffer, session.get('logitsPtr'), hparams.vocab).slice(), report: new Int32Array(memory.buffer, session.get('reportPtr'), reportWords).slice() } : {}),
+    ...(what.logits ? { logits: new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).slice(), report: new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).slice() } : {}),
     ...(record && what.load ? { load: { count: record.get('loadCount'), mean: record.get('loadMean'), m2: record.get('loadM2'), highRun: record.get('highRun') } } : {}),
     ...(record && what.statistics ? { statistics: { nStat: record.get('nStat'), sums } } : {}),
   };
 }
 
-/** Makes `length` tokens of `state` the session's sequence. The selection is made anew from the statistics at the next step, which gives the same one. */
-export function restoreState({ memory, session, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
-  const capacity = capacityOf(length), total = session.get('kvBytes') * hparams.nLayers, { logits, report, load, statistics } = state;
+/** Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same one. */
+export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
+  const capacity = capacityOf(length), total = sequence.get('kvBytes') * hparams.nLayers, { logits, report, load, statistics } = state;
   for (const part of parts) {
-    copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, { bytes: new Uint8Array(memory.buffer, session.get(`${part}Ptr`), total), capacity: session.get('capacity') });
+    copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') });
   }
-  session.assign({ position: length, lastRow: logits ? 0 : -1 });
+  sequence.assign({ position: length, hasLogits: logits ? 1 : 0 });
   if (logits && report) {
-    new Float32Array(memory.buffer, session.get('logitsPtr'), hparams.vocab).set(logits);
-    new Int32Array(memory.buffer, session.get('reportPtr'), reportWords).set(report);
+    new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).set(logits);
+    new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).set(report);
   }
   if (!adapt) return;
   adapt.record.assign({

@@ -28,18 +28,31 @@ function formOf({ role, bytes }: PlannedTensor, { ffn, hidden }: Hparams): numbe
   return aligned(Math.ceil(bytes * (up(ffn, 64) / ffn) * (up(hidden, 32) / up(hidden, 8))) + 4 * up(hidden, 32));
 }
 
-/** Bytes of what `stages` read fast: a second copy of matrices by neuron, or compact copies for a mask. */
-export function formBytes(plan: ModelPlan, stages: number, density: number): number {
-  if (stages === Stage.mask) return compactBytes(plan, density);
+/** Bytes of the second copies of matrices, by neuron, that `stages` read fast. */
+export function formBytes(plan: ModelPlan, stages: number): number {
   return plan.tensors.reduce((sum, tensor) => {
     const { field } = tensor.role;
     return sum + (isForm(field) && (stages & formStages[field]) !== 0 ? formOf(tensor, plan.hparams) : 0);
   }, 0);
 }
 
-/** Bytes of lists, masks, scores, sums, and the constants of a calibration. */
-export function adaptiveBytes({ nLayers, ffn, hidden }: Hparams): number {
-  const floats = aligned(4 * ffn + 64), list = aligned(2 * ffn + 64);
-  const perLayer = recordBytes(adaptLayerFields) + 4 * floats + 2 * list + 6 * floats + aligned(4 * hidden + 64) + aligned(ffn / 8 + 1);
-  return nLayers * perLayer + 3 * list + floats + 16 * Math.max(ffn + 64, hidden) + 4096;
+/** Bytes beside those copies: the constants of a calibration and a pass's lists, shared; and what each sequence remembers. */
+export function skippingBytes(h: Hparams): { shared: number; sequence: number } {
+  const { nLayers, ffn, hidden } = h, constants = nLayers * (5 * aligned(4 * pad8(ffn)) + aligned(4 * pad8(hidden)));
+  return { shared: constants + layoutSkipping(h).bytes, sequence: layoutSequenceSkipping(h).bytes };
+}
+
+const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
+const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
+
+/** Bytes of what a sparse pass needs of the workspace: pointer field → bytes. `usedPtr`: the neurons of the last step, as bits. */
+export function layoutSkipping({ nLayers, ffn, hidden }: Hparams): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'usedPtr', number>; bytes: number } {
+  const buffers = { listPtr: 3 * listOf(ffn), hPtr: 4 * 32 * Math.ceil(ffn / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024, usedPtr: nLayers * Math.ceil(ffn / 8) };
+  return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
+}
+
+/** Bytes of what a sequence remembers, one block: its AdaptLayers, then for each layer these, field → bytes. */
+export function layoutSequenceSkipping({ nLayers, ffn }: Hparams): { layer: Record<'scoresPtr' | 'sumHPtr' | 'sumNormedPtr' | 'sumUpPtr' | 'maskPtr', number>; bytes: number } {
+  const floats = aligned(4 * pad8(ffn)), layer = { scoresPtr: floats, sumHPtr: floats, sumNormedPtr: floats, sumUpPtr: floats, maskPtr: aligned(listOf(ffn)) };
+  return { layer, bytes: aligned(nLayers * recordBytes(adaptLayerFields)) + nLayers * (4 * floats + layer.maskPtr) };
 }

@@ -6,19 +6,26 @@ export const modelFields = {
   hidden: 'i32', ffn: 'i32', nLayers: 'i32', heads: 'i32', kvHeads: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', rope: 'i32', ropeDim: 'i32',
   activation: 'i32', normEps: 'f32', ropeBase: 'f32', ropeScale: 'f32', embedScale: 'f32', attnScale: 'f32',
   embedPtr: 'u32', embedLayout: 'i32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32',
-  headBiasPtr: 'u32', ropeFactorsPtr: 'u32', ropeFreqPtr: 'u32', layersPtr: 'u32',
+  headBiasPtr: 'u32', ropeFactorsPtr: 'u32', ropeFreqPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32', columnsBelow: 'i32',
 } as const satisfies Fields;
 
 export const layerFields = {
   attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
   vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32',
   gatePtr: 'u32', gateLayout: 'i32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
+  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
 } as const satisfies Fields;
 
-export const sessionFields = {
-  modelPtr: 'u32', position: 'i32', lastRow: 'i32', weightBytes: 'u32', capacity: 'i32', chunk: 'i32', logitRows: 'i32', kvKind: 'i32', kvBytes: 'u32',
-  keysPtr: 'u32', valuesPtr: 'u32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32',
-  vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
+export const workspaceFields = {
+  modelPtr: 'u32', weightBytes: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32',
+  kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', ropePtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32',
+  listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+} as const satisfies Fields;
+
+export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32' } as const satisfies Fields;
+
+export const sequenceFields = {
+  position: 'i32', hasLogits: 'i32', capacity: 'i32', kvKind: 'i32', kvBytes: 'u32', keysPtr: 'u32', valuesPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {
@@ -30,13 +37,11 @@ export const adaptFields = {
   stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', shrink: 'f32', compensate: 'i32', nStat: 'i32',
   skipTokens: 'i32', loadMode: 'i32', forcedLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenLoadPtr: 'u32', gain: 'f32',
   linear: 'i32', clamp: 'f32', warmup: 'i32', loadCount: 'i32', loadMean: 'f32', loadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
-  highRun: 'i32', rerunAbove: 'f32', active: 'i32', prevEntropy: 'f32', cogLoad: 'f32', factor: 'f32', flags: 'i32', listPtr: 'u32', hPtr: 'u32',
-  scratchPtr: 'u32', compactPtr: 'u32', compactBytes: 'u32', rowsBelow: 'i32', columnsBelow: 'i32', probePtr: 'u32', usedPtr: 'u32',
+  highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32', factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32',
 } as const satisfies Fields;
 
 export const adaptLayerFields = {
-  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32',
-  meanPtr: 'u32', meanOutPtr: 'u32', scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
+  scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
   productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
   compactUpPtr: 'u32', compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
 } as const satisfies Fields;

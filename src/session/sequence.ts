@@ -1,86 +1,320 @@
 /**
- * Everything that the next tokens of a session depend on, apart from its engine: the cached positions and how each came to be, the logits after
- * them, and what sparse methods remember of the sequence. As an object, and as the sections of a snapshot (format.ts).
+ * One sequence of tokens in the engine: its key/value cache and the logits after its last token.
+ *
+ * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache already
+ * holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence run one after the
+ * other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace outlives one.
  */
-import type { SequenceState } from '../engine/engine.ts';
-import { FormatError } from '../errors.ts';
-import type { Section } from './format.ts';
+import type { Selection } from '../adapt/selection.ts';
+import { denseSelection, usesStatistics } from '../adapt/selection.ts';
+import type { AdaptState } from '../engine/adapt.ts';
+import type { Engine, StepReport } from '../engine/engine.ts';
+import { InputError, throwIfAborted } from '../errors.ts';
+import { StepFlag } from '../model/enums.ts';
+import type { SavedSequence } from './saved.ts';
+import { RowKind } from './saved.ts';
+import { Turns } from './turn.ts';
 
-/** How a row of the cache came to be: dense and counted in the statistics, dense and not counted, decoded sparsely. */
-export const RowKind = { counted: 1, uncounted: 2, sparse: 3 } as const;
+/** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
+export interface State {
+  /** Logits after the last token, [vocab] f32: a view of engine memory. */
+  readonly logits: Float32Array;
+  /** What the last token decided. */
+  readonly report: StepReport;
+  /** Tokens taken from the cache, and tokens computed. */
+  readonly reused: number;
+  readonly computed: number;
+  /** Where the last token was decoded and then checked: what the sparse step said, and decided. Logits and report are the dense ones then. */
+  readonly sparse?: Distribution & { readonly report: StepReport };
+}
 
-export interface SavedSequence {
-  /** Ids of the cached positions, and a RowKind each. */
-  readonly tokens: Int32Array;
-  readonly rows: Uint8Array;
+/** Logits [vocab] with what one sweep over them gave. */
+export interface Distribution {
+  readonly logits: Float32Array;
+  readonly logSumExp: number;
+  readonly topToken: number;
+}
+
+export interface EvaluateOptions {
+  /** What tokens from `decodeFrom` on may skip. Default: nothing. */
+  readonly selection?: Selection | undefined;
+  /** The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
+  readonly room?: Selection | undefined;
+  /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
+  readonly decodeFrom?: number | undefined;
+  /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
+  readonly keepSparse?: boolean | undefined;
+  /** Sparse steps note which neurons they used (`engine.used`). Default false. */
+  readonly watch?: boolean | undefined;
+  /** The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on from there. Default false. */
+  readonly check?: boolean | undefined;
+  /** Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
+  readonly owner?: object | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Tokens from this index on are computed even where the cache holds them. Default: what is cached stays. */
+  readonly computeFrom?: number | undefined;
+  /** After each token that is decoded, with its index. */
+  readonly onStep?: ((state: Pick<State, 'logits' | 'report'>, index: number) => void) | undefined;
+  /** After each chunk of the prompt. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+const { counted, uncounted, sparse } = RowKind;
+
+export class Sequence {
+  readonly #ptr: number;
+  /** Ids of the positions in the cache. */
+  readonly #tokens: Int32Array;
+  readonly #rows: Uint8Array;
   /** Leading tokens that the statistics know. */
-  readonly counted: number;
-  /** Whether the cache was as its owner had left it: loads and sparse rows are the owner's. */
-  readonly owned: boolean;
-  readonly state: SequenceState;
-}
+  #counted = 0;
+  #selection: Selection = denseSelection;
+  /** Who asked for the state that the cache is in. */
+  #owner: object | undefined;
+  #length = 0;
+  #hasLogits = false;
+  /** Settles when the last request has. */
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
-/** What of a sequence is JSON. */
-export interface SequenceHeader {
-  readonly cached: number;
-  readonly counted: number;
-  readonly owned: boolean;
-  readonly load?: { readonly count: number; readonly mean: number; readonly m2: number; readonly highRun: number };
-  readonly nStat?: number;
-  readonly hasLogits: boolean;
-}
+  /** @throws ModelError `E_WONT_FIT` */
+  constructor(readonly engine: Engine) {
+    this.#ptr = engine.openSequence();
+    this.#tokens = new Int32Array(engine.contextSize);
+    this.#rows = new Uint8Array(engine.contextSize);
+  }
 
-/** Sizes that a model gives a sequence. */
-export interface SequenceShape { readonly vocab: number; readonly nLayers: number; readonly ffn: number; cacheBytes(positions: number): number; readonly reportWords: number }
+  /** The adaptive state in memory, made at the first call. */
+  get adapt(): AdaptState { return this.engine.adapt(this.#ptr); }
 
-export function sequenceParts({ tokens, rows, counted, owned, state }: SavedSequence): { header: SequenceHeader; sections: Section[] } {
-  const { keys, values, logits, report, load, statistics } = state;
-  return {
-    header: { cached: tokens.length, counted, owned, hasLogits: logits !== undefined, ...(load ? { load } : {}), ...(statistics ? { nStat: statistics.nStat } : {}) },
-    sections: [
-      { name: 'rows', data: rows }, { name: 'keys', data: keys }, { name: 'values', data: values },
-      ...(logits && report ? [{ name: 'logits', data: logits }, { name: 'report', data: report }] : []),
-      ...(statistics ? [{ name: 'statistics', data: statistics.sums }] : []),
-    ],
-  };
-}
+  /** Gives its memory back, once what was asked for is done. Nothing may be asked for any more. */
+  close(): Promise<void> { return this.#enqueue(async () => { this.engine.closeSequence(this.#ptr); }); }
 
-function damaged(found: string, expected: string): never {
-  throw new FormatError('E_SNAPSHOT', { subject: 'snapshot', found, expected, remedy: 'The file is damaged or was not written by clada; save it again.' });
-}
+  /** How many leading tokens of `tokens` the cache holds. */
+  common(tokens: ArrayLike<number>): number {
+    const limit = Math.min(this.#length, tokens.length);
+    let same = 0;
+    while (same < limit && this.#tokens[same] === tokens[same]) same++;
+    return same;
+  }
 
-const isCount = (value: unknown, max: number): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
+  /** Runs `use` alone: nothing else moves the cache meanwhile. */
+  exclusive<T>(use: (engine: Engine, ptr: number) => T | Promise<T>): Promise<T> {
+    return this.#enqueue(async () => use(this.engine, this.#ptr));
+  }
 
-/**
- * The sequence of a snapshot, every size and value checked against the model's. `ids` are all tokens, those that are cached first.
- * @throws FormatError `E_SNAPSHOT`
- */
-export function readSequence(header: SequenceHeader, ids: Int32Array, section: (name: string) => Uint8Array | undefined, shape: SequenceShape): SavedSequence {
-  const { cached, counted, owned, load, nStat, hasLogits } = header ?? {};
-  if (!isCount(cached, ids.length) || !isCount(counted, cached)) damaged(`${String(cached)} cached tokens, ${String(counted)} counted`, `at most ${ids.length}`);
-  if (typeof owned !== 'boolean' || typeof hasLogits !== 'boolean') damaged('no such fields', 'owned and hasLogits');
-  for (const id of ids) if (!(id >= 0 && id < shape.vocab)) damaged(`token ${id}`, `0 … ${shape.vocab - 1}`);
-  const need = (name: string, bytes: number): Uint8Array => {
-    const data = section(name);
-    return data?.length === bytes ? data : damaged(`${data?.length ?? 'no'} bytes of ${name}`, `${bytes}`);
-  };
-  const floats = (name: string, length: number): Float32Array => {
-    const data = need(name, 4 * length);
-    return new Float32Array(data.buffer, data.byteOffset, length);
-  };
-  const rows = need('rows', cached), cacheBytes = shape.cacheBytes(cached);
-  rows.forEach((kind, i) => { if (!(kind >= 1 && kind <= 3) || (kind === RowKind.counted && i >= counted)) damaged(`row kind ${kind}`, '1, 2 or 3'); });
-  if (load !== undefined && !(isCount(load?.count, 2 ** 31 - 1) && isCount(load.highRun, 2 ** 31 - 1) && Number.isFinite(load.mean) && Number.isFinite(load.m2))) damaged('a load that is none', 'count, mean, m2, highRun');
-  if (nStat !== undefined && !isCount(nStat, 2 ** 31 - 1)) damaged(`${String(nStat)} tokens counted`, 'a count');
-  const sums = nStat === undefined ? undefined : floats('statistics', 3 * shape.nLayers * shape.ffn);
-  if (sums?.some((value) => !(value >= 0 && value < Infinity))) damaged('statistics that are no sums of squares', 'finite numbers from 0 up');
-  if (counted > 0 && !sums) damaged('counted tokens without statistics', 'both');
-  const report = hasLogits ? need('report', 4 * shape.reportWords) : undefined;
-  return {
-    tokens: ids.subarray(0, cached), rows, counted, owned,
-    state: {
-      keys: need('keys', cacheBytes), values: need('values', cacheBytes), logits: hasLogits ? floats('logits', shape.vocab) : undefined,
-      report: report && new Int32Array(report.buffer, report.byteOffset, shape.reportWords), load, statistics: sums && { nStat: nStat!, sums },
-    },
-  };
+  /** What decoding skips from now on, with a load that starts anew. */
+  #select(selection: Selection, room = selection): void {
+    if (selection === this.#selection) return;
+    if (room.stages !== 0) this.engine.makeForms(this.#ptr, room);
+    this.adapt.configure(selection);
+    this.#selection = selection;
+  }
+
+  /** Tokens in the cache. */
+  get length(): number { return this.#length; }
+
+  /** Positions that the cache holds. */
+  get contextSize(): number { return this.engine.contextSize; }
+
+  /**
+   * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
+   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
+   */
+  async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
+    const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, watch = false, owner = selection } = options;
+    return this.#enqueue(async () => {
+      throwIfAborted(signal, 'evaluation');
+      this.#check(tokens);
+      this.#select(selection, options.room);
+      const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
+      const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
+      this.#truncate(reused);
+      this.#owner = owner;
+      const finish = (): T => use({ ...this.#now, reused, computed: tokens.length - reused });
+      if (reused === tokens.length) return finish();
+      for (let done = reused; ; await this.#turns.give()) {
+        throwIfAborted(signal, 'evaluation');
+        const decodes = done >= decodeFrom;
+        const count = decodes ? 1 : Math.min(this.engine.chunkSize, Math.min(decodeFrom, tokens.length) - done);
+        if (done === decodeFrom && selection.stages !== 0) this.adapt.restartLoad(); // a generation begins: its loads are its own
+        if (decodes) this.#step(tokens[done]!, watch);
+        else this.#run(tokens, done, count, 1);
+        if (decodes) onStep?.(this.#now, done);
+        done += count;
+        if (count > 1) onProgress?.(done, tokens.length);
+        if (done < tokens.length) continue;
+        // before anybody else gets a turn: a step's telemetry lies in the workspace
+        const result = decodes && options.check ? this.#recheck(use, reused, tokens.length - reused) : finish();
+        await this.#turns.give();
+        return result;
+      }
+    });
+  }
+
+  /** Computes the last token again, dense and in the same place, and hands over both distributions. */
+  #recheck<T>(use: (state: State) => T, reused: number, computed: number): T {
+    const report = this.engine.report(this.#ptr), before = { logits: this.engine.logits(this.#ptr).slice(), logSumExp: report.logSumExp, topToken: report.topToken, report };
+    const last = this.#tokens.slice(this.#length - 1, this.#length);
+    this.#truncate(this.#length - 1);
+    this.#run(last, 0, 1, 1, false);
+    this.#rows[this.#length - 1] = sparse; // part of an answer: statistics do not ask for it
+    return use({ ...this.#now, reused, computed, sparse: before });
+  }
+
+  get #now(): Pick<State, 'logits' | 'report'> {
+    return { logits: this.engine.logits(this.#ptr), report: this.engine.report(this.#ptr) };
+  }
+
+  /**
+   * Feeds `tokens` from an empty cache and hands over the logits after every one of them (a view, valid during the call) with its report.
+   * @throws as {@link evaluate}
+   */
+  async score(tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void, { signal, onProgress }: EvaluateOptions = {}): Promise<void> {
+    return this.#enqueue(async () => {
+      this.#check(tokens);
+      if (this.#counted > 0) this.#forget();
+      this.#truncate(0);
+      for (let done = 0; done < tokens.length;) {
+        throwIfAborted(signal, 'score');
+        const count = Math.min(this.engine.logitRows, tokens.length - done);
+        this.#run(tokens, done, count, count, false);
+        for (let row = 0; row < count; row++) {
+          const at = count === 1 ? undefined : row; // a single row is the sequence's own
+          each(this.engine.report(this.#ptr, at), this.engine.logits(this.#ptr, at), done + row);
+        }
+        done += count;
+        onProgress?.(done, tokens.length);
+        await this.#turns.give();
+      }
+    });
+  }
+
+  /**
+   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives undefined where
+   * it is not the moment. Tokens that others left in the cache are not part of it.
+   */
+  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(of: () => T | undefined): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
+    return this.#enqueue(async () => {
+      const asked = of();
+      if (!asked) return undefined;
+      const { tokens, owner } = asked, same = this.common(tokens);
+      const whole = same === this.#length, known = this.#counted > 0 && this.#counted <= same, rows = this.#rows.slice(0, same);
+      if (!known) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
+      return {
+        asked,
+        sequence: {
+          tokens: this.#tokens.slice(0, same), rows, counted: known ? this.#counted : 0, owned: whole && owner !== undefined && owner === this.#owner,
+          state: this.engine.saveState(this.#ptr, same, { logits: whole && this.#hasLogits, load: whole, statistics: known }),
+        },
+      };
+    });
+  }
+
+  /**
+   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that will
+   * follow. Nothing has changed when it throws.
+   * @throws ModelError `E_WONT_FIT`
+   */
+  async restore({ tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection): Promise<void> {
+    return this.#enqueue(async () => {
+      if (selection) this.#select(selection, room);
+      this.engine.restoreState(this.#ptr, tokens.length, state);
+      this.#tokens.set(tokens);
+      this.#rows.set(rows);
+      this.#length = tokens.length;
+      this.#counted = known;
+      this.#hasLogits = state.logits !== undefined;
+      this.#owner = owned ? owner : undefined;
+    });
+  }
+
+  #enqueue<T>(request: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(request);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #truncate(length: number): void {
+    if (length >= this.#length) return;
+    this.#length = length;
+    this.#hasLogits = false;
+    this.engine.truncate(this.#ptr, length);
+  }
+
+  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be dense. */
+  #reusable(tokens: ArrayLike<number>, denseTo: number): number {
+    const limit = this.common(tokens);
+    let same = 0;
+    while (same < limit && (same >= denseTo || this.#rows[same] !== sparse)) same++;
+    if (same < this.#counted) this.#forget(); // the statistics know tokens that are no longer there
+    if (usesStatistics(this.#selection) && this.#rows.subarray(0, same).includes(uncounted)) {
+      this.#forget();
+      return 0;
+    }
+    if (same === tokens.length && !(this.#hasLogits && same === this.#length)) same--;
+    return same;
+  }
+
+  /**
+   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens that were
+   * decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution the first load needs.
+   */
+  #resume(same: number, decodeFrom: number, owner: object): number {
+    const { stages, load, refreshAfter } = this.#selection;
+    if (stages === 0 || same < decodeFrom) return same;
+    const foreign = same > decodeFrom && owner !== this.#owner, loads = load.mode === 'measured' || refreshAfter > 0;
+    return foreign || (loads && same < this.#length) ? Math.max(0, decodeFrom - 1) : same;
+  }
+
+  #forget(): void {
+    this.engine.forget(this.#ptr);
+    for (let i = 0; i < this.#counted; i++) if (this.#rows[i] === counted) this.#rows[i] = uncounted;
+    this.#counted = 0;
+  }
+
+  /** A dense pass; its tokens join the statistics if `statistics`. */
+  #run(tokens: ArrayLike<number>, from: number, count: number, rows: number, statistics = usesStatistics(this.#selection)): void {
+    for (let i = 0; i < count; i++) this.#tokens[this.#length + i] = tokens[from + i]!;
+    const again = this.#length < this.#counted; // a token whose logits were lost: known already
+    this.engine.collect(this.#ptr, statistics && !again);
+    this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows);
+    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
+    this.#length += count;
+    if (statistics) this.#counted = this.#length;
+    this.#hasLogits = true;
+  }
+
+  #step(token: number, watch: boolean): void {
+    this.#tokens[this.#length] = token;
+    this.engine.step(this.#ptr, token, watch);
+    const { flags } = this.engine.report(this.#ptr);
+    const dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && usesStatistics(this.#selection);
+    this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;
+    if (dense) this.#counted = this.#length;
+    this.#hasLogits = true;
+  }
+
+  #check(tokens: ArrayLike<number>): void {
+    if (tokens.length === 0) {
+      throw new InputError('E_EMPTY_PROMPT', {
+        subject: 'prompt', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text, or start from the BOS token.',
+      });
+    }
+    if (tokens.length > this.contextSize) {
+      throw new InputError('E_CONTEXT_FULL', {
+        subject: 'context', found: `${tokens.length} tokens`, expected: `at most ${this.contextSize} (contextSize)`,
+        remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
+      });
+    }
+    for (let i = 0; i < tokens.length; i++) {
+      const id = tokens[i]!;
+      if (!(Number.isInteger(id) && id >= 0 && id < this.engine.vocab)) {
+        throw new InputError('E_TOKEN_RANGE', {
+          subject: `token ${i}`, found: String(id), expected: `an integer from 0 to ${this.engine.vocab - 1}`,
+          remedy: 'Encode the text with the tokenizer of this model.',
+        });
+      }
+    }
+  }
 }

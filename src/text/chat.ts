@@ -2,10 +2,13 @@
 import type { SparsityOptions } from '../adapt/methods.ts';
 import { InputError } from '../errors.ts';
 import { checkNames, show } from '../options.ts';
-import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState } from './generate.ts';
+import { Line } from '../session/line.ts';
+import type { Claim } from '../session/pool.ts';
+import type { Prompt } from './generate.ts';
 import { Generation } from './generate.ts';
 import { goingOn, saveChat } from './snapshot.ts';
 import type { ChatMessage, ChatTemplate } from './template.ts';
+import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
 export interface ChatOptions {
   /** System message. Default: the template's own. */
@@ -17,33 +20,41 @@ export interface ChatOptions {
 /** @internal where a saved conversation stood: its tokens in the cache, and an answer that had not ended */
 export interface ChatProgress { readonly tokens: readonly number[]; readonly answer?: GenerationState | undefined }
 
+/** The turn under way: what was asked, which joins the history with the answer. Of an answer that goes on the question is in the history. */
+interface Turn { readonly answer: Answer; readonly question: ChatMessage | undefined }
+
 export class Chat {
-  readonly #messages: ChatMessage[];
-  /** The answer that runs. */
-  #answer: Answer | undefined;
-  /** One that was begun before the conversation was saved. */
+  #messages: ChatMessage[];
+  #turn: Turn | undefined;
+  /** An answer that was begun before the conversation was saved. */
   #unfinished: GenerationState | undefined;
   /** Of the last answer. */
   #tokens: readonly number[];
+  /** Turns that wait for the one under way. */
+  readonly #line: Line;
 
   /** @internal use `model.chat`; `sparsity`: what `source` takes where a call says nothing */
-  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly template: ChatTemplate, options: ChatOptions,
+  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly claim: Claim, private readonly template: ChatTemplate, options: ChatOptions,
     private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] }) {
     checkNames('chat options', options, ['system', 'messages']);
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
     this.#tokens = progress.tokens;
     this.#unfinished = progress.answer;
-    template.encode([...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
+    this.#line = new Line(() => this.claim.patience);
+    const asks = this.#messages.at(-1)?.role === 'user';
+    template.encode(asks ? this.#messages : [...this.#messages, { role: 'user', content: '' }], { addGenerationPrompt: true }); // a missing template says so now
   }
 
   /** The conversation so far. */
-  get messages(): readonly ChatMessage[] { return this.#messages; }
+  get messages(): readonly ChatMessage[] { return this.#turn?.question ? [...this.#messages, this.#turn.question] : this.#messages; }
 
   /** Of a restored conversation: what had been said of an answer that was saved while it was being given; {@link resume} goes on with it. */
   get unfinished(): string | undefined { return this.#unfinished?.text; }
 
   /**
-   * Says something and streams the answer. The answer joins the history as far as it was generated, also when the iteration ends early.
+   * Says something and streams the answer. Question and answer join the history as far as it was generated, also when the iteration ends early. One turn
+   * follows the other: it begins when it is iterated, and waits until the turn before has ended; one that nobody has asked for a token for a second
+   * ends there. When the context is full the oldest turns are left out, not the system message (`overflow: 'error'`: it is refused).
    *
    * ```ts
    * for await (const { text } of model.chat().send('Hi')) process.stdout.write(text);
@@ -54,12 +65,10 @@ export class Chat {
     if (typeof content !== 'string') {
       throw new InputError('E_OPTION', { subject: 'chat message', found: show(content), expected: 'a text', remedy: 'Pass a string.' });
     }
-    const answer: Answer = new Answer(this.source(options), () => {
-      if (this.#unfinished) this.#end(this.#unfinished.text, false);
-      this.#answer = answer;
-      this.#messages.push({ role: 'user', content });
-      return this.template.encode(this.#messages, { addGenerationPrompt: true });
-    }, options, { done: (text, failed) => { this.#end(text, failed, answer); } });
+    const question: ChatMessage = { role: 'user', content };
+    const answer: Answer = new Answer(this.source(options), this.#prompt(question), { ...options, overflow: options.overflow ?? 'shift' }, {
+      begin: (signal) => this.#begin({ answer, question }, signal), done: () => { this.#end(answer); },
+    });
     return answer;
   }
 
@@ -73,8 +82,12 @@ export class Chat {
     if (!unfinished) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'no unfinished answer', expected: 'a chat saved in the middle of one', remedy: 'Use chat.send.' });
     if (options.sparsity) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'a sparsity', expected: 'the one that the answer began with', remedy: 'Give it to model.restore.' });
     const { state, options: merged } = goingOn(unfinished, options);
-    const answer: Answer = new Answer(this.source({}), () => state.tokens, merged, {
-      begun: () => { this.#unfinished = undefined; this.#answer = answer; }, done: (text, failed) => { this.#end(text, failed, answer); },
+    const answer: Answer = new Answer(this.source({}), this.#prompt(undefined), merged, {
+      begin: async (signal) => {
+        await this.#begin({ answer, question: undefined }, signal);
+        this.#unfinished = undefined;
+      },
+      done: () => { this.#end(answer); },
     }, state);
     return answer;
   }
@@ -86,41 +99,66 @@ export class Chat {
    */
   save(): Promise<Uint8Array<ArrayBuffer>> {
     return saveChat(this.source({}), () => {
-      const answer = this.#answer ? this.#answer.state : this.#unfinished;
-      return this.#answer && !answer ? undefined : { chat: { messages: this.#messages, sparsity: this.sparsity }, answer, tokens: this.#tokens };
-    }, async () => this.#answer?.settled());
+      const answer = this.#turn ? this.#turn.answer.state : this.#unfinished;
+      return this.#turn && !answer ? undefined : { chat: { messages: this.messages, sparsity: this.sparsity }, answer, tokens: this.#tokens };
+    }, async () => this.#turn?.answer.settled());
   }
 
-  #end(text: string, failed: boolean, answer?: Answer): void {
-    if (failed && text === '') this.#messages.pop(); // nothing was said: the question can be asked again
-    else this.#messages.push({ role: 'assistant', content: text });
-    this.#unfinished = undefined;
-    if (answer) this.#tokens = answer.ids;
-    if (this.#answer === answer) this.#answer = undefined;
+  /** History and question in the template, less the oldest turns where that is asked for: leading system messages stay, and the last question. */
+  #prompt(question: ChatMessage | undefined): Prompt {
+    return (room) => {
+      const all = question ? [...this.#messages, question] : this.#messages, first = all.findIndex(({ role }) => role !== 'system'), system = all.slice(0, first);
+      const encode = (from: number): Uint32Array => this.template.encode([...system, ...all.slice(from)], { addGenerationPrompt: true });
+      let from = first, tokens = encode(from);
+      while (room !== undefined && tokens.length > room) {
+        const next = all.findIndex(({ role }, i) => i > from && role === 'user');
+        if (next < 0) break;
+        tokens = encode(from = next);
+      }
+      return { tokens, keep: tokens.length };
+    };
+  }
+
+  /** Waits for the turn before. One whose reader is gone ends with what it had said. */
+  async #begin(turn: Turn, signal: AbortSignal | undefined): Promise<void> {
+    await this.#line.wait(() => {
+      const before = this.#turn?.answer;
+      if (before && !(this.claim.waits && this.claim.patience === 0)) return false;
+      if (before) {
+        before.end();
+        this.#end(before);
+      }
+      if (this.#unfinished && turn.question) this.#messages = [...this.#messages, { role: 'assistant', content: this.#unfinished.text }];
+      if (turn.question) this.#unfinished = undefined;
+      this.#turn = turn;
+      this.claim.awake();
+      return true;
+    }, signal, 'chat');
+  }
+
+  #end(answer: Answer): void {
+    if (this.#turn?.answer !== answer) return; // another has gone on
+    const { question } = this.#turn, text = answer.said, withdrawn = text === '' && answer.stats().stopReason === undefined; // nothing was said: the question can be asked again
+    if (!withdrawn) this.#messages = [...this.#messages, ...(question ? [question] : []), { role: 'assistant', content: text }];
+    else if (!question) this.#messages = this.#messages.slice(0, -1);
+    this.#tokens = answer.ids;
+    this.#turn = undefined;
+    this.#line.wake();
   }
 }
 
-interface Hooks { readonly begun?: () => void; readonly done: (text: string, failed: boolean) => void }
+interface Hooks {
+  readonly begin: (signal: AbortSignal | undefined) => Promise<void>;
+  readonly done: () => void;
+}
 
-/** A generation that reports its text at the end, however it ends. */
+/** A generation that waits for its turn, and tells when it ends, however that is. */
 class Answer extends Generation {
-  constructor(source: GenerationSource, prompt: () => ArrayLike<number>, options: GenerateOptions, private readonly hooks: Hooks, private readonly from?: GenerationState) {
-    super(source, prompt, options, from);
+  constructor(source: GenerationSource, prompt: Prompt, private readonly own: GenerateOptions, private readonly hooks: Hooks, from?: GenerationState) {
+    super(source, prompt, own, from);
   }
 
-  override async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {
-    let answer = this.from?.text ?? '', failed = false;
-    this.hooks.begun?.();
-    try {
-      for await (const token of { [Symbol.asyncIterator]: () => super[Symbol.asyncIterator]() }) {
-        answer += token.text;
-        yield token;
-      }
-    } catch (error) {
-      failed = true;
-      throw error;
-    } finally {
-      this.hooks.done(answer, failed);
-    }
-  }
+  protected override begin(): Promise<void> { return this.hooks.begin(this.own.signal); }
+
+  protected override done(): void { this.hooks.done(); }
 }

@@ -6,7 +6,7 @@ import { klDivergence } from '../adapt/divergence.ts';
 import type { Bound } from '../adapt/methods.ts';
 import { scaled } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
-import type { Distribution } from '../session/session.ts';
+import type { Distribution } from '../session/sequence.ts';
 
 /** What was measured while generating. */
 export interface Measured {

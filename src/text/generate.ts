@@ -1,206 +1,79 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
-import type { Level } from '../adapt/levels.ts';
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
-import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
-import type { StepThresholds } from '../engine/adapt.ts';
-import type { StepReport } from '../engine/engine.ts';
+import type { Resolved } from '../adapt/methods.ts';
 import { AbortedError, InputError } from '../errors.ts';
-import { StepFlag } from '../model/enums.ts';
 import { checkNames, checkNumber, show } from '../options.ts';
-import type { Logprobs } from '../sampler/logprobs.ts';
-import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
-import type { RandomState } from '../sampler/random.ts';
+import { samplerOptionNames } from '../sampler/options.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import { createSampler } from '../sampler/sampler.ts';
-import type { Session, State } from '../session/session.ts';
-import type { DecodeStream, Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { ContractState, Measured } from './contract.ts';
+import type { State } from '../session/sequence.ts';
+import type { DecodeStream } from '../tokenizer/tokenizer.ts';
 import { Contract } from './contract.ts';
 import { saveGeneration } from './snapshot.ts';
 import type { Stopper } from './stop.ts';
 import { createStopper } from './stop.ts';
+import { Tally } from './tally.ts';
+import { telemetryOf } from './telemetry.ts';
+import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState, GenerationStats, StepTelemetry, StopReason } from './types.ts';
 
-export interface GenerateOptions extends SamplerOptions {
-  /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
-  maxTokens?: number;
-  /** Texts that end the generation and are not part of it. */
-  stop?: string | readonly string[];
-  /** Go on past end-of-generation tokens. Default false. */
-  ignoreEos?: boolean;
-  /** Log-probabilities of this many alternatives with each token. Default 0: none. */
-  logprobs?: number;
-  /** Surprisal, entropy, and what was skipped, with each token; 'neurons': which ones ran, too. Default false. */
-  telemetry?: boolean | 'neurons';
-  /** How feed-forward neurons are skipped. Default: what the model was loaded with. */
-  sparsity?: SparsityOptions;
-  /** Stops between tokens; iterating then throws {@link AbortedError}. */
-  signal?: AbortSignal;
-  /** Prompt tokens done, and in all. */
-  onPrompt?: (done: number, total: number) => void;
-}
+/**
+ * @internal the tokens that a generation begins with. `room`: how many there should be at most, where something can be left out; undefined: nothing
+ * may. `keep`: the leading tokens that a full context never pushes out.
+ */
+export type Prompt = (room?: number) => { readonly tokens: ArrayLike<number>; readonly keep: number };
 
-export interface GeneratedToken {
-  readonly id: number;
-  /** The text that became certain with this token: empty while a character or a stop string is incomplete. */
-  readonly text: string;
-  /** log p(token), natural, before temperature and filters. */
-  readonly logprob: number;
-  /** The most likely alternatives, if asked for. */
-  readonly top?: Logprobs['top'];
-  /** -logprob, and the entropy of the distribution that the token was drawn from, in nats; if asked for. */
-  readonly surprisal?: number;
-  readonly entropy?: number;
-  /** The step that led to that distribution; if asked for. */
-  readonly step?: StepTelemetry;
-}
-
-/** What one decode step decided; the first token of an answer has none (it comes out of the prompt). */
-export interface StepTelemetry {
-  /** Standardised load that moved the thresholds, and what they were multiplied by. */
-  readonly cogLoad: number;
-  readonly factor: number;
-  /** Share of the feed-forward weights used. */
-  readonly density: number;
-  /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
-  readonly layers: readonly { gate: number; up: number; down: number }[];
-  /**
-   * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes, [layers, ceil(ffn / 8)].
-   * Absent where the token ran dense.
-   */
-  readonly neurons?: Uint8Array<ArrayBuffer>;
-  /**
-   * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was calibrated), and the
-   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
-   */
-  readonly level: number | undefined;
-  readonly thresholds: StepThresholds;
-  /** The selection was made anew; the token was computed again, dense. */
-  readonly refreshed: boolean;
-  readonly reran: boolean;
-  /** The prompt was too short for statistics: the calibration stood alone. */
-  readonly prior: boolean;
-  /** Bytes of weights read. */
-  readonly weightBytes: number;
-}
-
-/** @internal what a generation runs on */
-export interface GenerationSource {
-  readonly session: Session;
-  readonly tokenizer: Tokenizer;
-  readonly resolve: (signal?: AbortSignal) => Promise<Resolved>;
-  /** Of the calibration that sparse methods use. */
-  readonly digest?: () => string | undefined;
-}
-
-/** @internal a generation between two tokens: everything that its next ones depend on besides the session */
-export interface GenerationState {
-  /** Without those that cannot be kept: `signal`, `onPrompt`. The seed is there. */
-  readonly options: GenerateOptions;
-  /** Prompt, then what was generated. */
-  readonly tokens: readonly number[];
-  readonly promptTokens: number;
-  readonly random: RandomState;
-  /** The text so far, as far as it was certain. */
-  readonly text: string;
-  readonly cost: number;
-  readonly sparsity: Resolved;
-  /** Of the next token: the resolved one, or what the contract has made of it. */
-  readonly selection: Selection;
-  readonly contract: ContractState | undefined;
-  readonly stopReason: StopReason | undefined;
-  readonly stop: string | undefined;
-  /** Who decoded, for the session. */
-  readonly owner: object;
-}
-
-/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
-export type StopReason = 'eog' | 'stop' | 'length' | 'context';
-
-/** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
-export interface GenerationStats {
-  readonly promptTokens: number;
-  /** Prompt tokens that the cache held already. */
-  readonly cachedTokens: number;
-  readonly promptMs: number;
-  readonly generatedTokens: number;
-  readonly generateMs: number;
-  /** Tokens computed a second; NaN where there were none. */
-  readonly promptPerSecond: number;
-  readonly generatePerSecond: number;
-  /** Weights read a second while generating, in bytes. */
-  readonly weightBytesPerSecond: number;
-  readonly stopReason: StopReason | undefined;
-  /** The stop text met. */
-  readonly stop: string | undefined;
-  readonly seed: number;
-  /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of feed-forward weights used. */
-  readonly method: MethodName | undefined;
-  readonly expected: Level | undefined;
-  readonly density: number;
-  readonly warnings: readonly string[];
-  /** Milliseconds a token that choosing neurons takes, timed apart once the answer is complete; undefined without telemetry. */
-  readonly decideMs: number | undefined;
-  /** Where a bound was asked for: what was measured against dense on the way. */
-  readonly measured: Measured | undefined;
-}
-
-const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
+const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'overflow', 'signal', 'onPrompt'];
 const counts = { min: 0, integer: true } as const;
 const alternatives = { min: 0, max: 100, integer: true } as const;
+/** Where values are a few names. */
+const choices = { ignoreEos: [true, false], telemetry: [true, false, 'neurons'], overflow: ['error', 'shift'] } as const;
 
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #sampler: Sampler;
   #maxTokens: number;
   readonly #logprobs: number;
-  readonly #stops: readonly string[];
   readonly #decoder: DecodeStream;
   readonly #stopper: Stopper;
   readonly #owner: object;
+  readonly #tally = new Tally();
+  /** What the model sees: prompt, then what was generated, less what was pushed out. */
   #tokens: number[] = [];
+  /** From here on they are decoded one by one. */
+  #decodeFrom = 0;
   #text = '';
   #started = false;
   #ready: Promise<void> | undefined;
   /** The token under way. */
   #stepping: Promise<unknown> | undefined;
-  /** Tokens that were there before this object went on. */
-  #earlier = 0;
-  #promptTokens = 0;
-  #cachedTokens = 0;
-  #promptMs = 0;
-  #generated = 0;
-  #generateMs = 0;
-  #weightBytes = 0;
-  #cost = 0;
   #sparsity: Resolved | undefined;
   #selection: Selection = denseSelection;
   #contract: Contract | undefined;
   #decideMs: number | undefined;
   #stopReason: StopReason | undefined;
   #stop: string | undefined;
+  #ended = false;
 
   /** @internal use `model.generate`; `from`: goes on there instead of at the prompt */
-  constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions, from?: GenerationState) {
+  constructor(private readonly source: GenerationSource, private readonly prompt: Prompt, options: GenerateOptions, from?: GenerationState) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
     this.#options = options;
     this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
     this.#maxTokens = options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
     this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
-    this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
-    this.#stopper = createStopper(this.#stops);
+    this.#stopper = createStopper(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []));
     this.#decoder = source.tokenizer.decodeStream({ skipSpecial: true });
     this.#owner = from?.owner ?? this;
-    for (const name of ['ignoreEos', 'telemetry'] as const) {
-      const value = options[name], neurons = name === 'telemetry';
-      if (value !== undefined && typeof value !== 'boolean' && !(neurons && value === 'neurons')) {
-        throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(value), expected: neurons ? "true, false or 'neurons'" : 'true or false', remedy: 'Leave it out for false.' });
-      }
+    for (const [name, allowed] of Object.entries(choices)) {
+      const value = options[name as keyof typeof choices];
+      if (value === undefined || (allowed as readonly unknown[]).includes(value)) continue;
+      throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(value), expected: allowed.map(show).join(' or '), remedy: 'Leave it out for the default.' });
     }
     if (from) this.#goOn(from, options);
   }
 
-  /** Prompt and generated tokens so far. */
+  /** Tokens that the model sees: prompt and what was generated so far, less what a full context has pushed out. */
   get ids(): readonly number[] { return this.#tokens; }
 
   /**
@@ -220,10 +93,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   /** @internal undefined while a token is under way */
   get state(): GenerationState | undefined {
     if (this.#stepping || !this.#sparsity) return undefined;
-    const { signal: _signal, onPrompt: _onPrompt, ...options } = this.#options;
+    const { signal: _signal, onPrompt: _onPrompt, ...options } = this.#options, { promptTokens, cost, shifted } = this.#tally;
     return {
-      options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) }, tokens: [...this.#tokens], promptTokens: this.#promptTokens,
-      random: this.#sampler.saveState().random, text: this.#text, cost: this.#cost, sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
+      options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) }, tokens: [...this.#tokens], promptTokens,
+      ...(shifted > 0 ? { shiftedTokens: shifted, decodeFrom: this.#decodeFrom } : {}),
+      random: this.#sampler.saveState().random, text: this.#text, cost, sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
       stopReason: this.#stopReason, stop: this.#stop, owner: this.#owner,
     };
   }
@@ -233,6 +107,12 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     await this.#ready?.catch(() => undefined);
     await this.#stepping;
   }
+
+  /** @internal the text so far, as far as it was certain */
+  get said(): string { return this.#text; }
+
+  /** @internal somebody else goes on: iterating gives no further token */
+  end(): void { this.#ended = true; }
 
   /** @internal what decodes next, and the widest selection that may follow (a mask that must grow has its room from the beginning) */
   get selections(): { now: Selection; widest: Selection } {
@@ -255,16 +135,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
 
   /** Figures so far; final once iteration has ended. */
   stats(): GenerationStats {
-    const perSecond = (count: number, ms: number): number => (count > 0 ? (1000 * count) / ms : NaN);
     return {
-      promptTokens: this.#promptTokens, cachedTokens: this.#cachedTokens, promptMs: this.#promptMs,
-      generatedTokens: this.#generated, generateMs: this.#generateMs,
-      promptPerSecond: perSecond(this.#promptTokens - this.#cachedTokens, this.#promptMs),
-      generatePerSecond: perSecond(this.#generated - Math.max(1, this.#earlier), this.#generateMs), // the first token's work is the prompt's
-      weightBytesPerSecond: perSecond(this.#weightBytes, this.#generateMs),
-      stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
+      ...this.#tally.figures, stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
       method: this.#sparsity?.method, expected: this.#sparsity?.expected, decideMs: this.#decideMs, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
-      density: this.#generated > 1 ? this.#cost / (this.#generated - 1) : 1,
     };
   }
 
@@ -273,34 +146,50 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
     }
     this.#started = true;
-    await this.#prepare();
-    if (this.#stopReason) return; // saved at its end
-    for (let clock = performance.now(); this.#generated < this.#maxTokens; clock = performance.now()) {
-      if (this.#generated > 0 && this.#tokens.length >= this.source.session.contextSize) { this.#stopReason = 'context'; break; }
-      const index = this.#generated, step = this.#step(index);
-      const over = (): void => { this.#stepping = undefined; };
-      this.#stepping = step.then(over, over);
-      const { eog, ...token } = await step, now = performance.now();
-      if (index === 0) this.#promptMs = now - clock;
-      else this.#generateMs += now - clock;
-      if (!eog || token.text !== '') yield token;
-      if (!this.#stopReason) continue;
-      if (this.#options.telemetry && this.#generated > 1 && this.#selection.stages !== 0) {
-        this.#decideMs = await this.source.session.exclusive((engine, ptr) => engine.decideMs(ptr));
+    const { claim } = this.source;
+    await this.begin();
+    claim.awake();
+    try {
+      await this.#prepare();
+      while (!this.#stopReason && !this.#ended) {
+        if (this.#tally.generated >= this.#maxTokens) { this.#stopReason = 'length'; break; }
+        if (!this.#hasRoom()) { this.#stopReason = 'context'; break; }
+        const index = this.#tally.generated, started = performance.now(), step = this.#step(index);
+        const over = (): void => { this.#stepping = undefined; };
+        this.#stepping = step.then(over, over);
+        const { eog, ...token } = await step;
+        this.#tally.time(index, performance.now() - started);
+        if (eog && token.text === '') continue;
+        claim.rest();
+        yield token;
+        claim.awake();
       }
-      return;
+      await this.#timeChoices();
+    } finally {
+      claim.release();
+      this.done();
     }
-    this.#stopReason ??= 'length';
+  }
+
+  /** @internal before the first token: waits for what must end before */
+  protected async begin(): Promise<void> {}
+
+  /** @internal after the last, however it ended */
+  protected done(): void {}
+
+  /** How long choosing takes, once the answer is complete. */
+  async #timeChoices(): Promise<void> {
+    if (!this.#options.telemetry || this.#tally.generated < 2 || this.#selection.stages === 0 || this.#ended) return;
+    this.#decideMs = await this.source.claim.use(this.#tokens, this.#options.signal, (sequence) => sequence.exclusive((engine, ptr) => engine.decideMs(ptr)));
   }
 
   /** What must be known before the first token, once: the selection, the prompt's tokens. */
   #prepare(): Promise<void> {
     return this.#ready ??= (async () => {
-      const sparsity = await this.source.resolve(this.#options.signal);
+      const sparsity = await this.source.resolve(this.#options.signal), { contextSize } = this.source.pool.engine;
       this.#use(sparsity);
-      if (this.#contract) await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, this.selections.widest); });
-      this.#tokens = Array.from(this.prompt());
-      this.#promptTokens = this.#tokens.length;
+      this.#tokens = Array.from(this.prompt(this.#options.overflow === 'shift' ? contextSize - Math.min(this.#maxTokens, contextSize >> 2) : undefined).tokens);
+      this.#decodeFrom = this.#tally.promptTokens = this.#tokens.length;
       for (const id of this.#tokens) this.#sampler.accept(id);
     })();
   }
@@ -312,23 +201,43 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   }
 
   /** Takes over a state; with options of its own a generation that had ended goes on where they give it room. */
-  #goOn({ tokens, promptTokens, random, text, cost, sparsity, selection, contract, stopReason, stop }: GenerationState, options: GenerateOptions): void {
+  #goOn(from: GenerationState, options: GenerateOptions): void {
+    const { tokens, promptTokens, decodeFrom = promptTokens, random, text, sparsity, selection, contract, stopReason, stop } = from;
     this.#ready = Promise.resolve();
     this.#use(sparsity, selection);
     if (contract) this.#contract?.restore(contract);
     this.#tokens = [...tokens];
-    this.#promptTokens = promptTokens;
-    this.#generated = this.#earlier = tokens.length - promptTokens;
-    this.#cachedTokens = promptTokens;
-    this.#cost = cost;
+    this.#decodeFrom = decodeFrom;
+    this.#tally.goOn(from);
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
-    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize : options.ignoreEos === true && stopReason === 'eog';
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
-    for (const id of tokens.slice(promptTokens)) { // a character or stop text that was begun; at an end what was held back has been shown
+    for (const id of tokens.slice(Math.max(0, tokens.length - this.#tally.generated))) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);
       if (!stopReason) this.#stopper.push(piece);
     }
+  }
+
+  /** Whether another token finds room in the context, which is made where that may be. A prompt alone is the sequence's to refuse. */
+  #hasRoom(): boolean {
+    if (this.#tally.generated === 0 || this.#tokens.length < this.source.pool.engine.contextSize) return true;
+    return this.#options.overflow === 'shift' && this.#shift();
+  }
+
+  /**
+   * Pushes the oldest tokens out: of a chat whole turns, if that leaves a quarter of the context free; else all between what is to stay and the younger half.
+   * What stays is computed anew, as a prompt. False where too much is to stay.
+   */
+  #shift(): boolean {
+    const { contextSize } = this.source.pool.engine, limit = contextSize - (contextSize >> 2), answer = this.#tokens.slice(-Math.min(this.#tokens.length, this.#tally.generated));
+    const { tokens, keep } = this.prompt(limit - answer.length), whole = [...Array.from(tokens), ...answer], young = Math.max(1, (contextSize - keep) >> 1);
+    const next = keep === tokens.length && whole.length <= limit ? whole : [...whole.slice(0, keep), ...whole.slice(keep).slice(-young)];
+    if (next.length >= contextSize) return false;
+    this.#tally.shifted += this.#tokens.length - next.length;
+    this.#tokens = next;
+    this.#decodeFrom = next.length;
+    return true;
   }
 
   /** One token, from sampling to text; what `state` tells is whole before and after. */
@@ -338,11 +247,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     const pushed = this.#stopper.push(eog ? this.#decoder.flush() : this.#decoder.push(token.id));
     let { text } = pushed;
     this.#tokens.push(token.id);
-    this.#generated++;
+    this.#tally.generated++;
     if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
     else if (eog) this.#stopReason = 'eog';
-    else if (this.#generated >= this.#maxTokens) this.#stopReason = 'length';
-    else if (this.#tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
+    else if (this.#tally.generated >= this.#maxTokens) this.#stopReason = 'length';
+    else if (this.#tokens.length >= this.source.pool.engine.contextSize && this.#options.overflow !== 'shift') this.#stopReason = 'context';
     if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();
     this.#text += text;
     return { ...token, text, eog };
@@ -352,10 +261,6 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
-    const options = {
-      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, decodeFrom: this.#promptTokens, keepSparse: true, owner: this.#owner,
-      watch: telemetry === 'neurons',
-    };
     const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
       const id = this.#sampler.sample(logits);
       this.#sampler.accept(id);
@@ -366,31 +271,20 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         ...(telemetry ? { surprisal: -logprob, entropy: report.entropy, ...(step ? { step } : {}) } : {}),
       };
     };
-    const { session } = this.source, contract = this.#contract?.isDue(index) ? this.#contract : undefined;
-    const result = await session.evaluate(tokens, (state) => {
-      const { report, reused } = state;
-      if (index === 0) this.#cachedTokens = reused;
+    const contract = this.#contract?.isDue(index) ? this.#contract : undefined, tally = this.#tally;
+    return this.source.claim.use(tokens, signal, (sequence) => sequence.evaluate(tokens, (state) => {
+      const { report, reused, sparse, logits } = state, own = sparse?.report ?? report;
+      if (index === 0) tally.cachedTokens = reused;
       else {
-        this.#weightBytes += report.weightBytes;
-        this.#cost += report.cost;
+        tally.weightBytes += own.weightBytes + (sparse ? report.weightBytes : 0);
+        tally.cost += own.cost;
       }
-      const step = telemetry && index > 0 ? this.#telemetry(report) : undefined;
-      return contract ? step : choose(state, step);
-    }, options);
-    if (!contract) return result as Omit<GeneratedToken, 'text'>;
-    return session.recheck((before, now) => {
-      this.#weightBytes += now.report.weightBytes;
-      this.#selection = contract.add(before, { logits: now.logits, logSumExp: now.report.logSumExp, topToken: now.report.topToken });
-      return choose(now, result as StepTelemetry | undefined);
-    });
-  }
-
-  #telemetry({ cogLoad, factor, cost, flags, weightBytes }: StepReport): StepTelemetry {
-    const has = (flag: number): boolean => (flags & flag) !== 0, { session } = this.source, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
-    return {
-      cogLoad, factor, density: cost, level: this.#sparsity?.expected?.parameter, thresholds: this.#selection.stages === 0 ? {} : session.adapt.thresholds(factor), weightBytes, refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-      layers: this.#selection.stages === 0 || has(StepFlag.refreshed) ? [] : session.adapt.counts(),
-      ...(ran && this.#options.telemetry === 'neurons' ? { neurons: session.adapt.used() } : {}),
-    };
+      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#selection, this.#sparsity?.expected?.parameter, telemetry === 'neurons') : undefined;
+      if (sparse) this.#selection = contract!.add(sparse, { logits, logSumExp: report.logSumExp, topToken: report.topToken });
+      return choose(state, step);
+    }, {
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, room: this.selections.widest, decodeFrom: this.#decodeFrom, keepSparse: true, owner: this.#owner,
+      watch: telemetry === 'neurons', check: contract !== undefined,
+    }));
   }
 }

@@ -5,7 +5,7 @@ import { fileName, isRemote } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import { networkNames } from '../net/options.ts';
 import { checkNames } from '../options.ts';
-import { partsOf } from './model.ts';
+import { partsOf } from '../format/gguf/parts.ts';
 import { calibrationPath } from './sparsity.ts';
 
 export interface PullOptions extends NetworkOptions {

@@ -1,7 +1,7 @@
 /** Scoring: what the model makes of a given text, token by token. Natural logarithms (nats). */
 import { InputError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
-import type { Session } from '../session/session.ts';
+import type { SequencePool } from '../session/pool.ts';
 
 export interface ScoreOptions {
   /** Tokens a window, each window with a context of its own. Default: the context size. */
@@ -28,9 +28,9 @@ export interface Score {
   readonly windowNll: readonly number[];
 }
 
-export async function scoreTokens(session: Session, tokens: ArrayLike<number>, options: ScoreOptions): Promise<Score> {
+export async function scoreTokens(pool: SequencePool, tokens: ArrayLike<number>, options: ScoreOptions): Promise<Score> {
   checkNames('score options', options, ['window', 'signal', 'onProgress']);
-  const window = checkNumber('window', { min: 1, max: session.contextSize, integer: true }, options.window ?? session.contextSize);
+  const window = checkNumber('window', { min: 1, max: pool.engine.contextSize, integer: true }, options.window ?? pool.engine.contextSize);
   if (tokens.length === 0) {
     throw new InputError('E_EMPTY_PROMPT', { subject: 'text to score', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text.' });
   }
@@ -38,9 +38,9 @@ export async function scoreTokens(session: Session, tokens: ArrayLike<number>, o
   const windowNll: number[] = [];
   for (let from = 0; from < tokens.length; from += window) {
     const part = Array.from({ length: Math.min(window, tokens.length - from) }, (_, i) => tokens[from + i]!);
-    await session.score(part, ({ token, surprisal, entropy }) => { scored.push({ id: token, surprisal, entropy }); }, {
+    await pool.run([], options.signal, (sequence) => sequence.score(part, ({ token, surprisal, entropy }) => { scored.push({ id: token, surprisal, entropy }); }, {
       signal: options.signal, onProgress: (done) => options.onProgress?.(from + done, tokens.length),
-    });
+    }));
     windowNll.push(meanSurprisal(scored.slice(from)));
   }
   const meanNll = meanSurprisal(scored);

@@ -3,16 +3,15 @@
  * (docs/sessions.md).
  */
 import type { SparsityOptions } from '../adapt/methods.ts';
-import type { Binding } from '../engine/engine.ts';
+import type { Binding, Engine } from '../engine/engine.ts';
 import { FormatError, InputError, ModelError } from '../errors.ts';
 import { checkNumber, inRange, show } from '../options.ts';
 import { Random } from '../sampler/random.ts';
 import { packSnapshot, unpackSnapshot } from '../session/format.ts';
-import type { SavedSequence, SequenceHeader } from '../session/sequence.ts';
-import { readSequence, sequenceParts } from '../session/sequence.ts';
-import type { Session } from '../session/session.ts';
+import type { SavedSequence, SequenceHeader } from '../session/saved.ts';
+import { readSequence, sequenceParts, shapeOf } from '../session/saved.ts';
 import { adjusted } from './contract.ts';
-import type { GenerateOptions, Generation, GenerationSource, GenerationState } from './generate.ts';
+import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 import type { ChatMessage } from './template.ts';
 
 type Kind = 'chat' | 'generation';
@@ -58,17 +57,17 @@ function generationHeader({ tokens: _tokens, owner: _owner, selection: _selectio
 
 /** Asks `of` between two tokens, until it answers, and packs what it names. */
 async function save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(
-  { session, digest }: GenerationSource, of: () => T | undefined, settled: () => Promise<unknown>, header: (asked: T) => Pick<Header, 'kind' | 'chat' | 'generation'>,
+  { pool: { engine }, claim, digest }: GenerationSource, of: () => T | undefined, settled: () => Promise<unknown>, header: (asked: T) => Pick<Header, 'kind' | 'chat' | 'generation'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   for (;;) {
-    const saved = await session.save(of);
+    const saved = await claim.use(of()?.tokens ?? [], undefined, (sequence) => sequence.save(of));
     if (!saved) { await settled(); continue; }
     const { asked, sequence } = saved, { header: own, sections } = sequenceParts(sequence);
-    return packSnapshot({ ...header(asked), ...session.binding, calibration: digest?.(), sequence: own } satisfies Header, [{ name: 'tokens', data: Int32Array.from(asked.tokens) }, ...sections]);
+    return packSnapshot({ ...header(asked), ...engine.binding, calibration: digest?.(), sequence: own } satisfies Header, [{ name: 'tokens', data: Int32Array.from(asked.tokens) }, ...sections]);
   }
 }
 
-export function saveGeneration(source: GenerationSource, generation: Generation): Promise<Uint8Array<ArrayBuffer>> {
+export function saveGeneration(source: GenerationSource, generation: { readonly state: GenerationState | undefined; settled(): Promise<void> }): Promise<Uint8Array<ArrayBuffer>> {
   return save(source, () => generation.state, () => generation.settled(), (state) => ({ kind: 'generation', generation: generationHeader(state) }));
 }
 
@@ -119,10 +118,10 @@ function checkBinding({ model, build }: Header, binding: Binding): void {
  * @param digest of the calibration at hand
  * @throws InputError `E_OPTION` (not bytes; the other kind), `E_CONTEXT_FULL`; FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL`
  */
-export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, session: Session, digest: () => string | undefined, ownSparsity: boolean): Restored {
+export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, engine: Engine, digest: () => string | undefined, ownSparsity: boolean): Restored {
   const { header, section } = unpackSnapshot<Header>(snapshot), { kind, chat, generation } = header;
   if (kind !== 'chat' && kind !== 'generation') damaged(`kind ${show(kind)}`, 'chat or generation');
-  checkBinding(header, session.binding);
+  checkBinding(header, engine.binding);
   if (kind !== wanted) {
     throw new InputError('E_OPTION', { subject: 'snapshot', found: `a ${kind}`, expected: `a ${wanted}`, remedy: kind === 'chat' ? 'Use model.restore(snapshot).' : 'Use model.resume(snapshot).' });
   }
@@ -137,18 +136,19 @@ export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, s
       remedy: "Load the model with the calibration that it was saved with, or go on with another sparsity: { method: 'dense' }.",
     });
   }
-  if (ids.length > session.contextSize) {
+  if (ids.length > engine.contextSize) {
     throw new InputError('E_CONTEXT_FULL', {
-      subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${session.contextSize} (contextSize)`, remedy: `Load the model with contextSize: ${ids.length} or more.`,
+      subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${engine.contextSize} (contextSize)`, remedy: `Load the model with contextSize: ${ids.length} or more.`,
     });
   }
-  return { ids, sequence: readSequence(header.sequence, ids, section, session.shape), chat, generation };
+  return { ids, sequence: readSequence(header.sequence, ids, section, shapeOf(engine)), chat, generation };
 }
 
 function checkGeneration(g: GenerationHeader, length: number): void {
   if (!isObject(g) || !isObject(g.options) || !isObject(g.sparsity) || !isObject(g.sparsity.options) || !Array.isArray(g.sparsity.warnings)) damaged('a generation that is none', 'options and sparsity');
-  const { promptTokens, text, cost, contract, stopReason, stop, sparsity: { bound } } = g;
-  if (!isCount(promptTokens) || promptTokens > length) damaged(`${String(promptTokens)} prompt tokens`, `at most ${length}`);
+  const { promptTokens, shiftedTokens = 0, decodeFrom = 0, text, cost, contract, stopReason, stop, sparsity: { bound } } = g;
+  if (!isCount(promptTokens) || !isCount(shiftedTokens) || promptTokens > length + shiftedTokens) damaged(`${String(promptTokens)} prompt tokens`, `at most ${length}`);
+  if (!isCount(decodeFrom) || decodeFrom > length) damaged(`tokens decoded from ${String(decodeFrom)} on`, `at most ${length}`);
   if (typeof text !== 'string' || !inRange({ min: 0 }, cost)) damaged('a text or cost that is none', 'both');
   if (stopReason !== undefined && !['eog', 'stop', 'length', 'context'].includes(stopReason)) damaged(`stop reason ${show(stopReason)}`, 'eog, stop, length or context');
   if (stop !== undefined && typeof stop !== 'string') damaged('a stop text that is none', 'a text');
@@ -162,7 +162,7 @@ function checkGeneration(g: GenerationHeader, length: number): void {
 /** The state of a saved generation with options of whoever goes on: `maxTokens` counts from here, a `seed` starts anew. @throws InputError `E_OPTION` */
 export function goingOn(state: GenerationState, given: GenerateOptions): { state: GenerationState; options: GenerateOptions } {
   const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as GenerateOptions;
-  if (own.maxTokens !== undefined) own.maxTokens = state.tokens.length - state.promptTokens + checkNumber('maxTokens', { min: 0, integer: true }, own.maxTokens);
+  if (own.maxTokens !== undefined) own.maxTokens = state.tokens.length + (state.shiftedTokens ?? 0) - state.promptTokens + checkNumber('maxTokens', { min: 0, integer: true }, own.maxTokens);
   return { options: { ...state.options, ...own }, state: own.seed === undefined ? state : { ...state, random: new Random(checkNumber('seed', { min: 0, max: 2 ** 32 - 1, integer: true }, own.seed)).saveState() } };
 }
 

@@ -12,7 +12,8 @@ import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
-import type { Session } from '../session/session.ts';
+import type { SequencePool } from '../session/pool.ts';
+import type { Sequence } from '../session/sequence.ts';
 
 /** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there. */
 export type CalibrationSource = 'auto' | false | SourceInput;
@@ -57,8 +58,8 @@ export class Sparsity {
   #digest: string | undefined;
   readonly #chosen = new Map<string, Resolved>();
 
-  constructor(private readonly engine: Engine, private readonly session: Session, readonly calibration: Calibration | undefined) {
-    const { family, hparams } = engine.plan;
+  constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
+    const { family, hparams } = pool.engine.plan;
     this.#traits = { nLayers: hparams.nLayers, gated: family.layer.some(({ field }) => field === 'gate'), relu: hparams.activation === 'relu' };
   }
 
@@ -107,7 +108,7 @@ export class Sparsity {
     let chosen: Resolved;
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
-      const shares = await timeSelections(this.session, dense.selection, fewest.map(({ selection }) => selection), this.engine.vocab, signal), least = Math.min(...shares);
+      const selections = fewest.map(({ selection }) => selection), shares = await this.pool.run([], signal, (sequence) => timeSelections(sequence, dense.selection, selections, signal)), least = Math.min(...shares);
       chosen = least < worthwhile ? fewest[shares.indexOf(least)]! : because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density');
     }
     this.#chosen.set(key, chosen);
@@ -117,14 +118,14 @@ export class Sparsity {
   #prepare(options: SparsityOptions): Resolved {
     const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options), options };
     if (resolved.selection.stages === 0) return resolved;
-    const { adapt } = this.session;
+    const { forms } = this.pool.engine;
     if (!this.#placed && this.calibration) {
       const { sensitivity, upSquare, hSquare, mean, meanOut } = this.calibration;
-      adapt.place({ sensitivity, upSquare, hSquare, mean, meanOut });
+      forms.place({ sensitivity, upSquare, hSquare, mean, meanOut });
     }
     this.#placed = true;
     if (!this.#norms && (resolved.selection.productWeights === 'columnNorm' || resolved.selection.rule === 'cett')) {
-      adapt.place({ columnNorm: this.engine.columnNorms() });
+      forms.place({ columnNorm: forms.columnNorms() });
       this.#norms = true;
     }
     return resolved;
@@ -139,14 +140,14 @@ const worthwhile = 0.96;
 /**
  * Time of a token of each selection as a share of dense's: each is run between two dense runs, because machines drift within a second; the median of the rounds.
  */
-async function timeSelections(session: Session, dense: Selection, selections: readonly Selection[], vocab: number, signal: AbortSignal | undefined): Promise<number[]> {
-  const shares: number[][] = selections.map(() => []), total = Math.min(timedPrompt + timedTokens, session.contextSize);
-  const ids = [7919 % vocab], decodeFrom = Math.min(timedPrompt, total - 1);
-  while (ids.length < total) ids.push(await session.evaluate(ids, ({ report }) => report.topToken, { signal })); // the model's own words: what is kept depends on the text
+async function timeSelections(sequence: Sequence, dense: Selection, selections: readonly Selection[], signal: AbortSignal | undefined): Promise<number[]> {
+  const shares: number[][] = selections.map(() => []), total = Math.min(timedPrompt + timedTokens, sequence.contextSize);
+  const ids = [7919 % sequence.engine.vocab], decodeFrom = Math.min(timedPrompt, total - 1);
+  while (ids.length < total) ids.push(await sequence.evaluate(ids, ({ report }) => report.topToken, { signal })); // the model's own words: what is kept depends on the text
   const time = async (selection: Selection): Promise<number> => {
-    await session.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
+    await sequence.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
     const started = performance.now();
-    await session.evaluate(ids, () => undefined, { selection, decodeFrom, signal });
+    await sequence.evaluate(ids, () => undefined, { selection, decodeFrom, signal });
     return performance.now() - started;
   };
   for (let round = -1; round < timedRounds; round++) { // the first warms up

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { sampleDocuments } from '../../src/calibrate/documents.ts';
 import { openings, questions } from '../../src/calibrate/openings.ts';
 import type { Model } from '../../src/text/model.ts';
-import { load } from '../../src/text/model.ts';
+import { load } from '../../src/text/load.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
 
 const test = suite('documents');

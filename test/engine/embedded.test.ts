@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { embeddedModel, openSession } from '../helpers/models.ts';
+import { embeddedModel, openSequence } from '../helpers/models.ts';
 
 interface Prompt {
   name: string; ids: number[]; top: { ids: number[]; logits: number[] }[]; logSumExp: number[]; entropy: number[]; nll: number[]; greedy: [number, number][];
@@ -12,11 +12,11 @@ const prompts = read('logits.jsonl').trim().split('\n').map((line) => JSON.parse
 
 interface Errors { rms: number; max: number; sameTop: number; entropy: number; nll: number }
 
-async function errors(options: Parameters<typeof openSession>[1]): Promise<Errors> {
-  const session = await openSession(embeddedModel, { contextSize: 512, ...options });
+async function errors(options: Parameters<typeof openSequence>[1]): Promise<Errors> {
+  const sequence = await openSequence(embeddedModel, { contextSize: 512, ...options });
   let squares = 0, count = 0, max = 0, same = 0, rows = 0, entropy = 0, nll = 0;
   for (const { ids, top, entropy: entropies, nll: surprisals } of prompts) {
-    await session.score(ids, (report, logits, i) => {
+    await sequence.score(ids, (report, logits, i) => {
       top[i]!.ids.forEach((id, j) => {
         const error = logits[id]! - top[i]!.logits[j]!;
         squares += error ** 2;
@@ -52,13 +52,13 @@ for (const tier of ['base', 'relaxed'] as const) for (const kv of ['f32', 'q8'] 
 }
 
 test('greedy text is that of torch wherever the margin is clear', async () => {
-  const session = await openSession(embeddedModel, { contextSize: 512, kv: 'f32' });
+  const sequence = await openSequence(embeddedModel, { contextSize: 512, kv: 'f32' });
   const noise = 1.5; // largest error of a top logit that llama.cpp shows
   let compared = 0;
   for (const { ids, greedy } of prompts) {
     const tokens = [...ids];
     for (const [token, margin] of greedy) {
-      const top = await session.evaluate(tokens, ({ report }) => report.topToken);
+      const top = await sequence.evaluate(tokens, ({ report }) => report.topToken);
       if (margin > noise) { assert.is(top, token); compared++; }
       tokens.push(token);
     }
@@ -67,18 +67,18 @@ test('greedy text is that of torch wherever the margin is clear', async () => {
 });
 
 test('a prompt cut anywhere, and decoded token by token, gives the same bits', async () => {
-  const session = await openSession(embeddedModel, { contextSize: 512, kv: 'q8' });
+  const sequence = await openSequence(embeddedModel, { contextSize: 512, kv: 'q8' });
   const ids = prompts.at(-1)!.ids;
-  const whole = await session.evaluate(ids, ({ logits }) => logits.slice());
-  await session.evaluate([1], () => undefined);
-  for (let n = 1; n < ids.length; n++) await session.evaluate(ids.slice(0, n), () => undefined);
-  const stepped = await session.evaluate(ids, ({ logits, computed }) => { assert.is(computed, 1); return logits.slice(); });
+  const whole = await sequence.evaluate(ids, ({ logits }) => logits.slice());
+  await sequence.evaluate([1], () => undefined);
+  for (let n = 1; n < ids.length; n++) await sequence.evaluate(ids.slice(0, n), () => undefined);
+  const stepped = await sequence.evaluate(ids, ({ logits, computed }) => { assert.is(computed, 1); return logits.slice(); });
   assert.equal(Buffer.from(stepped.buffer).equals(Buffer.from(whole.buffer)), true);
 });
 
 test('weights read by a step are counted', async () => {
-  const session = await openSession(embeddedModel, { contextSize: 64 });
-  const bytes = await session.evaluate([1], ({ report }) => report.weightBytes);
+  const sequence = await openSequence(embeddedModel, { contextSize: 64 });
+  const bytes = await sequence.evaluate([1], ({ report }) => report.weightBytes);
   assert.is(bytes, 30_081_024 + 30 * (2 * 207_360 + 2 * 69_120 + 3 * 552_960));
 });
 

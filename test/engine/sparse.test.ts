@@ -6,18 +6,18 @@ import { klDivergence } from '../../src/adapt/divergence.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { denseSelection } from '../../src/adapt/selection.ts';
 import { Stage } from '../../src/model/enums.ts';
-import type { Session } from '../../src/session/session.ts';
-import { embeddedModel, openSession, shared, tinyPath } from '../helpers/models.ts';
+import type { Sequence } from '../../src/session/sequence.ts';
+import { embeddedModel, openSequence, shared, tinyPath } from '../helpers/models.ts';
 import { reluTwin } from '../helpers/relu.ts';
 
 const ids = Array.from({ length: 40 }, (_, i) => 3 + ((i * 89) % 440)), prompt = 24;
 
 /** Logits after every token that was decoded with the selection, and the costs. */
-async function decode(session: Session, selection: Selection, tokens = ids, from = prompt): Promise<{ rows: Float32Array[]; costs: number[] }> {
+async function decode(sequence: Sequence, selection: Selection, tokens = ids, from = prompt): Promise<{ rows: Float32Array[]; costs: number[] }> {
   const rows: Float32Array[] = [], costs: number[] = [];
-  await session.evaluate(tokens.slice(0, from), () => undefined, { selection, decodeFrom: from });
+  await sequence.evaluate(tokens.slice(0, from), () => undefined, { selection, decodeFrom: from });
   for (let n = from + 1; n <= tokens.length; n++) {
-    await session.evaluate(tokens.slice(0, n), ({ logits, report }) => { rows.push(logits.slice()); costs.push(report.cost); }, { selection, decodeFrom: from });
+    await sequence.evaluate(tokens.slice(0, n), ({ logits, report }) => { rows.push(logits.slice()); costs.push(report.cost); }, { selection, decodeFrom: from });
   }
   return { rows, costs };
 }
@@ -30,9 +30,9 @@ const relative = (a: readonly Float32Array[], b: readonly Float32Array[]): numbe
 };
 
 /** Ones of the right shape, so that methods with constants run on any model. */
-async function placeOnes(session: Session): Promise<void> {
-  const { nLayers, ffn, hidden } = await session.exclusive((engine) => engine.plan.hparams), ones = new Float32Array(nLayers * ffn).fill(1);
-  session.adapt.place({ sensitivity: ones, upSquare: ones, hSquare: ones, columnNorm: ones, mean: ones.map(() => 0.001), meanOut: new Float32Array(nLayers * hidden) });
+async function placeOnes(sequence: Sequence): Promise<void> {
+  const { nLayers, ffn, hidden } = await sequence.exclusive((engine) => engine.plan.hparams), ones = new Float32Array(nLayers * ffn).fill(1);
+  sequence.engine.forms.place({ sensitivity: ones, upSquare: ones, hSquare: ones, columnNorm: ones, mean: ones.map(() => 0.001), meanOut: new Float32Array(nLayers * hidden) });
 }
 
 const { gate, product, mask, scores } = Stage;
@@ -55,12 +55,12 @@ const test = suite('sparse steps');
 
 for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0.gguf', 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf']) {
   test(`${file}: full density gives the bits of dense, for every method`, async () => {
-    const session = await openSession(tinyPath(file));
-    await placeOnes(session);
-    const dense = await decode(session, denseSelection);
+    const sequence = await openSequence(tinyPath(file));
+    await placeOnes(sequence);
+    const dense = await decode(sequence, denseSelection);
     for (const [name, selection] of Object.entries(whole)) {
       if (file.startsWith('gpt2') && (selection.stages & gate)) continue; // no gate
-      const { rows, costs } = await decode(session, selection);
+      const { rows, costs } = await decode(sequence, selection);
       assert.ok(sameBits(rows, dense.rows), name);
       assert.ok(costs.every((cost) => cost === 1), name);
     }
@@ -69,7 +69,7 @@ for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0
 
 test('rows, columns and compact copies give what zeroed activations give', async () => {
   for (const tier of ['base', 'relaxed'] as const) for (const file of ['llama256-q4_0.gguf', 'llama256-q4_1.gguf', 'llama256-q8_0.gguf', 'llama256-q4_k_m.gguf', 'llama.gguf']) {
-    const [formed, plain] = [await openSession(tinyPath(file), { tier }), await openSession(tinyPath(file), { tier })];
+    const [formed, plain] = [await openSequence(tinyPath(file), { tier }), await openSequence(tinyPath(file), { tier })];
     await placeOnes(formed);
     await placeOnes(plain);
     await decode(plain, some(0.02)['clada-paper']!);
@@ -87,49 +87,49 @@ test('rows, columns and compact copies give what zeroed activations give', async
 });
 
 test('an exact share: as many neurons of every layer at every token, the largest', async () => {
-  const session = await openSession(tinyPath('llama.gguf')), { ffn } = await session.exclusive((engine) => engine.plan.hparams);
-  await placeOnes(session);
-  const dense = await decode(session, denseSelection);
+  const sequence = await openSequence(tinyPath('llama.gguf')), { ffn } = await sequence.exclusive((engine) => engine.plan.hparams);
+  await placeOnes(sequence);
+  const dense = await decode(sequence, denseSelection);
   for (const [name, share] of [['cats', 0.4], ['tt', 0.25], ['cats', 1]] as const) {
-    const { rows, costs } = await decode(session, { ...whole[name]!, gateBase: 0, productBase: 0, share }), kept = Math.round(share * ffn);
-    for (const { up, down } of session.adapt.counts()) assert.equal([up, down], [name === 'cats' ? kept : ffn, kept]);
+    const { rows, costs } = await decode(sequence, { ...whole[name]!, gateBase: 0, productBase: 0, share }), kept = Math.round(share * ffn);
+    for (const { up, down } of sequence.adapt.counts()) assert.equal([up, down], [name === 'cats' ? kept : ffn, kept]);
     assert.ok(costs.every((cost) => Math.abs(cost - (name === 'cats' ? 1 + 2 * share : 2 + share) / 3) < 0.01));
     assert.is(sameBits(rows, dense.rows), share === 1);
   }
 });
 
 test('exact: a ReLU model skips what is zero and loses nothing but rounding', async () => {
-  const session = await openSession(await reluTwin('llama.gguf'));
-  const dense = await decode(session, denseSelection);
-  const { rows, costs } = await decode(session, { ...denseSelection, stages: gate, gateBase: 0 });
+  const sequence = await openSequence(await reluTwin('llama.gguf'));
+  const dense = await decode(sequence, denseSelection);
+  const { rows, costs } = await decode(sequence, { ...denseSelection, stages: gate, gateBase: 0 });
   assert.ok(costs.every((cost) => cost < 0.9), `costs ${costs[0]}`);
   assert.ok(relative(rows, dense.rows) < 2e-6, `relative RMS ${relative(rows, dense.rows)}`);
 });
 
 test('a step that is too uncertain runs again, dense, and says so', async () => {
-  const session = await openSession(tinyPath('llama.gguf'));
-  await placeOnes(session);
-  const dense = await decode(session, denseSelection);
-  const { rows, costs } = await decode(session, { ...some(0.02)['clada']!, rerunAbove: 0 });
+  const sequence = await openSequence(tinyPath('llama.gguf'));
+  await placeOnes(sequence);
+  const dense = await decode(sequence, denseSelection);
+  const { rows, costs } = await decode(sequence, { ...some(0.02)['clada']!, rerunAbove: 0 });
   assert.ok(sameBits(rows, dense.rows));
   assert.ok(costs.every((cost) => cost > 1 && cost < 2));
 });
 
 test('a prompt of one token: the prior stands alone, and the report says so', async () => {
-  const session = await openSession(tinyPath('llama.gguf'));
-  await placeOnes(session);
+  const sequence = await openSequence(tinyPath('llama.gguf'));
+  await placeOnes(sequence);
   let flags = 0;
   const selection = some(0.02)['clada']!;
-  await session.evaluate(ids.slice(0, 1), () => undefined, { selection, decodeFrom: 1 });
-  await session.evaluate(ids.slice(0, 2), ({ report }) => { flags = report.flags; }, { selection, decodeFrom: 1 });
+  await sequence.evaluate(ids.slice(0, 1), () => undefined, { selection, decodeFrom: 1 });
+  await sequence.evaluate(ids.slice(0, 2), ({ report }) => { flags = report.flags; }, { selection, decodeFrom: 1 });
   assert.is(flags & 8, 8);
 });
 
 test('dense answers are dense whatever ran before', async () => {
-  const session = await openSession(tinyPath('llama.gguf'));
-  const dense = await session.evaluate(ids, ({ logits }) => logits.slice());
-  await decode(session, { ...whole['griffin']!, density: 0.2 });
-  const again = await session.evaluate(ids, ({ logits }) => logits.slice());
+  const sequence = await openSequence(tinyPath('llama.gguf'));
+  const dense = await sequence.evaluate(ids, ({ logits }) => logits.slice());
+  await decode(sequence, { ...whole['griffin']!, density: 0.2 });
+  const again = await sequence.evaluate(ids, ({ logits }) => logits.slice());
   assert.ok(sameBits([again], [dense]));
 });
 
@@ -138,15 +138,15 @@ if (!existsSync(`${fixtures}ffn.json`)) test.skip('statistics of the embedded mo
 else test('statistics and top halves of the embedded model are those of torch', async () => {
   const truth = JSON.parse(readFileSync(`${fixtures}ffn.json`, 'utf8')) as { ids: number[]; topHalf: Record<string, number[]> | number[][] }[];
   for (const [precision, tolerance, agreement] of [['exact', 0.01, 0.99], ['fast', 0.02, 0.98]] as const) {
-    const session = await openSession(embeddedModel, { kv: 'f32', contextSize: 1024, precision });
+    const sequence = await openSequence(embeddedModel, { kv: 'f32', contextSize: 1024, precision });
     for (const [p, { ids: tokens }] of truth.entries()) {
       const want = new Float32Array(new Uint8Array(readFileSync(`${fixtures}griffin-${p}.f32`)).buffer);
       const selection: Selection = { ...denseSelection, stages: mask, rule: 'topK', density: 0.5, skipTokens: 0 };
-      await session.evaluate([tokens[0]! + 1], () => undefined); // another prompt: nothing is reused
-      await session.evaluate(tokens, () => undefined, { selection, decodeFrom: tokens.length });
+      await sequence.evaluate([tokens[0]! + 1], () => undefined); // another prompt: nothing is reused
+      await sequence.evaluate(tokens, () => undefined, { selection, decodeFrom: tokens.length });
       let error = 0, norm = 0, same = 0;
       for (let layer = 0; layer < 30; layer++) {
-        const found = session.adapt.sums(layer).normed.map(Math.sqrt), truthRow = want.subarray(layer * 1536, (layer + 1) * 1536);
+        const found = sequence.adapt.sums(layer).normed.map(Math.sqrt), truthRow = want.subarray(layer * 1536, (layer + 1) * 1536);
         found.forEach((value, i) => { error += (value - truthRow[i]!) ** 2; norm += truthRow[i]! ** 2; });
         const top = (values: Float32Array): Set<number> => new Set([...values.keys()].sort((a, b) => values[b]! - values[a]!).slice(0, 768));
         const ours = top(found);
@@ -162,13 +162,13 @@ else test('statistics and top halves of the embedded model are those of torch', 
 if (existsSync(`${shared}fixtures/method`)) test('the cascade loses what the reference loses', async () => {
   const read = (file: string): Float32Array => new Float32Array(new Uint8Array(readFileSync(`${shared}fixtures/${file}`)).buffer);
   const documents = JSON.parse(readFileSync(`${shared}fixtures/method/documents.json`, 'utf8')) as { ids: number[] }[];
-  const session = await openSession(embeddedModel, { kv: 'f32', contextSize: 256, tier: 'relaxed' });
-  session.adapt.place({ sensitivity: read('calibration/fisher.f32').map(Math.sqrt), upSquare: read('calibration/up_sq.f32') });
+  const sequence = await openSequence(embeddedModel, { kv: 'f32', contextSize: 256, tier: 'relaxed' });
+  sequence.engine.forms.place({ sensitivity: read('calibration/fisher.f32').map(Math.sqrt), upSquare: read('calibration/up_sq.f32') });
   const selection: Selection = { ...whole['clada']!, gateBase: 0.004, productBase: 0.004, compensate: false };
   let kl = 0, cost = 0, n = 0;
   for (const { ids: tokens } of documents.filter((_, i) => i % 16 === 0)) {
     const part = tokens.slice(0, 160);
-    const dense = await decode(session, denseSelection, part, 64), sparse = await decode(session, selection, part, 64);
+    const dense = await decode(sequence, denseSelection, part, 64), sparse = await decode(sequence, selection, part, 64);
     const lse = (row: Float32Array): number => { const max = row.reduce((a, b) => Math.max(a, b)); return max + Math.log(row.reduce((sum, v) => sum + Math.exp(v - max), 0)); };
     sparse.rows.forEach((row, i) => { kl += klDivergence(dense.rows[i]!, lse(dense.rows[i]!), row, lse(row)); cost += sparse.costs[i]!; n++; });
   }

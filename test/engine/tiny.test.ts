@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { KvName } from '../../src/model/enums.ts';
 import type { Precision } from '../../src/model/plan.ts';
-import { openSession, tinyPath, tinyTruth } from '../helpers/models.ts';
+import { openSequence, tinyPath, tinyTruth } from '../helpers/models.ts';
 
 /** Relative RMS of a logit row where nothing is rounded but f32. */
 const exactTolerance = 2e-4;
@@ -16,11 +16,11 @@ const roundedTolerance = 0.075;
 
 /** Relative RMS error over all rows of all sequences, and of the worst row. */
 async function errors(name: string, tokens: string, options: { tier: 'base' | 'relaxed'; kv: KvName; precision?: Precision }): Promise<{ all: number; worst: number }> {
-  const session = await openSession(tinyPath(`${name}.gguf`), options);
+  const sequence = await openSequence(tinyPath(`${name}.gguf`), options);
   const truth = tinyTruth(name, tokens);
   let row = 0, worst = 0, allError = 0, allNorm = 0;
-  for (const sequence of truth.sequences) {
-    await session.score(sequence, (_, logits) => {
+  for (const ids of truth.sequences) {
+    await sequence.score(ids, (_, logits) => {
       let error = 0, norm = 0;
       for (let i = 0; i < logits.length; i++) {
         const want = truth.logits[row * logits.length + i]!;
@@ -52,10 +52,10 @@ for (const tier of ['base', 'relaxed'] as const) {
 
     test(`${name}: greedy continuation`, async () => {
       const { greedyPrompt, greedy } = tinyTruth(name);
-      const session = await openSession(tinyPath(`${name}.gguf`), { tier });
+      const sequence = await openSequence(tinyPath(`${name}.gguf`), { tier });
       const tokens = [...greedyPrompt];
       for (const [token, margin] of greedy) {
-        const top = await session.evaluate(tokens, ({ report }) => report.topToken);
+        const top = await sequence.evaluate(tokens, ({ report }) => report.topToken);
         if (margin > 1e-3) assert.is(top, token);
         tokens.push(token);
       }

@@ -7,7 +7,7 @@ import { Engine } from '../../src/engine/engine.ts';
 import { readGguf } from '../../src/format/gguf/read.ts';
 import type { Precision } from '../../src/model/plan.ts';
 import { planModel } from '../../src/model/plan.ts';
-import { Session } from '../../src/session/session.ts';
+import { Sequence } from '../../src/session/sequence.ts';
 
 const path = (url: string): string => fileURLToPath(new URL(url, import.meta.url));
 
@@ -49,6 +49,6 @@ export async function openEngine(file: string, { precision = 'fast', ...options 
   }
 }
 
-export async function openSession(file: string, options: Partial<EngineOptions> & { precision?: Precision } = {}): Promise<Session> {
-  return new Session(await openEngine(file, options));
+export async function openSequence(file: string, options: Partial<EngineOptions> & { precision?: Precision } = {}): Promise<Sequence> {
+  return new Sequence(await openEngine(file, options));
 }

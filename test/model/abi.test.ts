@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { ABI_VERSION } from '../../src/engine/instantiate.ts';
 import * as enums from '../../src/model/enums.ts';
 import { layoutBytes } from '../../src/model/plan.ts';
-import { adaptFields, adaptLayerFields, layerFields, modelFields, probeFields, reportFields, sessionFields } from '../../src/model/records.ts';
+import { adaptFields, adaptLayerFields, layerFields, modelFields, probeFields, reportFields, sequenceFields, tokenFields, workspaceFields } from '../../src/model/records.ts';
 import { Kernels } from '../helpers/kernels.ts';
 
 const assembly = (file: string): string => readFileSync(new URL(`../../assembly/${file}`, import.meta.url), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
@@ -15,13 +15,13 @@ test('enums', () => {
   const source = assembly('abi/enums.ts');
   const found = [...source.matchAll(/const enum (\w+) \{([^}]*)\}/g)].map(([, name, body]) =>
     [name!, Object.fromEntries([...body!.matchAll(/(\w+) = (-?\d+)/g)].map(([, key, value]) => [key!, Number(value)]))] as const);
-  assert.is(found.length, 11);
+  assert.is(found.length, 12);
   for (const [name, members] of found) assert.equal(members, { ...(enums as unknown as Record<string, Record<string, number>>)[name] }, name);
 });
 
 test('records', () => {
   const source = assembly('abi/records.ts');
-  const host = { ModelRecord: modelFields, LayerRecord: layerFields, SessionRecord: sessionFields, StepReport: reportFields, AdaptRecord: adaptFields, AdaptLayer: adaptLayerFields, ProbeRecord: probeFields };
+  const host = { ModelRecord: modelFields, LayerRecord: layerFields, WorkspaceRecord: workspaceFields, TokenRecord: tokenFields, SequenceRecord: sequenceFields, StepReport: reportFields, AdaptRecord: adaptFields, AdaptLayer: adaptLayerFields, ProbeRecord: probeFields };
   const found = [...source.matchAll(/export class (\w+) \{([^}]*)\}/g)];
   assert.equal(found.map(([, name]) => name), Object.keys(host));
   for (const [, name, body] of found) {

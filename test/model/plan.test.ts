@@ -8,7 +8,7 @@ import { readGguf } from '../../src/format/gguf/read.ts';
 import type { GgufFile } from '../../src/format/gguf/types.ts';
 import { writeGguf, type WriteTensor, type WriteValue } from '../../src/format/gguf/write.ts';
 import { describePlan, planModel } from '../../src/model/plan.ts';
-import { layoutSession, planMemory } from '../../src/model/session-layout.ts';
+import { layoutSequence, planMemory } from '../../src/model/memory.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
 
 async function header(path: string): Promise<GgufFile> {
@@ -96,8 +96,8 @@ test('tensors that are missing, misshapen or of an unknown type', async () => {
 test('memory: bytes by part, and what would fit when it does not', async () => {
   const plan = planModel(await header(embeddedModel));
   const memory = planMemory(plan, { contextSize: 2048, kv: 'q8' });
-  assert.is(memory.kv, 2 * 30 * 3 * (64 + 4) * 2048);
-  assert.is(layoutSession(plan.hparams, { contextSize: 2041, kv: 'f16' }).capacity, 2048);
+  assert.equal([memory.sequences, memory.kv], [4, 4 * 2 * 30 * 3 * (64 + 4) * 2048]);
+  assert.is(layoutSequence(plan.hparams, { contextSize: 2041, kv: 'f16' }).capacity, 2048);
   const tight = refusal(() => planMemory(plan, { contextSize: 8192, kv: 'f32' }, 200 * 2 ** 20));
   const [, f32, q8] = /^E_WONT_FIT .*contextSize (\d+) with kv "f32".*contextSize (\d+) with kv "q8"/s.exec(tight)!;
   for (const [contextSize, kv] of [[Number(f32), 'f32'], [Number(q8), 'q8']] as const) {

@@ -11,7 +11,8 @@ import { MemorySource } from '../../src/bytes/memory.ts';
 import type { GenerateOptions, GeneratedToken, GenerationStats, LoadOptions, Model } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
 import { readGguf } from '../../src/format/gguf/read.ts';
-import { Session } from '../../src/session/session.ts';
+import { SequencePool } from '../../src/session/pool.ts';
+import { Sequence } from '../../src/session/sequence.ts';
 import { Contract } from '../../src/text/contract.ts';
 import { Generation } from '../../src/text/generate.ts';
 import { Sparsity } from '../../src/text/sparsity.ts';
@@ -204,14 +205,31 @@ test('spot checks: every checkEvery tokens one is measured, and a broken bound m
   loaded.close();
 });
 
+test('requests at once, each token of each checked: the tokens and figures that each has alone', async () => {
+  const asked = (checkEvery: number): SparsityOptions => ({ method: 'mask', maxKl: 0.05, checkEvery });
+  for (const every of [1, 4]) for (const sequences of [1, 4]) {
+    const loaded = await load(path, { tier: 'base', sequences, calibration: writeCalibration(liar) as Uint8Array<ArrayBuffer> });
+    const one = async (from: number): Promise<unknown> => {
+      const generation = loaded.generate(prompt.slice(from), { sparsity: asked(every), maxTokens: 12, temperature: 0, ignoreEos: true });
+      return [(await generation.tokens()).map(({ id }) => id), generation.stats().measured];
+    };
+    const alone = [];
+    for (const from of [0, 3, 5]) alone.push(await one(from));
+    assert.equal(await Promise.all([0, 3, 5].map(one)), alone, `every ${every}, ${sequences} sequences`);
+    loaded.close();
+  }
+});
+
 test('a checked token is drawn from the dense distribution', async () => {
   const first = await run({ method: 'clada', maxKl: 1, checkEvery: 4 }, { maxTokens: 8, temperature: 0 });
   const before = [...prompt, ...first.ids.slice(0, 4)]; // token 4 is the first that is checked
-  const session = new Session(await openEngine(path, { kv: 'q8' }));
-  const sparsity = new Sparsity(await session.exclusive((engine) => engine), session, calibration), { selection } = await sparsity.resolve({ method: 'clada', maxKl: 1 })();
-  for (let n = prompt.length; n <= before.length; n++) await session.evaluate(before.slice(0, n), () => undefined, { selection, decodeFrom: prompt.length });
-  const [sparse, dense] = await session.recheck((was, now) => [was.topToken, [now.report.topToken, now.logits[now.report.topToken]! - now.report.logSumExp]] as const);
-  assert.ok(sparse >= 0);
+  const sequence = new Sequence(await openEngine(path, { kv: 'q8' }));
+  const sparsity = new Sparsity(new SequencePool(sequence.engine, 1), calibration), { selection } = await sparsity.resolve({ method: 'clada', maxKl: 1 })();
+  const next = (n: number, check = false): Promise<[number | undefined, [number, number]]> =>
+    sequence.evaluate(before.slice(0, n), ({ logits, report: { topToken, logSumExp }, sparse: own }) => [own?.topToken, [topToken, logits[topToken]! - logSumExp]], { selection, decodeFrom: prompt.length, check });
+  for (let n = prompt.length; n < before.length; n++) await next(n);
+  const [sparse, dense] = await next(before.length, true);
+  assert.ok(sparse! >= 0);
   assert.equal([first.ids[4], first.logprobs[4]], dense);
 });
 
@@ -283,17 +301,17 @@ test('abort: between sparse tokens; the model goes on', async () => {
 });
 
 /** Generations on an engine that a test can look into. */
-async function bench(known = calibration): Promise<{ session: Session; generate: (sparsity: SparsityOptions, options?: GenerateOptions) => Generation }> {
-  const engine = await openEngine(path, { kv: 'q8' }), session = new Session(engine), sparsity = new Sparsity(engine, session, known), source = await openFile(path);
+async function bench(known = calibration): Promise<{ pool: SequencePool; generate: (sparsity: SparsityOptions, options?: GenerateOptions) => Generation }> {
+  const pool = new SequencePool(await openEngine(path, { kv: 'q8' }), 1), sparsity = new Sparsity(pool, known), source = await openFile(path);
   const tokenizer = createTokenizer((await readGguf(source)).metadata);
   await source.close();
   const generate = (asked: SparsityOptions, options: GenerateOptions = {}): Generation =>
-    new Generation({ session, tokenizer, resolve: sparsity.resolve(asked) }, () => prompt, { maxTokens: 40, ignoreEos: true, seed: 3, ...options, sparsity: asked });
-  return { session, generate };
+    new Generation({ pool, claim: pool.claim(), tokenizer, resolve: sparsity.resolve(asked) }, () => ({ tokens: prompt, keep: 1 }), { maxTokens: 40, ignoreEos: true, seed: 3, ...options, sparsity: asked });
+  return { pool, generate };
 }
 
 test('nothing is allocated from the first sparse token to the last', async () => {
-  const { session, generate } = await bench();
+  const { pool, generate } = await bench();
   const settings: SparsityOptions[] = [
     ...calibrated.map((method) => ({ method, density: 0.6 })), { method: 'clada-paper', level: 1, refreshAfter: 1, refreshAbove: 0 }, { density: 0.6, rerunAbove: 1 },
     { method: 'mask', maxKl: 1, checkEvery: 2 }, { method: 'griffin', maxKl: 1, checkEvery: 2 }, { method: 'clada', maxKl: 0.01, checkEvery: 2 },
@@ -302,22 +320,22 @@ test('nothing is allocated from the first sparse token to the last', async () =>
     const sizes: number[] = [], tops: number[] = [];
     for await (const { id } of generate(asked)) {
       assert.ok(id >= 0);
-      tops.push(arenaOf(session).top);
-      sizes.push(arenaOf(session).memory.buffer.byteLength);
+      tops.push(arenaOf(pool).top);
+      sizes.push(arenaOf(pool).memory.buffer.byteLength);
     }
     assert.is(sizes.length, 40);
     const name = JSON.stringify(asked);
     assert.is(new Set(sizes.slice(1)).size, 1, `${name}: ${sizes.slice(1).join(' ')}`);
     assert.is(new Set(tops.slice(1)).size, 1, `${name}: ${tops.slice(1).join(' ')}`);
     await generate(asked).text();
-    assert.is(arenaOf(session).top, tops.at(-1), `${name}: a second generation needs nothing more`);
+    assert.is(arenaOf(pool).top, tops.at(-1), `${name}: a second generation needs nothing more`);
   }
 });
 
 test('nothing is allocated where a broken bound makes a mask larger', async () => {
-  const { session, generate } = await bench(liar), tops: number[] = [];
+  const { pool, generate } = await bench(liar), tops: number[] = [];
   const generation = generate({ method: 'mask', maxKl: 0.05, checkEvery: 1 });
-  for await (const { id } of generation) { assert.ok(id >= 0); tops.push(arenaOf(session).top); }
+  for await (const { id } of generation) { assert.ok(id >= 0); tops.push(arenaOf(pool).top); }
   assert.ok(generation.stats().measured!.adjustments > 3, 'the bound was broken');
   assert.is(new Set(tops.slice(1)).size, 1, tops.join(' '));
 });

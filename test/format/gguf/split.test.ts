@@ -7,7 +7,7 @@ import { readGguf } from '../../../src/format/gguf/read.ts';
 import { splitGguf } from '../../../src/format/gguf/split-model.ts';
 import { splitName, splitNames } from '../../../src/format/gguf/split.ts';
 import { writeGguf } from '../../../src/format/gguf/write.ts';
-import { load } from '../../../src/text/model.ts';
+import { load } from '../../../src/text/load.ts';
 import { codeOf } from '../../helpers/errors.ts';
 import { tinyPath } from '../../helpers/models.ts';
 

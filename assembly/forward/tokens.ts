@@ -1,0 +1,17 @@
+/** What a pass is asked for: the table of its tokens, each with its sequence and position. */
+import { LayerRecord, ModelRecord, SequenceRecord, TokenRecord, WorkspaceRecord } from '../abi/records';
+
+@inline export function modelOf(work: WorkspaceRecord): ModelRecord { return changetype<ModelRecord>(<usize>work.modelPtr); }
+
+@inline export function layerOf(model: ModelRecord, iLayer: i32): LayerRecord {
+  return changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
+}
+
+@inline export function tokenOf(work: WorkspaceRecord, t: i32): TokenRecord {
+  return changetype<TokenRecord>(<usize>work.tokensPtr + <usize>t * offsetof<TokenRecord>());
+}
+
+/** The sequence of a token of the pass. */
+@inline export function sequenceOf(work: WorkspaceRecord, t: i32): SequenceRecord {
+  return changetype<SequenceRecord>(<usize>tokenOf(work, t).sequencePtr);
+}

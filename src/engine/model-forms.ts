@@ -1,0 +1,141 @@
+/**
+ * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read from, from
+ * which share of them on the dense kernel is faster, and the constants of the methods.
+ */
+import type { Selection } from '../adapt/selection.ts';
+import { Layout } from '../model/enums.ts';
+import type { FormField } from '../model/forms.ts';
+import { formStages, isForm } from '../model/forms.ts';
+import type { ModelPlan } from '../model/plan.ts';
+import { aligned } from '../model/plan.ts';
+import { RecordView, layerFields, modelFields, recordBytes } from '../model/records.ts';
+import type { Arena } from './arena.ts';
+import type { Instance } from './instantiate.ts';
+
+/** Constants of the model, [nLayers, ffn] each unless said otherwise; what is absent is not used. */
+export interface Constants {
+  /** sqrt E (dL/dh)^2. */
+  readonly sensitivity?: Float32Array | undefined;
+  readonly upSquare?: Float32Array | undefined;
+  readonly hSquare?: Float32Array | undefined;
+  readonly columnNorm?: Float32Array | undefined;
+  /** E of h where it is dropped, and down times that [nLayers, hidden]. */
+  readonly mean?: Float32Array | undefined;
+  readonly meanOut?: Float32Array | undefined;
+}
+
+const fieldOf = {
+  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
+} as const satisfies Record<keyof Constants, keyof typeof layerFields>;
+
+export class ModelForms {
+  readonly #placed = new Map<keyof Constants, number>();
+
+  /** `live` throws where the model is closed; `addresses` of the tensors of the plan. */
+  constructor(
+    private readonly live: () => Instance, private readonly arena: Arena, private readonly plan: ModelPlan, private readonly modelPtr: number,
+    private readonly addresses: readonly number[],
+  ) {
+    const { ffn } = plan.hparams;
+    this.model.assign({ rowsBelow: ffn, columnsBelow: ffn });
+  }
+
+  get model(): RecordView<typeof modelFields> { return new RecordView(this.arena.memory, this.modelPtr, modelFields); }
+
+  layer(i: number): RecordView<typeof layerFields> {
+    return new RecordView(this.arena.memory, this.model.get('layersPtr') + i * recordBytes(layerFields), layerFields);
+  }
+
+  /** Copies constants into memory, each once. */
+  place(constants: Constants): void {
+    const { nLayers } = this.plan.hparams;
+    for (const [name, values] of Object.entries(constants) as [keyof Constants, Float32Array | undefined][]) {
+      if (!values) continue;
+      const width = values.length / nLayers, bytes = 4 * 8 * Math.ceil(width / 8);
+      const base = this.#placed.get(name) ?? this.arena.take(nLayers * bytes);
+      this.#placed.set(name, base);
+      for (let i = 0; i < nLayers; i++) {
+        this.arena.f32(base + i * bytes, width).set(values.subarray(i * width, (i + 1) * width));
+        this.layer(i).set(fieldOf[name], base + i * bytes);
+      }
+    }
+  }
+
+  /** Address of a constant of layer `i`, 0 where it was not placed. */
+  constant(name: keyof Constants, i: number): number { return this.layer(i).get(fieldOf[name]); }
+
+  /**
+   * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without such a form, is
+   * computed whole instead, with the same result. True where any was made; `before` is called before the first.
+   */
+  make({ stages }: Selection, before: () => void): boolean {
+    const { hidden, ffn } = this.plan.hparams, { arena } = this, { exports } = this.live();
+    const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
+    let made = false;
+    for (const [i, { role: { field }, layer, layout }] of this.plan.tensors.entries()) {
+      if (layer === undefined || !isForm(field)) continue;
+      const down = field === 'down', name = down ? 'downColumnsPtr' : `${field}RowsPtr` as const, number = Layout[layout];
+      if (!fields.includes(field) || this.layer(layer).get(name) !== 0) continue;
+      const formBytes = (down ? exports.columnBytes(number, hidden, ffn) : ffn * exports.rowBytes(number, hidden)) >>> 0;
+      if (formBytes === 0 || !arena.fits(formBytes)) continue;
+      if (!made) before();
+      const ptr = arena.take(formBytes);
+      if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
+      else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
+      this.layer(layer).set(name, ptr);
+      made = true;
+    }
+    return made;
+  }
+
+  /** Which forms every layer has. */
+  get complete(): { rows: boolean; columns: boolean } {
+    const every = Array.from({ length: this.plan.hparams.nLayers }, (_, i) => this.layer(i));
+    return { rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0) };
+  }
+
+  /**
+   * Lets masks order the rows of gate and up in place (assembly/forward/order.ts), where a layer has both and no bias that would have to follow. The one
+   * way in which weights are written while tokens run: the caller sees to it that there is one sequence only.
+   */
+  orderInPlace(): void {
+    const { nLayers, ffn } = this.plan.hparams;
+    for (let i = 0; i < nLayers; i++) {
+      const layer = this.layer(i);
+      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('upBiasPtr') !== 0) continue;
+      const orderPtr = this.arena.take(2 * ffn);
+      new Uint16Array(this.arena.memory.buffer, orderPtr, ffn).forEach((_, k, order) => { order[k] = k; });
+      this.layer(i).set('orderPtr', orderPtr);
+    }
+  }
+
+  /** Norms of the columns of every layer's down matrix, [nLayers, ffn]. */
+  columnNorms(): Float32Array {
+    const { ffn, hidden, nLayers } = this.plan.hparams, out = new Float32Array(nLayers * ffn);
+    this.#everyDown((layer, layout, w, row, x) => {
+      this.live().exports.columnNorms(layout, w, hidden, ffn, row, x);
+      out.set(this.arena.f32(x, ffn), layer * ffn);
+    });
+    return out;
+  }
+
+  /** Every layer's down matrix times its row of x [nLayers, ffn], in f32: [nLayers, hidden]. */
+  throughDown(x: Float32Array): Float32Array {
+    const { ffn, hidden, nLayers } = this.plan.hparams, out = new Float32Array(nLayers * hidden);
+    this.#everyDown((layer, layout, w, row, scratch, result) => {
+      this.arena.f32(scratch, ffn).set(x.subarray(layer * ffn, (layer + 1) * ffn));
+      this.live().exports.dequantMatvec(layout, w, hidden, ffn, row, scratch, result);
+      out.set(this.arena.f32(result, hidden), layer * hidden);
+    });
+    return out;
+  }
+
+  /** Calls `use` with each down matrix and three scratch vectors, two of [ffn] f32 and one of [hidden]. */
+  #everyDown(use: (layer: number, layout: number, w: number, row: number, x: number, result: number) => void): void {
+    const { ffn, hidden } = this.plan.hparams, row = this.arena.take(2 * aligned(4 * ffn) + aligned(4 * hidden)), x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
+    for (const [i, { role, layer, layout }] of this.plan.tensors.entries()) {
+      if (role.field === 'down' && layer !== undefined) use(layer, Layout[layout], this.addresses[i]!, row, x, result);
+    }
+    this.arena.give(row);
+  }
+}

@@ -1,0 +1,51 @@
+/** A waiting line: first come, first served, and who waits may leave at once. */
+import { AbortedError } from '../errors.ts';
+
+interface Waiting { readonly ready: () => boolean; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+
+export class Line {
+  #waiting: Waiting[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `patience`: milliseconds after which the first in line should look again though nobody calls {@link wake}; undefined: never. */
+  constructor(private readonly patience: () => number | undefined) {}
+
+  /**
+   * Settles when it is this one's turn and `ready`, which takes what is waited for, says true.
+   * @throws AbortedError at once where `signal` aborts; what `ready` throws
+   */
+  async wait(ready: () => boolean, signal: AbortSignal | undefined, what: string): Promise<void> {
+    if (signal?.aborted) throw new AbortedError(what, signal.reason);
+    if (this.#waiting.length === 0 && ready()) return;
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== entry);
+        signal?.removeEventListener('abort', abort);
+      };
+      const abort = (): void => { leave(); reject(new AbortedError(what, signal!.reason)); this.wake(); };
+      const entry: Waiting = { ready, resolve: () => { leave(); resolve(); }, reject: (error) => { leave(); reject(error); } };
+      this.#waiting.push(entry);
+      signal?.addEventListener('abort', abort);
+      this.#arm();
+    });
+  }
+
+  /** Lets those in whose turn it is. */
+  wake(): void {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      try {
+        if (!first.ready()) break;
+        first.resolve();
+      } catch (error) {
+        first.reject(error);
+      }
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const ms = this.#waiting.length > 0 ? this.patience() : undefined;
+    this.#timer = ms === undefined ? undefined : setTimeout(() => { this.wake(); }, Math.max(1, ms));
+  }
+}

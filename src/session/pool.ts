@@ -1,0 +1,134 @@
+/**
+ * The sequences of a model, and who has which. Every request gets one of its own while there are any: requests side by side keep their caches
+ * instead of computing each other's away. Where there are none left, requests wait their turn.
+ */
+import type { Engine } from '../engine/engine.ts';
+import { CladaError } from '../errors.ts';
+import { Line } from './line.ts';
+import { Sequence } from './sequence.ts';
+
+/** Milliseconds without being asked for a token after which a request that still holds a sequence has to give it up where another waits: its reader may be gone. */
+export const PATIENCE_MS = 1000;
+
+interface Slot {
+  readonly sequence: Sequence;
+  holder: WeakRef<Claim> | undefined;
+  /** When it was last asked for something: counts up. */
+  used: number;
+}
+
+/** A right to a sequence: of one request, or of a conversation, which comes back to its cache. It ends with its owner: the pool does not keep it alive. */
+export class Claim {
+  #slot: Slot | undefined;
+  #state: 'idle' | 'busy' | 'resting' = 'idle';
+  #since = 0;
+
+  /** @internal use {@link SequencePool.claim} */
+  constructor(private readonly pool: SequencePool, /** Its cache is worth keeping when it is idle. */ readonly keeps: boolean) {}
+
+  /** Runs `request` on the claim's sequence, once it has one; `tokens` are what it will be asked for. Requests of a claim are made one after the other. */
+  async use<T>(tokens: ArrayLike<number>, signal: AbortSignal | undefined, request: (sequence: Sequence) => Promise<T>): Promise<T> {
+    const before = this.#state;
+    this.awake();
+    try {
+      this.#slot = await this.pool.slotFor(this, this.#slot, tokens, signal);
+      return await request(this.#slot.sequence);
+    } finally {
+      if (before === 'idle') this.release();
+      else if (before === 'resting') this.rest();
+    }
+  }
+
+  /** Something is being computed, or about to be: the sequence stays. */
+  awake(): void { this.#state = 'busy'; }
+
+  /** Waits for its reader, who may be gone. */
+  rest(): void {
+    this.#state = 'resting';
+    this.#since = performance.now();
+  }
+
+  /** The request has ended. */
+  release(): void {
+    this.#state = 'idle';
+    this.pool.released();
+  }
+
+  /** Whether it waits for its reader. */
+  get waits(): boolean { return this.#state === 'resting'; }
+
+  /** Milliseconds until others may take the sequence: 0 where the request has ended, undefined while something is computed. */
+  get patience(): number | undefined {
+    return this.#state === 'idle' ? 0 : this.#state === 'busy' ? undefined : Math.max(0, PATIENCE_MS - (performance.now() - this.#since));
+  }
+}
+
+export class SequencePool {
+  readonly #slots: Slot[] = [];
+  readonly #line = new Line(() => this.#patience);
+  #clock = 0;
+
+  /** At most `max` sequences, each opened when it is first needed and finds room. */
+  constructor(readonly engine: Engine, private readonly max: number) {}
+
+  /** `keeps`: of a conversation, whose cache others leave alone while they find another. */
+  claim(keeps = false): Claim { return new Claim(this, keeps); }
+
+  /** One request of nobody in particular: it takes the sequence that holds most of its tokens. */
+  run<T>(tokens: ArrayLike<number>, signal: AbortSignal | undefined, request: (sequence: Sequence) => Promise<T>): Promise<T> {
+    return this.claim().use(tokens, signal, request);
+  }
+
+  /** @internal its slot where it is still the claim's, else another, waited for in line */
+  async slotFor(claim: Claim, own: Slot | undefined, tokens: ArrayLike<number>, signal: AbortSignal | undefined): Promise<Slot> {
+    let slot = own?.holder?.deref() === claim ? own : undefined;
+    if (!slot) {
+      await this.#line.wait(() => {
+        slot = this.#pick(tokens);
+        if (slot) slot.holder = new WeakRef(claim);
+        return slot !== undefined;
+      }, signal, 'generation');
+    }
+    slot!.used = ++this.#clock;
+    return slot!;
+  }
+
+  /** @internal a claim has ended */
+  released(): void { this.#line.wake(); }
+
+  /** After the engine's close: those that wait are told so. */
+  close(): void {
+    this.#slots.length = 0;
+    this.#line.wake();
+  }
+
+  get #patience(): number | undefined {
+    const waits = this.#slots.map(({ holder }) => holder?.deref()?.patience).filter((ms) => ms !== undefined);
+    return waits.length > 0 ? Math.min(...waits) : undefined;
+  }
+
+  /**
+   * A sequence for `tokens`, in this order: one whose whole cache they continue; one that nobody will come back to, the most similar first; a new one;
+   * the one whose conversation, or reader, was heard of longest ago. Undefined where all are in use.
+   */
+  #pick(tokens: ArrayLike<number>): Slot | undefined {
+    const free = this.#slots.filter(({ holder }) => { const claim = holder?.deref(); return !claim || claim.patience === 0; }).sort((a, b) => a.used - b.used);
+    const common = new Map(free.map((slot) => [slot, slot.sequence.common(tokens)]));
+    const longest = (slots: Slot[]): Slot | undefined => slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
+    const idle = free.filter(({ holder }) => !holder?.deref()?.waits), kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
+    return longest(idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length)) ?? longest(idle.filter((slot) => !kept(slot)))
+      ?? this.#open() ?? idle[0] ?? free[0];
+  }
+
+  #open(): Slot | undefined {
+    if (this.#slots.length >= this.max || (this.#slots.length > 0 && !this.engine.hasRoom)) return undefined;
+    try {
+      const slot: Slot = { sequence: new Sequence(this.engine), holder: undefined, used: 0 };
+      this.#slots.push(slot);
+      return slot;
+    } catch (error) {
+      if (this.#slots.length > 0 && error instanceof CladaError && error.code === 'E_WONT_FIT') return undefined; // the runtime grants no more
+      throw error;
+    }
+  }
+}

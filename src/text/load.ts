@@ -1,0 +1,157 @@
+/** From a source to a model that answers: what loading would need, and loading. */
+import type { Calibration } from '../adapt/calibration.ts';
+import type { SparsityOptions } from '../adapt/methods.ts';
+import { checkSparsity, skippingOf } from '../adapt/methods.ts';
+import type { Tier } from '../engine/binaries.ts';
+import { Engine } from '../engine/engine.ts';
+import { InputError, throwIfAborted } from '../errors.ts';
+import type { ModelSource } from '../format/gguf/parts.ts';
+import { closeParts, openParts } from '../format/gguf/parts.ts';
+import { readGguf } from '../format/gguf/read.ts';
+import type { GgufFile } from '../format/gguf/types.ts';
+import type { KvName } from '../model/enums.ts';
+import type { MemoryPlan, SequenceOptions } from '../model/memory.ts';
+import { describeMemory, planMemory } from '../model/memory.ts';
+import type { ModelPlan, Precision } from '../model/plan.ts';
+import { describePlan, planModel } from '../model/plan.ts';
+import type { NetworkOptions } from '../net/options.ts';
+import { networkNames } from '../net/options.ts';
+import { checkNames } from '../options.ts';
+import { SequencePool } from '../session/pool.ts';
+import { createTokenizer } from '../tokenizer/tokenizer.ts';
+import { Model } from './model.ts';
+import type { CalibrationSource } from './sparsity.ts';
+import { openCalibration } from './sparsity.ts';
+import { createChatTemplate } from './template.ts';
+
+export interface PlanOptions extends NetworkOptions {
+  /** Positions that the key/value cache holds, in tokens. Default: what the model was trained on, at most 4,096. */
+  contextSize?: number;
+  /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
+  kv?: KvName;
+  /**
+   * 'fast' (default): weights as the file has them, activations in 8 bits. 'exact': weights expanded to f32, nothing rounded; the reference to
+   * measure quality against, at several times the memory and a fraction of the speed.
+   */
+  precision?: Precision;
+  /** WebAssembly memory that is never exceeded, in bytes; `ceilings` names those of runtimes. Default: the 4 GiB of a 32-bit memory. */
+  maxBytes?: number;
+  /**
+   * Requests that are answered at the same time, each with a cache of its own (memory for each is taken when it is first needed); more wait their turn. Default:
+   * 4, or as many as `maxBytes` leaves room for.
+   */
+  sequences?: number;
+  /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
+  sparsity?: SparsityOptions;
+}
+
+export interface LoadOptions extends PlanOptions {
+  /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
+  tier?: Tier | 'auto';
+  onProgress?: (progress: Progress) => void;
+  /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
+  calibration?: CalibrationSource;
+}
+
+export interface Progress {
+  phase: 'header' | 'weights';
+  /** Bytes done, and in all. */
+  loaded: number;
+  total: number;
+  /** Name of the (first) file. */
+  file: string;
+  /** Where the model comes over the network: bytes of its files that are here, also those that a load before this one left, and in all. Absent where all are here from the start. */
+  download?: { readonly loaded: number; readonly total: number };
+}
+
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'sparsity', ...networkNames];
+const defaultContext = 4096;
+
+export interface Plan {
+  readonly model: ModelPlan;
+  readonly memory: MemoryPlan;
+  readonly session: SequenceOptions;
+  /** The plan for people, line by line. */
+  lines(): string[];
+}
+
+/**
+ * What loading would do and need, from the header alone.
+ *
+ * ```ts
+ * const { memory } = await plan('model.gguf', { contextSize: 8192 });
+ * ```
+ * @throws as {@link load}, but allocates nothing
+ */
+export async function plan(source: ModelSource, options: PlanOptions = {}): Promise<Plan> {
+  checkNames('plan options', options, planNames);
+  const parts = await openParts(source, networkOf(options), 'demand');
+  try {
+    return planOf(await readGguf(parts, options.signal), options);
+  } finally {
+    await closeParts(parts);
+  }
+}
+
+function planOf(file: GgufFile, options: PlanOptions): Plan {
+  const { precision = 'fast' } = options;
+  if (precision !== 'fast' && precision !== 'exact') {
+    throw new InputError('E_OPTION', { subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.' });
+  }
+  const model = planModel(file, precision);
+  const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
+  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOf(options.sparsity), options.sequences);
+  return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
+}
+
+/**
+ * Loads a GGUF model. The file streams into place: peak memory is the model, its context, and a few MB.
+ *
+ * ```ts
+ * await using model = await load('models/smollm2-135m-instruct-q4_1.gguf');
+ * for await (const { text } of model.generate('Once upon a time', { maxTokens: 64 })) process.stdout.write(text);
+ * ```
+ * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), TransferError (network, cache), AbortedError;
+ * nothing is left behind
+ */
+export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
+  if (options.sparsity) checkSparsity(options.sparsity);
+  const started = performance.now();
+  const arrived = new Map<number, number>();
+  let latest: Progress | undefined, fileBytes = 0;
+  const tell = (progress = latest): void => {
+    latest = progress; // none before the header: how much it all is, is not known then
+    if (!progress) return;
+    const loaded = parts.reduce((sum, { size }, part) => sum + (arrived.get(part) ?? size ?? 0), 0);
+    options.onProgress?.(arrived.size === 0 ? progress : { ...progress, download: { loaded, total: fileBytes } });
+  };
+  const network = networkOf(options), parts = await openParts(source, network, 'whole', (part, bytes) => { arrived.set(part, bytes); tell(); });
+  try {
+    throwIfAborted(options.signal, 'load');
+    const file = await readGguf(parts, options.signal);
+    const name = parts[0]!.name;
+    fileBytes = file.size;
+    tell({ phase: 'header', loaded: 0, total: file.size, file: name });
+    const { model, session, memory } = planOf(file, options);
+    const tokenizer = createTokenizer(file.metadata);
+    const template = createChatTemplate(file.metadata, tokenizer);
+    const engine = await Engine.open(file, model, {
+      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
+    });
+    let calibration: Calibration | undefined;
+    try {
+      for (const part of parts) await part.verified?.();
+      calibration = await openCalibration(options.calibration ?? 'auto', source, engine, network);
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
+    return new Model(new SequencePool(engine, memory.sequences), tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
+  } finally {
+    await closeParts(parts);
+  }
+}
+
+/** What of the options concerns the network: one object, so that the parts of a model share its connections. */
+const networkOf = (options: PlanOptions): NetworkOptions => Object.fromEntries(Object.entries(options).filter(([name]) => networkNames.includes(name)));

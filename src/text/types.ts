@@ -1,0 +1,149 @@
+/** What generating takes and gives: options, tokens, figures, and the state between two tokens. */
+import type { Level } from '../adapt/levels.ts';
+import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import type { Selection } from '../adapt/selection.ts';
+import type { StepThresholds } from '../engine/adapt.ts';
+import type { Logprobs } from '../sampler/logprobs.ts';
+import type { SamplerOptions } from '../sampler/options.ts';
+import type { RandomState } from '../sampler/random.ts';
+import type { Claim, SequencePool } from '../session/pool.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { ContractState, Measured } from './contract.ts';
+
+export interface GenerateOptions extends SamplerOptions {
+  /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
+  maxTokens?: number;
+  /** Texts that end the generation and are not part of it. */
+  stop?: string | readonly string[];
+  /** Go on past end-of-generation tokens. Default false. */
+  ignoreEos?: boolean;
+  /** Log-probabilities of this many alternatives with each token. Default 0: none. */
+  logprobs?: number;
+  /** Surprisal, entropy, and what was skipped, with each token; 'neurons': which ones ran, too. Default false. */
+  telemetry?: boolean | 'neurons';
+  /** How feed-forward neurons are skipped. Default: what the model was loaded with. */
+  sparsity?: SparsityOptions;
+  /**
+   * What happens when the context is full. 'error': a prompt that does not fit is refused, and a text ends there (stopReason 'context'). 'shift': the oldest
+   * half of what follows the first token is dropped, and the text goes on from the rest; of a chat, the oldest turns but the system message.
+   * Default 'error'; of chats 'shift'.
+   */
+  overflow?: 'error' | 'shift';
+  /** Stops between tokens; iterating then throws {@link AbortedError}. */
+  signal?: AbortSignal;
+  /** Prompt tokens done, and in all. */
+  onPrompt?: (done: number, total: number) => void;
+}
+
+export interface GeneratedToken {
+  readonly id: number;
+  /** The text that became certain with this token: empty while a character or a stop string is incomplete. */
+  readonly text: string;
+  /** log p(token), natural, before temperature and filters. */
+  readonly logprob: number;
+  /** The most likely alternatives, if asked for. */
+  readonly top?: Logprobs['top'];
+  /** -logprob, and the entropy of the distribution that the token was drawn from, in nats; if asked for. */
+  readonly surprisal?: number;
+  readonly entropy?: number;
+  /** The step that led to that distribution; if asked for. */
+  readonly step?: StepTelemetry;
+}
+
+/** What one decode step decided; the first token of an answer has none (it comes out of the prompt). */
+export interface StepTelemetry {
+  /** Standardised load that moved the thresholds, and what they were multiplied by. */
+  readonly cogLoad: number;
+  readonly factor: number;
+  /** Share of the feed-forward weights used. */
+  readonly density: number;
+  /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
+  readonly layers: readonly { gate: number; up: number; down: number }[];
+  /**
+   * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes, [layers, ceil(ffn / 8)].
+   * Absent where the token ran dense.
+   */
+  readonly neurons?: Uint8Array<ArrayBuffer>;
+  /**
+   * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was calibrated), and the
+   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
+   */
+  readonly level: number | undefined;
+  readonly thresholds: StepThresholds;
+  /** The selection was made anew; the token was computed again, dense. */
+  readonly refreshed: boolean;
+  readonly reran: boolean;
+  /** The prompt was too short for statistics: the calibration stood alone. */
+  readonly prior: boolean;
+  /** Bytes of weights read. */
+  readonly weightBytes: number;
+}
+
+/** @internal what a generation runs on */
+export interface GenerationSource {
+  readonly pool: SequencePool;
+  /** To the sequence that it runs on. */
+  readonly claim: Claim;
+  readonly tokenizer: Tokenizer;
+  readonly resolve: (signal?: AbortSignal) => Promise<Resolved>;
+  /** Of the calibration that sparse methods use. */
+  readonly digest?: () => string | undefined;
+}
+
+/** @internal a generation between two tokens: everything that its next ones depend on besides the sequence */
+export interface GenerationState {
+  /** Without those that cannot be kept: `signal`, `onPrompt`. The seed is there. */
+  readonly options: GenerateOptions;
+  /** Prompt, then what was generated; what a full context has pushed out is gone. */
+  readonly tokens: readonly number[];
+  readonly promptTokens: number;
+  /** Tokens that a full context has pushed out, and from which of `tokens` on they are decoded one by one; absent: none, and the prompt's. */
+  readonly shiftedTokens?: number | undefined;
+  readonly decodeFrom?: number | undefined;
+  readonly random: RandomState;
+  /** The text so far, as far as it was certain. */
+  readonly text: string;
+  readonly cost: number;
+  readonly sparsity: Resolved;
+  /** Of the next token: the resolved one, or what the contract has made of it. */
+  readonly selection: Selection;
+  readonly contract: ContractState | undefined;
+  readonly stopReason: StopReason | undefined;
+  readonly stop: string | undefined;
+  /** Who decoded, for the sequence. */
+  readonly owner: object;
+}
+
+/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
+export type StopReason = 'eog' | 'stop' | 'length' | 'context';
+
+/** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
+export interface GenerationStats {
+  readonly promptTokens: number;
+  /** Prompt tokens that the cache held already. */
+  readonly cachedTokens: number;
+  readonly promptMs: number;
+  readonly generatedTokens: number;
+  /** Tokens that a full context has pushed out (overflow 'shift'). */
+  readonly shiftedTokens: number;
+  readonly generateMs: number;
+  /** Tokens computed a second; NaN where there were none. */
+  readonly promptPerSecond: number;
+  readonly generatePerSecond: number;
+  /** Weights read a second while generating, in bytes. */
+  readonly weightBytesPerSecond: number;
+  /** Undefined before the end, and where whoever iterated did not go on. */
+  readonly stopReason: StopReason | undefined;
+  /** The stop text met. */
+  readonly stop: string | undefined;
+  readonly seed: number;
+  /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of feed-forward weights used. */
+  readonly method: MethodName | undefined;
+  readonly expected: Level | undefined;
+  readonly density: number;
+  readonly warnings: readonly string[];
+  /** Milliseconds a token that choosing neurons takes, timed apart once the answer is complete; undefined without telemetry. */
+  readonly decideMs: number | undefined;
+  /** Where a bound was asked for: what was measured against dense on the way. */
+  readonly measured: Measured | undefined;
+}

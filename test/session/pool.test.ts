@@ -1,0 +1,107 @@
+/** Requests side by side: each has a sequence of its own while there are any, waits in line when there are none, and gives what it gives alone. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { CladaError, GenerateOptions, LoadOptions, Model } from '../../src/index.ts';
+import { load } from '../../src/index.ts';
+import { Line } from '../../src/session/line.ts';
+import { PATIENCE_MS } from '../../src/session/pool.ts';
+import { tinyPath } from '../helpers/models.ts';
+
+const test = suite('pool');
+const open = (options: LoadOptions = {}): Promise<Model> => load(tinyPath('llama256-q4_1.gguf'), { tier: 'base', contextSize: 128, ...options });
+const prompts = [5, 11, 17].map((step) => Array.from({ length: 40 }, (_, i) => 3 + ((i * step) % 440)));
+const options: GenerateOptions = { maxTokens: 12, temperature: 0, ignoreEos: true };
+const code = (error: unknown): string => (error as CladaError).code;
+
+async function ids(model: Model, prompt: readonly number[], own: GenerateOptions = {}): Promise<{ ids: number[]; cached: number }> {
+  const generation = model.generate(prompt, { ...options, ...own }), tokens = await generation.tokens();
+  return { ids: tokens.map(({ id }) => id), cached: generation.stats().cachedTokens };
+}
+
+for (const sequences of [1, 2, 4]) {
+  test(`three requests at once over ${sequences} sequences: the tokens that each gives alone`, async () => {
+    const sparsity = [{ method: 'dense' }, { method: 'griffin', density: 0.5 }] as const;
+    for (const own of sparsity) {
+      const alone = [], model = await open({ sequences });
+      for (const prompt of prompts) alone.push(await ids(await open(), prompt, { sparsity: own }));
+      const together = await Promise.all(prompts.map((prompt) => ids(model, prompt, { sparsity: own })));
+      assert.equal(together.map((one) => one.ids), alone.map((one) => one.ids), JSON.stringify(own));
+      model.close();
+    }
+  });
+}
+
+test('requests with masks of their own beside each other, however little room there is', async () => {
+  const alone = [], own = (density: number): GenerateOptions => ({ sparsity: { method: 'griffin', density } });
+  for (const [i, prompt] of prompts.entries()) alone.push((await ids(await open(), prompt, own(0.3 + 0.2 * i))).ids);
+  for (const maxBytes of [undefined, 3_400_000]) {
+    const model = await open(maxBytes ? { maxBytes } : {});
+    assert.equal((await Promise.all(prompts.map((prompt, i) => ids(model, prompt, own(0.3 + 0.2 * i))))).map((one) => one.ids), alone, String(maxBytes));
+    model.close();
+  }
+});
+
+test('a request that waits is first come, first served, and can be aborted at once', async () => {
+  const model = await open({ sequences: 1 }), order: number[] = [], abort = new AbortController();
+  const run = (i: number, signal?: AbortSignal): Promise<unknown> => ids(model, prompts[i]!, { maxTokens: 80, ...(signal ? { signal } : {}) }).then(() => order.push(i), code);
+  const all = [run(0), run(1, abort.signal), run(2)], started = performance.now();
+  await new Promise((resolve) => { setTimeout(resolve, 1); });
+  abort.abort();
+  assert.is(await all[1], 'E_ABORTED');
+  assert.ok(order.length === 0 || performance.now() - started < 50, 'it did not wait for the first');
+  await Promise.all(all);
+  assert.equal(order, [0, 2]);
+  model.close();
+});
+
+test('a reader that is gone does not keep its sequence, and whoever was left behind goes on where it stood', async () => {
+  const model = await open({ sequences: 1 }), want = (await ids(await open(), prompts[0]!)).ids;
+  const left = model.generate(prompts[0]!, options)[Symbol.asyncIterator](), got = [(await left.next()).value!.id];
+  const started = performance.now();
+  await ids(model, prompts[1]!);
+  assert.ok(performance.now() - started > 0.8 * PATIENCE_MS, 'a second is waited for it');
+  for (let next = await left.next(); !next.done; next = await left.next()) got.push(next.value.id);
+  assert.equal(got, want);
+  model.close();
+});
+
+test('requests one after the other share one sequence; a similar prompt finds its prefix', async () => {
+  const model = await open(), before = model.info.memoryBytes;
+  for (const prompt of prompts) await ids(model, prompt);
+  assert.is((await ids(model, prompts[2]!)).cached, 40 - 1);
+  assert.is((await model.score(prompts[0]!)).tokens.length, 40);
+  assert.is(before, model.info.memoryBytes);
+  model.close();
+});
+
+test('close tells those that wait', async () => {
+  const model = await open({ sequences: 1 });
+  const running = model.generate(prompts[0]!, options)[Symbol.asyncIterator]();
+  await running.next();
+  const waiting = prompts.slice(1).map((prompt) => ids(model, prompt).then(() => 'none', code));
+  model.close();
+  assert.equal(await Promise.all([running.next().then(() => 'none', code), ...waiting]), ['E_CLOSED', 'E_CLOSED', 'E_CLOSED']);
+});
+
+test('sequences: what cannot be is refused, what is left open follows the room', async () => {
+  for (const sequences of [0, 1.5, 257]) assert.is(await open({ sequences }).then(() => 'none', code), 'E_OPTION');
+  assert.is(await open({ sequences: 200, maxBytes: 6_000_000 }).then(() => 'none', code), 'E_WONT_FIT');
+});
+
+test('a line lets in whoever is first, and goes on past one that leaves or fails', async () => {
+  let free = 0;
+  const line = new Line(() => undefined), abort = new AbortController(), order: string[] = [];
+  const take = (): boolean => free > 0 && free-- > 0, wait = (name: string, signal?: AbortSignal, ready = take): Promise<unknown> => line.wait(ready, signal, 'test').then(() => order.push(name), (error: Error) => order.push(`${name}: ${error.name}`));
+  const all = [wait('a', abort.signal), wait('b', undefined, () => { throw new RangeError('no'); }), wait('c'), wait('d')];
+  abort.abort();
+  free = 1;
+  line.wake();
+  await Promise.all(all.slice(0, 3));
+  assert.equal(order.sort(), ['a: AbortError', 'b: RangeError', 'c']);
+  free = 1;
+  line.wake();
+  await all[3];
+  assert.is(order.at(-1), 'd');
+});
+
+test.run();
