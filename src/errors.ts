@@ -42,6 +42,7 @@ export interface ErrorParts {
 
 /** Every error of clada is one: `code` is stable, the message says the other four. Names are written out, since bundlers shorten those of classes. */
 export class CladaError extends Error {
+  /** The class, as written here. */
   override name: string = 'CladaError';
   /** Stable; what programs should test. */
   readonly code: ErrorCode;
@@ -80,6 +81,7 @@ export interface Fit {
 
 /** `E_WONT_FIT`, with its figures: bytes needed and allowed, and the largest context that fits for each type of cache (none where not even one token does). */
 export class WontFitError extends ModelError {
+  /** The class. */
   override name: string = 'WontFitError';
 
   constructor(
@@ -104,6 +106,7 @@ export class TransferError extends CladaError { override name: string = 'Transfe
 
 /** An `AbortSignal` fired. */
 export class AbortedError extends CladaError {
+  /** 'AbortError', as in the web platform. */
   override name: string = 'AbortError'; // as in the web platform
 
   constructor(subject: string, cause?: unknown) {

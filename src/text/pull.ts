@@ -8,25 +8,31 @@ import { checkNames } from '../options.ts';
 import { partsOf } from '../format/gguf/parts.ts';
 import { calibrationPath } from './sparsity.ts';
 
+/** How a model is fetched. */
 export interface PullOptions extends NetworkOptions {
   /** Fetch the calibration beside the model too, if there is one. Default true. */
   calibration?: boolean;
+  /** Hears how far it is. */
   onProgress?: (progress: PullProgress) => void;
 }
 
+/** How far fetching a file is. */
 export interface PullProgress {
   /** The address. */
   file: string;
   /** Bytes here, and in all if the server says; what an earlier pull left counts as here. */
   loaded: number;
+  /** Bytes in all, if the server says. */
   total: number | undefined;
 }
 
+/** A file that was fetched. */
 export interface Pulled {
   /** The address that it was fetched from. */
   readonly url: string;
   /** Where it lies, of a cache that is a folder. */
   readonly path: string | undefined;
+  /** Its size. */
   readonly bytes: number;
   /** Hexadecimal, where it was computed or is known. */
   readonly sha256: string | undefined;

@@ -12,13 +12,17 @@ import { getString } from '../format/gguf/metadata.ts';
 import { show } from '../options.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
+/** One message of a conversation. */
 export interface ChatMessage {
+  /** 'system', 'user', 'assistant', or what else the template knows. */
   role: 'system' | 'user' | 'assistant' | 'tool' | (string & {});
+  /** Its text. */
   content: string;
   /** Whatever else a template reads: tool_calls, name, … */
   [key: string]: unknown;
 }
 
+/** How messages become a prompt. */
 export interface RenderOptions {
   /** End with the beginning of the assistant's turn. Default true. */
   addGenerationPrompt?: boolean;
@@ -26,6 +30,7 @@ export interface RenderOptions {
   tools?: readonly unknown[];
 }
 
+/** What turns messages into a prompt. */
 export interface ChatTemplate {
   /** The text that the messages become. @throws ModelError `E_CHAT_TEMPLATE`; InputError `E_OPTION` for malformed messages */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
