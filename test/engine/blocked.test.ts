@@ -6,6 +6,8 @@ import { ModelError } from '../../src/errors.ts';
 
 const test = suite('WebAssembly that is not allowed');
 
+new Response(); // Node compiles its own WebAssembly when it is first asked for one, which must not be refused
+
 async function refusedWith(message: string): Promise<unknown> {
   const { compile } = WebAssembly;
   try {
