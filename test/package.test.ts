@@ -36,6 +36,11 @@ for (const condition of ['browser', 'node', 'workerd', 'edge-light']) {
   });
 }
 
+test('a function of the main entry does not bring the engine', async () => {
+  const bytes = await cost("import { snapshotInfo } from 'clada'; globalThis.use = snapshotInfo;", ['browser']);
+  assert.ok(bytes > 1_000 && bytes < 20_000, `${bytes} bytes`);
+});
+
 test('GGUF files without an engine cost some 20 KB', async () => {
   const bytes = await cost("import { readGguf, writeGguf } from 'clada/gguf'; globalThis.use = [readGguf, writeGguf];", ['browser']);
   assert.ok(bytes > 3_000 && bytes < 25_000, `${bytes} bytes`);
