@@ -13,7 +13,9 @@ import { atCost, atIndex, withinBound } from './levels.ts';
 import type { LoadControl, Selection, Thresholds } from './selection.ts';
 import { checkNeurons, denseSelection, noLoad } from './selection.ts';
 
+/** Every method, `dense` first. */
 export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
+/** A method that chooses which feed-forward neurons run. */
 export type MethodName = (typeof methodNames)[number];
 
 /** How feed-forward neurons are skipped while generating. The prompt is always computed dense. */
@@ -55,9 +57,11 @@ export interface SparsityOptions {
   loadWarmup?: number;
   /** Weights of surprisal and entropy in the load. Default: the calibration's, else 0.5 each. */
   surprisalWeight?: number;
+  /** Weight of entropy in the load. */
   entropyWeight?: number;
   /** After so many loads in a row above `refreshAbove` a token runs dense and the prompt's mask is made anew. Default 0: never. */
   refreshAfter?: number;
+  /** The load that counts as high. */
   refreshAbove?: number;
   /** Entropy in nats above which a token is computed again, dense. Default: never. */
   rerunAbove?: number;

@@ -11,12 +11,15 @@ import type { ChatMessage } from '../text/template.ts';
 import { openings, questions } from './openings.ts';
 import { MAX_DOCUMENT } from './record.ts';
 
+/** How a model writes its own documents. */
 export interface SampleOptions {
   /** Documents, and tokens of each (at most 512, and the model's context). Default 32 of 320. */
   readonly count?: number | undefined;
+  /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
+  /** Ends it between two tokens. */
   readonly signal?: AbortSignal | undefined;
   /** After every document. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;

@@ -11,8 +11,11 @@ import type { ModelForms } from './model-forms.ts';
 
 /** Thresholds of prompt scores, |gate| and |product|: one for all layers, or one a layer. Absent: no such stage, or an exact share. */
 export interface StepThresholds {
+  /** Of prompt scores. */
   readonly scores?: number | readonly number[];
+  /** Of |gate|. */
   readonly gate?: number | readonly number[];
+  /** Of |product|. */
   readonly product?: number | readonly number[];
 }
 

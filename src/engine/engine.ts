@@ -41,12 +41,15 @@ export interface EngineOptions extends SequenceOptions {
 export interface StepReport {
   /** The token that was fed, and its position from 0. */
   readonly token: number;
+  /** Its position, from 0. */
   readonly position: number;
   /** -log p(token) under the distribution before it; NaN where that was not kept (first token, inside a prompt). */
   readonly surprisal: number;
   /** Entropy of the distribution after it. */
   readonly entropy: number;
+  /** The largest logit after it. */
   readonly maxLogit: number;
+  /** log of the sum of exp over all logits. */
   readonly logSumExp: number;
   /** The most likely next token; the lowest id on ties. */
   readonly topToken: number;
@@ -54,6 +57,7 @@ export interface StepReport {
   readonly weightBytes: number;
   /** Standardised load that moved the thresholds of this step, 0 where none did, and what they were multiplied by. */
   readonly cogLoad: number;
+  /** What the thresholds were multiplied by. */
   readonly factor: number;
   /** Share of the feed-forward weights used, each matrix a third; 1 = dense. */
   readonly cost: number;
@@ -63,7 +67,9 @@ export interface StepReport {
 
 /** What the state of a sequence depends on: the weights, and what computed it. */
 export interface Binding {
+  /** The model. */
   readonly model: { readonly name: string; readonly fingerprint: string };
+  /** The build, and how it keeps keys and values. */
   readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
 }
 

@@ -29,9 +29,13 @@ export interface PlannedTensor {
   readonly bytes: number;
 }
 
+/** A model as it will lie in memory. */
 export interface ModelPlan {
+  /** @internal */
   readonly family: Family;
+  /** @internal */
   readonly hparams: Hparams;
+  /** @internal */
   readonly tensors: readonly PlannedTensor[];
   /** True where the head is the embedding. */
   readonly tiedHead: boolean;
@@ -39,7 +43,9 @@ export interface ModelPlan {
   readonly weightBytes: number;
   /** Bytes that a dense decode step reads: all matrices but an embedding that is only looked up. */
   readonly weightBytesPerToken: number;
+  /** Parameters. */
   readonly params: number;
+  /** Bytes of the file, or of all parts. */
   readonly fileBytes: number;
 }
 

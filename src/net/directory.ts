@@ -21,6 +21,7 @@ let node!: Node;
 /** Bytes between two writes of `.part.json`: what a process that dies may lose. */
 const syncBytes = 16 * 1024 * 1024;
 
+const { process } = globalThis; // a free name makes Parcel look for a polyfill
 const env = (name: string): string | undefined => process.env[name] || undefined;
 const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.join(node.homedir(), '.cache');
 

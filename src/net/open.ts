@@ -33,11 +33,13 @@ export interface RemoteFile {
   readonly cached: boolean;
 }
 
+/** How a remote file is opened. */
 export interface OpenOptions {
   /** 'whole': fetch all of it, verify and keep it. 'demand': only what is read. */
   readonly mode: 'whole' | 'demand';
   /** Which part of a split model. */
   readonly part?: number;
+  /** Bytes here so far, and in all if the server says. */
   readonly onProgress?: ((loaded: number, total: number | undefined) => void) | undefined;
   /** Fail where nothing can be kept, whatever the cache option says. */
   readonly mustKeep?: boolean;

@@ -1,6 +1,7 @@
 /** What a caller may say about loading over the network. */
 import type { BlockStore, ModelCache } from './cache.ts';
 
+/** How bytes come over the network, and where they are kept. */
 export interface NetworkOptions {
   /**
    * Where downloaded bytes are kept. 'auto' (default): a directory in Node, Deno and Bun (the Hugging Face cache for `hf:`), the origin's private
@@ -33,6 +34,7 @@ export interface NetworkOptions {
   endpoint?: string;
   /** Instead of the global `fetch`. */
   fetch?: typeof fetch;
+  /** Ends it: what has arrived is kept. */
   signal?: AbortSignal;
 }
 
@@ -40,6 +42,7 @@ export const networkNames = ['cache', 'token', 'sha256', 'verify', 'onNote', 'co
 
 /** An address resolved: what is fetched, and by which name a cache knows it. */
 export interface Target {
+  /** Its address. */
   readonly url: string;
   /** Set where the address is on the Hugging Face hub. */
   readonly hub?: { readonly repo: string; readonly revision: string; readonly file: string } | undefined;

@@ -29,6 +29,7 @@ const alternatives = { min: 0, max: 100, integer: true } as const;
 /** Where values are a few names. */
 const choices = { ignoreEos: [true, false], telemetry: [true, false, 'neurons'], overflow: ['error', 'shift'] } as const;
 
+/** A text in the making: iterated token by token, or run to its end by `text()` and `tokens()`. */
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #sampler: Sampler;

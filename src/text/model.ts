@@ -19,11 +19,13 @@ import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
+/** How a saved conversation goes on. */
 export interface RestoreOptions {
   /** How the conversation goes on skipping. Default: as it did. */
   sparsity?: SparsityOptions;
 }
 
+/** How a text is followed. */
 export interface FollowOptions {
   /** Default: the model's own. */
   sparsity?: SparsityOptions;
@@ -34,22 +36,33 @@ export interface FollowOptions {
   from?: number;
   /** Who follows. Default: this call. */
   owner?: object;
+  /** Ends it between two steps. */
   signal?: AbortSignal;
 }
 
 /** What was loaded, and how. Sizes in bytes. */
 export interface ModelInfo {
+  /** `general.name`, else the file. */
   readonly name: string;
+  /** Name of the (first) file. */
   readonly file: string;
+  /** Its family, as the file names it. */
   readonly architecture: string;
+  /** Parameters. */
   readonly params: number;
   /** Layers, and feed-forward neurons of each. */
   readonly layers: number;
+  /** Feed-forward neurons of a layer. */
   readonly neurons: number;
+  /** Tokens of the vocabulary. */
   readonly vocab: number;
+  /** Positions of the key/value cache, in tokens. */
   readonly contextSize: number;
+  /** Type of the key/value cache. */
   readonly kv: KvName;
+  /** Bytes of the file, or of all parts. */
   readonly fileBytes: number;
+  /** Bytes of the weights in memory. */
   readonly weightBytes: number;
   /** Weights that one dense decode step reads. */
   readonly weightBytesPerToken: number;
@@ -57,12 +70,21 @@ export interface ModelInfo {
   readonly memoryBytes: number;
   /** The engine's binary. */
   readonly wasmBytes: number;
+  /** The build that runs. */
   readonly tier: Tier;
+  /** Why that one. */
   readonly tierReason: string;
+  /** Milliseconds that loading took. */
   readonly loadMs: number;
 }
 
+/** A loaded model. It owns its WebAssembly memory until it is closed. */
 export class Model implements AsyncDisposable {
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** Its chat template. */
+  readonly template: ChatTemplate;
+  /** What was loaded, and how. */
   readonly info: ModelInfo;
   readonly #engine: Engine;
   readonly #pool: SequencePool;
@@ -70,7 +92,11 @@ export class Model implements AsyncDisposable {
   readonly #default: SparsityOptions;
 
   /** @internal use {@link load} */
-  constructor(pool: SequencePool, readonly tokenizer: Tokenizer, readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
+  constructor(
+    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
+  ) {
+    this.tokenizer = tokenizer;
+    this.template = template;
     const { engine } = pool;
     this.#engine = engine;
     this.#pool = pool;

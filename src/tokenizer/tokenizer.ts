@@ -11,6 +11,7 @@ import { TokenType, Vocab } from './vocab.ts';
 /** Ordinary text (no special tokens in it) → ids, handed over one by one. */
 export type TextEncoderOf = (text: string, emit: (id: number) => void) => void;
 
+/** How text becomes tokens. */
 export interface EncodeOptions {
   /** Read control tokens in the text as such. Default false: text of users never becomes control tokens. */
   parseSpecial?: boolean;
@@ -18,11 +19,13 @@ export interface EncodeOptions {
   addSpecial?: boolean;
 }
 
+/** How tokens become text. */
 export interface DecodeOptions {
   /** Leave control tokens out. Default false: they appear as they are written. */
   skipSpecial?: boolean;
 }
 
+/** Tokens become text one by one. */
 export interface DecodeStream {
   /** The text that became certain with this token: an incomplete character is held back. */
   push(id: number): string;
@@ -30,9 +33,13 @@ export interface DecodeStream {
   flush(): string;
 }
 
+/** Text to tokens and back, as the file says. */
 export interface Tokenizer {
+  /** Tokens of the vocabulary. */
   readonly vocabSize: number;
+  /** The token that begins a text, if there is one. */
   readonly bosId: number | undefined;
+  /** The token that ends a text, if there is one. */
   readonly eosId: number | undefined;
   /** @throws InputError `E_UTF8` for a lone surrogate in the text. */
   encode(text: string, options?: EncodeOptions): Uint32Array;
@@ -43,9 +50,11 @@ export interface Tokenizer {
   encodeParts(text: string, change: (text: string) => string): Uint32Array;
   /** @throws InputError `E_TOKEN_RANGE` */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
+  /** Decodes token by token: a character that is cut waits for its rest. */
   decodeStream(options?: DecodeOptions): DecodeStream;
   /** The bytes that a token stands for; need not be valid UTF-8. @throws InputError `E_TOKEN_RANGE` */
   tokenBytes(id: number): Uint8Array;
+  /** True for tokens that no text stands for. */
   isControl(id: number): boolean;
   /** True for tokens that end a generation: EOS, end of turn, end of text. */
   isEog(id: number): boolean;

@@ -35,6 +35,18 @@ const sample: Record<string, WriteValue> = {
   k: { type: 'f64', value: Math.PI }, l: { type: 'strings', value: ['x', '', 'ü', Uint8Array.of(0xff, 0xfe)] }, m: { type: 'f32s', value: [1, 2.5] }, n: { type: 'i32s', value: [-1, 7] },
 };
 
+test('every type of array comes back; a number that its type does not hold is refused', async () => {
+  const { metadata } = await read(writeGguf({
+    a: { type: 'u8s', value: [0, 255] }, b: { type: 'i16s', value: Int16Array.of(-300, 7) }, c: { type: 'u32s', value: [4e9] }, d: { type: 'f64s', value: [Math.PI] },
+    e: { type: 'u64s', value: [2n ** 60n] }, f: { type: 'i64s', value: BigInt64Array.of(-7n) }, g: { type: 'bools', value: [true, false] }, h: { type: 'i8s', value: [] },
+  }, []));
+  assert.equal(Object.fromEntries([...metadata].map(([key, value]) => [key, [...(value as Iterable<unknown>)]])), { a: [0, 255], b: [-300, 7], c: [4e9], d: [Math.PI], e: [2n ** 60n], f: [-7n], g: [1, 0], h: [] });
+  for (const value of [{ type: 'u8', value: 256 }, { type: 'i32', value: 0.5 }, { type: 'u32s', value: [1, -1] }, { type: 'u16', value: NaN }] as const) {
+    assert.is(await code(() => Promise.resolve().then(() => writeGguf({ value }, []))), 'E_OPTION');
+  }
+  assert.is(await code(() => Promise.resolve().then(() => writeGguf({}, [], { alignment: 3 }))), 'E_OPTION');
+});
+
 test('every type of value comes back, in both versions', async () => {
   for (const version of [2, 3] as const) for (const alignment of [1, 32, 4096]) {
     const { metadata, tensors, version: found } = await read(writeGguf(sample, [tensor('t', [3, 2], f32(1, 2, 3, 4, 5, 6)), tensor('u', [1])], { version, alignment }));
@@ -165,7 +177,7 @@ test('names: none empty, none twice; a long one harms nobody', async () => {
 test('arrays keep their type: what may differ by layer stands in one', async () => {
   const values: Record<string, WriteValue> = {
     u8: { type: 'u8s', value: [1, 255] }, i8: { type: 'i8s', value: [-1, 5] }, u16: { type: 'u16s', value: [65535, 0] }, i16: { type: 'i16s', value: [-300, 2] },
-    u32: { type: 'u32s', value: [4e9, 8] }, i32: { type: 'i32s', value: [-7, 32] }, f64: { type: 'f64s', value: [Math.PI] }, bool: { type: 'bools', value: [1, 0, 1] },
+    u32: { type: 'u32s', value: [4e9, 8] }, i32: { type: 'i32s', value: [-7, 32] }, f64: { type: 'f64s', value: [Math.PI] }, bool: { type: 'bools', value: [true, false, true] },
     u64: { type: 'u64s', value: [2n ** 60n] }, i64: { type: 'i64s', value: [-9n] }, none: { type: 'u32s', value: [] },
   };
   const { metadata } = await read(writeGguf(values, []));
