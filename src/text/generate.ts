@@ -155,7 +155,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #maxTokens: number;
   readonly #logprobs: number;
   readonly #stops: readonly string[];
-  readonly #decoder: DecodeStream;
+  #decoder: DecodeStream;
   readonly #stopper: Stopper;
   readonly #owner: object;
   #tokens: number[] = [];
@@ -301,6 +301,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       if (this.#contract) await this.source.session.exclusive((engine, ptr) => { engine.makeForms(ptr, this.selections.widest); });
       this.#tokens = Array.from(this.prompt());
       this.#promptTokens = this.#tokens.length;
+      this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: this.#tokens });
       for (const id of this.#tokens) this.#sampler.accept(id);
     })();
   }
@@ -324,6 +325,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
     const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: tokens.slice(0, promptTokens) });
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
     for (const id of tokens.slice(promptTokens)) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);

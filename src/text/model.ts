@@ -165,7 +165,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     fileBytes = file.size;
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session } = planOf(file, options);
-    const tokenizer = createTokenizer(file.metadata);
+    const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer);
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
@@ -279,7 +279,7 @@ export class Model implements AsyncDisposable {
    * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
-    return new Generation(this.#source(options), () => this.#tokens(prompt), options);
+    return new Generation(this.#source(options), () => this.#tokens(prompt, 'start'), options);
   }
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
@@ -332,7 +332,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
-    return scoreTokens(this.#session, this.#tokens(text), options);
+    return scoreTokens(this.#session, this.#tokens(text, true), options);
   }
 
   /**
@@ -387,7 +387,7 @@ export class Model implements AsyncDisposable {
     return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
-  #tokens(text: string | ArrayLike<number>): ArrayLike<number> {
-    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial: true }) : text;
+  #tokens(text: string | ArrayLike<number>, addSpecial: true | 'start'): ArrayLike<number> {
+    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial }) : text;
   }
 }
