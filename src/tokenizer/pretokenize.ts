@@ -40,17 +40,20 @@ const rules: readonly Rule[] = [
   { names: 'tekken', expressions: [tekken], ignoresMerges: true, addsBos: true },
   { names: 'falcon', expressions: ['[\\p{P}\\$\\+<=>\\^~\\|`]+', gpt2, '[0-9][0-9][0-9]'] },
   { names: 'default', expressions: ['[\\p{P}\\$\\+<=>\\^~\\|]+', gpt2, '\\p{N}+', '[0-9][0-9][0-9]'] },
-  { names: 'deepseek-coder', expressions: ['[\\r\\n]', `${S}?\\p{L}+`, `${S}?\\p{P}+`, '[一-龥ࠀ-一가-퟿]+', '\\p{N}'] },
+  // the class holds wide blanks, which llama.cpp takes out of it
+  { names: 'deepseek-coder', expressions: ['[\\r\\n]', `${S}?\\p{L}+`, `${S}?\\p{P}+`, `(?:(?!${S})[一-龥ࠀ-一가-퟿])+`, '\\p{N}'] },
 ];
 
 const table = new Map(rules.flatMap((rule) => rule.names.split(' ').map((name) => [name, rule] as const)));
+
+export const preTokenizerNames: readonly string[] = [...table.keys()];
 
 /** The pre-tokenizer of that name. @throws ModelError `E_TOKENIZER` that lists the known ones. */
 export function preTokenizer(name: string): PreTokenizer {
   const rule = table.get(name);
   if (!rule) {
     throw new ModelError('E_TOKENIZER', {
-      subject: 'tokenizer.ggml.pre', found: JSON.stringify(name), expected: `one of ${[...table.keys()].join(', ')}`,
+      subject: 'tokenizer.ggml.pre', found: JSON.stringify(name), expected: `one of ${preTokenizerNames.join(', ')}`,
       remedy: 'Cutting words by another rule would give wrong tokens without a word of warning; use a model with a known pre-tokenizer.',
     });
   }
