@@ -5,8 +5,8 @@ import type { PreTokenizer } from './pretokenize.ts';
 import type { TextEncoderOf, Vocab } from './vocab.ts';
 
 /**
- * GPT-2 writes each byte as a printable character; code point → byte, or -1. Tokens and merges are looked up in that spelling, as the file has
- * them.
+ * GPT-2 writes each byte as a printable character; code point → byte, or -1. Tokens and merges are looked up in that spelling, as the file
+ * has them.
  */
 const byteOfChar = new Int16Array(0x180).fill(-1);
 /** Byte → its character in UTF-8, one or two bytes. */
@@ -132,8 +132,8 @@ export function byteLevelEncoder(vocab: Vocab, merges: StringArray, { cut, ignor
     }
     if (symbols.length < bytes.length) symbols = new Int32Array(2 * bytes.length);
     for (let i = 0; i < bytes.length; i++) symbols[i] = numberOfByte[bytes[i]!]!;
-    // What became no token falls back to its bytes. Those that the vocabulary lacks (SmolLM's lacks 20 that valid text hardly has) are left out,
-    // as llama.cpp does: no text turns into an "unknown" token, which may be <|endoftext|>.
+    // What became no token falls back to its bytes. Those that the vocabulary lacks (SmolLM's lacks 20 that valid text hardly has) are left
+    // out, as llama.cpp does: no text turns into an "unknown" token, which may be <|endoftext|>.
     const ids: number[] = [];
     let pending = -1;
     const settle = (end: number): void => {

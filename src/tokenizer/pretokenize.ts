@@ -1,7 +1,7 @@
 /**
  * Cutting text into words before byte-level BPE, by the name in `tokenizer.ggml.pre`. Names and expressions are those that llama.cpp knows
  * (src/llama-vocab.cpp), which are the models' own tokenizers'. Each expression of a list cuts the pieces that the one before it left: what
- * matches and what lies between matches become pieces. `\s` is spelled out because JavaScript's differs from Unicode's in U+0085 and U+FEFF.
+ * matches and what lies between matches become pieces. `\s` is spelled out: JavaScript's differs from Unicode's in U+0085 and U+FEFF.
  */
 import { ModelError } from '../errors.ts';
 
@@ -18,7 +18,7 @@ const gpt2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${S}\\p{L}\\p{N}]+
 const punctuated = (newlines: string): string => ` ?[^${S}\\p{L}\\p{N}]+[${newlines}]*|${S}*[\\r\\n]+|${S}+(?![^${S}])|${S}+`;
 const llama3 = (digits: string): string =>
   `'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}|${punctuated('\\r\\n')}`;
-// letters that are not a to z, then letters that are not A to Z: what llama.cpp makes of the original's classes of capitals and small letters
+// letters but for a to z, then letters but for A to Z: what llama.cpp makes of the original's classes of capitals and small letters
 const upper = '(?:(?=\\p{L})[^a-z])', lower = '(?:(?=\\p{L})[^A-Z])';
 const tekken = `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*|\\p{N}|${punctuated('\\r\\n/')}`;
 

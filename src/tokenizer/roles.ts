@@ -15,8 +15,8 @@ export interface Defaults {
 }
 
 /**
- * What llama.cpp takes where a key is missing. Its 11 for BOS and EOS of byte-level BPE is not taken over: that is Falcon's <|endoftext|>, in any
- * other vocabulary an ordinary token that would end an answer.
+ * What llama.cpp takes where a key is missing. Its 11 for BOS and EOS of byte-level BPE is not taken over: that is Falcon's <|endoftext|>,
+ * in any other vocabulary an ordinary token that would end an answer.
  */
 export const sentencePieceDefaults: Defaults = { bos: 1, eos: 2, unknown: 0, addBos: true, addEos: false };
 export const unigramDefaults: Defaults = { eos: 1, unknown: 2, addBos: false, addEos: true };
@@ -33,15 +33,25 @@ export interface Roles {
 
 /** Names that end a generation, whatever the file's keys and types say. */
 const endNames = [
-  '<|eot_id|>', '<|im_end|>', '<|end|>', '<|return|>', '<|call|>', '<|flush|>', '<|calls|>', '<end_of_turn>', '<|endoftext|>', '</s>', '<|eom_id|>',
-  '<EOT>', '_<EOT>', '[EOT]', '[EOS]', '<|end_of_text|>', '<end_of_utterance>', '<eos>', '<turn|>', '<|tool_response>', '<｜end▁of▁sentence｜>', '[e~[',
+  '<|eot_id|>', '<|im_end|>', '<|end|>', '<|return|>', '<|call|>', '<|flush|>', '<|calls|>', '<end_of_turn>', '<|endoftext|>', '</s>',
+  '<|eom_id|>', '<EOT>', '_<EOT>', '[EOT]', '[EOS]', '<|end_of_text|>', '<end_of_utterance>', '<eos>', '<turn|>', '<|tool_response>',
+  '<｜end▁of▁sentence｜>', '[e~[',
 ];
 
-/** Tokens of filling in the middle: keys that may name them, texts that else do. Those of padding, repositories and files end a generation. */
+/** Tokens of filling in the middle: keys that may name them, texts that else do. Those of padding, repository and file end a generation. */
 const middle: readonly { keys: readonly string[]; names: readonly string[]; ends?: true }[] = [
-  { keys: ['fim_pre_token_id', 'prefix_token_id'], names: ['<|fim_prefix|>', '<fim-prefix>', '<fim_prefix>', '<｜fim▁begin｜>', '<PRE>', '▁<PRE>', '<|code_prefix|>', '<|prefix|>'] },
-  { keys: ['fim_suf_token_id', 'suffix_token_id'], names: ['<|fim_suffix|>', '<fim-suffix>', '<fim_suffix>', '<｜fim▁hole｜>', '<SUF>', '▁<SUF>', '<|code_suffix|>', '<|suffix|>'] },
-  { keys: ['fim_mid_token_id', 'middle_token_id'], names: ['<|fim_middle|>', '<fim-middle>', '<fim_middle>', '<｜fim▁end｜>', '<MID>', '▁<MID>', '<|code_middle|>', '<|middle|>'] },
+  {
+    keys: ['fim_pre_token_id', 'prefix_token_id'],
+    names: ['<|fim_prefix|>', '<fim-prefix>', '<fim_prefix>', '<｜fim▁begin｜>', '<PRE>', '▁<PRE>', '<|code_prefix|>', '<|prefix|>'],
+  },
+  {
+    keys: ['fim_suf_token_id', 'suffix_token_id'],
+    names: ['<|fim_suffix|>', '<fim-suffix>', '<fim_suffix>', '<｜fim▁hole｜>', '<SUF>', '▁<SUF>', '<|code_suffix|>', '<|suffix|>'],
+  },
+  {
+    keys: ['fim_mid_token_id', 'middle_token_id'],
+    names: ['<|fim_middle|>', '<fim-middle>', '<fim_middle>', '<｜fim▁end｜>', '<MID>', '▁<MID>', '<|code_middle|>', '<|middle|>'],
+  },
   { keys: ['fim_pad_token_id'], names: ['<|fim_pad|>', '<fim-pad>', '<fim_pad>', '<PAD>', '[PAD]'], ends: true },
   { keys: ['fim_rep_token_id'], names: ['<|fim_repo|>', '<|repo_name|>', '<fim-repo>', '<REPO>', '<reponame>'], ends: true },
   { keys: ['fim_sep_token_id'], names: ['<|file_sep|>'], ends: true },
@@ -57,7 +67,8 @@ export function readRoles(metadata: Metadata, vocab: Vocab, defaults: Defaults, 
     warn(`${key} is ${id}, which is none of the ${vocab.size} tokens: ${known === undefined ? 'ignored' : `${known} is taken instead`}`);
     return known;
   };
-  const named = (names: readonly string[]): number[] => names.map((name) => vocab.findText(name)).filter((id) => id >= 0).sort((a, b) => a - b);
+  const named = (names: readonly string[]): number[] =>
+    names.map((name) => vocab.findText(name)).filter((id) => id >= 0).sort((a, b) => a - b);
   const control = (id: number): void => { vocab.types[id] = TokenType.control; };
 
   const ends = new Set<number>();
@@ -73,15 +84,20 @@ export function readRoles(metadata: Metadata, vocab: Vocab, defaults: Defaults, 
     ends.add(id);
     control(id);
   }
-  for (const id of named(['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>'])) vocab.types[id] = TokenType.userDefined; // shown: they structure gpt-oss's answers
+  // shown: they structure gpt-oss's answers
+  for (const id of named(['<|channel|>', '<|message|>', '<|start|>', '<|constrain|>'])) vocab.types[id] = TokenType.userDefined;
 
-  const bosId = idAt('bos_token_id', defaults.bos), eosId = idAt('eos_token_id', defaults.eos), unknownId = idAt('unknown_token_id', defaults.unknown);
+  const bosId = idAt('bos_token_id', defaults.bos), eosId = idAt('eos_token_id', defaults.eos);
+  const unknownId = idAt('unknown_token_id', defaults.unknown);
   for (const id of [eosId, idAt('eot_token_id'), idAt('eom_token_id')]) if (id !== undefined) ends.add(id);
   exceptions(vocab, ends);
 
   const adds = (end: 'bos' | 'eos', id: number | undefined, fallback: boolean): boolean => {
     const key = `tokenizer.ggml.add_${end}_token`, wanted = getBool(metadata, key, fallback);
-    if (wanted && id === undefined) warn(`${end.toUpperCase()} belongs to every text (${metadata.has(key) ? key : 'tokenizer.ggml.pre'}), but the file names no ${end}_token_id: it is left out`);
+    if (wanted && id === undefined) {
+      const says = metadata.has(key) ? key : 'tokenizer.ggml.pre';
+      warn(`${end.toUpperCase()} belongs to every text (${says}), but the file names no ${end}_token_id: it is left out`);
+    }
     return wanted && id !== undefined;
   };
   return { bosId, eosId, unknownId, addBos: adds('bos', bosId, defaults.addBos), addEos: adds('eos', eosId, defaults.addEos), ends };

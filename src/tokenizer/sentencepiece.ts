@@ -1,6 +1,6 @@
 /**
- * SentencePiece (arXiv 1808.06226): BPE by score (GGUF model `llama`) and unigram by Viterbi (`t5`). Blanks are written as U+2581; characters
- * without a piece fall back to byte pieces where the vocabulary has them.
+ * SentencePiece (arXiv 1808.06226): BPE by score (GGUF model `llama`) and unigram by Viterbi (`t5`). Blanks are written as U+2581;
+ * characters without a piece fall back to byte pieces where the vocabulary has them.
  */
 import { Merger, type PairLookup } from './merge.ts';
 import { type TextEncoderOf, TokenType, type Vocab } from './vocab.ts';
@@ -43,8 +43,8 @@ export interface BlankRules {
 }
 
 /**
- * Squeezing is the library's for BPE (llama.cpp never squeezes there, and no converter asks for it), llama.cpp's for unigram: a blank in front of
- * every word, the first one included.
+ * Squeezing is the library's for BPE (llama.cpp never squeezes there, and no converter asks for it), llama.cpp's for unigram: a blank in
+ * front of every word, the first one included. Unigram texts of blanks alone keep them, as in the library; llama.cpp drops one.
  */
 export function normaliser({ prefix, squeeze }: BlankRules, isBpe: boolean): Normaliser {
   return (text, open) => {

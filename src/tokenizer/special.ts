@@ -1,12 +1,12 @@
 /**
- * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As llama.cpp
- * finds them: longer ones first, wherever in the text they are.
+ * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As
+ * llama.cpp finds them: longer ones first, wherever in the text they are.
  */
 import { TokenType, type Vocab } from './vocab.ts';
 
 export type SpecialPart = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
-/** What tokens take with them: blanks to the left or right (`lstrip`, `rstrip` of Hugging Face's added tokens, which GGUF does not keep). */
+/** Tokens that take blanks to their left or right with them (`lstrip`, `rstrip` of Hugging Face's added tokens; GGUF does not keep it). */
 export interface Strip { left(id: number): boolean; right(id: number): boolean }
 
 interface Token { readonly id: number; readonly text: string; readonly bytes: number }

@@ -22,8 +22,8 @@ export interface EncodeOptions {
    */
   addSpecial?: boolean | 'start';
   /**
-   * Tokens that the text goes on behind. SentencePiece puts a blank in front of a text, which has no place in the middle of one: with these ids it
-   * is left out, unless they end with a special token. Default: none, a text of its own.
+   * Tokens that the text goes on behind. SentencePiece puts a blank in front of a text, which has no place in the middle of one: with these
+   * ids it is left out, unless they end with a special token. Default: none, a text of its own.
    */
   after?: ArrayLike<number>;
 }
@@ -77,7 +77,8 @@ function perToken(metadata: Metadata, key: string, size: number, fallback: numbe
   const values = getNumbers(metadata, key);
   if (values.length >= size) return values.subarray(0, size) as ArrayLike<number>;
   throw new ModelError('E_TOKENIZER', {
-    subject: key, found: `${values.length} entries`, expected: `one for each of the ${size} tokens`, remedy: 'The file is damaged; fetch or convert the model again.',
+    subject: key, found: `${values.length} entries`, expected: `one for each of the ${size} tokens`,
+    remedy: 'The file is damaged; fetch or convert the model again.',
   });
 }
 
@@ -105,7 +106,8 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
       remedy: 'Convert the model again: a token without a row cannot be read, a row without a token cannot be said.',
     });
   }
-  const vocab = new Vocab(tokens.bytes, tokens.offsets, Uint8Array.from(perToken(metadata, 'tokenizer.ggml.token_type', size, TokenType.normal)));
+  const types = Uint8Array.from(perToken(metadata, 'tokenizer.ggml.token_type', size, TokenType.normal));
+  const vocab = new Vocab(tokens.bytes, tokens.offsets, types);
   const warnings: string[] = [], warn = (text: string): void => { warnings.push(text); };
   if (model === 'gpt2') {
     const pre = getString(metadata, 'tokenizer.ggml.pre', '');
@@ -118,26 +120,36 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
   if (model === 'llama' || model === 't5') {
     const charsmap = metadata.get('tokenizer.ggml.precompiled_charsmap');
     if (typeof charsmap === 'object' && charsmap.length > 0) {
-      throw new ModelError('E_TOKENIZER', { subject: 'tokenizer.ggml.precompiled_charsmap', found: `${charsmap.length} bytes of normalisation rules`, expected: 'none (identity normalisation)', remedy: 'This version does not apply them, and tokens would be wrong without a word; use a model without.' });
+      throw new ModelError('E_TOKENIZER', {
+        subject: 'tokenizer.ggml.precompiled_charsmap', found: `${charsmap.length} bytes of normalisation rules`,
+        expected: 'none (identity normalisation)',
+        remedy: 'This version does not apply them, and tokens would be wrong without a word; use a model without.',
+      });
     }
     const isBpe = model === 'llama';
     const roles = readRoles(metadata, vocab, isBpe ? sentencePieceDefaults : unigramDefaults, warn);
     typeBytePieces(vocab);
     const scores = Float32Array.from(perToken(metadata, 'tokenizer.ggml.scores', size, 0));
-    const blanks = { prefix: getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe), squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) };
+    const prefix = getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe);
+    const normalise = normaliser({ prefix, squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) }, isBpe);
     const encodeText = (isBpe ? sentencePieceBpe : unigram)(vocab, scores, roles.unknownId);
-    return new VocabTokenizer(vocab, roles, encodeText, normaliser(blanks, isBpe), blanks.prefix, stripOf(metadata, vocab), warnings);
+    return new VocabTokenizer(vocab, roles, encodeText, normalise, prefix, stripOf(metadata, vocab), warnings);
   }
-  throw new ModelError('E_TOKENIZER', { subject: 'tokenizer.ggml.model', found: JSON.stringify(model), expected: 'gpt2 (byte-level BPE), llama (SentencePiece BPE) or t5 (SentencePiece unigram)', remedy: 'Use a model with one of these vocabularies.' });
+  throw new ModelError('E_TOKENIZER', {
+    subject: 'tokenizer.ggml.model', found: JSON.stringify(model),
+    expected: 'gpt2 (byte-level BPE), llama (SentencePiece BPE) or t5 (SentencePiece unigram)',
+    remedy: 'Use a model with one of these vocabularies.',
+  });
 }
 
 class VocabTokenizer implements Tokenizer {
   readonly #split: ReturnType<typeof specialSplitter>;
 
-  /** @param normalise undefined for byte-level BPE, whose pieces are GGUF's spelling of bytes; `prefix`: a text begins with a blank of its own */
+  /** `normalise`: undefined for byte-level BPE, whose tokens are spelled bytes; `prefix`: a text begins with a blank of its own */
   constructor(
-    private readonly vocab: Vocab, private readonly roles: Roles, private readonly encodeText: TextEncoderOf, private readonly normalise: Normaliser | undefined,
-    private readonly prefix: boolean, strip: Strip, readonly warnings: readonly string[],
+    private readonly vocab: Vocab, private readonly roles: Roles, private readonly encodeText: TextEncoderOf,
+    private readonly normalise: Normaliser | undefined, private readonly prefix: boolean, strip: Strip,
+    readonly warnings: readonly string[],
   ) {
     this.#split = specialSplitter(vocab, strip);
   }
@@ -149,13 +161,14 @@ class VocabTokenizer implements Tokenizer {
   encode(text: string, { parseSpecial = false, addSpecial = false, after = [] }: EncodeOptions = {}): Uint32Array {
     if (typeof text !== 'string' || !isWellFormed(text)) {
       throw new InputError('E_UTF8', {
-        subject: 'text', found: typeof text === 'string' ? 'a lone surrogate, which no UTF-8 can hold' : typeof text, expected: 'a well-formed string',
-        remedy: 'Decode bytes with TextDecoder, or call toWellFormed() on the text.',
+        subject: 'text', found: typeof text === 'string' ? 'a lone surrogate, which no UTF-8 can hold' : typeof text,
+        expected: 'a well-formed string', remedy: 'Decode bytes with TextDecoder, or call toWellFormed() on the text.',
       });
     }
     const ids: number[] = [];
     if (addSpecial && this.roles.addBos) ids.push(this.bosId!);
-    this.#encodeParts(this.#split(text, parseSpecial), ids, ids.length > 0 || after.length === 0 || this.#isSpecial(after[after.length - 1]!));
+    const open = ids.length > 0 || after.length === 0 || this.#isSpecial(after[after.length - 1]!);
+    this.#encodeParts(this.#split(text, parseSpecial), ids, open);
     if (addSpecial === true && this.roles.addEos) ids.push(this.eosId!);
     return Uint32Array.from(ids);
   }
@@ -233,7 +246,9 @@ class VocabTokenizer implements Tokenizer {
 
   #check(id: number): void {
     if (Number.isInteger(id) && id >= 0 && id < this.vocab.size) return;
-    throw new InputError('E_TOKEN_RANGE', { subject: 'token', found: String(id), expected: `an integer from 0 to ${this.vocab.size - 1}`, remedy: 'Use ids of this tokenizer.' });
+    throw new InputError('E_TOKEN_RANGE', {
+      subject: 'token', found: String(id), expected: `an integer from 0 to ${this.vocab.size - 1}`, remedy: 'Use ids of this tokenizer.',
+    });
   }
 }
 

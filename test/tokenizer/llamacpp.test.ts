@@ -9,21 +9,31 @@ import { metadataFrom } from '../helpers/metadata.ts';
 import type { Vocabulary } from './vocabularies.ts';
 import { pairs, vocabularies } from './vocabularies.ts';
 
-interface Answer { addBos: boolean; addEos: boolean; ends: number[]; control: [number, number][]; plain: number[][]; special: number[][] }
+interface Answer {
+  addBos: boolean;
+  addEos: boolean;
+  ends: number[];
+  control: [first: number, last: number][];
+  plain: number[][];
+  special: number[][];
+}
 interface Pre { names: string[]; addBos: boolean; lengths: string[] }
-const { pre, ...answers } = JSON.parse(readFileSync(new URL('../fixtures/tokenizers/llamacpp.json', import.meta.url), 'utf8')) as Record<string, Answer> & { pre: unknown };
+const file = readFileSync(new URL('../fixtures/tokenizers/llamacpp.json', import.meta.url), 'utf8');
+const { pre: groups, vocabularies: answers } = JSON.parse(file) as { pre: Pre[]; vocabularies: Record<string, Answer> };
 
 const test = suite('as llama.cpp');
 const open = async ({ entries }: Vocabulary): Promise<Tokenizer> => createTokenizer(await metadataFrom(entries));
-const which = (tokenizer: Tokenizer, is: (id: number) => boolean): number[] => Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter(is);
+const from = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const which = (tokenizer: Tokenizer, is: (id: number) => boolean): number[] => from(0, tokenizer.vocabSize - 1).filter(is);
 
 for (const vocabulary of await vocabularies()) {
   test(vocabulary.name, async () => {
     const answer = answers[vocabulary.name]!, tokenizer = await open(vocabulary);
-    assert.equal([...tokenizer.encode('', { addSpecial: true })], [...(answer.addBos ? [tokenizer.bosId] : []), ...(answer.addEos ? [tokenizer.eosId] : [])]);
-    assert.equal([...tokenizer.encode('', { addSpecial: 'start' })], answer.addBos ? [tokenizer.bosId] : []);
+    const start = answer.addBos ? [tokenizer.bosId] : [], end = answer.addEos ? [tokenizer.eosId] : [];
+    assert.equal([...tokenizer.encode('', { addSpecial: true })], [...start, ...end]);
+    assert.equal([...tokenizer.encode('', { addSpecial: 'start' })], start);
     assert.equal(which(tokenizer, (id) => tokenizer.isEog(id)), answer.ends);
-    assert.equal(which(tokenizer, (id) => tokenizer.isControl(id)), answer.control.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i)));
+    assert.equal(which(tokenizer, (id) => tokenizer.isControl(id)), answer.control.flatMap(([first, last]) => from(first, last)));
     for (const [i, text] of vocabulary.texts.entries()) {
       assert.equal([...tokenizer.encode(text)], answer.plain[i], JSON.stringify(text));
       assert.equal([...tokenizer.encode(text, { parseSpecial: true })], answer.special[i], `${JSON.stringify(text)} with special tokens`);
@@ -32,7 +42,6 @@ for (const vocabulary of await vocabularies()) {
 }
 
 test('every pre-tokenizer cuts where llama.cpp cuts', async () => {
-  const groups = pre as Pre[];
   assert.equal(groups.flatMap(({ names }) => names).sort(), [...preTokenizerNames].sort());
   for (const { names, addBos, lengths } of groups) {
     for (const name of names) {

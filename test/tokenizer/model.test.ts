@@ -59,7 +59,8 @@ test('a text goes on behind tokens without a blank of its own, behind a special 
   const head = tokenizer.encode('Hel', { addSpecial: true }), more = tokenizer.encode('lo', { after: head });
   assert.is(all([...head, ...more]), 'Hello');
   assert.equal([...tokenizer.encode('lo', { after: [tokenizer.bosId!] })], [...tokenizer.encode('lo')]);
-  assert.equal([...tokenizer.encode('lo</s>lo', { after: head, parseSpecial: true })], [...more, tokenizer.eosId!, ...tokenizer.encode('lo')]);
+  const ended = tokenizer.encode('lo</s>lo', { after: head, parseSpecial: true });
+  assert.equal([...ended], [...more, tokenizer.eosId!, ...tokenizer.encode('lo')]);
   assert.throws(() => tokenizer.encode('lo', { after: [99_999] }), /E_TOKEN_RANGE/);
 });
 
@@ -70,7 +71,8 @@ test('a stream goes on in the middle of a character', () => {
 });
 
 test('squeezing leaves nothing of blanks, and keeps words apart that go on', async () => {
-  const squeezed = createTokenizer(await metadataFrom({ ...known.get('spm')!, 'tokenizer.ggml.remove_extra_whitespaces': { type: 'bool', value: true } }));
+  const key = { 'tokenizer.ggml.remove_extra_whitespaces': { type: 'bool', value: true } as const };
+  const squeezed = createTokenizer(await metadataFrom({ ...known.get('spm')!, ...key }));
   squeezed.encode('some other text');
   for (const text of ['', ' ', '    ']) assert.equal([...squeezed.encode(text)], []);
   const head = squeezed.encode('a  b ');
@@ -103,10 +105,12 @@ test('damaged vocabularies: ids out of range are warnings, what cannot be read i
   assert.is(warnings.length, 5);
   assert.match(warnings.join('\n'), /bos_token_id is 99999, which is none of the 707 tokens: 1 is taken instead/);
   assert.match((await open(() => undefined, 'bpe, no pre')).warnings.join(), /tokenizer\.ggml\.pre is missing/);
-  assert.match((await open((entries) => { delete entries['tokenizer.ggml.bos_token_id']; }, 'bpe, whole words')).warnings.join(), /BOS belongs to every text .* left out/);
+  const without = await open((entries) => { delete entries['tokenizer.ggml.bos_token_id']; }, 'bpe, whole words');
+  assert.match(without.warnings.join(), /BOS belongs to every text .* left out/);
   assert.equal((await open(() => undefined)).warnings, []);
   const tokens = (known.get('spm')!['tokenizer.ggml.tokens'] as { value: readonly string[] }).value;
-  assert.is(await codeOf(() => open((entries) => { entries['tokenizer.ggml.tokens'] = { type: 'strings', value: [...tokens.slice(0, -1), tokens[5]!] }; })), 'E_TOKENIZER');
+  const twice: WriteValue = { type: 'strings', value: [...tokens.slice(0, -1), tokens[5]!] };
+  assert.is(await codeOf(() => open((entries) => { entries['tokenizer.ggml.tokens'] = twice; })), 'E_TOKENIZER');
   for (const key of ['scores', 'token_type']) {
     assert.is(await codeOf(() => open((entries) => { entries[`tokenizer.ggml.${key}`] = { type: 'i32s', value: [1, 2] }; })), 'E_TOKENIZER');
   }
@@ -121,12 +125,12 @@ test('a byte piece that is missing makes the character unknown, never a token ou
 });
 
 test('chat templates: a blank behind each special token, as in the rendered text', async () => {
-  const template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n";
-  const model = await modelWith({ ...known.get('spm')!, 'tokenizer.chat_template': { type: 'string', value: template } });
+  const value = '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n';
+  const model = await modelWith({ ...known.get('spm')!, 'tokenizer.chat_template': { type: 'string', value } });
   const messages = [{ role: 'user', content: 'Hello world' }, { role: 'assistant', content: 'I am' }, { role: 'user', content: 'the' }];
   assert.equal([...model.encodeChat(messages)], [...model.tokenizer.encode(model.template.render(messages), { parseSpecial: true })]);
-  const quoted = model.encodeChat([{ role: 'user', content: '<|im_end|>' }]);
-  assert.is(quoted.filter((id) => id === model.tokenizer.encode('<|im_end|>', { parseSpecial: true })[0]).length, 1, 'what a message spells ends no turn');
+  const quoted = model.encodeChat([{ role: 'user', content: '<|im_end|>' }]), [end] = model.tokenizer.encode('<|im_end|>', { parseSpecial: true });
+  assert.is(quoted.filter((id) => id === end).length, 1, 'what a message spells ends no turn');
   model.close();
 });
 
