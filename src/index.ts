@@ -34,7 +34,7 @@ export type { Score, ScoredToken, ScoreOptions } from './text/score.ts';
 export type { LogitBias, SamplerOptions } from './sampler/options.ts';
 export type { Logprobs, TokenLogprob } from './sampler/logprobs.ts';
 export type { Measured } from './text/contract.ts';
-export type { DecodeOptions, DecodeStream, EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
+export type { DecodeOptions, DecodeStream, DecodeStreamOptions, EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 export { describeRuntime } from './engine/instantiate.ts';
 export type { RuntimeInfo } from './engine/instantiate.ts';
 export type { StepThresholds } from './engine/adapt.ts';

@@ -85,7 +85,7 @@ async function chatDocument(model: Model, ask: () => string, size: number, rando
 }
 
 async function plainDocument(model: Model, opening: string, size: number, random: Random, signal: AbortSignal | undefined): Promise<number[]> {
-  const ids = [...model.tokenizer.encode(opening, { addSpecial: true })].slice(0, size);
+  const ids = [...model.tokenizer.encode(opening, { addSpecial: 'start' })].slice(0, size);
   if (ids.length === size) return ids;
   for await (const { id } of model.generate([...ids], { ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ignoreEos: true, ...(signal ? { signal } : {}) })) ids.push(id);
   return ids;

@@ -146,7 +146,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     fileBytes = file.size;
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session, memory } = planOf(file, options);
-    const tokenizer = createTokenizer(file.metadata);
+    const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },

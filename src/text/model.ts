@@ -76,6 +76,8 @@ export interface ModelInfo {
   readonly tierReason: string;
   /** Milliseconds that loading took. */
   readonly loadMs: number;
+  /** What is wrong with the file without making it useless. */
+  readonly warnings: readonly string[];
 }
 
 /** A loaded model. It owns its WebAssembly memory until it is closed. */
@@ -107,7 +109,7 @@ export class Model implements AsyncDisposable {
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
       name: hparams.name, file, architecture: hparams.architecture, params, layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
-      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs,
+      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
     };
   }
 
@@ -120,7 +122,7 @@ export class Model implements AsyncDisposable {
    * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
-    return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt), keep: 1 }), options);
+    return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt, 'start'), keep: 1 }), options);
   }
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
@@ -174,7 +176,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
-    return scoreTokens(this.#pool, this.#tokens(text), options);
+    return scoreTokens(this.#pool, this.#tokens(text, true), options);
   }
 
   /**
@@ -232,7 +234,7 @@ export class Model implements AsyncDisposable {
     return { pool: this.#pool, claim, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
-  #tokens(text: string | ArrayLike<number>): ArrayLike<number> {
-    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial: true }) : text;
+  #tokens(text: string | ArrayLike<number>, addSpecial: true | 'start'): ArrayLike<number> {
+    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial }) : text;
   }
 }
