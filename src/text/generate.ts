@@ -7,9 +7,9 @@ import type { StepThresholds } from '../engine/adapt.ts';
 import type { StepReport } from '../engine/engine.ts';
 import { AbortedError, InputError } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
-import { checkNames, checkNumber, show } from '../options.ts';
+import { checkNames, checkNumber, saidOf, show } from '../options.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
-import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
+import { forbidding, samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
 import type { RandomState } from '../sampler/random.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import { createSampler } from '../sampler/sampler.ts';
@@ -17,17 +17,20 @@ import type { Session, State } from '../session/session.ts';
 import type { DecodeStream, Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ContractState, Measured } from './contract.ts';
 import { Contract } from './contract.ts';
+import { LoopGuard } from './loop.ts';
 import { saveGeneration } from './snapshot.ts';
 import type { Stopper } from './stop.ts';
 import { createStopper } from './stop.ts';
 
 export interface GenerateOptions extends SamplerOptions {
-  /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
-  maxTokens?: number;
+  /** Tokens to generate at most. Default, and what -1 means: until the model ends its answer or the context is full. */
+  maxTokens?: number | null | undefined;
   /** Texts that end the generation and are not part of it. */
   stop?: string | readonly string[];
-  /** Go on past end-of-generation tokens. Default false. */
+  /** Never end by itself: the logits of end-of-generation tokens are -Infinity, as with llama.cpp's --ignore-eos. Default false. */
   ignoreEos?: boolean;
+  /** End where the text says one passage (of at most 256 tokens) this many times in a row, over at least 32 tokens; from 2 up. Default 0: never. */
+  loopGuard?: number;
   /** Log-probabilities of this many alternatives with each token. Default 0: none. */
   logprobs?: number;
   /** Surprisal, entropy, and what was skipped, with each token; 'neurons': which ones ran, too. Default false. */
@@ -114,8 +117,8 @@ export interface GenerationState {
   readonly owner: object;
 }
 
-/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
-export type StopReason = 'eog' | 'stop' | 'length' | 'context';
+/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context, the loop guard. */
+export type StopReason = 'eog' | 'stop' | 'length' | 'context' | 'loop';
 
 /** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
 export interface GenerationStats {
@@ -145,9 +148,12 @@ export interface GenerationStats {
   readonly measured: Measured | undefined;
 }
 
-const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
-const counts = { min: 0, integer: true } as const;
+const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'loopGuard', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
+const counts = { min: -1, integer: true } as const, repeats = { min: 0, integer: true } as const;
 const alternatives = { min: 0, max: 100, integer: true } as const;
+
+/** Every token that ends a generation. */
+const eogIds = (tokenizer: Tokenizer): number[] => Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => tokenizer.isEog(id));
 
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
@@ -157,6 +163,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #stops: readonly string[];
   readonly #decoder: DecodeStream;
   readonly #stopper: Stopper;
+  readonly #loopGuard: LoopGuard | undefined;
   readonly #owner: object;
   #tokens: number[] = [];
   #text = '';
@@ -183,9 +190,14 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   /** @internal use `model.generate`; `from`: goes on there instead of at the prompt */
   constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions, from?: GenerationState) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
-    this.#options = options;
-    this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
-    this.#maxTokens = options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
+    options = this.#options = saidOf(options);
+    const sampling = Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as SamplerOptions;
+    this.#sampler = createSampler(options.ignoreEos ? { ...sampling, logitBias: forbidding(sampling.logitBias, eogIds(source.tokenizer)) } : sampling);
+    this.#maxTokens = checkNumber('maxTokens', counts, options.maxTokens ?? -1);
+    if (this.#maxTokens < 0) this.#maxTokens = Infinity;
+    const loopGuard = checkNumber('loopGuard', repeats, options.loopGuard ?? 0);
+    if (loopGuard === 1) throw new InputError('E_OPTION', { subject: 'option loopGuard', found: '1', expected: '0, or an integer from 2 up', remedy: 'Once is no repetition.' });
+    if (loopGuard > 0) this.#loopGuard = new LoopGuard(loopGuard);
     this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
     this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
     this.#stopper = createStopper(this.#stops);
@@ -323,7 +335,9 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#cost = cost;
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
-    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    const room = stopReason === 'length' ? this.#generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.session.contextSize
+      : (options.ignoreEos === true && stopReason === 'eog') || (!this.#loopGuard && stopReason === 'loop');
+    for (const id of tokens.slice(promptTokens)) this.#loopGuard?.push(id);
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
     for (const id of tokens.slice(promptTokens)) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);
@@ -335,12 +349,14 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #step(index: number): Promise<GeneratedToken & { eog: boolean }> {
     const token = await this.#next(this.#tokens, index);
     const eog = !this.#options.ignoreEos && this.source.tokenizer.isEog(token.id);
+    const loops = this.#loopGuard?.push(token.id);
     const pushed = this.#stopper.push(eog ? this.#decoder.flush() : this.#decoder.push(token.id));
     let { text } = pushed;
     this.#tokens.push(token.id);
     this.#generated++;
     if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
     else if (eog) this.#stopReason = 'eog';
+    else if (loops) this.#stopReason = 'loop';
     else if (this.#generated >= this.#maxTokens) this.#stopReason = 'length';
     else if (this.#tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
     if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();

@@ -383,7 +383,8 @@ export class Model implements AsyncDisposable {
     return generationState({ ...generation, contract: undefined }, ids, await this.#sparsity.resolve(sparsity)());
   }
 
-  #source({ sparsity = this.#default }: GenerateOptions): GenerationSource {
+  #source({ sparsity: asked }: GenerateOptions): GenerationSource {
+    const sparsity = asked ?? this.#default;
     return { session: this.#session, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
