@@ -3,7 +3,6 @@ import * as assert from 'uvu/assert';
 import { InputError } from '../src/errors.ts';
 import { checkNames, checkNumber, describeRange, editDistance, inRange, nearest, saidOf, show } from '../src/options.ts';
 import { forbidding, resolveSamplerOptions, samplerOptionNames, seedRange, type SamplerOptions } from '../src/sampler/options.ts';
-
 import { createSampler } from '../src/sampler/sampler.ts';
 
 const test = suite('options');

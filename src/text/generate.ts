@@ -1,7 +1,6 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Level } from '../adapt/levels.ts';
-import type { Selection } from '../adapt/selection.ts';
-import { denseSelection } from '../adapt/selection.ts';
+import { denseSelection, type Selection } from '../adapt/selection.ts';
 import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
 import type { StepThresholds } from '../engine/adapt.ts';
 import type { StepReport } from '../engine/engine.ts';
@@ -9,18 +8,16 @@ import { AbortedError, InputError } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import { checkNames, checkNumber, saidOf, show } from '../options.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
-import { forbidding, samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
+import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
 import type { RandomState } from '../sampler/random.ts';
 import type { Sampler } from '../sampler/sampler.ts';
-import { createSampler } from '../sampler/sampler.ts';
 import type { Session, State } from '../session/session.ts';
 import type { DecodeStream, Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { ContractState, Measured } from './contract.ts';
-import { Contract } from './contract.ts';
-import { LoopGuard } from './loop.ts';
+import { Contract, type ContractState, type Measured } from './contract.ts';
+import { createLoopGuard, type LoopGuard } from './loop.ts';
+import { samplerFor } from './sampling.ts';
 import { saveGeneration } from './snapshot.ts';
-import type { Stopper } from './stop.ts';
-import { createStopper } from './stop.ts';
+import { createStopper, type Stopper } from './stop.ts';
 
 export interface GenerateOptions extends SamplerOptions {
   /** Tokens to generate at most. Default, and what -1 means: until the model ends its answer or the context is full. */
@@ -149,18 +146,13 @@ export interface GenerationStats {
 }
 
 const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'loopGuard', 'logprobs', 'telemetry', 'sparsity', 'signal', 'onPrompt'];
-const counts = { min: -1, integer: true } as const, repeats = { min: 0, integer: true } as const;
-const alternatives = { min: 0, max: 100, integer: true } as const;
-
-/** Every token that ends a generation. */
-const eogIds = (tokenizer: Tokenizer): number[] => Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => tokenizer.isEog(id));
+const counts = { min: 0, integer: true } as const, alternatives = { min: 0, max: 100, integer: true } as const;
 
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #sampler: Sampler;
   #maxTokens: number;
   readonly #logprobs: number;
-  readonly #stops: readonly string[];
   readonly #decoder: DecodeStream;
   readonly #stopper: Stopper;
   readonly #loopGuard: LoopGuard | undefined;
@@ -191,16 +183,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   constructor(private readonly source: GenerationSource, private readonly prompt: () => ArrayLike<number>, options: GenerateOptions, from?: GenerationState) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
     options = this.#options = saidOf(options);
-    const sampling = Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as SamplerOptions;
-    this.#sampler = createSampler(options.ignoreEos ? { ...sampling, logitBias: forbidding(sampling.logitBias, eogIds(source.tokenizer)) } : sampling);
-    this.#maxTokens = checkNumber('maxTokens', counts, options.maxTokens ?? -1);
-    if (this.#maxTokens < 0) this.#maxTokens = Infinity;
-    const loopGuard = checkNumber('loopGuard', repeats, options.loopGuard ?? 0);
-    if (loopGuard === 1) throw new InputError('E_OPTION', { subject: 'option loopGuard', found: '1', expected: '0, or an integer from 2 up', remedy: 'Once is no repetition.' });
-    if (loopGuard > 0) this.#loopGuard = new LoopGuard(loopGuard);
+    this.#sampler = samplerFor(options, source.tokenizer);
+    this.#maxTokens = (options.maxTokens ?? -1) === -1 ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
+    this.#loopGuard = createLoopGuard(options.loopGuard);
     this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
-    this.#stops = typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []);
-    this.#stopper = createStopper(this.#stops);
+    this.#stopper = createStopper(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []));
     this.#decoder = source.tokenizer.decodeStream({ skipSpecial: true });
     this.#owner = from?.owner ?? this;
     for (const name of ['ignoreEos', 'telemetry'] as const) {
@@ -349,14 +336,13 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #step(index: number): Promise<GeneratedToken & { eog: boolean }> {
     const token = await this.#next(this.#tokens, index);
     const eog = !this.#options.ignoreEos && this.source.tokenizer.isEog(token.id);
-    const loops = this.#loopGuard?.push(token.id);
     const pushed = this.#stopper.push(eog ? this.#decoder.flush() : this.#decoder.push(token.id));
     let { text } = pushed;
     this.#tokens.push(token.id);
     this.#generated++;
     if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
     else if (eog) this.#stopReason = 'eog';
-    else if (loops) this.#stopReason = 'loop';
+    else if (this.#loopGuard?.push(token.id)) this.#stopReason = 'loop';
     else if (this.#generated >= this.#maxTokens) this.#stopReason = 'length';
     else if (this.#tokens.length >= this.source.session.contextSize) this.#stopReason = 'context';
     if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();

@@ -1,5 +1,8 @@
 /** A guard against loops: small models, greedily decoded ones above all, come to say one passage over and over and never end. */
 
+import { InputError } from '../errors.ts';
+import { inRange, show } from '../options.ts';
+
 /** The longest passage that is looked for, and the least that must have been repeated (rows of dots and "ha ha ha" are no loops), in tokens. */
 const longest = 256, least = 32;
 
@@ -24,4 +27,11 @@ export class LoopGuard {
     this.#recent[this.#count++ % longest] = id;
     return loops;
   }
+}
+
+/** The guard that option loopGuard asks for; none for 0. @throws InputError `E_OPTION` */
+export function createLoopGuard(times = 0): LoopGuard | undefined {
+  if (times === 0) return undefined;
+  if (inRange({ min: 2, integer: true }, times)) return new LoopGuard(times);
+  throw new InputError('E_OPTION', { subject: 'option loopGuard', found: show(times), expected: '0, or an integer from 2 up', remedy: 'Leave it out for no guard; 4 is a good one.' });
 }
