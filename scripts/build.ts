@@ -111,7 +111,9 @@ async function buildLibrary(): Promise<void> {
   mkdirSync(join(root, 'dist/wasm'), { recursive: true });
   for (const name of engineBuilds) copyFileSync(join(root, `build/wasm/${name}.wasm`), join(root, `dist/wasm/${name}.wasm`));
   await esbuild.build({
-    ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
+    ...common, platform: 'node', entryPoints: { cli: 'src/cli/index.ts' }, chunkNames: 'chunks/[name]-[hash]',
+    // undici, a chunk of its own that only a proxy needs, is CommonJS and requires Node's modules.
+    banner: { js: "#!/usr/bin/env node\nimport { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
     // The CLI uses the library as any user does: through its public file, error classes included (an error has one class).
     plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada(\/calibrate)?$|\/errors\.ts$/ }, ({ path }) => ({ path: path === 'clada/calibrate' ? './calibrate.js' : './index.js', external: true })) }],

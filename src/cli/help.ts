@@ -27,6 +27,7 @@ function commandHelp(name: CommandName, style: Style): string {
   return [
     command.summary, '', `${style.bold('Usage')}  clada ${name}${bare} [flags]`, '',
     style.bold('Flags'), ...table(rows, 29, style), '',
+    ...(command.notes ?? []).flatMap((text) => (text.startsWith(' ') ? [text] : wrap(text, COLUMNS))), ...(command.notes ? [''] : []),
   ].join('\n');
 }
 

@@ -3,7 +3,9 @@ import { totalmem } from 'node:os';
 import type { ByteSource, Calibration, GgufFile } from 'clada';
 import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
-import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
+import { modelPath, openModel } from './model.ts';
+import { note, print, printJson, redact } from './output.ts';
+import { readText } from './text.ts';
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -25,7 +27,7 @@ const summaryOf = ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldO
 
 /** A table for each method: its levels from gentle to hard, numbered as `level` takes them. */
 function printCalibration(path: string, calibration: Calibration): void {
-  print(`${path}\ncalibration\n`);
+  print(`${redact(path)}\ncalibration\n`);
   for (const [key, value] of Object.entries(summaryOf(calibration))) print(`  ${`clada.${key}`.padEnd(24)} ${short(value)}`);
   const cells = (values: readonly string[]): string => values.map((value, i) => (i === 0 ? value.padEnd(12) : value.padStart(i === 1 ? 6 : 10))).join('');
   print(`\n  ${cells(['method', 'level', 'parameter', 'cost', 'up', 'down', 'KL', '± error', 'NLL +', 'top-1'])}`);
@@ -52,7 +54,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;
   }
-  print(`${path}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
+  print(`${redact(path)}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
   for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value)}`);
   const { memory, session, lines } = await plan(path, { signal }); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');
@@ -61,7 +63,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
 }
 
 export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {
-  const text = await readText(values, 'tokenize');
+  const text = await readText(values, 'tokenize', { signal });
   await using model = await openModel({ ...values, contextSize: 8 }, signal);
   const ids = model.tokenizer.encode(text, { parseSpecial: values.parseSpecial ?? false });
   if (values.json) { printJson({ text, ids: [...ids] }); return; }

@@ -61,6 +61,8 @@ export interface PlanOptions extends NetworkOptions {
 export interface LoadOptions extends PlanOptions {
   /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
   tier?: Tier | 'auto';
+  /** Source of a chat template (Jinja) instead of the file's. */
+  chatTemplate?: string;
   onProgress?: (progress: Progress) => void;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
@@ -146,7 +148,7 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration']);
+  checkNames('load options', options, [...planNames, 'tier', 'chatTemplate', 'onProgress', 'calibration']);
   if (options.sparsity) checkSparsity(options.sparsity);
   const started = performance.now();
   const arrived = new Map<number, number>();
@@ -166,7 +168,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session } = planOf(file, options);
     const tokenizer = createTokenizer(file.metadata);
-    const template = createChatTemplate(file.metadata, tokenizer);
+    const { chatTemplate } = options;
+    const template = createChatTemplate(chatTemplate === undefined ? file.metadata : new Map([...file.metadata, ['tokenizer.chat_template', chatTemplate]]), tokenizer);
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
     });
