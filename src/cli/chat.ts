@@ -7,7 +7,7 @@ import { exitCodes } from './args.ts';
 import { chatLoopGuard, slashCommands, type Values } from './commands.ts';
 import { cut, endWith } from './ending.ts';
 import { afterwards, closing, generateOptions, stream, summaryOf, withTelemetry } from './generate.ts';
-import { openModel, systemOf } from './model.ts';
+import { chatting, openModel, systemOf } from './model.ts';
 import { complain, note, printJson } from './output.ts';
 import { chatOf, checkSessionPath, likeSession, readSession, savingAfter, writeSession } from './session.ts';
 import { styleFor } from './style.ts';
@@ -42,9 +42,10 @@ class Talk {
       process.stderr.write('\n');
       endWith(exitCodes.interrupted);
     });
-    note(`${this.model.info.name}. Ctrl-C stops an answer, Ctrl-D ends the chat, /help shows what else there is.`);
+    note(`${this.model.info.name}\nCtrl-C stops an answer, Ctrl-D ends the chat, /help tells more.`);
     terminal.prompt();
     await this.through(terminal, () => { terminal.prompt(); });
+    if (!cut.aborted) process.stderr.write('\n');
     terminal.close();
   }
 
@@ -92,7 +93,7 @@ class Talk {
         await writeSession(path, this.chat).catch(complain);
         break;
       }
-      default: note(`/${word} is no command: /help lists them. A blank before the line sends it to the model.`);
+      default: note(`/${word} is no command (/help lists them). With a blank before it, it is a message.`);
     }
     return true;
   }
@@ -100,7 +101,7 @@ class Talk {
   async #answer(message: string): Promise<void> {
     const { json, stats, seed } = this.values;
     this.#answering = new AbortController();
-    const options = generateOptions(this.values, AbortSignal.any([cut, this.#answering.signal]));
+    const options = generateOptions(chatting(this.values), AbortSignal.any([cut, this.#answering.signal]));
     options.loopGuard ??= chatLoopGuard;
     if (typeof seed === 'number' && seed >= 0) options.seed = (seed + this.#again) % 2 ** 32; // the same one would say the same
     try {

@@ -100,6 +100,8 @@ export const slashCommands = {
   '/quit': 'end the chat (also /exit, Ctrl-D)',
 } as const;
 
+const embeddedNote = 'Without -m, chats have a system message for short answers in English, --temp 0.1 and --repeat-penalty 1.05, unless flags say otherwise: the embedded model is small.';
+
 /** Repetitions after which a chat's answer is stopped. */
 export const chatLoopGuard = 4;
 
@@ -112,7 +114,8 @@ export const commands = {
       model, prompt, file,
       chat: { kind: 'switch', name: 'chat', help: "put the prompt into the model's chat template" },
       raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
-      system, chatTemplate,
+      system: { ...system, help: `${system.help}; implies --chat` },
+      chatTemplate: { ...chatTemplate, help: `${chatTemplate.help}; implies --chat` },
       parseSpecial: { kind: 'switch', name: 'parse-special', help: 'read control tokens in the prompt as such' },
       ...generating, loopGuard: { ...loopGuard, default: 0 }, ...skipping,
       compare: { kind: 'switch', name: 'compare', help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto' },
@@ -122,6 +125,7 @@ export const commands = {
       ['compare', 'loadSession'], ['compare', 'saveSession'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
     notes: [
       'The prompt is -p, -f FILE or standard input. A pipe or file on standard input joins -p, behind a blank line (as in llama-run): clada run --chat -p "Summarise:" < text.txt. One newline at the end of a file or pipe is taken off (as llama.cpp does).',
+      embeddedNote,
       'Ctrl-C ends with what was said so far, --json and --save-session included; a second one does not wait.',
     ],
   },
@@ -129,7 +133,7 @@ export const commands = {
     summary: 'Talk with the model in the terminal.',
     flags: { model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping, ...session, contextSize, ...loading, json, stats },
     conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
-    notes: ['Every line is a message, unless it is a command:', ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`)],
+    notes: [embeddedNote, 'Every line is a message, unless it is a command:', ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`)],
   },
   inspect: {
     summary: 'Show what a model file holds and how it would be loaded.',

@@ -96,14 +96,14 @@ function sparsityLines(generation: Generation, { surprisal, density }: Streamed)
 }
 
 /** GB/s: the best of three reads of the weights. */
-export const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
+const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
 
 /** Memory of the process, the build and how long loading took. */
-export const machineParts = ({ info }: Model): string[] =>
+const machineParts = ({ info }: Model): string[] =>
   [`memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`, `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`];
 
 /** One line of honest figures. */
-export function statsLine(generation: Generation, model: Model): string {
+function statsLine(generation: Generation, model: Model): string {
   const { promptTokens, cachedTokens, promptPerSecond, generatedTokens, generatePerSecond, weightBytesPerSecond, stopReason, seed } = generation.stats();
   const rate = (value: number): string => (Number.isNaN(value) ? '' : ` at ${value.toFixed(1)} tok/s`);
   const bandwidth = bandwidthOf(model);

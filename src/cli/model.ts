@@ -10,8 +10,6 @@ import { readTextFile } from './text.ts';
 /** Beside dist/ in a checkout; not part of the published package. */
 const embedded = fileURLToPath(new URL('../models/smollm2-135m-instruct-q4_1.gguf', import.meta.url));
 
-const embeddedSystem = 'You are a helpful assistant. Answer in one or two sentences.';
-
 /** The file to load: `-m`, or the embedded model. @throws InputError `E_NOT_FOUND` where neither is there. */
 export function modelPath(given: string | undefined): string {
   if (given !== undefined) return given.startsWith('file:') && URL.canParse(given) ? fileURLToPath(given) : given;
@@ -21,12 +19,18 @@ export function modelPath(given: string | undefined): string {
   });
 }
 
-/**
- * The system message: --system, or what the embedded model needs to answer simple questions rather than to wander (it has 135M parameters; its own
- * default makes it speak French of France). Other models keep the default of their template.
- */
+/** How the embedded model is talked to: with 135M parameters it wanders into other languages and loops otherwise. Found by asking 29 simple questions. */
+export const embeddedChat = { system: 'You are a helpful assistant. Answer in English, in one or two sentences.', temperature: 0.1, repeatPenalty: 1.05 } as const;
+
+/** The system message: --system, or what the embedded model needs; other models keep their template's. */
 export function systemOf({ system, model, chatTemplate }: Pick<Values<'run'>, 'system' | 'model' | 'chatTemplate'>): string | undefined {
-  return system ?? (model === undefined && chatTemplate === undefined ? embeddedSystem : undefined);
+  return system ?? (model === undefined && chatTemplate === undefined ? embeddedChat.system : undefined);
+}
+
+/** The flags of a chat, with what the embedded model needs where they say nothing. */
+export function chatting<T extends Pick<Values<'run'>, 'model' | 'temperature' | 'repeatPenalty'>>(values: T): T {
+  const { temperature, repeatPenalty } = embeddedChat;
+  return values.model === undefined ? { temperature, repeatPenalty, ...values } : values;
 }
 
 export async function openModel(

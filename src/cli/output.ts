@@ -1,10 +1,14 @@
 /** What the program says: results on stdout, everything else on stderr, credentials nowhere. */
 import { CladaError, InputError } from 'clada';
-import { styleFor } from './style.ts';
+import { styleFor, wrap } from './style.ts';
 
 export const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 export const printJson = (value: unknown): void => { print(JSON.stringify(value)); };
-export const note = (line: string): void => { process.stderr.write(`${styleFor(process.stderr, process.env).dim(redact(line))}\n`); };
+/** A line on stderr; in a terminal broken between words. */
+export function note(line: string): void {
+  const { stderr } = process, { dim } = styleFor(stderr, process.env), text = redact(line);
+  stderr.write(`${dim(stderr.isTTY && text.length > stderr.columns ? wrap(text, stderr.columns).join('\n') : text)}\n`);
+}
 
 /** Says what went wrong, below whatever progress stood on the line. */
 export function complain(error: unknown): void {

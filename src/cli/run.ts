@@ -3,7 +3,7 @@ import type { GenerateOptions, Generation, Model } from 'clada';
 import { compare } from './compare.ts';
 import type { Values } from './commands.ts';
 import { afterwards, closing, generateOptions, stream, summaryOf, withTelemetry } from './generate.ts';
-import { openModel, systemOf } from './model.ts';
+import { chatting, openModel, systemOf } from './model.ts';
 import { printJson, redact } from './output.ts';
 import { chatOf, checkSessionPath, continued, likeSession, readSession, savingAfter } from './session.ts';
 import { readText } from './text.ts';
@@ -14,8 +14,8 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
   const prompt = hasText ? await readText(values, 'run', { signal, join: true, chomp: true }) : '';
   await withTelemetry(values.telemetry, async (telemetry) => {
     await using model = await openModel(likeSession(values, saved), signal);
-    const options = generateOptions(values, signal);
     const chats = saved ? saved.info.kind === 'chat' : values.chat ?? (values.system !== undefined || values.chatTemplate !== undefined);
+    const given = generateOptions(values, signal), options = chats ? generateOptions(chatting(values), signal) : given;
     const newText = (own: GenerateOptions): Generation => model.generate(values.parseSpecial ? model.tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true }) : prompt, own);
     if (values.compare) {
       const system = systemOf(values);
@@ -23,7 +23,7 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
       return;
     }
     const conversation = chats ? await chatOf(model, saved, saved ? undefined : systemOf(values), options) : undefined;
-    const generation = conversation ? (hasText ? conversation.send(prompt, options) : conversation.resume(withoutSparsity(options)))
+    const generation = conversation ? (hasText ? conversation.send(prompt, options) : conversation.resume(withoutSparsity(given)))
       : saved ? await continued(model, saved, hasText ? prompt : undefined, options, values.parseSpecial) : newText(options);
     await savingAfter(values.saveSession, () => conversation ?? generation, async () => {
       const streamed = await stream(generation, values.json === true, telemetry);

@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { AbortedError, InputError } from '../../src/errors.ts';
 import { exitCodeOf, parseCommandLine, samplerOptionsOf } from '../../src/cli/args.ts';
 import { commandNames, commands, type Command } from '../../src/cli/commands.ts';
-import { helpText, wrap } from '../../src/cli/help.ts';
-import { plainStyle, styleFor } from '../../src/cli/style.ts';
+import { helpText } from '../../src/cli/help.ts';
+import { plainStyle, styleFor, wrap } from '../../src/cli/style.ts';
 import { resolveSamplerOptions, samplerOptionNames } from '../../src/sampler/options.ts';
 
 const test = suite('cli/args');
