@@ -39,6 +39,7 @@ export async function toTheEnd(main: () => Promise<void>): Promise<void> {
       code ??= exitCodeOf(error);
     }
   }
+  await new Promise<void>((resolve) => { process.stdout.write('', () => { setImmediate(resolve); }); }); // by now it has said whether it took everything
   if (failure) complain(failure);
   process.exitCode = code ?? exitCodes.ok;
   if (cut.aborted) process.stdin.destroy(); // who waits for it waits no longer

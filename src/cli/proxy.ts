@@ -20,7 +20,7 @@ export async function useProxy(values: object, env: Env): Promise<void> {
     if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) continue;
     throw new InputError('E_USAGE', { subject: name, found: address, expected: 'http://HOST:PORT', remedy: 'Correct or unset it; NO_PROXY names hosts that are asked directly.' });
   }
-  const { EnvHttpProxyAgent, fetch } = await import('undici');
-  const dispatcher = new EnvHttpProxyAgent();
+  const library = await import('undici'), { EnvHttpProxyAgent, fetch } = (library as unknown as { default: typeof library }).default; // CommonJS, bundled
+  const dispatcher = new EnvHttpProxyAgent({ proxyTunnel: false }); // http as curl asks for it (proxies refuse tunnels to port 80), https through a tunnel
   globalThis.fetch = ((input: string | URL, init?: object) => fetch(input, { ...init, dispatcher })) as unknown as typeof globalThis.fetch;
 }

@@ -1,20 +1,14 @@
 /** The built command line as a shell sees it: results on stdout, notes on stderr, exit codes. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { clada, cli } from '../helpers/cli.ts';
 import { madeUp } from '../helpers/items.ts';
+import { tinyPath } from '../helpers/models.ts';
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-const tiny = fileURLToPath(new URL('../fixtures/tiny/llama.gguf', import.meta.url));
-
-/** Runs it in a folder that is not the project: nothing may depend on where a user stands. */
-function clada(args: string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', input, cwd: tmpdir(), timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } });
-}
+const tiny = tinyPath('llama.gguf');
 
 const test = suite('clada');
 

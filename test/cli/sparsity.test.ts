@@ -1,9 +1,6 @@
 /** Skipping on the command line: flags, telemetry files, bars, calibrate end to end, and a calibration that goes on where it was cut. */
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,14 +13,10 @@ import { sparsityOf } from '../../src/cli/generate.ts';
 import { TelemetryFile, sparkline } from '../../src/cli/telemetry.ts';
 import type { GeneratedToken } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
+import { clada } from '../helpers/cli.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { temporary, twin } from '../helpers/twin.ts';
-
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-function clada(args: string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', input, cwd: tmpdir(), timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } });
-}
 
 const test = suite('cli/sparsity');
 const folder = temporary(), model = join(folder, 'tiny.gguf'), beside = join(folder, 'tiny.clada.gguf');
