@@ -101,7 +101,8 @@ class Talk {
   async #answer(message: string): Promise<void> {
     const { json, stats, seed } = this.values;
     this.#answering = new AbortController();
-    const options = generateOptions(chatting(this.values), AbortSignal.any([cut, this.#answering.signal]));
+    const flags = this.#again > 0 ? this.values : chatting(this.values); // another answer needs llama.cpp's livelier sampling
+    const options = generateOptions(flags, AbortSignal.any([cut, this.#answering.signal]));
     options.loopGuard ??= chatLoopGuard;
     if (typeof seed === 'number' && seed >= 0) options.seed = (seed + this.#again) % 2 ** 32; // the same one would say the same
     try {

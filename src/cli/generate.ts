@@ -59,8 +59,9 @@ export async function stream(generation: Generation, quiet: boolean, telemetry?:
 
 /** What must be said of an answer that is not what was asked for: skipping that could not be, an end that was not the model's. */
 export function afterwards(generation: Generation, { info }: Model): void {
-  const { warnings, stopReason } = generation.stats();
+  const { warnings, stopReason, shifted } = generation.stats() as ReturnType<Generation['stats']> & { shifted?: number };
   for (const warning of warnings) note(`sparsity: ${warning}`);
+  if (shifted) note(`The context of ${info.contextSize} tokens is full: the oldest ${shifted} turns are forgotten.`);
   if (stopReason === 'context') note(`The context of ${info.contextSize} tokens is full: --ctx-size makes room.`);
   if (stopReason === 'loop') note('Stopped: it said the same thing over and over (--loop-guard).');
 }

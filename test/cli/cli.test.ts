@@ -19,6 +19,12 @@ test('run: text on stdout, figures on stderr', () => {
   assert.match(stderr, /prompt \d+ tokens at [\d.]+ tok\/s · generated 8 at [\d.]+ tok\/s \(length.*GB\/s memory bandwidth · memory \d+ MB/);
 });
 
+test('-c 0: the context that the model was trained on', () => {
+  const contextOf = (...args: string[]): number => (JSON.parse(clada(['run', '-m', tiny, '-p', 'a', '-n', '1', '--json', ...args]).stdout) as { model: { contextSize: number } }).model.contextSize;
+  assert.is(contextOf('-c', '0'), contextOf());
+  assert.is(contextOf('-c', '32'), 32);
+});
+
 test('run --json: one object; a prompt comes through a pipe', () => {
   const { status, stdout, stderr } = clada(['run', '-n', '4', '--temp', '0', '--json'], 'One two three four five six');
   assert.is(status, 0, stderr);

@@ -284,4 +284,14 @@ test('--compare answers twice and shows both, side by side', () => {
   assert.match(rows[1]!, /50 %/);
 });
 
+test('--compare alone: dense and one line of figures, then what auto says; what is slower is never shown beside it', () => {
+  const { status, stdout, stderr } = clada(['run', '-m', model, '-p', 'a tale', '-n', '24', '--temp', '0', '--ignore-eos', '--compare', '--ctx-size', '64']);
+  assert.is(status, 0, stderr);
+  assert.match(stderr, /^dense\nprompt \d+ tokens.* · generated 24 at .*\n/);
+  const speeds = [...stderr.matchAll(/^(?:dense|[a-z-]+) +(\d+\.\d) +/gm)].map(([, speed]) => Number(speed));
+  if (speeds.length === 0) assert.match(stderr, /\nskipping: .*dense is (the fastest|the better choice)/);
+  else assert.ok(speeds.length === 2 && speeds[1]! >= speeds[0]!, stderr);
+  assert.ok(stdout.trim().length > 0);
+});
+
 test.run();
