@@ -37,6 +37,7 @@ export const TWO112: f32 = 5.192296858534828e33;
  * the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
  */
 export const TWO80: f32 = 1.2089258196146292e24;
+export const TWO32: f32 = 4294967296;
 @inline export function times32(sums: v128): v128 { return f32x4.mul(sums, v128.load(TABLE, 160)); }
 
 /** a * b + c. */
