@@ -4,7 +4,7 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
-// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22
+// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -16,6 +16,7 @@ const TABLE: usize = memory.data<u32>([
   0x00002000, 0x00002000, 0x00002000, 0x00002000,
   0x20000000, 0x20000000, 0x20000000, 0x20000000,
   0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000,
+  0x4f800000, 0x4f800000, 0x4f800000, 0x4f800000,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -36,7 +37,8 @@ export const TWO112: f32 = 5.192296858534828e33;
  * the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
  */
 export const TWO80: f32 = 1.2089258196146292e24;
-@inline export function times32(sums: v128): v128 { return f32x4.mul(sums, f32x4.splat(4294967296)); }
+export const TWO32: f32 = 4294967296;
+@inline export function times32(sums: v128): v128 { return f32x4.mul(sums, v128.load(TABLE, 160)); }
 
 /** a * b + c. */
 @inline export function madd(a: v128, b: v128, c: v128): v128 {

@@ -8,7 +8,8 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { mask000f, mask00f0, mask0f00, nibbleMask, ones16, times32 } from '../../base/simd';
+import { TWO32, mask000f, mask00f0, mask0f00, nibbleMask, ones16 } from '../../base/simd';
+import { scale } from '../activation/activation';
 import { addBlock, addMin, closeSuper } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 
@@ -78,12 +79,13 @@ import { x4Data, x4Stride } from '../quantize/quantize';
       }
     }
   }
-  v128.store(yx, layout == Layout.q4_k ? f0 : times32(f0)); v128.store(yx, layout == Layout.q4_k ? f1 : times32(f1), 16);
-  v128.store(yz, layout == Layout.q4_k ? e0 : times32(e0)); v128.store(yz, layout == Layout.q4_k ? e1 : times32(e1), 16);
+  v128.store(yx, f0); v128.store(yx, f1, 16);
+  v128.store(yz, e0); v128.store(yz, e1, 16);
 }
 
 /** `layout` must be a literal. */
 @inline function matmul(layout: i32, w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+  const y0 = y;
   const nBlocks = cols >> 5;
   const groupBytes: usize = layout == Layout.q4_k ? <usize>(nBlocks >> 3) * 1184 : <usize>nBlocks * (layout == Layout.q4_1 ? 160 : 144);
   const last = <usize>(nTokens - 1);
@@ -94,6 +96,8 @@ import { x4Data, x4Stride } from '../quantize/quantize';
     }
     w += groupBytes;
   }
+  // not in the tile, which it makes 3 to 7 per cent slower (measured, Node 20)
+  if (layout != Layout.q4_k) for (let t: usize = 0; t < <usize>nTokens; t++) scale(y0 + t * yStride, TWO32, groups << 3);
 }
 
 export function matmulQ40(w: usize, groups: i32, cols: i32, x4: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {

@@ -4,7 +4,8 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { mask00ff, times32 } from '../../base/simd';
+import { TWO32, mask00ff } from '../../base/simd';
+import { scale } from '../activation/activation';
 import { addBlock8, addMin8, closeSuper8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
 
@@ -62,12 +63,13 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
       }
     }
   }
-  v128.store(yx, superblocks ? f0 : times32(f0)); v128.store(yx, superblocks ? f1 : times32(f1), 16);
-  v128.store(yz, superblocks ? e0 : times32(e0)); v128.store(yz, superblocks ? e1 : times32(e1), 16);
+  v128.store(yx, f0); v128.store(yx, f1, 16);
+  v128.store(yz, e0); v128.store(yz, e1, 16);
 }
 
 /** `layout` must be a literal. */
 @inline function matmul(layout: i32, w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+  const y0 = y;
   const nBlocks = cols >> 5;
   const groupBytes: usize = layout == Layout.q5_k ? <usize>(nBlocks >> 3) * 2208
     : layout == Layout.q6_k ? <usize>(nBlocks >> 3) * 2192
@@ -80,6 +82,8 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
     }
     w += groupBytes;
   }
+  // not in the tile, which it makes 3 to 7 per cent slower (measured, Node 20)
+  if (layout == Layout.q8_0 || layout == Layout.q8_1) for (let t: usize = 0; t < <usize>nTokens; t++) scale(y0 + t * yStride, TWO32, groups << 3);
 }
 
 export function matmulQ80(w: usize, groups: i32, cols: i32, x8: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
