@@ -19,8 +19,11 @@ export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise
   await withTelemetry(values.telemetry, async (telemetry) => {
     const saved = await readSession(values.loadSession);
     await using model = await openModel(likeSession(values, saved), signal);
-    const talk = new Talk(model, await chatOf(model, saved, saved ? undefined : systemOf(values), generateOptions(values, signal)), values, telemetry);
-    await savingAfter(values.saveSession, () => talk.chat, () => (process.stdin.isTTY ? talk.atTerminal() : talk.through(linesOf(addAbortSignal(signal, process.stdin)))));
+    const begun = await chatOf(model, saved, saved ? undefined : systemOf(values), generateOptions(values, signal));
+    const talk = new Talk(model, begun, values, telemetry);
+    await savingAfter(values.saveSession, () => talk.chat, () => (
+      process.stdin.isTTY ? talk.atTerminal() : talk.through(linesOf(addAbortSignal(signal, process.stdin)))
+    ));
   });
 }
 

@@ -1,4 +1,6 @@
-/** `clada run --compare`: the prompt answered dense; then what skipping neurons makes of speed and quality on this machine, side by side. */
+/**
+ * `clada run --compare`: the prompt answered dense; then what skipping neurons makes of speed and quality on this machine, side by side.
+ */
 import type { GenerateOptions, Generation, GenerationStats, Model, SparsityOptions } from 'clada';
 import { closing, stream, type Streamed } from './generate.ts';
 import { note, print } from './output.ts';
@@ -8,7 +10,10 @@ const dense: SparsityOptions = { method: 'dense' };
 
 interface Answered extends Streamed { readonly generation: Generation }
 
-/** `sparsity` of the options, 'auto' where they have none: where that decides for dense it says why, and what turns out slower is not shown as the point. */
+/**
+ * `sparsity` of the options, 'auto' where they have none: where that decides for dense it says why, and what turns out slower is not shown
+ * as the point.
+ */
 export async function compare(start: (options: GenerateOptions) => Generation, options: GenerateOptions, model: Model): Promise<void> {
   const sparsity = options.sparsity ?? { method: 'auto' }, isAuto = sparsity.method === 'auto', seed = options.seed ?? 1, { bold } = styleFor(process.stderr, process.env);
   const answer = async (own: SparsityOptions, quiet: boolean): Promise<Answered> => {

@@ -1,4 +1,7 @@
-/** How a run is cut short: a signal, a reader that has gone, an output that takes no more. One abort signal for all, and the exit code that fits. */
+/**
+ * How a run is cut short: a signal, a reader that has gone, an output that takes no more. One abort signal for all, and the exit code that
+ * fits.
+ */
 import { AbortedError } from 'clada';
 import { exitCodeOf, exitCodes } from './args.ts';
 import { complain } from './output.ts';
@@ -39,7 +42,8 @@ export async function toTheEnd(main: () => Promise<void>): Promise<void> {
       code ??= exitCodeOf(error);
     }
   }
-  await new Promise<void>((resolve) => { process.stdout.write('', () => { setImmediate(resolve); }); }); // by now it has said whether it took everything
+  // by now it has said whether it took everything
+  await new Promise<void>((resolve) => { process.stdout.write('', () => { setImmediate(resolve); }); });
   if (failure) complain(failure);
   process.exitCode = code ?? exitCodes.ok;
   if (cut.aborted) process.stdin.destroy(); // who waits for it waits no longer

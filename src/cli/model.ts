@@ -19,7 +19,10 @@ export function modelPath(given: string | undefined): string {
   });
 }
 
-/** How the embedded model is talked to: with 135M parameters it wanders into other languages and loops otherwise. Found by asking 29 simple questions. */
+/**
+ * How the embedded model is talked to: with 135M parameters it wanders into other languages and loops otherwise. Found by asking 29 simple
+ * questions.
+ */
 export const embeddedChat = { system: 'You are a helpful assistant. Answer in English, in one or two sentences.', temperature: 0.1, repeatPenalty: 1.05 } as const;
 
 /** The system message: --system, or what the embedded model needs; other models keep their template's. */

@@ -6,8 +6,9 @@ export const print = (line: string): void => { process.stdout.write(`${line}\n`)
 export const printJson = (value: unknown): void => { print(JSON.stringify(value)); };
 /** A line on stderr; in a terminal broken between words. */
 export function note(line: string): void {
-  const { stderr } = process, { dim } = styleFor(stderr, process.env), text = redact(line);
-  stderr.write(`${dim(stderr.isTTY && text.length > stderr.columns ? wrap(text, stderr.columns).join('\n') : text)}\n`);
+  const { stderr } = process, { dim } = styleFor(stderr, process.env), width = stderr.isTTY ? stderr.columns : Infinity;
+  const lines = redact(line).split('\n').flatMap((text) => (text.length > width ? wrap(text, width) : [text]));
+  stderr.write(`${dim(lines.join('\n'))}\n`);
 }
 
 /** Says what went wrong, below whatever progress stood on the line. */
@@ -16,7 +17,10 @@ export function complain(error: unknown): void {
   process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${red('error')} ${describe(error)}\n`);
 }
 
-/** One line for what is understood, also of the system (a full disk, a folder that is not writable); the stack of what is a mistake of this program. */
+/**
+ * One line for what is understood, also of the system (a full disk, a folder that is not writable); the stack of what is a mistake of this
+ * program.
+ */
 export function describe(error: unknown): string {
   if (error instanceof CladaError || isSystemError(error)) return redact(error.message);
   return redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -26,7 +30,10 @@ export function describe(error: unknown): string {
 export function unwritable(path: string, cause: unknown): Error {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === undefined || ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'EROFS'].includes(code)) {
-    return new InputError('E_NOT_FOUND', { subject: path, found: code ?? String(cause), expected: 'a file that can be written', remedy: 'Check its folder and permissions.', cause });
+    return new InputError('E_NOT_FOUND', {
+      subject: path, found: code ?? String(cause), expected: 'a file that can be written',
+      remedy: 'Check its folder and permissions.', cause,
+    });
   }
   return Object.assign(new Error(`${path}: ${message}`, { cause }), { syscall: 'write' });
 }

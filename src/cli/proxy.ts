@@ -18,9 +18,14 @@ export async function useProxy(values: object, env: Env): Promise<void> {
   for (const name of ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY']) {
     const address = env[name];
     if (!address || (URL.canParse(address) && /^https?:$/.test(new URL(address).protocol))) continue;
-    throw new InputError('E_USAGE', { subject: name, found: address, expected: 'http://HOST:PORT', remedy: 'Correct or unset it; NO_PROXY names hosts that are asked directly.' });
+    throw new InputError('E_USAGE', {
+      subject: name, found: address, expected: 'http://HOST:PORT',
+      remedy: 'Correct or unset it; NO_PROXY names hosts that are asked directly.',
+    });
   }
-  const library = await import('undici'), { EnvHttpProxyAgent, fetch } = (library as unknown as { default: typeof library }).default; // CommonJS, bundled
-  const dispatcher = new EnvHttpProxyAgent({ proxyTunnel: false }); // http as curl asks for it (proxies refuse tunnels to port 80), https through a tunnel
+  // CommonJS, bundled
+  const library = await import('undici'), { EnvHttpProxyAgent, fetch } = (library as unknown as { default: typeof library }).default;
+  // http as curl asks for it (proxies refuse tunnels to port 80), https through a tunnel
+  const dispatcher = new EnvHttpProxyAgent({ proxyTunnel: false });
   globalThis.fetch = ((input: string | URL, init?: object) => fetch(input, { ...init, dispatcher })) as unknown as typeof globalThis.fetch;
 }

@@ -16,10 +16,12 @@ export async function run(values: Values<'run'>, signal: AbortSignal): Promise<v
     await using model = await openModel(likeSession(values, saved), signal);
     const chats = saved ? saved.info.kind === 'chat' : values.chat ?? (values.system !== undefined || values.chatTemplate !== undefined);
     const given = generateOptions(values, signal), options = chats ? generateOptions(chatting(values), signal) : given;
-    const newText = (own: GenerateOptions): Generation => model.generate(values.parseSpecial ? model.tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true }) : prompt, own);
+    const newText = (own: GenerateOptions): Generation =>
+      model.generate(values.parseSpecial ? model.tokenizer.encode(prompt, { addSpecial: true, parseSpecial: true }) : prompt, own);
     if (values.compare) {
       const system = systemOf(values);
-      await compare((own) => (chats ? model.chat(system === undefined ? {} : { system }).send(prompt, own) : newText(own)), options, model); // awaited here: the model closes behind it
+      // awaited here: the model closes behind it
+      await compare((own) => (chats ? model.chat(system === undefined ? {} : { system }).send(prompt, own) : newText(own)), options, model);
       return;
     }
     const conversation = chats ? await chatOf(model, saved, saved ? undefined : systemOf(values), options) : undefined;

@@ -11,7 +11,10 @@ export interface Saved { readonly bytes: Uint8Array; readonly info: SnapshotInfo
 export async function readSession(path: string | undefined): Promise<Saved | undefined> {
   if (path === undefined) return undefined;
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a session that --save-session wrote', remedy: 'Check the path.', cause });
+    throw new InputError('E_NOT_FOUND', {
+      subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a session that --save-session wrote',
+      remedy: 'Check the path.', cause,
+    });
   });
   return { bytes, info: snapshotInfo(bytes) };
 }
@@ -62,7 +65,10 @@ export async function writeSession(path: string | undefined, from: Chat | Genera
   note(`session saved: ${path}, ${(bytes.length / 1e6).toFixed(1)} MB`);
 }
 
-/** Writes a file whole or not at all: what stood there before is lost only when the new one is complete. Devices and pipes are written as they are. */
+/**
+ * Writes a file whole or not at all: what stood there before is lost only when the new one is complete. Devices and pipes are written as
+ * they are.
+ */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const target = await realpath(path).catch(() => path), before = await stat(target).catch(() => undefined);
   if (before && !before.isFile()) { await writeFile(target, bytes); return; }

@@ -16,17 +16,29 @@ export interface ReadOptions {
   readonly chomp?: boolean;
 }
 
-/** How long standard input may be silent beside -p: a socket then counts as nothing (programs leave one open to whom they start), a pipe is waited for. */
+/**
+ * How long standard input may be silent beside -p: a socket then counts as nothing (programs leave one open to whom they start), a pipe is
+ * waited for.
+ */
 const patience = 1000;
 
-/** The text of `-p`, of `-f FILE`, or of standard input where it is not a terminal. @throws InputError `E_USAGE`, `E_UTF8`, `E_NOT_FOUND`; AbortedError */
+/**
+ * The text of `-p`, of `-f FILE`, or of standard input where it is not a terminal. @throws InputError `E_USAGE`, `E_UTF8`, `E_NOT_FOUND`;
+ * AbortedError
+ */
 export async function readText({ prompt, file }: TextFlags, command: string, { signal, join = false, chomp = false }: ReadOptions = {}): Promise<string> {
   const trim = (text: string): string => (chomp ? text.replace(/\n$/, '') : text);
   if (prompt !== undefined) checkArgument(prompt, `clada ${command} -p`);
-  if (prompt !== undefined && file !== undefined && file !== '-') throw new InputError('E_USAGE', { subject: `clada ${command}`, found: '--prompt and --file together', expected: 'one of the two', remedy: 'Remove one; -f - joins standard input.' });
+  if (prompt !== undefined && file !== undefined && file !== '-') throw new InputError('E_USAGE', {
+    subject: `clada ${command}`, found: '--prompt and --file together', expected: 'one of the two',
+    remedy: 'Remove one; -f - joins standard input.',
+  });
   if (file !== undefined && file !== '-') return trim(decodeText(await readBytes(file), file));
   if (prompt === undefined) {
-    if (file !== '-' && process.stdin.isTTY) throw new InputError('E_USAGE', { subject: `clada ${command}`, found: 'no text', expected: '-p TEXT, -f FILE, or text on standard input', remedy: `clada ${command} --help shows the flags.` });
+    if (file !== '-' && process.stdin.isTTY) throw new InputError('E_USAGE', {
+      subject: `clada ${command}`, found: 'no text', expected: '-p TEXT, -f FILE, or text on standard input',
+      remedy: `clada ${command} --help shows the flags.`,
+    });
     return trim(decodeText(await readInput('all', signal), 'standard input'));
   }
   const kind = !join ? 'none' : file === '-' ? 'all' : inputKind();
@@ -37,7 +49,9 @@ export async function readText({ prompt, file }: TextFlags, command: string, { s
 
 async function readBytes(path: string): Promise<Buffer> {
   return readFile(path).catch((cause: unknown) => {
-    throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a text file', remedy: 'Check the path.', cause });
+    throw new InputError('E_NOT_FOUND', {
+      subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a text file', remedy: 'Check the path.', cause,
+    });
   });
 }
 
@@ -91,7 +105,9 @@ export async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<st
   if (rest.length > 0) yield decode(rest);
 }
 
-/** UTF-8, its byte order mark taken off. @throws InputError `E_UTF8` for UTF-16 and UTF-32 by their marks, and for bytes that are no UTF-8 */
+/**
+ * UTF-8, its byte order mark taken off. @throws InputError `E_UTF8` for UTF-16 and UTF-32 by their marks, and for bytes that are no UTF-8
+ */
 export function decodeText(bytes: Uint8Array, subject: string, atStart = true): string {
   const refuse = (found: string, from: string): never => {
     throw new InputError('E_UTF8', { subject, found, expected: 'UTF-8', remedy: `Convert it: iconv -f ${from} -t UTF-8` });
@@ -117,5 +133,8 @@ function firstDifference(a: Uint8Array, b: Uint8Array): number {
 /** Node gives arguments as text and has put U+FFFD where their bytes were no UTF-8. @throws InputError `E_UTF8` */
 function checkArgument(text: string, subject: string): void {
   if (!text.includes('\ufffd')) return;
-  throw new InputError('E_UTF8', { subject, found: `U+FFFD at character ${text.indexOf('\ufffd')}: bytes that are not UTF-8`, expected: 'UTF-8', remedy: 'Check the encoding of the terminal, or put the text into a file: -f FILE.' });
+  throw new InputError('E_UTF8', {
+    subject, found: `U+FFFD at character ${text.indexOf('\ufffd')}: bytes that are not UTF-8`, expected: 'UTF-8',
+    remedy: 'Check the encoding of the terminal, or put the text into a file: -f FILE.',
+  });
 }

@@ -3,7 +3,10 @@
 import { InputError } from '../errors.ts';
 import { inRange, show } from '../options.ts';
 
-/** The longest passage that is looked for, and the least that must have been repeated (rows of dots and "ha ha ha" are no loops), in tokens. */
+/**
+ * The longest passage that is looked for, and the least that must have been repeated (rows of dots and "ha ha ha" are no loops), in
+ * tokens.
+ */
 const longest = 256, least = 32;
 
 /** Watches tokens go by. Costs one comparison a possible length and token. */
@@ -33,5 +36,8 @@ export class LoopGuard {
 export function createLoopGuard(times = 0): LoopGuard | undefined {
   if (times === 0) return undefined;
   if (inRange({ min: 2, integer: true }, times)) return new LoopGuard(times);
-  throw new InputError('E_OPTION', { subject: 'option loopGuard', found: show(times), expected: '0, or an integer from 2 up', remedy: 'Leave it out for no guard; 4 is a good one.' });
+  throw new InputError('E_OPTION', {
+    subject: 'option loopGuard', found: show(times), expected: '0, or an integer from 2 up',
+    remedy: 'Leave it out for no guard; 4 is a good one.',
+  });
 }
