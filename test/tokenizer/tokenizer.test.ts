@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CladaError } from '../../src/errors.ts';
+import { Merger } from '../../src/tokenizer/merge.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { metadataFrom, metadataOf } from '../helpers/metadata.ts';
@@ -87,6 +88,13 @@ test('what cannot be is refused by name', async () => {
   assert.throws(() => createTokenizer(unknownPre), /nobody.*gpt-2.*E_TOKENIZER/s);
   const unknownModel = await metadataFrom({ ...bpe, 'tokenizer.ggml.model': { type: 'string', value: 'rwkv' } });
   assert.throws(() => createTokenizer(unknownModel), /rwkv.*E_TOKENIZER/s);
+});
+
+test('merging no symbols gives none, also after others', () => {
+  const merger = new Merger(), seen: number[] = [], never = { key: 0, merge: () => -1 };
+  merger.run(Int32Array.of(7, 8), 2, never, (id) => { seen.push(id); });
+  merger.run(Int32Array.of(7, 8), 0, never, (id) => { seen.push(id); });
+  assert.equal(seen, [7, 8]);
 });
 
 test('a megabyte of text, and a word of 100,000 letters, take no time', () => {
