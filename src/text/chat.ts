@@ -38,7 +38,7 @@ export class Chat {
     this.#messages = [...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]), ...(options.messages ?? [])];
     this.#tokens = progress.tokens;
     this.#unfinished = progress.answer;
-    template.encode([...this.#messages, { role: 'user', content: '' }], this.#input); // a missing template says so now
+    template.check(this.#messages, this.#input); // a missing template says so now, and one that does not take these messages
   }
 
   /** The conversation so far. */
