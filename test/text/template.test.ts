@@ -104,6 +104,10 @@ test('plain data of any realm is taken, anything else refused', () => {
   for (const extra of [new Map(), new Date(), () => 1, Symbol('x'), 1n]) {
     assert.throws(() => template.render(user('a'), { variables: { extra } }), /plain data.*E_OPTION/s);
   }
+  for (const wrong of ['x', ['x'], [null], {}]) {
+    assert.throws(() => template.render(user('a'), { tools: wrong as unknown[] }), /tools.*a list of objects.*E_OPTION/s);
+    assert.throws(() => template.render(user('a'), { documents: wrong as unknown[] }), /documents.*a list of objects.*E_OPTION/s);
+  }
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   assert.throws(() => template.render(user('a'), { variables: { circle } }), /E_OPTION/);
