@@ -91,6 +91,8 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, opt
     const { addGenerationPrompt = true, tools, documents, variables = {}, now = new Date() } = given;
     const source = chooseSource(sources, options.chatTemplate, tools);
     checkVariables(variables);
+    checkList('tools', tools);
+    checkList('documents', documents);
     return reported(() => {
       let program = programs.get(source);
       if (!program) programs.set(source, program = parseTemplate(source));
@@ -177,6 +179,12 @@ function checkMessages(messages: readonly ChatMessage[]): void {
     if (typeof message !== 'object' || message === null || typeof message.role !== 'string') wrong(show(message));
     if (message.content === undefined && !message.tool_calls) wrong(show(message));
   }
+}
+
+/** Tools and documents: lists of objects, as transformers wants them. */
+function checkList(subject: string, list: unknown): void {
+  if (list === undefined || (Array.isArray(list) && list.every((item) => typeof item === 'object' && item !== null && !Array.isArray(item)))) return;
+  throw new InputError('E_OPTION', { subject, found: show(list), expected: 'a list of objects', remedy: `Pass ${subject} as plain objects.` });
 }
 
 function checkVariables(variables: Readonly<Record<string, unknown>>): void {

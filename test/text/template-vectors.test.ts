@@ -13,10 +13,19 @@ interface Head {
   now: string;
   specials: Record<string, string>;
   chats: Record<string, ChatMessage[]>;
-  extras: Record<string, { tools?: unknown[]; documents?: unknown[]; variables?: Record<string, unknown>; add_generation_prompt?: boolean }>;
+  extras: Record<string, Pick<RenderOptions, 'tools' | 'documents' | 'variables'> & { add_generation_prompt?: boolean }>;
   variables: Record<string, unknown>;
 }
-interface Vector { name: string; template?: string; file?: string; chat?: string; extra?: string; text?: string; error?: 'refusal' | 'mistake' | 'unsupported'; says?: string }
+interface Vector {
+  name: string;
+  template?: string;
+  file?: string;
+  chat?: string;
+  extra?: string;
+  text?: string;
+  error?: 'refusal' | 'mistake' | 'unsupported';
+  says?: string;
+}
 
 const folder = new URL('../fixtures/templates/', import.meta.url);
 const [first, ...lines] = readFileSync(new URL('vectors.jsonl', folder), 'utf8').trim().split('\n');
@@ -27,7 +36,8 @@ const all = await metadataOf(embeddedModel), tokenizer = createTokenizer(all);
 const metadata = new Map([...all].filter(([key]) => !/_token_id$/.test(key)));
 
 function given({ template, file, chat = 'one', extra }: Vector) {
-  const { add_generation_prompt: addGenerationPrompt = true, variables, ...rest } = extra === undefined ? { variables: head.variables } : head.extras[extra]!;
+  const more: Head['extras'][string] = extra === undefined ? { variables: head.variables } : head.extras[extra]!;
+  const { add_generation_prompt: addGenerationPrompt = true, variables, ...rest } = more;
   const options: RenderOptions = { ...rest, addGenerationPrompt, now: new Date(head.now), variables: { ...head.specials, ...variables } };
   const chatTemplate = template ?? readFileSync(new URL(file!, folder), 'utf8');
   return { renderer: createChatTemplate(metadata, tokenizer, { chatTemplate }), messages: head.chats[chat]!, options };
@@ -35,8 +45,9 @@ function given({ template, file, chat = 'one', extra }: Vector) {
 
 /** Probes of what Jinja2 does and this library does not, with the words that must name it. */
 const foreign: readonly RegExp[] = [
-  /recursive/, /"wordcount"/, /'%'/, /str\.format\(\)/, /"format"/, /"batch"/, /"groupby"/, /"center"/, /"truncate"/, /"urlencode"/, /\{% block %\}/, /\{% print %\}/, /'\+' on a text marked safe/,
-  /joiner\(\)/, /cycler\(\)/, /str\.encode\(\)/, /\{% autoescape %\}/, /expandtabs/, /a range/, /fromkeys/, /"wordwrap"/, /"filter"/, /\\N/, /"pprint"/, /%G/, /generator/,
+  /recursive/, /"wordcount"/, /'%'/, /str\.format\(\)/, /"format"/, /"batch"/, /"groupby"/, /"center"/, /"truncate"/, /"urlencode"/,
+  /\{% block %\}/, /\{% print %\}/, /'\+' on a text marked safe/, /joiner\(\)/, /cycler\(\)/, /str\.encode\(\)/, /\{% autoescape %\}/, /expandtabs/, /a range/, /fromkeys/,
+  /"wordwrap"/, /"filter"/, /\\N/, /"pprint"/, /%G/, /generator/,
 ];
 
 const texts = vectors.filter(({ name, text }) => text !== undefined && !name.startsWith('probe: foreign'));
