@@ -59,6 +59,11 @@ export function checkNames(subject: string, given: object, known: readonly strin
   }
 }
 
+/** `given` without the options that say nothing: `undefined`, and `null`, which JSON has instead. */
+export function saidOf<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null)) as T;
+}
+
 /** A value as a short text for messages: never longer than 80 characters, never throwing. */
 export function show(value: unknown): string {
   let text: string;

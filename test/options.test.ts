@@ -1,8 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { InputError } from '../src/errors.ts';
-import { checkNames, checkNumber, describeRange, editDistance, nearest, show } from '../src/options.ts';
-import { resolveSamplerOptions, type SamplerOptions } from '../src/sampler/options.ts';
+import { checkNames, checkNumber, describeRange, editDistance, inRange, nearest, saidOf, show } from '../src/options.ts';
+import { forbidding, resolveSamplerOptions, samplerOptionNames, seedRange, type SamplerOptions } from '../src/sampler/options.ts';
+import { createSampler } from '../src/sampler/sampler.ts';
 
 const test = suite('options');
 
@@ -57,15 +58,29 @@ test('show is short for anything', () => {
 
 test('sampler options: every one is checked, defaults fill the rest', () => {
   const bad: Record<keyof SamplerOptions, unknown[]> = {
-    temperature: [-0.1, NaN, Infinity, '1'], topK: [-1, 1.5, NaN], topP: [-0.1, 1.1, NaN], minP: [-0.1, 1.1], typicalP: [2, NaN],
+    temperature: [-0.1, NaN, Infinity, '1'], topK: [-2, 1.5, NaN], topP: [-0.1, 1.1, NaN], minP: [-0.1, 1.1], typicalP: [2, NaN],
     repeatPenalty: [0, -1, NaN], frequencyPenalty: [NaN, Infinity], presencePenalty: [NaN, '0'], repeatLastN: [-2, 0.5],
-    logitBias: [7, null, [], { x: 1 }, { 1: NaN }, { 1: Infinity }, { '-1': 1 }, new Map([[0.5, 1]])], seed: [-1, 2 ** 32, 0.5, NaN],
+    logitBias: [7, [], { x: 1 }, { 1: NaN }, { 1: Infinity }, { '-1': 1 }, new Map([[0.5, 1]])], seed: [-2, 2 ** 32, 0.5, NaN],
   };
   for (const [name, values] of Object.entries(bad)) for (const value of values) refused(() => resolveSamplerOptions({ [name]: value }), name);
   refused(() => resolveSamplerOptions({ top_p: 0.9 } as SamplerOptions), '"top_p"', 'Did you mean topP?');
   const resolved = resolveSamplerOptions({ topP: undefined, seed: 5, logitBias: { 3: -1 } });
   assert.is(resolved.topP, 0.95);
   assert.equal([...resolved.logitBias], [[3, -1]]);
+});
+
+test('null is the default of every sampler option, and so is llama.cpp\'s -1 where it has that meaning', () => {
+  const { seed: _seed, ...defaults } = resolveSamplerOptions();
+  const { seed, ...resolved } = resolveSamplerOptions(Object.fromEntries(samplerOptionNames.map((name) => [name, null])));
+  assert.equal(resolved, defaults);
+  assert.ok(inRange(seedRange, seed) && inRange(seedRange, resolveSamplerOptions({ seed: -1 }).seed));
+  const logits = Float32Array.from({ length: 50 }, (_, i) => Math.sin(i)), drawn = (topK: number): number[] => {
+    const sampler = createSampler({ topK, seed: 3, temperature: 2, minP: 0, topP: 1 });
+    return Array.from({ length: 40 }, () => sampler.sample(logits));
+  };
+  assert.equal(drawn(-1), drawn(0));
+  assert.equal([...forbidding({ 3: 1 }, [3, 5]) as Map<number, number>], [[3, -Infinity], [5, -Infinity]]);
+  assert.equal(saidOf({ a: 0, b: null, c: undefined, d: '' }), { a: 0, d: '' });
 });
 
 test.run();

@@ -61,7 +61,9 @@ function parseFlags(name: CommandName, command: Command, argv: string[]): Record
       const entry = entries.find(([, flag]) => flag.name === token.name);
       if (!entry) throw unknownFlag(name, command, token.rawName);
       const [key, flag] = entry;
-      values[key] = readValue(`clada ${name} ${token.rawName}`, command, flag, token.value, token.inlineValue === true, values[key]);
+      const inline = token.inlineValue === true, isShort = !token.rawName.startsWith('--');
+      const text = inline && isShort ? token.value.replace(/^=/, '') : token.value; // -p=TEXT is meant as --prompt=TEXT
+      values[key] = readValue(`clada ${name} ${token.rawName}`, command, flag, text, inline, values[key]);
     } else if (token.kind === 'positional') {
       const key = command.positional;
       if (key === undefined || values[key] !== undefined) {

@@ -5,7 +5,8 @@
 import type { Model } from 'clada';
 import { InputError } from 'clada';
 import type { Values } from './commands.ts';
-import { openModel, print, printJson } from './model.ts';
+import { openModel } from './model.ts';
+import { print, printJson } from './output.ts';
 
 interface Test { name: string; prompt: number; generate: number; depth: number }
 interface Result extends Test { samples: number[] }

@@ -7,8 +7,10 @@ import type { CalibrateOptions, CalibrationState } from 'clada/calibrate';
 import { calibrate as measure } from 'clada/calibrate';
 import { isRemote } from '../net/address.ts';
 import type { Values } from './commands.ts';
-import { modelPath, note, print, printJson, readText } from './model.ts';
+import { modelPath } from './model.ts';
+import { note, print, printJson } from './output.ts';
 import { bar } from './style.ts';
+import { readText } from './text.ts';
 
 /** Documents of `tokens` tokens from a text. */
 async function documentsOf(path: string, text: string, tokens: number): Promise<number[][]> {
@@ -23,7 +25,7 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
   if (isRemote(path) && values.out === undefined) throw new InputError('E_USAGE', { subject: 'clada calibrate', found: `${path}, and nowhere to write`, expected: '--out FILE', remedy: 'Name a file; later commands take it as --calibration FILE.' });
   const out = values.out ?? calibrationPath(path), partial = `${out}.partial`;
   const options: CalibrateOptions = { count: values.count, tokens: values.tokens, heldOut: values.heldOut, seed: values.seed, gradients: values.gradients, tier: values.tier, signal };
-  const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate'), values.tokens ?? 320);
+  const documents = values.file === undefined ? undefined : await documentsOf(path, await readText({ file: values.file }, 'calibrate', { signal }), values.tokens ?? 320);
   const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
   const started = performance.now();
   let saved: CalibrationState | undefined, writing: Promise<void> = Promise.resolve(), lastSave = 0;

@@ -7,7 +7,7 @@ import { methodNames } from '../adapt/methods.ts';
 import { generationNames } from '../eval/generation.ts';
 import { taskNames } from '../eval/items.ts';
 import type { NumberRange, NumberSpec } from '../options.ts';
-import { samplerNumbers, seedRange } from '../sampler/options.ts';
+import { samplerNumbers, samplerSeedRange, seedRange } from '../sampler/options.ts';
 
 interface FlagBase {
   /** The long name, without dashes. */
@@ -34,6 +34,8 @@ export interface Command {
   readonly positional?: string;
   /** Pairs of flags that contradict each other. */
   readonly conflicts?: readonly (readonly [string, string])[];
+  /** Paragraphs below the flags. */
+  readonly notes?: readonly string[];
 }
 
 const fromSpec = <const Name extends string>(name: Name, { help, default: value, ...range }: NumberSpec) =>
@@ -54,10 +56,10 @@ const loading = {
   tier: { kind: 'choice', name: 'tier', choices: ['auto', 'base', 'relaxed'], help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto' },
 } as const;
 
-const contextSize = { kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: count, help: 'context size in tokens' } as const;
+const contextSize = { kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: countOrNone, help: 'context size in tokens; 0 = what the model was trained on', default: 'that, at most 4096' } as const;
 
 const generating = {
-  predict: { kind: 'number', name: 'predict', short: 'n', value: 'N', range: { min: -1, integer: true }, help: 'tokens to generate at most; -1 = until the end' },
+  predict: { kind: 'number', name: 'predict', short: 'n', value: 'N', range: { min: -1, integer: true }, help: 'tokens to generate at most; -1 = until the end', default: -1 },
   temperature: fromSpec('temp', samplerNumbers.temperature),
   topK: fromSpec('top-k', samplerNumbers.topK),
   topP: fromSpec('top-p', samplerNumbers.topP),
@@ -68,9 +70,13 @@ const generating = {
   presencePenalty: fromSpec('presence-penalty', samplerNumbers.presencePenalty),
   repeatLastN: fromSpec('repeat-last-n', samplerNumbers.repeatLastN),
   logitBias: { kind: 'bias', name: 'logit-bias', value: 'ID±BIAS', help: 'add to a logit: 15043+1, 15043-0.5, 15043-inf; may be repeated' },
-  seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'repeats a run exactly', default: 'a fresh one, reported' },
+  seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: samplerSeedRange, help: 'repeats a run exactly; -1 = a fresh one, which --stats and --json report', default: -1 },
   stop: { kind: 'texts', name: 'stop', value: 'TEXT', help: 'stop at this text, which is not shown; may be repeated' },
+  ignoreEos: { kind: 'switch', name: 'ignore-eos', help: 'never sample a token that ends the answer' },
 } as const;
+
+const loopGuard = { kind: 'number', name: 'loop-guard', value: 'N', range: countOrNone, help: 'stop where one passage was said N times in a row; 0 = off' } as const;
+const chatTemplate = { kind: 'text', name: 'chat-template', value: 'FILE', help: "a Jinja template instead of the model's own" } as const;
 
 const skipping = {
   sparsity: { kind: 'choice', name: 'sparsity', choices: [...methodNames, 'auto'], help: 'how feed-forward neurons are skipped while generating', default: 'dense; clada where a density is given, auto where a bound is' },
@@ -85,6 +91,20 @@ const session = {
   saveSession: { kind: 'text', name: 'save-session', value: 'FILE', help: 'keep what was computed, to go on later or elsewhere' },
 } as const;
 
+/** What a line of a chat may be besides a message. */
+export const slashCommands = {
+  '/help': 'this list',
+  '/regen': 'answer the last message anew',
+  '/reset': 'forget the conversation (also /clear)',
+  '/save FILE': 'keep the conversation, for --load-session',
+  '/quit': 'end the chat (also /exit, Ctrl-D)',
+} as const;
+
+const embeddedNote = 'Without -m, chats have a system message for short answers in English, --temp 0.1 and --repeat-penalty 1.05, unless flags say otherwise: the embedded model is small.';
+
+/** Repetitions after which a chat's answer is stopped. */
+export const chatLoopGuard = 4;
+
 const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
 
 export const commands = {
@@ -94,17 +114,26 @@ export const commands = {
       model, prompt, file,
       chat: { kind: 'switch', name: 'chat', help: "put the prompt into the model's chat template" },
       raw: { kind: 'switch', name: 'raw', help: 'the prompt as it is, without a chat template' },
-      system, ...generating, ...skipping,
-      compare: { kind: 'switch', name: 'compare', help: 'answer dense too, and show speed and quality side by side' },
+      system: { ...system, help: `${system.help}; implies --chat` },
+      chatTemplate: { ...chatTemplate, help: `${chatTemplate.help}; implies --chat` },
+      parseSpecial: { kind: 'switch', name: 'parse-special', help: 'read control tokens in the prompt as such' },
+      ...generating, loopGuard: { ...loopGuard, default: 0 }, ...skipping,
+      compare: { kind: 'switch', name: 'compare', help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto' },
       ...session, contextSize, ...loading, json, stats,
     },
-    conflicts: [['prompt', 'file'], ['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['system', 'raw'], ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
+    conflicts: [['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['parseSpecial', 'chat'], ['parseSpecial', 'system'], ['chatTemplate', 'raw'], ['system', 'raw'], ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
       ['compare', 'loadSession'], ['compare', 'saveSession'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    notes: [
+      'The prompt is -p, -f FILE or standard input. A pipe or file on standard input joins -p, behind a blank line (as in llama-run): clada run --chat -p "Summarise:" < text.txt. One newline at the end of a file or pipe is taken off (as llama.cpp does).',
+      embeddedNote,
+      'Ctrl-C ends with what was said so far, --json and --save-session included; a second one does not wait.',
+    ],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',
-    flags: { model, system, ...generating, ...skipping, ...session, contextSize, ...loading, json, stats },
+    flags: { model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping, ...session, contextSize, ...loading, json, stats },
     conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    notes: [embeddedNote, 'Every line is a message, unless it is a command:', ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`)],
   },
   inspect: {
     summary: 'Show what a model file holds and how it would be loaded.',

@@ -11,8 +11,10 @@ import { parseMethod, subjectFor, type Subject } from '../eval/subject.ts';
 import { comparisonTable, generationTable, taskDetails, taskTable } from '../eval/tables.ts';
 import { runTasks, summariseTasks } from '../eval/tasks.ts';
 import type { Values } from './commands.ts';
-import { note, openModel, print, printJson, readText } from './model.ts';
+import { openModel } from './model.ts';
+import { note, print, printJson } from './output.ts';
 import { headerFor, openLog } from './results.ts';
+import { readText } from './text.ts';
 
 type EvalValues = Values<'eval'>;
 
@@ -25,7 +27,7 @@ export async function evaluate(values: EvalValues, signal: AbortSignal): Promise
 }
 
 async function evaluateText(values: EvalValues, signal: AbortSignal): Promise<void> {
-  const text = await readText(values, 'eval');
+  const text = await readText(values, 'eval', { signal, chomp: true });
   await using model = await openModel(values, signal);
   const started = performance.now();
   const onProgress = (done: number, total: number): void => { process.stderr.write(`\r${done} of ${total} tokens`); };

@@ -1,21 +1,20 @@
-/** `clada run` and `clada chat`: text streamed to stdout, everything else to stderr. */
-import { createInterface } from 'node:readline/promises';
+/** What `run` and `chat` share: options from flags, text streamed to stdout, figures. */
 import type { GenerateOptions, Generation, Model, SparsityOptions } from 'clada';
 import { AbortedError } from 'clada';
 import { samplerOptionsOf } from './args.ts';
 import type { Values } from './commands.ts';
-import { note, openModel, print, printJson, readText } from './model.ts';
-import { chatOf, continued, likeSession, readSession, writeSession } from './session.ts';
-import { styleFor } from './style.ts';
+import { note } from './output.ts';
 import { TelemetryFile, sparkline } from './telemetry.ts';
 
-function generateOptions(values: Values<'run'> | Values<'chat'>, signal: AbortSignal): GenerateOptions {
+export function generateOptions(values: Values<'run'> | Values<'chat'>, signal: AbortSignal): GenerateOptions {
   const options: GenerateOptions = { ...samplerOptionsOf(values), signal };
-  if (values.predict !== undefined && values.predict >= 0) options.maxTokens = values.predict;
+  if (values.predict !== undefined) options.maxTokens = values.predict;
   if (values.stop !== undefined) options.stop = values.stop;
+  if (values.ignoreEos) options.ignoreEos = true;
+  if (values.loopGuard !== undefined) options.loopGuard = values.loopGuard;
   const sparsity = sparsityOf(values);
   if (sparsity) options.sparsity = sparsity;
-  if (values.telemetry !== undefined || wantsStats(values)) options.telemetry = true;
+  if (values.telemetry !== undefined || values.stats) options.telemetry = true;
   return options;
 }
 
@@ -28,42 +27,71 @@ export function sparsityOf({ sparsity, density, maxKl, minTop1 }: Pick<Values<'r
   };
 }
 
-interface Streamed { text: string; surprisal: number[]; density: number[] }
+export interface Streamed {
+  text: string;
+  surprisal: number[];
+  density: number[];
+  /** Ended by a signal: an AbortSignal of the options has fired. */
+  aborted: boolean;
+}
 
-/** Streams text; returns it, with the series that the statistics draw. */
-async function stream(generation: Generation, quiet: boolean, telemetry: TelemetryFile | undefined): Promise<Streamed> {
-  const streamed: Streamed = { text: '', surprisal: [], density: [] };
-  for await (const token of generation) {
-    streamed.text += token.text;
-    if (!quiet) process.stdout.write(token.text);
-    telemetry?.add(token);
-    if (token.surprisal !== undefined) streamed.surprisal.push(token.surprisal);
-    if (token.step) streamed.density.push(token.step.density);
+/** Streams text to its end, or to where a signal cut it; returns it, with the series that the statistics draw. */
+export async function stream(generation: Generation, quiet: boolean, telemetry?: TelemetryFile): Promise<Streamed> {
+  const streamed: Streamed = { text: '', surprisal: [], density: [], aborted: false };
+  try {
+    for await (const token of generation) {
+      streamed.text += token.text;
+      if (!quiet) process.stdout.write(token.text);
+      telemetry?.add(token);
+      if (token.surprisal !== undefined) streamed.surprisal.push(token.surprisal);
+      if (token.step) streamed.density.push(token.step.density);
+    }
+  } catch (error) {
+    if (error instanceof AbortedError) streamed.aborted = true;
+    else {
+      if (!quiet && streamed.text !== '') process.stdout.write('\n');
+      throw error;
+    }
   }
+  if (!quiet) process.stdout.write('\n');
   return streamed;
 }
 
+/** What must be said of an answer that is not what was asked for: skipping that could not be, an end that was not the model's. */
+export function afterwards(generation: Generation, { info }: Model): void {
+  const { warnings, stopReason, shiftedTokens } = generation.stats();
+  for (const warning of warnings) note(`sparsity: ${warning}`);
+  if (shiftedTokens > 0) note(`The context of ${info.contextSize} tokens is full: the oldest ${shiftedTokens} are forgotten.`);
+  if (stopReason === 'context') note(`The context of ${info.contextSize} tokens is full: --ctx-size makes room.`);
+  if (stopReason === 'loop') note('Stopped: it said the same thing over and over (--loop-guard).');
+}
+
+/** What --json tells of an answer. */
+export const summaryOf = (generation: Generation, { text, aborted }: Streamed): object =>
+  ({ text, ...generation.stats(), ...(aborted ? { stopReason: 'aborted' } : {}) });
+
 /** Runs `use` with the file of --telemetry, if it is given, and closes it however that ends. */
-async function withTelemetry(path: string | undefined, use: (file: TelemetryFile | undefined) => Promise<void>): Promise<void> {
+export async function withTelemetry(path: string | undefined, use: (file: TelemetryFile | undefined) => Promise<void>): Promise<void> {
   const file = path === undefined ? undefined : new TelemetryFile(path);
   try {
     await use(file);
-  } finally {
-    await file?.close();
+  } catch (error) {
+    await file?.close().catch(() => undefined);
+    throw error;
   }
+  await file?.close();
 }
 
 /** What was skipped and what that cost: the promise of the calibration, and what was measured on the way. */
 function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
-  const { method, expected, density: mean, measured, warnings, decideMs } = generation.stats();
-  const lines = warnings.map((warning) => `warning: ${warning}`);
-  if (method === undefined || method === 'dense') return lines;
-  lines.push([
+  const { method, expected, density: mean, measured, decideMs } = generation.stats();
+  if (method === undefined || method === 'dense') return [];
+  const lines = [[
     `${method}: ${(100 * (1 - mean)).toFixed(0)} % of the feed-forward weights skipped`,
     ...(expected ? [`calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`] : ['loss not calibrated']),
     ...(measured && measured.checks > 0 ? [`measured here: KL ${measured.kl.toFixed(3)} over ${measured.checks} tokens, ${measured.adjustments} adjustments`] : []),
     ...(decideMs ? [`choosing took ${(1000 * decideMs).toFixed(0)} µs a token`] : []),
-  ].join(' · '));
+  ].join(' · ')];
   if (surprisal.length > 1) lines.push(`surprisal ${sparkline(surprisal)}`, `density   ${sparkline(density)} ${Math.min(...density).toFixed(2)} … ${Math.max(...density).toFixed(2)}`);
   return lines;
 }
@@ -89,100 +117,7 @@ function statsLine(generation: Generation, model: Model): string {
   ].join(' · ');
 }
 
-function closing(generation: Generation, model: Model, streamed: Streamed): void {
+export function closing(generation: Generation, model: Model, streamed: Streamed): void {
   note(statsLine(generation, model));
   sparsityLines(generation, streamed).forEach(note);
-}
-
-/** `stats` also where a person watches: the line costs nothing and teaches what to expect. */
-const wantsStats = (values: { stats?: boolean; json?: boolean }): boolean => values.stats ?? (process.stderr.isTTY === true && !values.json);
-
-export async function run(values: Values<'run'>, signal: AbortSignal): Promise<void> {
-  const saved = await readSession(values.loadSession), hasText = !saved || values.prompt !== undefined || values.file !== undefined;
-  const prompt = hasText ? await readText(values, 'run') : '';
-  await withTelemetry(values.telemetry, async (telemetry) => {
-    await using model = await openModel(likeSession(values, saved), signal);
-    const options = generateOptions(values, signal);
-    const chats = saved ? saved.info.kind === 'chat' : values.chat ?? values.system !== undefined;
-    const start = (own: GenerateOptions): Generation => (chats ? model.chat(values.system === undefined ? {} : { system: values.system }).send(prompt, own) : model.generate(prompt, own));
-    if (values.compare) { await compare(start, options, model); return; } // awaited here: the model closes behind it
-    const conversation = chats ? await chatOf(model, saved, values.system, options) : undefined;
-    const generation = conversation ? (hasText ? conversation.send(prompt, options) : conversation.resume(withoutSparsity(options)))
-      : saved ? await continued(model, saved, hasText ? prompt : undefined, options) : model.generate(prompt, options);
-    const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
-    if (values.json) printJson({ prompt, text, ...generation.stats(), model: model.info });
-    else print('');
-    if (wantsStats(values)) closing(generation, model, streamed);
-    await writeSession(values.saveSession, conversation ?? generation);
-  });
-}
-
-/** An answer that goes on keeps the method that it began with. */
-function withoutSparsity({ sparsity: _sparsity, ...options }: GenerateOptions): GenerateOptions {
-  return options;
-}
-
-/** The same prompt answered dense and as the flags say, one after the other, with speed and quality side by side. */
-async function compare(start: (options: GenerateOptions) => Generation, options: GenerateOptions, model: Model): Promise<void> {
-  const sparsity = options.sparsity ?? { method: 'clada' as const, density: 0.7 }, seed = options.seed ?? 1;
-  for (const own of [{ method: 'dense' as const }, sparsity]) await start({ ...options, sparsity: own, maxTokens: 8 }).text(); // warm: compiled, packed
-  const { bold } = styleFor(process.stderr, process.env);
-  const rows: string[][] = [], texts: string[] = [];
-  for (const own of [{ method: 'dense' as const }, sparsity]) {
-    const generation = start({ ...options, seed, sparsity: own, telemetry: true });
-    note(bold(own.method === 'dense' ? 'dense' : `${own.method ?? 'auto'}`));
-    const streamed = await stream(generation, false, undefined);
-    print('');
-    texts.push(streamed.text);
-    const { generatePerSecond, density, expected, weightBytesPerSecond, warnings, method } = generation.stats();
-    warnings.forEach((warning) => { note(`warning: ${warning}`); });
-    rows.push([
-      method ?? '', generatePerSecond.toFixed(1), (weightBytesPerSecond / generatePerSecond / 1e6).toFixed(1), `${(100 * density).toFixed(0)} %`,
-      expected ? expected.kl.toFixed(3) : method === 'dense' ? '0' : 'not calibrated', expected ? `${(100 * expected.top1).toFixed(1)} %` : method === 'dense' ? '100 %' : 'not calibrated',
-    ]);
-  }
-  const head = ['', 'tok/s', 'MB read a token', 'feed-forward weights used', 'KL to dense (nats)', 'same top token'], widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
-  note('');
-  for (const row of [head, ...rows]) note(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('   '));
-  let same = 0;
-  while (same < texts[0]!.length && texts[0]![same] === texts[1]![same]) same++;
-  note(`The answers are the same for the first ${same} characters. KL and agreement are the calibration's; speed is this machine's, one answer after the other.`);
-  note([`memory bandwidth ${bandwidthOf(model).toFixed(1)} GB/s`, ...machineParts(model)].join(' · '));
-}
-
-export async function chat(values: Values<'chat'>, signal: AbortSignal): Promise<void> {
-  await withTelemetry(values.telemetry, (telemetry) => talk(values, signal, telemetry));
-}
-
-async function talk(values: Values<'chat'>, signal: AbortSignal, telemetry: TelemetryFile | undefined): Promise<void> {
-  const saved = await readSession(values.loadSession);
-  await using model = await openModel(likeSession(values, saved), signal);
-  const conversation = await chatOf(model, saved, values.system, generateOptions(values, signal));
-  const { bold } = styleFor(process.stderr, process.env);
-  const interactive = process.stdin.isTTY === true;
-  if (interactive) note(`${model.info.name}. /exit or Ctrl-D ends the chat, Ctrl-C stops an answer.`);
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: interactive });
-  let answering: AbortController | undefined;
-  lines.on('SIGINT', () => { if (answering) answering.abort(); else lines.close(); });
-  if (interactive) { lines.setPrompt(bold('> ')); lines.prompt(); }
-  for await (const line of lines) {
-    if (line.trim() === '/exit') break;
-    if (line.trim() !== '') {
-      answering = new AbortController();
-      const generation = conversation.send(line, generateOptions(values, AbortSignal.any([signal, answering.signal])));
-      try {
-        const streamed = await stream(generation, values.json === true, telemetry), { text } = streamed;
-        if (values.json) printJson({ message: line, text, ...generation.stats() });
-        else print('');
-        if (wantsStats(values)) closing(generation, model, streamed);
-      } catch (error) {
-        if (!(error instanceof AbortedError) || signal.aborted) throw error;
-        note('\nstopped');
-      }
-      answering = undefined;
-    }
-    if (interactive) lines.prompt();
-  }
-  lines.close();
-  await writeSession(values.saveSession, conversation);
 }

@@ -1,6 +1,6 @@
 /** Help texts, made from the table of commands; no line is wider than 80 columns. */
 import { commandNames, commands, type Command, type CommandName, type Flag } from './commands.ts';
-import { plainStyle, type Style } from './style.ts';
+import { plainStyle, wrap, type Style } from './style.ts';
 
 const COLUMNS = 80;
 
@@ -27,6 +27,7 @@ function commandHelp(name: CommandName, style: Style): string {
   return [
     command.summary, '', `${style.bold('Usage')}  clada ${name}${bare} [flags]`, '',
     style.bold('Flags'), ...table(rows, 29, style), '',
+    ...(command.notes ?? []).flatMap((text) => (text.startsWith(' ') ? [text] : wrap(text, COLUMNS))), ...(command.notes ? [''] : []),
   ].join('\n');
 }
 
@@ -46,19 +47,4 @@ function table(rows: readonly [string, string][], width: number, style: Style): 
     for (const line of wrapped) lines.push(' '.repeat(2 + width) + line);
   }
   return lines;
-}
-
-/** Breaks at blanks into lines of at most `width` characters. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

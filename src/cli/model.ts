@@ -1,29 +1,46 @@
 /** Opening the model of a command, with progress on stderr. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { LoadOptions, Model } from 'clada';
-import { InputError, load } from 'clada';
+import { InputError, load, plan } from 'clada';
 import type { Values } from './commands.ts';
 import { styleFor } from './style.ts';
+import { readTextFile } from './text.ts';
 
 /** Beside dist/ in a checkout; not part of the published package. */
 const embedded = fileURLToPath(new URL('../models/smollm2-135m-instruct-q4_1.gguf', import.meta.url));
 
 /** The file to load: `-m`, or the embedded model. @throws InputError `E_NOT_FOUND` where neither is there. */
 export function modelPath(given: string | undefined): string {
-  if (given !== undefined) return given;
+  if (given !== undefined) return given.startsWith('file:') && URL.canParse(given) ? fileURLToPath(given) : given;
   if (existsSync(embedded)) return embedded;
   throw new InputError('E_NOT_FOUND', {
     subject: 'model', found: 'no -m, and no embedded model beside this program', expected: 'a GGUF file', remedy: 'Name one: clada run -m model.gguf',
   });
 }
 
-export async function openModel(values: Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier'> & { calibration?: string }, signal: AbortSignal): Promise<Model> {
-  const { stderr } = process;
+/** How the embedded model is talked to: with 135M parameters it wanders into other languages and loops otherwise. Found by asking 29 simple questions. */
+export const embeddedChat = { system: 'You are a helpful assistant. Answer in English, in one or two sentences.', temperature: 0.1, repeatPenalty: 1.05 } as const;
+
+/** The system message: --system, or what the embedded model needs; other models keep their template's. */
+export function systemOf({ system, model, chatTemplate }: Pick<Values<'run'>, 'system' | 'model' | 'chatTemplate'>): string | undefined {
+  return system ?? (model === undefined && chatTemplate === undefined ? embeddedChat.system : undefined);
+}
+
+/** The flags of a chat, with what the embedded model needs where they say nothing. */
+export function chatting<T extends Pick<Values<'run'>, 'model' | 'temperature' | 'repeatPenalty'>>(values: T): T {
+  const { temperature, repeatPenalty } = embeddedChat;
+  return values.model === undefined ? { temperature, repeatPenalty, ...values } : values;
+}
+
+export async function openModel(
+  values: Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier'> & { calibration?: string; chatTemplate?: string }, signal: AbortSignal,
+): Promise<Model> {
+  const { stderr } = process, path = modelPath(values.model);
   const { dim } = styleFor(stderr, process.env);
   const options: LoadOptions = { signal };
-  if (values.contextSize !== undefined) options.contextSize = values.contextSize;
+  if (values.chatTemplate !== undefined) options.chatTemplate = await readTextFile(values.chatTemplate);
+  if (values.contextSize !== undefined) options.contextSize = values.contextSize === 0 ? (await plan(path, { signal })).model.hparams.contextLength : values.contextSize;
   if (values.kv !== undefined) options.kv = values.kv;
   if (values.tier !== undefined) options.tier = values.tier;
   if (values.calibration !== undefined) options.calibration = values.calibration === 'none' ? false : values.calibration;
@@ -31,28 +48,8 @@ export async function openModel(values: Pick<Values<'run'>, 'model' | 'contextSi
     options.onProgress = ({ loaded, total }) => { stderr.write(`\r${dim(`loading ${Math.floor((100 * loaded) / total)} %`)}`); };
   }
   try {
-    return await load(modelPath(values.model), options);
+    return await load(path, options);
   } finally {
     if (stderr.isTTY) stderr.write('\r\x1b[K');
   }
 }
-
-/** The text of `-p`, of `-f FILE`, or of standard input where it is not a terminal. */
-export async function readText(values: { prompt?: string; file?: string }, command: string): Promise<string> {
-  if (values.prompt !== undefined) return values.prompt;
-  if (values.file !== undefined && values.file !== '-') {
-    return readFile(values.file, 'utf8').catch((cause: unknown) => {
-      throw new InputError('E_NOT_FOUND', { subject: values.file!, found: (cause as { code?: string }).code ?? String(cause), expected: 'a text file', remedy: 'Check the path.', cause });
-    });
-  }
-  if (values.file === '-' || !process.stdin.isTTY) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks).toString('utf8');
-  }
-  throw new InputError('E_USAGE', { subject: `clada ${command}`, found: 'no text', expected: '-p TEXT, -f FILE, or text on standard input', remedy: `clada ${command} --help shows the flags.` });
-}
-
-export const print = (line: string): void => { process.stdout.write(`${line}\n`); };
-export const printJson = (value: unknown): void => { print(JSON.stringify(value)); };
-export const note = (line: string): void => { process.stderr.write(`${styleFor(process.stderr, process.env).dim(line)}\n`); };

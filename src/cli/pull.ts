@@ -1,7 +1,7 @@
 /** `clada pull`: a model into the cache, with a bar on stderr and the paths on stdout. Cut by Ctrl-C it goes on the next time. */
 import { InputError, pull as fetchModel, type PullOptions, type PullProgress } from 'clada';
 import type { Values } from './commands.ts';
-import { note, print, printJson } from './model.ts';
+import { note, print, printJson, redact } from './output.ts';
 import { bar } from './style.ts';
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
@@ -16,7 +16,7 @@ function progressLine(): (progress: PullProgress) => void {
     drawn = now;
     const seconds = (now - started) / 1000, rate = seconds > 0.2 ? ` at ${megabytes((loaded - from) / seconds)} MB/s` : '';
     const share = total === undefined ? megabytes(loaded) : `${bar(loaded / Math.max(total, 1))} ${megabytes(loaded)} of ${megabytes(total)}`;
-    process.stderr.write(`\r\x1b[K${file.split('/').pop()!.slice(0, 40)} ${share} MB${rate}`);
+    process.stderr.write(`\r\x1b[K${redact(file).split('/').pop()!.slice(0, 40)} ${share} MB${rate}`);
   };
 }
 
@@ -28,9 +28,9 @@ export async function pull(values: Values<'pull'>, signal: AbortSignal): Promise
     ...(retries === undefined ? {} : { retries }), ...(offline ? { offline } : {}), ...(stderr.isTTY ? { onProgress: progressLine() } : {}),
   };
   const files = await fetchModel(model, options).finally(() => { if (stderr.isTTY) stderr.write('\r\x1b[K'); });
-  if (values.json) { printJson(files); return; }
+  if (values.json) { printJson(files.map((file) => ({ ...file, url: redact(file.url) }))); return; }
   for (const { path, url, bytes, sha256, cached } of files) {
-    print(path ?? url);
+    print(path ?? redact(url));
     note(`${cached ? 'was here already' : 'fetched'}, ${megabytes(bytes)} MB${sha256 === undefined ? '' : `, sha256 ${sha256}`}`);
   }
 }

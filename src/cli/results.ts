@@ -5,9 +5,9 @@ import { basename, isAbsolute } from 'node:path';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Model } from 'clada';
-import { InputError } from 'clada';
 import type { HeaderRecord, ResultLog, ResultRecord } from '../eval/records.ts';
 import { checkSameRun, memoryLog, parseRecords } from '../eval/records.ts';
+import { redact, unwritable } from './output.ts';
 
 /**
  * Opens a results file for appending, a new one or that of an earlier run, whose torn last line is cut off; without a path results are kept
@@ -25,7 +25,7 @@ export function openLog(path: string | undefined, header: HeaderRecord): ResultL
     if (length < text.length) truncateSync(path, Buffer.byteLength(text.slice(0, length)));
     appendFileSync(path, ''); // what cannot be written says so before anything runs
   } catch (cause) {
-    throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file that can be written', remedy: 'Check the folder.', cause });
+    throw unwritable(path, cause);
   }
   const add = (record: ResultRecord): void => {
     appendFileSync(path, `${JSON.stringify(record)}\n`);
@@ -46,7 +46,7 @@ export function headerFor({ info }: Model, argv: readonly string[], now = new Da
   const [processor, ...more] = cpus();
   const word = (text: string): string => (/^[\w./:,=@+-]+$/.test(text) ? text : JSON.stringify(text));
   return {
-    type: 'header', version: 1, command: ['clada', ...argv.map((argument) => word(isAbsolute(argument) ? `…/${basename(argument)}` : argument))].join(' '),
+    type: 'header', version: 1, command: ['clada', ...argv.map((argument) => word(isAbsolute(argument) ? `…/${basename(argument)}` : redact(argument)))].join(' '),
     machine: `${processor?.model.trim() ?? 'unknown processor'}, ${more.length + 1} cores`, commit: commit(), date: now.toISOString(), runtime: `Node ${process.versions.node}`,
     model: info.name, modelBytes: info.fileBytes, kv: info.kv, tier: info.tier, contextSize: info.contextSize,
   };

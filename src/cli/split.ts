@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import type { ByteSource, GgufPart } from 'clada';
 import { FormatError, InputError, openSource, readGguf, splitGguf, splitName } from 'clada';
 import type { Values } from './commands.ts';
-import { modelPath, note, print, printJson } from './model.ts';
+import { modelPath } from './model.ts';
+import { note, print, printJson } from './output.ts';
 
 const units = { '': 1, M: 1e6, G: 1e9 } as const;
 const copyBytes = 1024 * 1024;

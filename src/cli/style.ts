@@ -1,4 +1,7 @@
-/** Colours for one output stream. kleur knows one global switch; stdout and stderr may differ, so each gets its own style. */
+/**
+ * How text looks in a terminal: colours, bars, lines that break between words. kleur knows one global switch; stdout and stderr may differ, so each
+ * gets its own style.
+ */
 import kleur from 'kleur';
 
 export interface Style {
@@ -24,4 +27,19 @@ export function styleFor(stream: { isTTY?: boolean | undefined }, env: Readonly<
 export function bar(share: number): string {
   const full = Math.round(20 * share);
   return `[${'='.repeat(full)}${' '.repeat(20 - full)}]`;
+}
+
+/** Breaks at blanks into lines of at most `width` characters. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
 }

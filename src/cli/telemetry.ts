@@ -1,7 +1,7 @@
 /** What every token decided, to a file (JSON lines, or CSV by its ending) and as a line of little bars for the terminal. */
 import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import type { GeneratedToken } from 'clada';
-import { InputError } from 'clada';
+import { unwritable } from './output.ts';
 
 const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'level', 'refreshed', 'reran', 'weightBytes'] as const;
 
@@ -24,12 +24,12 @@ export class TelemetryFile {
   #failure: Error | undefined;
 
   /** @throws InputError `E_NOT_FOUND` where the file cannot be written */
-  constructor(path: string) {
+  constructor(private readonly path: string) {
     let fd: number;
     try {
       fd = openSync(path, 'w');
     } catch (cause) {
-      throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file that can be written', remedy: 'Check the folder of --telemetry.', cause });
+      throw unwritable(path, cause);
     }
     this.#stream = createWriteStream(path, { fd });
     this.#stream.on('error', (error) => { this.#failure ??= error; }); // told by close()
@@ -42,9 +42,10 @@ export class TelemetryFile {
     this.#stream.write(this.#csv ? `${columns.map((name) => field(row[name])).join(',')}\n` : `${JSON.stringify(row)}\n`);
   }
 
+  /** @throws the failure of any write */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => { this.#stream.once('close', resolve); this.#stream.end(); if (this.#stream.closed) resolve(); });
-    if (this.#failure) throw this.#failure;
+    if (this.#failure) throw unwritable(this.path, this.#failure);
   }
 }
 

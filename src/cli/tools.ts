@@ -3,15 +3,17 @@ import { totalmem } from 'node:os';
 import type { ByteSource, Calibration, GgufFile } from 'clada';
 import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
-import { modelPath, note, openModel, print, printJson, readText } from './model.ts';
+import { modelPath, openModel } from './model.ts';
+import { note, print, printJson, redact } from './output.ts';
+import { readText } from './text.ts';
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes: number, digits = 1): string => `${(bytes / 1e6).toFixed(digits)} MB`;
 
 /** Metadata values for people: long ones are cut, arrays counted. */
-function short(value: unknown): string {
+function short(value: unknown, width = 60): string {
   if (typeof value === 'object' && value !== null && 'length' in value) return `[${String(value.length)} values]`;
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }
 
 /** The header, and of a calibration all of it. */
@@ -25,7 +27,7 @@ const summaryOf = ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldO
 
 /** A table for each method: its levels from gentle to hard, numbered as `level` takes them. */
 function printCalibration(path: string, calibration: Calibration): void {
-  print(`${path}\ncalibration\n`);
+  print(`${redact(path)}\ncalibration\n`);
   for (const [key, value] of Object.entries(summaryOf(calibration))) print(`  ${`clada.${key}`.padEnd(24)} ${short(value)}`);
   const cells = (values: readonly string[]): string => values.map((value, i) => (i === 0 ? value.padEnd(12) : value.padStart(i === 1 ? 6 : 10))).join('');
   print(`\n  ${cells(['method', 'level', 'parameter', 'cost', 'up', 'down', 'KL', '± error', 'NLL +', 'top-1'])}`);
@@ -52,8 +54,9 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;
   }
-  print(`${path}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
-  for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value)}`);
+  print(`${redact(path)}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
+  const width = Math.max(20, (process.stdout.columns ?? 105) - 45); // of a terminal: one line each
+  for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value, width)}`);
   const { memory, session, lines } = await plan(path, { signal }); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');
   for (const line of lines()) print(`  ${line}`);
@@ -61,7 +64,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
 }
 
 export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {
-  const text = await readText(values, 'tokenize');
+  const text = await readText(values, 'tokenize', { signal });
   await using model = await openModel({ ...values, contextSize: 8 }, signal);
   const ids = model.tokenizer.encode(text, { parseSpecial: values.parseSpecial ?? false });
   if (values.json) { printJson({ text, ids: [...ids] }); return; }
@@ -79,5 +82,5 @@ export async function doctor(values: Values<'doctor'>): Promise<void> {
   print(`build     ${runtime.tier}: ${runtime.tierReason}`);
   print(`simd128   ${runtime.simd ? 'yes' : 'no'}, relaxed SIMD ${runtime.relaxedSimd ? 'yes' : 'no'}`);
   print(`threads   1 (${report.threadsReason})`);
-  print(`memory    up to ${megabytes(report.maxModelMemory)} a model (32-bit WebAssembly), ${megabytes(report.systemMemory)} in this machine`);
+  print(`memory    up to ${megabytes(report.maxModelMemory, 0)} a model (32-bit WebAssembly), ${megabytes(report.systemMemory, 0)} in this machine`);
 }

@@ -135,7 +135,7 @@ class ChainSampler implements Sampler {
   private take(logits: Float32Array): Candidates {
     const { topK } = this.options;
     const n = logits.length;
-    const size = topK === 0 ? n : Math.min(topK, n);
+    const size = topK <= 0 ? n : Math.min(topK, n);
     if (this.candidates.capacity !== size) this.candidates = new Candidates(size);
     const { candidates } = this;
     if (size < n) {

@@ -3,13 +3,15 @@ import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
 import type { Resolved } from '../adapt/methods.ts';
 import { AbortedError, InputError } from '../errors.ts';
-import { checkNames, checkNumber, show } from '../options.ts';
+import { checkNames, checkNumber, saidOf, show } from '../options.ts';
 import { samplerOptionNames } from '../sampler/options.ts';
 import type { Sampler } from '../sampler/sampler.ts';
-import { createSampler } from '../sampler/sampler.ts';
 import type { State } from '../session/sequence.ts';
 import type { DecodeStream } from '../tokenizer/tokenizer.ts';
 import { Contract } from './contract.ts';
+import type { LoopGuard } from './loop.ts';
+import { createLoopGuard } from './loop.ts';
+import { samplerFor } from './sampling.ts';
 import { saveGeneration } from './snapshot.ts';
 import type { Stopper } from './stop.ts';
 import { createStopper } from './stop.ts';
@@ -23,7 +25,7 @@ import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState
  */
 export type Prompt = (room?: number) => { readonly tokens: ArrayLike<number>; readonly keep: number };
 
-const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'logprobs', 'telemetry', 'sparsity', 'overflow', 'signal', 'onPrompt'];
+const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'loopGuard', 'logprobs', 'telemetry', 'sparsity', 'overflow', 'signal', 'onPrompt'];
 const counts = { min: 0, integer: true } as const;
 const alternatives = { min: 0, max: 100, integer: true } as const;
 /** Where values are a few names. */
@@ -37,6 +39,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #logprobs: number;
   #decoder: DecodeStream;
   readonly #stopper: Stopper;
+  readonly #loopGuard: LoopGuard | undefined;
   readonly #owner: object;
   readonly #tally = new Tally();
   /** What the model sees: prompt, then what was generated, less what was pushed out. */
@@ -59,9 +62,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   /** @internal use `model.generate`; `from`: goes on there instead of at the prompt */
   constructor(private readonly source: GenerationSource, private readonly prompt: Prompt, options: GenerateOptions, from?: GenerationState) {
     checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
-    this.#options = options;
-    this.#sampler = createSampler(Object.fromEntries(samplerOptionNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))));
-    this.#maxTokens = options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
+    options = this.#options = saidOf(options);
+    this.#sampler = samplerFor(options, source.tokenizer);
+    this.#maxTokens = (options.maxTokens ?? -1) === -1 ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
+    this.#loopGuard = createLoopGuard(options.loopGuard);
     this.#logprobs = checkNumber('logprobs', alternatives, options.logprobs ?? 0);
     this.#stopper = createStopper(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []));
     this.#decoder = source.tokenizer.decodeStream({ skipSpecial: true });
@@ -213,9 +217,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#tally.goOn(from);
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
-    const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize
+      : (options.ignoreEos === true && stopReason === 'eog') || (!this.#loopGuard && stopReason === 'loop');
     const own = Math.max(0, tokens.length - this.#tally.generated);
     this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: tokens.slice(0, own) });
+    for (const id of tokens.slice(own)) this.#loopGuard?.push(id);
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
     for (const id of tokens.slice(own)) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);
@@ -254,6 +260,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#tally.generated++;
     if (pushed.stopped) { this.#stopReason = 'stop'; this.#stop = pushed.stop; }
     else if (eog) this.#stopReason = 'eog';
+    else if (this.#loopGuard?.push(token.id)) this.#stopReason = 'loop';
     else if (this.#tally.generated >= this.#maxTokens) this.#stopReason = 'length';
     else if (this.#tokens.length >= this.source.pool.engine.contextSize && this.#options.overflow !== 'shift') this.#stopReason = 'context';
     if (this.#stopReason && !pushed.stopped) text += this.#stopper.push(this.#decoder.flush()).text + this.#stopper.flush();

@@ -230,7 +230,8 @@ export class Model implements AsyncDisposable {
     return generationState({ ...generation, contract: undefined }, ids, await this.#sparsity.resolve(sparsity)());
   }
 
-  #source({ sparsity = this.#default }: GenerateOptions, claim = this.#pool.claim()): GenerationSource {
+  #source({ sparsity: asked }: GenerateOptions, claim = this.#pool.claim()): GenerationSource {
+    const sparsity = asked ?? this.#default;
     return { pool: this.#pool, claim, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 

@@ -5,7 +5,8 @@
 import type { SparsityOptions } from '../adapt/methods.ts';
 import type { Binding, Engine } from '../engine/engine.ts';
 import { FormatError, InputError, ModelError } from '../errors.ts';
-import { checkNumber, inRange, show } from '../options.ts';
+import { checkNumber, inRange, saidOf, show } from '../options.ts';
+import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
 import { packSnapshot, unpackSnapshot } from '../session/format.ts';
 import type { SavedSequence, SequenceHeader } from '../session/saved.ts';
@@ -160,7 +161,7 @@ function checkGeneration(g: GenerationHeader, length: number): void {
   if (!isCount(promptTokens) || !isCount(shiftedTokens) || promptTokens > length + shiftedTokens) damaged(`${String(promptTokens)} prompt tokens`, `at most ${length}`);
   if (!isCount(decodeFrom) || decodeFrom > length) damaged(`tokens decoded from ${String(decodeFrom)} on`, `at most ${length}`);
   if (typeof text !== 'string' || !inRange({ min: 0 }, cost)) damaged('a text or cost that is none', 'both');
-  if (stopReason !== undefined && !['eog', 'stop', 'length', 'context'].includes(stopReason)) damaged(`stop reason ${show(stopReason)}`, 'eog, stop, length or context');
+  if (stopReason !== undefined && !['eog', 'stop', 'length', 'context', 'loop'].includes(stopReason)) damaged(`stop reason ${show(stopReason)}`, 'eog, stop, length, context or loop');
   if (stop !== undefined && typeof stop !== 'string') damaged('a stop text that is none', 'a text');
   const isNumber = (value: unknown): boolean => value === undefined || inRange({}, value);
   if (bound !== undefined && !(isObject(bound) && isCount(bound.checkEvery) && isNumber(bound.maxKl) && isNumber(bound.minTop1))) damaged('a bound that is none', 'checkEvery with maxKl or minTop1');
@@ -171,9 +172,10 @@ function checkGeneration(g: GenerationHeader, length: number): void {
 
 /** The state of a saved generation with options of whoever goes on: `maxTokens` counts from here, a `seed` starts anew. @throws InputError `E_OPTION` */
 export function goingOn(state: GenerationState, given: GenerateOptions): { state: GenerationState; options: GenerateOptions } {
-  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as GenerateOptions;
-  if (own.maxTokens !== undefined) own.maxTokens = state.tokens.length + (state.shiftedTokens ?? 0) - state.promptTokens + checkNumber('maxTokens', { min: 0, integer: true }, own.maxTokens);
-  return { options: { ...state.options, ...own }, state: own.seed === undefined ? state : { ...state, random: new Random(checkNumber('seed', { min: 0, max: 2 ** 32 - 1, integer: true }, own.seed)).saveState() } };
+  const own = saidOf(given), { maxTokens } = own, generated = state.tokens.length + (state.shiftedTokens ?? 0) - state.promptTokens;
+  if (own.seed === -1) delete own.seed;
+  if (typeof maxTokens === 'number' && maxTokens !== -1) own.maxTokens = generated + checkNumber('maxTokens', { min: 0, integer: true }, maxTokens);
+  return { options: { ...state.options, ...own }, state: typeof own.seed !== 'number' ? state : { ...state, random: new Random(checkNumber('seed', seedRange, own.seed)).saveState() } };
 }
 
 /** A generation's state from its header; `sparsity`: resolved again, or another. */

@@ -110,7 +110,9 @@ export class Sparsity {
     if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
     else {
       const selections = fewest.map(({ selection }) => selection), shares = await this.pool.run([], signal, (sequence) => timeSelections(sequence, dense.selection, selections, signal)), least = Math.min(...shares);
-      chosen = least < worthwhile ? fewest[shares.indexOf(least)]! : because(bound ? 'dense is the fastest on this machine that keeps the bound' : 'dense is as fast on this machine at that density');
+      const times = fewest.map(({ method }, i) => `${method} ${shares[i]!.toFixed(2)}`).join(', ');
+      chosen = least < worthwhile ? fewest[shares.indexOf(least)]!
+        : because(`dense is ${bound ? 'the fastest on this machine that keeps the bound' : 'as fast on this machine at that density'} (a token's time as a share of dense's: ${times})`);
     }
     this.#chosen.set(key, chosen);
     return chosen;

@@ -12,12 +12,14 @@ import type { ContractState, Measured } from './contract.ts';
 
 /** How a text goes on. */
 export interface GenerateOptions extends SamplerOptions {
-  /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
-  maxTokens?: number;
+  /** Tokens to generate at most. Default, and what -1 means: until the model ends its answer or the context is full. */
+  maxTokens?: number | null | undefined;
   /** Texts that end the generation and are not part of it. */
   stop?: string | readonly string[];
-  /** Go on past end-of-generation tokens. Default false. */
+  /** Never end by itself: the logits of end-of-generation tokens are -Infinity, as with llama.cpp's --ignore-eos. Default false. */
   ignoreEos?: boolean;
+  /** End where the text says one passage (of at most 256 tokens) this many times in a row, over at least 32 tokens; from 2 up. Default 0: never. */
+  loopGuard?: number;
   /** Log-probabilities of this many alternatives with each token. Default 0: none. */
   logprobs?: number;
   /** Surprisal, entropy, and what was skipped, with each token; 'neurons': which ones ran, too. Default false. */
@@ -121,8 +123,8 @@ export interface GenerationState {
   readonly owner: object;
 }
 
-/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context. */
-export type StopReason = 'eog' | 'stop' | 'length' | 'context';
+/** Why a generation ended: the model's own end, a stop text, `maxTokens`, a full context, the loop guard. */
+export type StopReason = 'eog' | 'stop' | 'length' | 'context' | 'loop';
 
 /** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
 export interface GenerationStats {

@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { AbortedError, InputError } from '../../src/errors.ts';
 import { exitCodeOf, parseCommandLine, samplerOptionsOf } from '../../src/cli/args.ts';
 import { commandNames, commands, type Command } from '../../src/cli/commands.ts';
-import { helpText, wrap } from '../../src/cli/help.ts';
-import { plainStyle, styleFor } from '../../src/cli/style.ts';
+import { helpText } from '../../src/cli/help.ts';
+import { plainStyle, styleFor, wrap } from '../../src/cli/style.ts';
 import { resolveSamplerOptions, samplerOptionNames } from '../../src/sampler/options.ts';
 
 const test = suite('cli/args');
@@ -79,6 +79,9 @@ test('values may begin with a dash, but a flag is not a value', () => {
   assert.equal(parse('run', '-p', '-hello-'), { command: 'run', values: { prompt: '-hello-' } });
   assert.equal(parse('run', '--prompt=--json'), { command: 'run', values: { prompt: '--json' } });
   assert.equal(parse('run', '-p', ''), { command: 'run', values: { prompt: '' } });
+  assert.equal(parse('run', '-p=Once', '-n=8', '--seed', '-1', '--top-k', '-1'), { command: 'run', values: { prompt: 'Once', predict: 8, seed: -1, topK: -1 } });
+  assert.equal(parse('run', '-p', '=x', '-m=', '-s7'), { command: 'run', values: { prompt: '=x', model: '', seed: 7 } });
+  assert.equal(parse('run', '-pa=b'), { command: 'run', values: { prompt: 'a=b' } });
   assert.equal(parse('run', '-f', '-'), { command: 'run', values: { file: '-' } });
   refused(['run', '-p', '--json'], '--json, a flag, where its value should be', '--prompt=VALUE');
   refused(['run', '-p'], 'no value');
@@ -90,7 +93,7 @@ test('numbers: wrong ones name the flag, what was found and the range', () => {
   refused(['run', '--temp', '-1'], 'a number from 0 up');
   refused(['run', '--repeat-penalty', '0'], 'a number above 0');
   refused(['run', '-n', '1.5'], 'an integer from -1 up');
-  refused(['run', '-s', '4294967296'], 'an integer in 0 … 4294967295');
+  refused(['run', '-s', '4294967296'], 'an integer in -1 … 4294967295');
   for (const text of ['NaN', 'Infinity', '0x10', '', ' 1', '1,5', '1e999', '--5']) refused(['run', '--temp', text], '--temp');
   for (const text of ['7', '7*2', '+1', '7+', '7+-1', '7+inf', '7+x', '-7+1', '99999999999999999+1']) refused(['run', '--logit-bias', text], 'token id');
   refused(['run', '--stop', ''], 'not empty');
@@ -111,7 +114,8 @@ test('unknown commands, flags and choices: the nearest known one is named', () =
 });
 
 test('contradictions are refused', () => {
-  refused(['run', '-p', 'a', '-f', 'b'], '--prompt and --file together');
+  refused(['eval', '-p', 'a', '-f', 'b'], '--prompt and --file together');
+  refused(['run', '--chat', '--parse-special'], '--parse-special and --chat together');
   refused(['run', '--chat', '--raw'], '--chat and --raw together');
   refused(['run', '--raw', '--system', 'x'], '--system and --raw together');
 });

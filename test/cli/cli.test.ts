@@ -1,20 +1,14 @@
 /** The built command line as a shell sees it: results on stdout, notes on stderr, exit codes. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { clada, cli } from '../helpers/cli.ts';
 import { madeUp } from '../helpers/items.ts';
+import { tinyPath } from '../helpers/models.ts';
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-const tiny = fileURLToPath(new URL('../fixtures/tiny/llama.gguf', import.meta.url));
-
-/** Runs it in a folder that is not the project: nothing may depend on where a user stands. */
-function clada(args: string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', input, cwd: tmpdir(), timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } });
-}
+const tiny = tinyPath('llama.gguf');
 
 const test = suite('clada');
 
@@ -23,6 +17,12 @@ test('run: text on stdout, figures on stderr', () => {
   assert.is(status, 0, stderr);
   assert.match(stdout, /Paris/);
   assert.match(stderr, /prompt \d+ tokens at [\d.]+ tok\/s · generated 8 at [\d.]+ tok\/s \(length.*GB\/s memory bandwidth · memory \d+ MB/);
+});
+
+test('-c 0: the context that the model was trained on', () => {
+  const contextOf = (...args: string[]): number => (JSON.parse(clada(['run', '-m', tiny, '-p', 'a', '-n', '1', '--json', ...args]).stdout) as { model: { contextSize: number } }).model.contextSize;
+  assert.is(contextOf('-c', '0'), contextOf());
+  assert.is(contextOf('-c', '32'), 32);
 });
 
 test('run --json: one object; a prompt comes through a pipe', () => {

@@ -1,9 +1,6 @@
 /** Skipping on the command line: flags, telemetry files, bars, calibrate end to end, and a calibration that goes on where it was cut. */
-import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,14 +13,10 @@ import { sparsityOf } from '../../src/cli/generate.ts';
 import { TelemetryFile, sparkline } from '../../src/cli/telemetry.ts';
 import type { GeneratedToken } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
+import { clada } from '../helpers/cli.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { temporary, twin } from '../helpers/twin.ts';
-
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
-function clada(args: string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', input, cwd: tmpdir(), timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } });
-}
 
 const test = suite('cli/sparsity');
 const folder = temporary(), model = join(folder, 'tiny.gguf'), beside = join(folder, 'tiny.clada.gguf');
@@ -196,7 +189,7 @@ test('run: what cannot be is refused, a missing calibration only warned of', () 
   }
   const { status, stderr } = clada(['run', '-p', 'The', '-n', '4', '-m', bare, '--density', '0.6', '--stats']);
   assert.is(status, 0, stderr);
-  assert.match(stderr, /warning: no calibration of this model: clada falls back to griffin/);
+  assert.match(stderr, /sparsity: no calibration of this model: clada falls back to griffin/);
   assert.match(stderr, /griffin: 40 % .* · loss not calibrated/);
 });
 
@@ -289,6 +282,16 @@ test('--compare answers twice and shows both, side by side', () => {
   assert.is(rows.length, 2, stderr);
   assert.match(rows[0]!, /100 % +0 +100 %/);
   assert.match(rows[1]!, /50 %/);
+});
+
+test('--compare alone: dense and one line of figures, then what auto says; what is slower is never shown beside it', () => {
+  const { status, stdout, stderr } = clada(['run', '-m', model, '-p', 'a tale', '-n', '24', '--temp', '0', '--ignore-eos', '--compare', '--ctx-size', '64']);
+  assert.is(status, 0, stderr);
+  assert.match(stderr, /^dense\nprompt \d+ tokens.* · generated 24 at .*\n/);
+  const speeds = [...stderr.matchAll(/^(?:dense|[a-z-]+) +(\d+\.\d) +/gm)].map(([, speed]) => Number(speed));
+  if (speeds.length === 0) assert.match(stderr, /\nskipping: .*dense is (the fastest|the better choice)/);
+  else assert.ok(speeds.length === 2 && speeds[1]! >= speeds[0]!, stderr);
+  assert.ok(stdout.trim().length > 0);
 });
 
 test.run();

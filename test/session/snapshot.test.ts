@@ -114,7 +114,7 @@ test('options of whoever goes on: more tokens, another seed, another method; tex
   const { ids } = await model.resume(snapshot), more = model.generate([...ids, ...model.tokenizer.encode(' And')], { maxTokens: 1 });
   await more.text();
   assert.is(more.stats().cachedTokens, ids.length - 1);
-  assert.is(await codeOf(() => model.resume(snapshot, { maxTokens: -1 })), 'E_OPTION');
+  assert.is(await codeOf(() => model.resume(snapshot, { maxTokens: -2 })), 'E_OPTION');
   assert.is(await codeOf(() => model.resume(snapshot, { maxtokens: 1 } as never)), 'E_OPTION');
   model.close();
 });

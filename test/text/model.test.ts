@@ -120,7 +120,7 @@ test('what cannot be is refused by name', async () => {
   assert.is(await code(() => model.generate([]).text()), 'E_EMPTY_PROMPT');
   for (const id of [-1, 49_152, 1.5, NaN]) assert.is(await code(() => model.generate([1, id]).text()), 'E_TOKEN_RANGE');
   assert.is(await code(() => model.generate('a\uD800').text()), 'E_UTF8');
-  for (const options of [{ temprature: 1 }, { maxTokens: -1 }, { maxTokens: 1.5 }, { temperature: NaN }, { topP: 2 }, { stop: [''] }, { telemetry: 'yes' }, { logprobs: 1e6 }]) {
+  for (const options of [{ temprature: 1 }, { maxTokens: -2 }, { maxTokens: 1.5 }, { loopGuard: 1 }, { loopGuard: -1 }, { temperature: NaN }, { topP: 2 }, { stop: [''] }, { telemetry: 'yes' }, { logprobs: 1e6 }]) {
     assert.is(await code(() => model.generate(prompt, options as never)), 'E_OPTION', JSON.stringify(options));
   }
   assert.throws(() => model.generate(prompt, { temprature: 1 } as never), /temperature/);

@@ -1,0 +1,12 @@
+/** The sampler of a generation. */
+import { forbidding, samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
+import { createSampler, type Sampler } from '../sampler/sampler.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+
+/** @throws InputError `E_OPTION` */
+export function samplerFor(options: SamplerOptions & { readonly ignoreEos?: boolean }, tokenizer: Tokenizer): Sampler {
+  const sampling = Object.fromEntries(Object.entries(options).filter(([name]) => (samplerOptionNames as readonly string[]).includes(name))) as SamplerOptions;
+  if (!options.ignoreEos) return createSampler(sampling);
+  const ends = Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => tokenizer.isEog(id));
+  return createSampler({ ...sampling, logitBias: forbidding(sampling.logitBias, ends) });
+}
