@@ -19,6 +19,8 @@ export interface LayerHparams {
   readonly rope: RopeHparams | undefined;
   /** Factor of q k. */
   readonly attnScale: number;
+  /** Positions that attention sees, its own among them; 0: all. */
+  readonly window: number;
   readonly tensors: readonly TensorRole[];
 }
 
@@ -38,6 +40,8 @@ export interface FileHparams {
   readonly layerKvHeads: readonly number[];
   readonly layerFfn: readonly number[];
   readonly rope: Omit<RopeHparams, 'kind'>;
+  /** Of the layers that have a window; 0: none has. */
+  readonly window: number;
   readonly attnScale: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */
   readonly activation: keyof typeof Activation | undefined;
@@ -73,13 +77,21 @@ function refuseOthers(file: GgufFile): void {
   if (file.tensors.size === 0) refuse('a vocabulary without weights', 'Files named ggml-vocab-… are for testing tokenizers; pass the whole model.');
 }
 
-/** What would need parts that no family here has, each with a sentence of its own. */
-function refuseParts(keys: Keys, contextLength: number): void {
-  const experts = keys.number('expert_count'), window = keys.number('attention.sliding_window');
+function refuseExperts(keys: Keys): void {
+  const experts = keys.number('expert_count');
   if (experts !== 0) bad(keys.name('expert_count'), experts, '0: every layer has one feed-forward part', 'Mixtures of experts are not run yet; use a dense model.');
-  if (window !== 0 && window < contextLength) {
-    bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run yet; use another model.');
-  }
+}
+
+/** Positions that layers with a window see. Whether there are such layers is the family's to say. */
+function windowOf(keys: Keys): number {
+  const window = keys.number('attention.sliding_window');
+  return Number.isInteger(window) && window >= 0 ? window : bad(keys.name('attention.sliding_window'), window, 'a number of positions, or 0 for none');
+}
+
+/** A window that the family looks through nowhere would be everything that was asked of it. */
+function refuseWindow(keys: Keys, { window, contextLength, layers }: Hparams): void {
+  if (window === 0 || window >= contextLength || layers.some((layer) => layer.window > 0)) return;
+  bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run for this family; use another model.');
 }
 
 /** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
@@ -103,18 +115,20 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
-  refuseParts(keys, contextLength);
+  refuseExperts(keys);
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture), hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
     layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
     normEps: keys.positive(family.epsKey),
-    rope: readRope(keys, headDim, contextLength),
+    rope: readRope(keys, headDim, contextLength), window: windowOf(keys),
     activation: activationOf(keys),
     attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
   keys.refuseRest();
   if (said.rope.factors && file.tensors.has('rope_freqs.weight')) bad(keys.name('rope.scaling.type'), 'yarn beside a tensor rope_freqs.weight', 'one of them');
-  return { family, hparams: withLayers(said, family) };
+  const hparams = withLayers(said, family);
+  refuseWindow(keys, hparams);
+  return { family, hparams };
 }
 
 function withLayers(said: FileHparams, family: Family): Hparams {
