@@ -7,7 +7,7 @@ export { matvecF32, matvecF16, matvecBF16 } from './kernels/matvec/floats';
 export { matmulQ40, matmulQ41, matmulQ4K } from './kernels/matmul/q4';
 export { matmulQ80, matmulQ81, matmulQ5K, matmulQ6K } from './kernels/matmul/q8';
 export { matmulF32, matmulF16, matmulBF16 } from './kernels/matmul/floats';
-export { rmsNorm, layerNorm } from './kernels/norm/norm';
+export { energy, rmsNorm, layerNorm } from './kernels/norm/norm';
 export { activateGated, activate, add, multiply, subtractKept, scale } from './kernels/activation/activation';
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
 export { storeKv } from './kernels/attention/cache';

@@ -6,19 +6,15 @@
  * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. `calibrate-*` are the same
  * two kinds of the calibration's own entry, fetched by nobody who only runs models. Kernel twins (`kernels-*`) export every kernel
  * for tests and benches and are never shipped. Each shipped binary also becomes a JavaScript module with the bytes inside, so that a
- * bundler can neither lose nor mislocate a `.wasm` file.
- *
- * The library is built three times: `index.js` with the bytes inside, `index.module.js` (workerd) and `index.edge.js` (edge-light), where
- * the platform compiles the files in `dist/wasm`.
+ * bundler can neither lose nor mislocate a `.wasm` file. What dist holds: library.ts.
  */
 import { createHash } from 'node:crypto';
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as asc from 'assemblyscript/asc';
-import * as esbuild from 'esbuild';
+import { buildLibrary } from './library.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { values: flags } = parseArgs({
@@ -86,41 +82,6 @@ function writeModule(name: string): void {
     `export default Uint8Array.from(atob(${JSON.stringify(base64)}), (c) => c.charCodeAt(0));\n`);
 }
 
-/** binaries.modules.ts instead of binaries.ts, its imports of `.wasm` left to the platform. */
-function compiledBinaries(suffix: string): esbuild.Plugin {
-  return {
-    name: 'compiled-binaries',
-    setup: (build) => {
-      build.onResolve({ filter: /\/binaries\.ts$/ }, () => ({ path: join(root, 'src/engine/binaries.modules.ts') }));
-      build.onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: `./wasm/${basename(path)}${suffix}`, external: true }));
-    },
-  };
-}
-
-async function buildLibrary(): Promise<void> {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const common: esbuild.BuildOptions = {
-    absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', minify: true, keepNames: true, legalComments: 'none',
-    external: ['node:*'], logLevel: 'warning', outdir: 'dist', splitting: true, sourcemap: false,
-  };
-  await esbuild.build({ ...common, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts' }, chunkNames: 'chunks/[name]-[hash]' });
-  for (const [outfile, suffix] of [['dist/index.module.js', ''], ['dist/index.edge.js', '?module']] as const) {
-    const { outdir: _, ...single } = common;
-    await esbuild.build({ ...single, splitting: false, platform: 'neutral', mainFields: ['module', 'main'], entryPoints: ['src/index.ts'], outfile, plugins: [compiledBinaries(suffix)] });
-  }
-  mkdirSync(join(root, 'dist/wasm'), { recursive: true });
-  for (const name of engineBuilds) copyFileSync(join(root, `build/wasm/${name}.wasm`), join(root, `dist/wasm/${name}.wasm`));
-  await esbuild.build({
-    ...common, platform: 'node', splitting: false, entryPoints: { cli: 'src/cli/index.ts' }, banner: { js: '#!/usr/bin/env node' },
-    define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
-    // The CLI uses the library as any user does: through its public file, error classes included (an error has one class).
-    plugins: [{ name: 'public-api', setup: (build) => build.onResolve({ filter: /^clada(\/calibrate)?$|\/errors\.ts$/ }, ({ path }) => ({ path: path === 'clada/calibrate' ? './calibrate.js' : './index.js', external: true })) }],
-  });
-  const types = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' });
-  if (types.status !== 0) throw new Error(`tsc (types): ${types.stdout}${types.stderr}`);
-  writeFileSync(join(root, 'dist/types/wasm.d.ts'), '/** What bundlers for workerd and edge-light make of an imported binary. */\ndeclare const module: WebAssembly.Module;\nexport default module;\n');
-}
-
 /** Runs a step unless its inputs are those of the last successful run. */
 async function step(name: string, hash: string, products: readonly string[], run: () => Promise<void>): Promise<void> {
   const stamp = join(root, `build/.${name}`);
@@ -139,6 +100,8 @@ mkdirSync(join(root, 'build'), { recursive: true });
 const wasmHash = sourceHash(['assembly'], ['asconfig.json', 'scripts/build.ts', 'package-lock.json']);
 await step('wasm', wasmHash, [...Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), 'build/wasm/sizes.js'], buildWasm);
 if (!flags['wasm-only']) {
-  const hash = wasmHash + sourceHash(['src'], ['tsconfig.json', 'tsconfig.types.json', 'package.json']);
-  await step('dist', hash, ['dist/index.js', 'dist/index.module.js', 'dist/index.edge.js', 'dist/calibrate.js', 'dist/cli.js'], buildLibrary);
+  const hash = wasmHash + sourceHash(['src'], ['scripts/library.ts', 'scripts/types.ts', 'tsconfig.json', 'tsconfig.types.json', 'package.json']);
+  const products = ['index.js', 'node/index.js', 'index.module.js', 'index.edge.js', 'calibrate.js', 'gguf.js', 'cli.js', 'types/index.d.ts'];
+  const shipped = Object.keys(binaries).filter((name) => !name.startsWith('kernels-'));
+  await step('dist', hash, products.map((name) => `dist/${name}`), () => buildLibrary(root, shipped, engineBuilds));
 }

@@ -1,18 +1,20 @@
 /**
  * The package in the real runtimes: packs it, installs it in an empty project for each, and compares what they compute, bit by bit.
  *
- *   tsx scripts/runtimes.ts [NAME …]      NAME: package, conversation, examples, or the beginning of a runtime's name
+ *   tsx scripts/runtimes.ts [NAME …]      NAME: package, types, bundlers, conversation, examples, or the beginning of a runtime's name
  *
- * Runtimes come from npm into build/runtimes (1.2 GB once), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
+ * Runtimes come from npm into build/runtimes (1.2 GB once), bundlers into build/bundlers (0.9 GB), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
  * the table of measured figures and `N passed, N failed[, N skipped]`.
  */
 import { rmSync } from 'node:fs';
 import { Report } from '../test/runtimes/support/check.ts';
 import { installTools } from '../test/runtimes/support/install.ts';
 import { pack, projects } from '../test/runtimes/support/project.ts';
+import { runBundlers } from '../test/runtimes/bundlers.ts';
 import { runConversation } from '../test/runtimes/conversation.ts';
 import { runExamples } from '../test/runtimes/examples.ts';
 import { checkPackage } from '../test/runtimes/package.ts';
+import { checkTypes } from '../test/runtimes/types.ts';
 import { hosts, runHosts, table } from '../test/runtimes/runtimes.ts';
 
 const names = process.argv.slice(2).map((name) => name.toLowerCase()), report = new Report();
@@ -25,6 +27,8 @@ try {
     if (wanted('package')) await checkPackage(report, tarball);
     const chosen = names.filter((name) => hosts.some((host) => host.name.toLowerCase().startsWith(name)));
     if (names.length === 0 || chosen.length > 0) lines = table(await runHosts(report, tarball, chosen));
+    if (wanted('types')) await checkTypes(report, tarball);
+    if (wanted('bundlers')) await runBundlers(report, tarball);
     if (wanted('conversation')) await runConversation(report, tarball);
     if (wanted('examples')) await runExamples(report, tarball);
   }

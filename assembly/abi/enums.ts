@@ -85,4 +85,5 @@ export const enum Status {
   nonFinite = -2,
   tokenRange = -3,
   contextFull = -4,
+  notFinite = -5, // activations or logits of a pass
 }

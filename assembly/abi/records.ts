@@ -70,7 +70,7 @@
 /** What computes: the buffers of one pass, whoever's tokens run in it. One for each that computes; laid out by the host, never grown. */
 @unmanaged export class WorkspaceRecord {
   modelPtr: u32;
-  weightBytes: u32;   // bytes of weights read by the pass under way
+  weightWords: u32;   // weights read by the pass under way, in words of 4 bytes: a pass and its rerun may read 8 GiB
   sparse: i32;        // 1: the pass under way may skip neurons
   chunk: i32;         // most tokens of one pass
   logitRows: i32;     // most tokens of one pass that keeps all logits
@@ -122,7 +122,7 @@
   maxLogit: f32;
   logSumExp: f32;
   topToken: i32;      // the most likely next token, lowest id on ties
-  weightBytes: u32;   // bytes of weights that the pass read
+  weightWords: u32;   // weights that the pass read, in words of 4 bytes
   cogLoad: f32;       // standardised load that moved the thresholds, clamped; 0 where none did
   factor: f32;        // what the thresholds were multiplied by
   cost: f32;          // share of the feed-forward weights used, each matrix a third; 1 = dense

@@ -31,6 +31,13 @@ const TABLE: usize = memory.data<u32>([
 /** 2^112: what the shifted bits of an f16 are short of (see `half4`). */
 export const TWO112: f32 = 5.192296858534828e33;
 
+/**
+ * Of 2^112 the part that x's constants carry (kernels/quantize), and the rest, that a kernel multiplies its finished sums with: with all of it in
+ * the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
+ */
+export const TWO80: f32 = 1.2089258196146292e24;
+@inline export function times32(sums: v128): v128 { return f32x4.mul(sums, f32x4.splat(4294967296)); }
+
 /** a * b + c. */
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -45,7 +52,7 @@ export const TWO112: f32 = 5.192296858534828e33;
 @inline export function roundedInt(r: v128): v128 { return i32x4.sub(r, v128.load(TABLE, 144)); }
 @inline export function roundedFloat(r: v128): v128 { return f32x4.sub(r, v128.load(TABLE, 144)); }
 
-/** Four f16 at `p` as f32 times 2^-112, exact for every finite value; the caller folds 2^112 into another factor. */
+/** Four f16 at `p` as f32 times 2^-112, exact for every finite value; the caller folds 2^112 into other factors. */
 @inline export function half4(p: usize): v128 {
   return v128.and(i32x4.shl(v128.load16x4_s(p), 13), v128.load(TABLE, 96));
 }

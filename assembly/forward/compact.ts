@@ -71,6 +71,6 @@ export function compactFfn(model: ModelRecord, work: WorkspaceRecord, layer: Lay
   const format = formatOf(layer.downLayout);
   prepareInput(work, work.hPtr, stride, ffn, 1, format);
   compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format), out);
-  work.weightBytes += own.compactDownBytes;
+  work.weightWords += own.compactDownBytes >> 2;
   if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
 }

@@ -94,5 +94,5 @@ export function linear(
   if (bias) {
     for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
   }
-  work.weightBytes += <u32>layoutBytes(layout, rows, cols);
+  work.weightWords += <u32>(layoutBytes(layout, rows, cols) >> 2);
 }

@@ -8,6 +8,7 @@ import { ModelRecord, SequenceRecord, StepReport, WorkspaceRecord } from '../abi
 import { adaptOf } from '../adapt/state';
 import { counts } from '../adapt/statistics';
 import { sweepLogits } from '../kernels/logits/sweep';
+import { energy } from '../kernels/norm/norm';
 import { block } from './block';
 import { embedToken } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
@@ -40,11 +41,18 @@ function embedTokens(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): v
   }
 }
 
+/** False where the residual stream of a token is not finite: what comes of it is no distribution, nor are its keys and values any. */
+function finite(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): bool {
+  let x = <usize>work.xPtr;
+  for (let t = 0; t < nTokens; t++, x += rowStride(model.hidden)) if (!(energy(x, model.hidden) < Infinity)) return false;
+  return true;
+}
+
 /**
  * Logits of the last `rows` tokens of the pass, and their reports. One row goes straight to its sequence; of several, in the workspace, each
- * sequence gets a copy of its last.
+ * sequence gets a copy of its last. False where they are no distribution: then those before are lost too.
  */
-function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32): void {
+function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32): bool {
   const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model), direct = rows == 1;
   const last = sequenceOf(work, nTokens - 1);
   let logits = <usize>(direct ? last.logitsPtr : work.logitsPtr), report = <usize>(direct ? last.reportPtr : work.reportsPtr);
@@ -57,9 +65,10 @@ function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32
   for (let t = first; t < nTokens; t++, logits += bytes, report += offsetof<StepReport>()) {
     const token = tokenOf(work, t), sequence = sequenceOf(work, t), own = changetype<StepReport>(report);
     sweepLogits(logits, model.vocab, own);
+    if (!(own.logSumExp < Infinity)) { sequence.hasLogits = 0; return false; }
     own.token = token.id;
     own.position = token.position;
-    own.weightBytes = work.weightBytes;
+    own.weightWords = work.weightWords;
     own.cogLoad = 0;
     own.factor = 1;
     own.cost = 1;
@@ -73,6 +82,7 @@ function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32
       memory.copy(sequence.reportPtr, report, offsetof<StepReport>());
     }
   }
+  return true;
 }
 
 /** What is wrong with the tokens asked for, or ok. */
@@ -100,15 +110,15 @@ function advance(work: WorkspaceRecord, nTokens: i32, rows: i32): void {
 
 /**
  * Runs nTokens tokens (1 .. chunk) of the workspace's table. `rows`: how many of the last tokens get logits and a report (1 .. logitRows).
- * Nothing has changed when a negative status is returned.
+ * No sequence has moved on when a negative status is returned; with `notFinite` logits and statistics are lost.
  */
 export function pass(work: WorkspaceRecord, nTokens: i32, rows: i32): i32 {
   const model = modelOf(work), status = check(model, work, nTokens);
   if (status != Status.ok) return status;
-  work.weightBytes = 0;
+  work.weightWords = 0;
   embedTokens(model, work, nTokens);
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) block(model, work, layerOf(model, iLayer), iLayer, nTokens);
-  head(model, work, nTokens, rows);
+  if (!finite(model, work, nTokens) || !head(model, work, nTokens, rows)) return Status.notFinite;
   advance(work, nTokens, rows);
   return Status.ok;
 }

@@ -79,7 +79,7 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
   if (rows && count < min(ffn, model.rowsBelow)) {
     memory.fill(y, 0, stride);
     rowsMatvec(layout, rows, hidden, list, count, work.scratchPtr, AHEAD, y);
-    work.weightBytes += <u32>(<usize>count * rowBytes(layout, hidden));
+    work.weightWords += <u32>(<usize>count * rowBytes(layout, hidden) >> 2);
     if (!bias) return;
     add(y, bias, (ffn + 7) & ~7);
   } else {
@@ -96,7 +96,7 @@ function downPart(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   if (compensate) subtractKept(h, layer.meanPtr, ffn);
   if (layer.downColumnsPtr && count < min(ffn, model.columnsBelow)) {
     columnsMatvec(layout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
-    work.weightBytes += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count);
+    work.weightWords += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count >> 2);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
   } else {
     prepareInput(work, h, rowStride(ffn), ffn, 1, formatOf(layout));

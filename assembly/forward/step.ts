@@ -43,10 +43,11 @@ function denseStep(work: WorkspaceRecord, adapt: AdaptRecord): i32 {
 }
 
 /** One token that skips what its sequence's selection leaves out. */
-function sparseStep(work: WorkspaceRecord): void {
+function sparseStep(work: WorkspaceRecord): i32 {
   work.sparse = 1;
-  pass(work, 1, 1);
+  const status = pass(work, 1, 1);
   work.sparse = 0;
+  return status;
 }
 
 /** Makes the selection of a sequence from its statistics as they are. */
@@ -56,31 +57,33 @@ export function selectNow(work: WorkspaceRecord, sequence: SequenceRecord): void
   if (adapt.stages == Stage.mask) copyMasked(model, work, adapt);
 }
 
-/** The first token of the workspace's table. Nothing has changed when a negative status is returned. */
+/** The first token of the workspace's table. The sequence has not moved on when a negative status is returned. */
 export function decode(work: WorkspaceRecord): i32 {
   const token = tokenOf(work, 0), sequence = sequenceOf(work, 0), adapt = adaptOf(sequence), model = modelOf(work);
   if (adapt.stages == 0 || token.position >= sequence.capacity || <u32>token.id >= <u32>model.vocab) return pass(work, 1, 1);
 
   const report = reportOf(sequence), surprisal = surprisalOf(sequence, token.id);
   moveLoad(adapt, token.id, surprisal, sequence.hasLogits ? report.entropy : NaN);
-  let flags: i32 = 0, cost: f32 = 1;
+  let flags: i32 = 0, cost: f32 = 1, status: i32 = Status.ok;
   if (wantsRefresh(adapt)) {
-    denseStep(work, adapt);
+    status = denseStep(work, adapt);
     flags = StepFlag.refreshed;
   } else {
     if (adapt.dirty) selectNow(work, sequence);
-    sparseStep(work);
+    status = sparseStep(work);
     flags = StepFlag.sparse;
     cost = costOf(model, adapt);
-    if (report.entropy > adapt.rerunAbove) {
-      const bytes = report.weightBytes;
-      denseStep(work, adapt);
-      report.weightBytes += bytes;
+    if (status == Status.ok && report.entropy > adapt.rerunAbove) {
+      const words = report.weightWords;
+      sequence.position = token.position;
+      status = denseStep(work, adapt);
+      report.weightWords += words;
       report.surprisal = surprisal;
       flags |= StepFlag.reran;
       cost += 1;
     }
   }
+  if (status != Status.ok) return status;
   if (adapt.rule != 0 && adapt.nStat == 0) flags |= StepFlag.prior;
   report.cogLoad = adapt.cogLoad;
   report.factor = adapt.factor;

@@ -11,6 +11,7 @@ const worker :Workerd.Worker = (
   modules = [
     (name = "worker.js", esModule = embed "worker.js"),
     (name = "clada", esModule = embed "node_modules/clada/dist/index.module.js"),
+    (name = "errors.js", esModule = embed "node_modules/clada/dist/errors.js"),
     (name = "wasm/base.wasm", wasm = embed "node_modules/clada/dist/wasm/base.wasm"),
     (name = "wasm/relaxed.wasm", wasm = embed "node_modules/clada/dist/wasm/relaxed.wasm"),
   ],

@@ -2,7 +2,7 @@
 import { load } from 'clada';
 
 const $ = (id) => document.getElementById(id);
-const open = async () => load((await fetch(`${import.meta.env.BASE_URL}models/smollm2-135m-instruct-q4_1.gguf`)).body, { contextSize: 1024 });
+const open = () => load(`${import.meta.env.BASE_URL}models/smollm2-135m-instruct-q4_1.gguf`, { contextSize: 1024 });
 let loading;
 
 $('ask').onclick = async () => {

@@ -13,32 +13,46 @@ import { readGguf } from '../format/gguf/read.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { WriteTensor, WriteValue } from '../format/gguf/write.ts';
 import { writeGguf } from '../format/gguf/write.ts';
+import { calibrationArchitecture } from '../model/kind.ts';
 import type { Level } from './levels.ts';
 
 export const CALIBRATION_VERSION = 1;
-/** `general.architecture` of a calibration file. */
-export const calibrationArchitecture = 'clada-calibration';
 
+/** What was measured of a model offline (`clada calibrate`): the constants of methods that skip neurons, and what each setting costs and loses. */
 export interface Calibration {
   /** Of the weights that it was measured on: 32 hexadecimal digits. */
   readonly fingerprint: string;
+  /** `general.name` of that model. */
   readonly modelName: string;
+  /** Layers. */
   readonly nLayers: number;
+  /** Feed-forward neurons of a layer. */
   readonly ffn: number;
+  /** Width of the residual stream. */
   readonly hidden: number;
   /** Tokens that the constants and the levels were measured on, and the seed of their sampling. */
   readonly tokens: number;
+  /** Tokens that the levels were measured on. */
   readonly heldOutTokens: number;
+  /** Seed of the sampling. */
   readonly seed: number;
   /** How the sensitivities came about: 'fisher' (backward pass) or 'perturbation' (one scalar a layer). */
   readonly gradients: string;
+  /** [nLayers, ffn]: how much the loss depends on a neuron. */
   readonly sensitivity: Float32Array;
+  /** [nLayers, ffn]: mean square of up. */
   readonly upSquare: Float32Array;
+  /** [nLayers, ffn]: mean square of the activation. */
   readonly hSquare: Float32Array;
+  /** [nLayers, ffn]: mean activation, for `compensate`. */
   readonly mean: Float32Array | undefined;
+  /** [nLayers, hidden]: what the means add to the residual stream. */
   readonly meanOut: Float32Array | undefined;
+  /** Weight of surprisal in the load. */
   readonly surprisalWeight: number;
+  /** Weight of entropy in the load. */
   readonly entropyWeight: number;
+  /** The levels of each method that was measured, by its name. */
   readonly levels: ReadonlyMap<string, readonly Level[]>;
 }
 
@@ -46,6 +60,7 @@ const measures = ['parameter', 'cost', 'up', 'down', 'kl', 'klError', 'deltaNll'
 
 const floats = (values: Float32Array): Uint8Array => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
+/** The bytes of a calibration file, a GGUF. */
 export function writeCalibration(c: Calibration): Uint8Array {
   const text = (value: string): WriteValue => ({ type: 'string', value }), count = (value: number): WriteValue => ({ type: 'u32', value });
   const metadata: Record<string, WriteValue> = {

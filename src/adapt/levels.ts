@@ -1,17 +1,23 @@
 /** A method's levels: how far it goes, what that costs and what it loses, as measured at calibration. Between two rows, thresholds are interpolated. */
 import { InputError } from '../errors.ts';
 
+/** One setting of a method, and what it was measured to cost and to lose. */
 export interface Level {
   /** What the thresholds came from: clada tau, tt and clada-paper eta (CETT), cats quantile, masks density. */
   readonly parameter: number;
   /** Share of the feed-forward weights used, and of up rows and down columns. */
   readonly cost: number;
+  /** Share of up rows used. */
   readonly up: number;
+  /** Share of down columns used. */
   readonly down: number;
   /** Mean KL(dense || sparse) in nats, its standard error over documents, change of NLL, share of positions with the same top token. */
   readonly kl: number;
+  /** Standard error of `kl` over documents, nats. */
   readonly klError: number;
+  /** Change of the negative log likelihood, nats a token. */
   readonly deltaNll: number;
+  /** Share of positions with the same most likely token. */
   readonly top1: number;
   /** One a layer; empty for masks. */
   readonly thresholds: ArrayLike<number>;

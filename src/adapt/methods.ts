@@ -11,9 +11,11 @@ import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
 import type { LoadControl, Selection, Thresholds } from './selection.ts';
-import { denseSelection, noLoad } from './selection.ts';
+import { checkNeurons, denseSelection, noLoad } from './selection.ts';
 
+/** Every method, `dense` first. */
 export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
+/** A method that chooses which feed-forward neurons run. */
 export type MethodName = (typeof methodNames)[number];
 
 /** How feed-forward neurons are skipped while generating. The prompt is always computed dense. */
@@ -55,9 +57,11 @@ export interface SparsityOptions {
   loadWarmup?: number;
   /** Weights of surprisal and entropy in the load. Default: the calibration's, else 0.5 each. */
   surprisalWeight?: number;
+  /** Weight of entropy in the load. */
   entropyWeight?: number;
   /** After so many loads in a row above `refreshAbove` a token runs dense and the prompt's mask is made anew. Default 0: never. */
   refreshAfter?: number;
+  /** The load that counts as high. */
   refreshAbove?: number;
   /** Entropy in nats above which a token is computed again, dense. Default: never. */
   rerunAbove?: number;
@@ -126,6 +130,8 @@ export function skippingOf(options: SparsityOptions): Skipping {
 /** What a model is, as far as methods care. */
 export interface ModelTraits {
   readonly nLayers: number;
+  /** Neurons of a layer. */
+  readonly ffn: number;
   readonly gated: boolean;
   readonly relu: boolean;
 }
@@ -206,10 +212,11 @@ function needsCalibration(method: MethodName): never {
 export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, calibration: Calibration | undefined): Resolved {
   checkSparsity(options);
   const method = (options.method ?? 'clada') as MethodName;
-  const { gated, relu } = traits;
+  const { gated, relu, ffn } = traits;
   const lacks = (what: string, remedy: string): never => {
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
   };
+  if (method !== 'dense') checkNeurons(ffn);
   if ((method === 'cats' || method === 'clada') && !gated) lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
   if (method === 'exact' && !relu) lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for ReLU models.');
 

@@ -2,6 +2,7 @@
  * What a session is told about skipping neurons, in the terms of AdaptRecord: which stages, from which statistics, against which thresholds.
  * Methods and levels (methods.ts) become this; the engine writes it into memory and knows nothing of methods.
  */
+import { ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
 
 /** Thresholds, one a layer or one for all; negative keeps every neuron. */
@@ -59,3 +60,12 @@ export const denseSelection: Selection = {
 export const usesStatistics = ({ rule }: Selection): boolean => rule !== 'none';
 /** True where a gate is needed: selections by |g|. */
 export const needsGate = ({ stages }: Selection): boolean => (stages & Stage.gate) !== 0;
+
+/** Lists of neurons hold 16 bits each (assembly/kernels/neurons/select.ts). */
+const mostNeurons = 65_535;
+
+/** @throws ModelError `E_METHOD` where a layer has too many neurons to be told apart in a list */
+export function checkNeurons(ffn: number): void {
+  if (ffn <= mostNeurons) return;
+  throw new ModelError('E_METHOD', { subject: 'skipping neurons', found: `layers of ${ffn} neurons`, expected: `at most ${mostNeurons}`, remedy: 'Use dense, which runs models of any width.' });
+}

@@ -3,12 +3,12 @@ import { nodeModule } from '../node.ts';
 import type { ByteSource } from './source.ts';
 
 /**
- * Opens a file (Node, Deno, Bun). Reads go straight into the target, which may be WebAssembly memory: no second copy exists.
+ * Opens a file (Node, Deno, Bun), by its path or the text of its `file:` URL. Reads go straight into the target, which may be WebAssembly memory: no second copy exists.
  * @throws InputError `E_NOT_FOUND` where it does not exist or may not be read.
  */
-export async function openFile(from: string | URL): Promise<ByteSource> {
-  const { open } = await nodeModule('node:fs/promises', String(from));
-  const path = typeof from === 'string' ? from : (await nodeModule('node:url', from.href)).fileURLToPath(from);
+export async function openFile(from: string): Promise<ByteSource> {
+  const { open } = await nodeModule('node:fs/promises', from);
+  const path = /^file:/i.test(from) ? await pathOf(from) : from;
   const handle = await open(path, 'r').catch((cause: unknown) => {
     throw new InputError('E_NOT_FOUND', {
       subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file that can be read', remedy: 'Check the path and its permissions.', cause,
@@ -42,4 +42,13 @@ export async function openFile(from: string | URL): Promise<ByteSource> {
       await handle.close();
     },
   };
+}
+
+async function pathOf(url: string): Promise<string> {
+  const { fileURLToPath } = await nodeModule('node:url', url);
+  try {
+    return fileURLToPath(url);
+  } catch (cause) { // another host's, or an encoded slash
+    throw new InputError('E_NOT_FOUND', { subject: url, found: String(cause), expected: 'the file: URL of a file of this machine', remedy: 'Write file:///folder/model.gguf, or pass the path.', cause });
+  }
 }

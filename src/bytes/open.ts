@@ -3,20 +3,30 @@ import { InputError } from '../errors.ts';
 import { isRemote } from '../net/address.ts';
 import type { OpenOptions } from '../net/open.ts';
 import type { NetworkOptions } from '../net/options.ts';
+import { pageAddress } from '../node.ts';
+import { redacted } from '../redact.ts';
 import { BlobSource } from './blob.ts';
 import { MemorySource } from './memory.ts';
 import type { ByteSource } from './source.ts';
 import { StreamSource } from './stream.ts';
 
-/** A path, URL, `hf:owner/repo/file[@revision]`, bytes, a Blob or File, a stream of bytes, or the Response of a fetch. */
+/** A path (in a page: an address relative to the page's), URL, `hf:owner/repo/file[@revision]`, bytes, a Blob or File, a stream of bytes, or the Response of a fetch. */
 export type SourceInput = string | URL | Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | Response | ByteSource;
+
+/** A text that says where bytes are: what a page writes as a path becomes a URL, a `file:` URL its text. Names of neighbours are made of that. Anything else as it is. */
+export function located<T>(input: T): T | string {
+  if (input instanceof URL && input.protocol === 'file:') return input.href;
+  if (typeof input !== 'string' || isRemote(input)) return input;
+  const page = pageAddress();
+  return page !== undefined && /^https?:/.test(page) && URL.canParse(input, page) ? new URL(input, page).href : input;
+}
 
 /**
  * Of a remote file only what is read is fetched, unless `how` says otherwise.
  * @throws InputError `E_NOT_FOUND` (path or address), `E_OPTION` (something else); TransferError
  */
-export async function openSource(input: SourceInput, network: NetworkOptions = {}, how: OpenOptions = { mode: 'demand' }): Promise<ByteSource> {
-  if (input instanceof URL && input.protocol === 'file:') return (await import('./file.ts')).openFile(input);
+export async function openSource(from: SourceInput, network: NetworkOptions = {}, how: OpenOptions = { mode: 'demand' }): Promise<ByteSource> {
+  const input = located(from);
   if (isRemote(input)) return (await import('../net/open.ts')).openRemote(input, network, how);
   if (typeof input === 'string') return (await import('./file.ts')).openFile(input);
   if (input instanceof Uint8Array || input instanceof ArrayBuffer) return new MemorySource(input);
@@ -32,7 +42,7 @@ export async function openSource(input: SourceInput, network: NetworkOptions = {
 
 /** A response that somebody fetched: its body, once, front to back. */
 async function openResponse(response: Response): Promise<ByteSource> {
-  const name = response.url || '<response>', { body, status, headers } = response;
+  const name = redacted(response.url || '<response>'), { body, status, headers } = response;
   if (!response.ok) throw (await import('../net/request.ts')).statusError({ url: name }, response);
   if (status === 206 || !body || response.bodyUsed) {
     throw new InputError('E_OPTION', {

@@ -23,15 +23,20 @@ import type { StatisticsState } from './statistics.ts';
 import { collectStatistics, meansOf } from './statistics.ts';
 import { measureCurves } from './thresholds.ts';
 
+/** What is being done. */
 export type CalibrationPhase = 'samples' | 'statistics' | 'thresholds' | 'levels';
 
 /** What is done so far: plain data (`structuredClone`), to be stored and passed again. */
 export interface CalibrationState {
   /** Of the model and the options: a state of something else is not taken. */
   readonly key: string;
+  /** Token ids of the documents to measure on. */
   documents?: number[][];
+  /** Token ids of those that levels are measured on. */
   heldOut?: number[][];
+  /** The sums so far. */
   statistics?: StatisticsState;
+  /** They are complete. */
   statisticsDone?: boolean;
   /** [nLayers], where gradients come from perturbations. */
   scale?: Float32Array;
@@ -39,9 +44,11 @@ export interface CalibrationState {
   rows?: Row[][];
 }
 
+/** How a model is measured. */
 export interface CalibrateOptions {
   /** Documents to measure constants on, and tokens of each. Default 32 of 320. */
   readonly count?: number | undefined;
+  /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;
   /** Held-out documents that the tables are measured on. Default 12, of 128 tokens, half of them prompt. */
   readonly heldOut?: number | undefined;
@@ -54,11 +61,15 @@ export interface CalibrateOptions {
    * the neuron's column; for comparison (it costs more time than it saves).
    */
   readonly gradients?: 'fisher' | 'perturbation' | undefined;
+  /** Default 'auto'. */
   readonly tier?: Tier | 'auto' | undefined;
+  /** Ends it: the last state goes on. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears how far it is. */
   readonly onProgress?: ((phase: CalibrationPhase, done: number, total: number) => void) | undefined;
   /** Go on from here; called with the state after every document. */
   readonly state?: CalibrationState | undefined;
+  /** Hears what is done so far, to be kept. */
   readonly onState?: ((state: CalibrationState) => void) | undefined;
 }
 

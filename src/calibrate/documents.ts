@@ -11,12 +11,15 @@ import type { ChatMessage } from '../text/template.ts';
 import { openings, questions } from './openings.ts';
 import { MAX_DOCUMENT } from './record.ts';
 
+/** How a model writes its own documents. */
 export interface SampleOptions {
   /** Documents, and tokens of each (at most 512, and the model's context). Default 32 of 320. */
   readonly count?: number | undefined;
+  /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
+  /** Ends it between two tokens. */
   readonly signal?: AbortSignal | undefined;
   /** After every document. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -82,7 +85,7 @@ async function chatDocument(model: Model, ask: () => string, size: number, rando
 }
 
 async function plainDocument(model: Model, opening: string, size: number, random: Random, signal: AbortSignal | undefined): Promise<number[]> {
-  const ids = [...model.tokenizer.encode(opening, { addSpecial: true })].slice(0, size);
+  const ids = [...model.tokenizer.encode(opening, { addSpecial: 'start' })].slice(0, size);
   if (ids.length === size) return ids;
   for await (const { id } of model.generate([...ids], { ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ignoreEos: true, ...(signal ? { signal } : {}) })) ids.push(id);
   return ids;

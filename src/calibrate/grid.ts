@@ -51,7 +51,20 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
 }
 
 /** The sums of one document under one setting. */
-export interface Row { cost: number; up: number; down: number; kl: number; deltaNll: number; top1: number }
+export interface Row {
+  /** Share of the feed-forward weights used. */
+  cost: number;
+  /** Share of up rows used. */
+  up: number;
+  /** Share of down columns used. */
+  down: number;
+  /** KL(dense || sparse), nats. */
+  kl: number;
+  /** Change of the negative log likelihood, nats. */
+  deltaNll: number;
+  /** Positions with the same most likely token. */
+  top1: number;
+}
 
 export interface Dense { readonly logits: Float32Array; readonly logSumExp: Float64Array; readonly topToken: Int32Array; readonly vocab: number }
 

@@ -7,3 +7,4 @@ export { estimateGradientNorms } from './perturb.ts';
 export type { GradientNorms, PerturbOptions } from './perturb.ts';
 export { collectStatistics, meansOf } from './statistics.ts';
 export type { CollectOptions, CollectProgress, Statistics, StatisticsState } from './statistics.ts';
+export type { Row as CalibrationRow } from './grid.ts';

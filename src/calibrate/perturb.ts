@@ -13,18 +13,23 @@ import type { ModelSource } from '../format/gguf/parts.ts';
 import { Calibrator, SKIPPED } from './calibrator.ts';
 import { piecesOf } from './statistics.ts';
 
+/** How gradients are estimated from perturbations. */
 export interface PerturbOptions {
+  /** Ends it between two passes. */
   readonly signal?: AbortSignal | undefined;
   /** After every layer: layers measured, and in all (over all documents). */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Of the signs. Default 1. */
   readonly seed?: number | undefined;
+  /** Tokens of a piece, at most: longer documents are cut. */
   readonly maxTokens?: number | undefined;
   /** Distributions are compared at every n-th position. Default 4. */
   readonly every?: number | undefined;
+  /** Default 'auto'. */
   readonly tier?: Tier | 'auto' | undefined;
 }
 
+/** Norms of gradients, estimated from perturbations. */
 export interface GradientNorms {
   /** [nLayers]: estimates of `Statistics.layerGradSq`. */
   readonly layerGradSq: Float32Array;

@@ -14,11 +14,17 @@ import { MAX_DOCUMENT } from './record.ts';
 
 /** Sums so far: plain numbers and typed arrays, safe to store (`structuredClone`) and to go on from. */
 export interface StatisticsState {
+  /** Layers. */
   readonly nLayers: number;
+  /** Feed-forward neurons of a layer. */
   readonly ffn: number;
+  /** Width of the residual stream. */
   readonly hidden: number;
+  /** Seed of the drawn labels. */
   readonly seed: number;
+  /** Gradients are summed too. */
   readonly gradients: boolean;
+  /** Labels drawn for each position. */
   readonly draws: number;
   /** Pieces of documents done; the next to do has this index. */
   nDocuments: number;
@@ -28,10 +34,15 @@ export interface StatisticsState {
   nll: number;
   /** [nLayers, ffn] each. */
   readonly hSum: Float64Array;
+  /** [nLayers, ffn]: sum of h^2. */
   readonly hSq: Float64Array;
+  /** [nLayers, ffn]: sum of (h / norm of h over the layer)^2. */
   readonly hNormedSq: Float64Array;
+  /** [nLayers, ffn]: sum of u^2. */
   readonly upSq: Float64Array;
+  /** [nLayers, ffn]: sum of g^2. */
   readonly gateSq: Float64Array;
+  /** [nLayers, ffn]: sum of (dL/dh)^2. */
   readonly fisher: Float64Array;
   /** [nLayers]. */
   readonly layerGradSq: Float64Array;
@@ -39,16 +50,25 @@ export interface StatisticsState {
 
 /** Means over `nTokens` tokens. */
 export interface Statistics {
+  /** Layers. */
   readonly nLayers: number;
+  /** Feed-forward neurons of a layer. */
   readonly ffn: number;
+  /** Width of the residual stream. */
   readonly hidden: number;
+  /** Pieces of documents counted. */
   readonly nDocuments: number;
+  /** Tokens counted. */
   readonly nTokens: number;
   /** [nLayers, ffn]: h, h^2, (h / norm of h over the layer)^2, u^2, g^2. */
   readonly hMean: Float32Array;
+  /** [nLayers, ffn]: mean of h^2. */
   readonly hSq: Float32Array;
+  /** [nLayers, ffn]: mean of (h / norm of h over the layer)^2. */
   readonly hNormedSq: Float32Array;
+  /** [nLayers, ffn]: mean of u^2. */
   readonly upSq: Float32Array;
+  /** [nLayers, ffn]: mean of g^2. */
   readonly gateSq: Float32Array;
   /** [nLayers, ffn]: (dL/dh)^2; zeros where gradients were off. */
   readonly fisher: Float32Array;
@@ -58,16 +78,21 @@ export interface Statistics {
   readonly meanNll: number;
 }
 
+/** How far collecting is. */
 export interface CollectProgress {
   /** Documents done (pieces, where they are longer than 512 tokens), and in all. */
   readonly documents: number;
+  /** Documents in all. */
   readonly totalDocuments: number;
+  /** Tokens counted. */
   readonly tokens: number;
   /** The sums so far, live: `structuredClone` it to keep it, pass it as `state` to go on from here. */
   readonly state: StatisticsState;
 }
 
+/** How statistics are collected. */
 export interface CollectOptions {
+  /** Ends it between two pieces. */
   readonly signal?: AbortSignal | undefined;
   /** After every document. */
   readonly onProgress?: ((progress: CollectProgress) => void) | undefined;
@@ -84,6 +109,7 @@ export interface CollectOptions {
   readonly draws?: number | undefined;
   /** Go on from here, with the same documents and options. */
   readonly state?: StatisticsState | undefined;
+  /** Default 'auto'. */
   readonly tier?: Tier | 'auto' | undefined;
 }
 

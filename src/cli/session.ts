@@ -33,7 +33,7 @@ export async function chatOf(model: Model, saved: Saved | undefined, system: str
 export async function continued(model: Model, { bytes }: Saved, more: string | undefined, options: GenerateOptions): Promise<Generation> {
   if (more === undefined) return model.resume(bytes, options);
   const { ids } = await model.resume(bytes);
-  return model.generate([...ids, ...model.tokenizer.encode(more)], options);
+  return model.generate([...ids, ...model.tokenizer.encode(more, { after: ids })], options);
 }
 
 export async function writeSession(path: string | undefined, from: Chat | Generation): Promise<void> {

@@ -1,6 +1,6 @@
 /** The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its first sparse token. */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
-import { usesStatistics } from '../adapt/selection.ts';
+import { checkNeurons, usesStatistics } from '../adapt/selection.ts';
 import { LoadMode, Rule, Stage } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
@@ -11,8 +11,11 @@ import type { ModelForms } from './model-forms.ts';
 
 /** Thresholds of prompt scores, |gate| and |product|: one for all layers, or one a layer. Absent: no such stage, or an exact share. */
 export interface StepThresholds {
+  /** Of prompt scores. */
   readonly scores?: number | readonly number[];
+  /** Of |gate|. */
   readonly gate?: number | readonly number[];
+  /** Of |product|. */
   readonly product?: number | readonly number[];
 }
 
@@ -86,6 +89,7 @@ export class AdaptState {
 
   configure(selection: Selection): void {
     const { load } = selection;
+    if (selection.stages !== 0) checkNeurons(this.h.ffn);
     this.record.assign({
       stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density, share: selection.share,
       shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,

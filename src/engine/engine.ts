@@ -4,7 +4,7 @@
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
-import { StateError } from '../errors.ts';
+import { ModelError, StateError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
@@ -41,12 +41,15 @@ export interface EngineOptions extends SequenceOptions {
 export interface StepReport {
   /** The token that was fed, and its position from 0. */
   readonly token: number;
+  /** Its position, from 0. */
   readonly position: number;
   /** -log p(token) under the distribution before it; NaN where that was not kept (first token, inside a prompt). */
   readonly surprisal: number;
   /** Entropy of the distribution after it. */
   readonly entropy: number;
+  /** The largest logit after it. */
   readonly maxLogit: number;
+  /** log of the sum of exp over all logits. */
   readonly logSumExp: number;
   /** The most likely next token; the lowest id on ties. */
   readonly topToken: number;
@@ -54,6 +57,7 @@ export interface StepReport {
   readonly weightBytes: number;
   /** Standardised load that moved the thresholds of this step, 0 where none did, and what they were multiplied by. */
   readonly cogLoad: number;
+  /** What the thresholds were multiplied by. */
   readonly factor: number;
   /** Share of the feed-forward weights used, each matrix a third; 1 = dense. */
   readonly cost: number;
@@ -63,7 +67,9 @@ export interface StepReport {
 
 /** What the state of a sequence depends on: the weights, and what computed it. */
 export interface Binding {
+  /** The model. */
   readonly model: { readonly name: string; readonly fingerprint: string };
+  /** The build, and how it keeps keys and values. */
   readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
 }
 
@@ -235,6 +241,12 @@ export class Engine {
       this.#poison = trap;
       throw this.#poisoned();
     }
+    if (status === Status.notFinite) {
+      throw new ModelError('E_LOGITS', {
+        subject: 'the pass of a token', found: 'activations or logits that are not finite', expected: 'numbers',
+        remedy: 'The weights are damaged, or the activations overflowed: compare the checksum of the file; the sequence stands where it did before.',
+      });
+    }
     if (status !== undefined && status !== Status.ok) {
       throw new StateError('E_ABI', { subject: 'pass', found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada: the host must check what it asks for. Please report it.' });
     }
@@ -269,7 +281,8 @@ export class Engine {
   report(sequence: number, row?: number): StepReport {
     const ptr = row === undefined ? this.#sequence(sequence).get('reportPtr') : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
     const view = new RecordView(this.#live.memory, ptr, reportFields);
-    return Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as unknown as StepReport;
+    const { weightWords, ...rest } = Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as Record<keyof typeof reportFields, number>;
+    return { ...rest, weightBytes: 4 * weightWords };
   }
 
   /** Reads all weights once and returns the bytes: the memory bandwidth that decode is held against, when the caller times it. */

@@ -7,7 +7,7 @@
 import { instantiate as loaderInstantiate } from '@assemblyscript/loader';
 import { InputError, ModelError, StateError } from '../errors.ts';
 import type { Program, Tier } from './binaries.ts';
-import { readBinary } from './binaries.ts';
+import { carried, readBinary } from './binaries.ts';
 import { hasRelaxedSimd, hasSimd } from './features.ts';
 
 /** What every program exports: enough to load a model. Pointers come back signed: `>>> 0` makes addresses of them. */
@@ -58,7 +58,7 @@ export const MAX_PAGES = 65535;
 async function build<E extends LoaderExports>(program: Program, tier: Tier, tierReason: string): Promise<Instance<E>> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
   const { source, bytes } = await readBinary(tier, program);
-  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } });
+  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } }).catch((cause: unknown) => { throw forbidden(cause) ?? cause; });
   const engine = exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
@@ -69,7 +69,23 @@ async function build<E extends LoaderExports>(program: Program, tier: Tier, tier
   return { exports: engine, memory, tier, tierReason, wasmBytes: bytes };
 }
 
-/** @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing. */
+/** What a host answers that may not compile, in the words of V8, Firefox, Safari and V8's embedders. Undefined for any other error. */
+function forbidden(cause: unknown): ModelError | undefined {
+  const policy = /unsafe-eval|content security policy|\bCSP\b/i.test(String(cause));
+  if (!policy && !/disallowed by embedder/i.test(String(cause))) return undefined;
+  return new ModelError('E_WASM_BLOCKED', policy ? {
+    subject: 'WebAssembly', found: "a content security policy that forbids it", expected: "'wasm-unsafe-eval' in its script-src",
+    remedy: "Send Content-Security-Policy: script-src 'self' 'wasm-unsafe-eval' with the page, and with the worker's script where it has a policy of its own.", cause,
+  } : {
+    subject: 'WebAssembly', found: 'a runtime that compiles no bytes', expected: 'a module that it compiled itself',
+    remedy: "Let the bundler resolve clada with the condition 'workerd' or 'edge-light': the binaries are imported there.", cause,
+  });
+}
+
+/**
+ * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a policy forbids
+ * to compile it
+ */
 export async function instantiate<E extends LoaderExports = EngineExports>(tier: Tier | 'auto' = 'auto', program: Program = 'engine'): Promise<Instance<E>> {
   if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {
     throw new InputError('E_OPTION', { subject: 'tier', found: String(tier), expected: 'auto, base or relaxed', remedy: 'Leave it out for the fastest build that is sound here.' });
@@ -81,6 +97,12 @@ export async function instantiate<E extends LoaderExports = EngineExports>(tier:
     });
   }
   if (tier === 'base') return build(program, 'base', 'asked for');
+  if (!carried.includes('relaxed')) {
+    if (tier === 'auto') return build(program, 'base', 'an edge function carries no other');
+    throw new ModelError('E_NO_SIMD', {
+      subject: 'tier "relaxed"', found: 'the build for edge functions', expected: 'one that carries it', remedy: 'Use tier "auto" or "base": hosts that compile all a function imports might not know relaxed SIMD.',
+    });
+  }
   if (!hasRelaxedSimd()) {
     if (tier === 'auto') return build(program, 'base', 'no relaxed SIMD in this runtime');
     throw new ModelError('E_NO_SIMD', {
@@ -98,11 +120,15 @@ export async function instantiate<E extends LoaderExports = EngineExports>(tier:
   });
 }
 
+/** What a runtime can do, see {@link describeRuntime}. */
 export interface RuntimeInfo {
+  /** WebAssembly SIMD (simd128). */
   readonly simd: boolean;
+  /** Relaxed SIMD validates. */
   readonly relaxedSimd: boolean;
   /** The build that `tier: 'auto'` takes here, and why. */
   readonly tier: Tier;
+  /** Why, in a few words. */
   readonly tierReason: string;
 }
 

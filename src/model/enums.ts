@@ -22,4 +22,4 @@ export const KvKind = { f32: 0, f16: 1, q8: 2 } as const;
 /** Type of the key/value cache. */
 export type KvName = keyof typeof KvKind;
 
-export const Status = { ok: 0, badLayout: -1, nonFinite: -2, tokenRange: -3, contextFull: -4 } as const;
+export const Status = { ok: 0, badLayout: -1, nonFinite: -2, tokenRange: -3, contextFull: -4, notFinite: -5 } as const;

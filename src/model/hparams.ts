@@ -6,6 +6,7 @@ import { Activation } from './enums.ts';
 import type { Family, TensorRole } from './family.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
+import { checkKind } from './kind.ts';
 import type { RopeHparams } from './rope.ts';
 import { readRope, sameRope } from './rope.ts';
 
@@ -69,19 +70,6 @@ function activationOf(keys: Keys): keyof typeof Activation | undefined {
   return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
 
-/** Files of the right format that hold no model of their own. */
-function refuseOthers(file: GgufFile): void {
-  const type = getString(file.metadata, 'general.type', 'model'), adapter = type === 'adapter' || file.metadata.has('adapter.type');
-  const refuse = (found: string, remedy: string): never => { throw new ModelError('E_MODEL_KIND', { subject: 'the file', found, expected: 'a language model', remedy }); };
-  if (adapter) refuse('a LoRA adapter', 'Merge it into the model that it belongs to (llama.cpp: llama-export-lora), and load the result.');
-  if (file.tensors.size === 0) refuse('a vocabulary without weights', 'Files named ggml-vocab-… are for testing tokenizers; pass the whole model.');
-}
-
-function refuseExperts(keys: Keys): void {
-  const experts = keys.number('expert_count');
-  if (experts !== 0) bad(keys.name('expert_count'), experts, '0: every layer has one feed-forward part', 'Mixtures of experts are not run yet; use a dense model.');
-}
-
 /** Positions that layers with a window see. Whether there are such layers is the family's to say. */
 function windowOf(keys: Keys): number {
   const window = keys.number('attention.sliding_window');
@@ -94,10 +82,10 @@ function refuseWindow(keys: Keys, { window, contextLength, layers }: Hparams): v
   bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run for this family; use another model.');
 }
 
-/** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
+/** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
 export function readHparams(file: GgufFile): { family: Family; hparams: Hparams } {
   const { metadata } = file;
-  refuseOthers(file);
+  checkKind(file);
   const architecture = getString(metadata, 'general.architecture'), family = familyOf(architecture), keys = new Keys(metadata, architecture);
 
   const hidden = keys.count('embedding_length', limits.hidden), nLayers = keys.count('block_count', limits.nLayers);
@@ -115,7 +103,6 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
-  refuseExperts(keys);
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture), hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
     layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),

@@ -15,7 +15,7 @@ const idle: ReadonlySet<string> = new Set([
   'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window, and that key is looked at
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
-/** The same of whole groups: of experts there are none, which `hparamsOf` has made sure of. */
+/** The same of whole groups: of experts there are none, which `checkKind` has made sure of. */
 const idleGroup = /^expert_/;
 
 /** Values of keys that say "not here": with another one they stand for something that no family of this engine has. */

@@ -25,9 +25,11 @@ export const MAX_BYTES = 65535 * 65536;
 /** Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first needed. */
 export const SEQUENCES = 4;
 
+/** The context that a model is planned for. */
 export interface SequenceOptions {
   /** Positions that the key/value cache holds. */
   readonly contextSize: number;
+  /** Type of the key/value cache. */
   readonly kv: KvName;
 }
 
@@ -79,10 +81,13 @@ export const ceilings = { wasm32: MAX_BYTES, edge: 112_000_000 } as const;
 /** What a method skips, as far as memory cares; stages 0 = dense. */
 export interface Skipping { readonly stages: number; readonly density: number }
 
+/** WebAssembly memory of a model by part, bytes. */
 export interface MemoryPlan {
+  /** Weights. */
   readonly weights: number;
   /** Sequences that there is room for, and the key/value caches of all of them. */
   readonly sequences: number;
+  /** Key/value caches of all sequences. */
   readonly kv: number;
   /** Activations, logits and scratch. */
   readonly activations: number;
@@ -90,9 +95,11 @@ export interface MemoryPlan {
   readonly adaptive: number;
   /** The second copy of feed-forward matrices that makes a sparse method fast: as much of it as fits, and all of it; of a mask, a copy a sequence. */
   readonly forms: number;
+  /** All of that copy. */
   readonly formsWanted: number;
   /** All of it, once every sequence has been needed; and the ceiling. */
   readonly total: number;
+  /** The ceiling. */
   readonly maxBytes: number;
 }
 

@@ -4,7 +4,7 @@
  */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
-import { dtypes } from '../format/gguf/types.ts';
+import { dtypes, hasShape } from '../format/gguf/types.ts';
 import type { DtypeName, LayoutName } from './enums.ts';
 import { Dtype } from './enums.ts';
 import type { Family, SizeName, TensorRole } from './family.ts';
@@ -29,9 +29,13 @@ export interface PlannedTensor {
   readonly bytes: number;
 }
 
+/** A model as it will lie in memory. */
 export interface ModelPlan {
+  /** @internal */
   readonly family: Family;
+  /** @internal */
   readonly hparams: Hparams;
+  /** @internal */
   readonly tensors: readonly PlannedTensor[];
   /** True where the head is the embedding. */
   readonly tiedHead: boolean;
@@ -39,7 +43,9 @@ export interface ModelPlan {
   readonly weightBytes: number;
   /** Bytes that a dense decode step reads: all matrices but an embedding that is only looked up. */
   readonly weightBytesPerToken: number;
+  /** Parameters. */
   readonly params: number;
+  /** Bytes of the file, or of all parts. */
   readonly fileBytes: number;
 }
 
@@ -82,7 +88,7 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
   const isVector = role.kind === 'vector';
   // a fused vector is cut along its only dimension, a fused matrix along its rows
   const expected = isVector && role.rows === 'one' ? [role.after ? fusedRows : cols] : [cols, role.after ? fusedRows : rows];
-  if (source.dims.length !== expected.length || source.dims.some((dim, i) => dim !== expected[i])) {
+  if (!hasShape(source, expected)) {
     throw new ModelError('E_TENSOR_SHAPE', {
       subject: `tensor ${source.name}`, found: `[${source.dims.join(', ')}]`, expected: `[${expected.join(', ')}] (contiguous dimension first)`,
       remedy: 'The tensor does not fit the metadata; convert the model again.',
@@ -112,7 +118,7 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
  */
 export type Precision = 'fast' | 'exact';
 
-/** @throws ModelError `E_MODEL_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_UNKNOWN`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
+/** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`, `E_TENSOR_UNKNOWN`, `E_TENSOR_SHAPE`, `E_DTYPE`. */
 export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelPlan {
   const { family, hparams } = readHparams(file);
   const tensors: PlannedTensor[] = [];
@@ -125,7 +131,7 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
         if (role.optional) continue;
         throw new ModelError('E_TENSOR_MISSING', {
           subject: `tensor ${name}`, found: 'nothing', expected: `the ${role.field} of a ${hparams.architecture} model`,
-          remedy: 'The file is incomplete; download it again, or pass all parts of a split model.',
+          remedy: 'The file lists no such tensor: its converter left it out, or it is of another variant of the family; of a split model pass all parts.',
         });
       }
       const fusedRows = roles.filter((r) => r.name === role.name).reduce((sum, r) => sum + size[r.kind === 'vector' ? r.cols : r.rows], 0);

@@ -21,7 +21,7 @@ export const layerFields = {
 } as const satisfies Fields;
 
 export const workspaceFields = {
-  modelPtr: 'u32', weightBytes: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32',
+  modelPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32',
   kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32',
   listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
 } as const satisfies Fields;
@@ -33,7 +33,7 @@ export const sequenceFields = {
 } as const satisfies Fields;
 
 export const reportFields = {
-  token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', topToken: 'i32', weightBytes: 'u32',
+  token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', topToken: 'i32', weightWords: 'u32',
   cogLoad: 'f32', factor: 'f32', cost: 'f32', flags: 'i32',
 } as const satisfies Fields;
 

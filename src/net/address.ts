@@ -40,8 +40,7 @@ export function parseUrl(text: string): URL {
 export function fileName(address: string | URL): string {
   const text = String(address);
   if (/^hf:/i.test(text)) return parseHub(text).file.split('/').pop()!;
-  const last = parseUrl(text).pathname.split('/').pop()!;
-  try { return decodeURIComponent(last); } catch { return last; }
+  return decoded(parseUrl(text).pathname.split('/').pop()!);
 }
 
 /** The address of a file beside this one: same folder, query and revision. */
@@ -55,3 +54,15 @@ export function sibling(address: string | URL, name: string): string {
   url.pathname = [...url.pathname.split('/').slice(0, -1), encodeURIComponent(name)].join('/');
   return url.href;
 }
+
+/** User and password of an address, as the value of an Authorization header, and the address without them (`fetch` takes none with). */
+export function withoutUser(address: string): { url: string; authorization?: string } {
+  const url = new URL(address), { username, password } = url;
+  if (username === '' && password === '') return { url: address };
+  url.username = url.password = '';
+  const bytes = new TextEncoder().encode([username, password].map(decoded).join(':'));
+  return { url: url.href, authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+}
+
+/** Percent signs that mean nothing stay. */
+export const decoded = (text: string): string => { try { return decodeURIComponent(text); } catch { return text; } };

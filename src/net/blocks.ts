@@ -95,6 +95,12 @@ class BlockEntry implements CacheEntry {
     });
   }
 
+  async note(info: FileInfo): Promise<void> {
+    if (!this.release || !this.index.whole) return;
+    this.index.whole = { ...this.index.whole, info };
+    await this.store.put(`${this.name}.json`, encode(this.index));
+  }
+
   async remove(): Promise<void> {
     const begun = this.#copy, copy = begun ? { ...begun, held: [...this.#held.list, [0, begun.info.size ?? 0] as const] } : this.index.whole;
     if (begun) this.#copy = this.index.part = undefined; else this.index.whole = undefined;

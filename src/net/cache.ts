@@ -3,14 +3,19 @@ import type { Target } from './options.ts';
 
 /** What a server said of a file: enough to tell two versions apart. */
 export interface FileInfo {
+  /** Bytes. */
   readonly size?: number | undefined;
   /** As sent by the server that the bytes came from, quotes and all. */
   readonly etag?: string | undefined;
+  /** As sent by the server. */
   readonly lastModified?: string | undefined;
   /** Hexadecimal. */
   readonly sha256?: string | undefined;
+  /** Of a copy in a cache: a digest of parts of it, made when it was whole and right (sample.ts). */
+  readonly sample?: string | undefined;
   /** On the hub: the commit that the revision stood for, and the hub's own name of the content. */
   readonly commit?: string | undefined;
+  /** The hub's own name of the content. */
   readonly blob?: string | undefined;
 }
 
@@ -33,19 +38,25 @@ export interface CacheEntry {
   read(offset: number, target: Uint8Array): Promise<number>;
   /** All bytes are here and right: from now on the copy is whole. */
   finish(info: FileInfo): Promise<void>;
+  /** Keeps what has become known of the finished copy. */
+  note?(info: FileInfo): Promise<void>;
   /** Forgets the copy that was begun, or else the finished one. */
   remove(): Promise<void>;
   /** What was written is kept for the next time. */
   close(): Promise<void>;
 }
 
+/** A cache with files of its own kind, where a {@link BlockStore} is not enough. */
 export interface ModelCache {
+  /** The entry of an address. */
   open(target: Target): Promise<CacheEntry>;
   /** A faster SHA-256 than the portable one, if there is one. */
   sha256?(): Hasher;
 }
 
+/** A SHA-256 in the making. */
 export interface Hasher {
+  /** Adds bytes. */
   update(bytes: Uint8Array): unknown;
   /** Hexadecimal. */
   hex(): string;
@@ -53,9 +64,11 @@ export interface Hasher {
 
 /** Named blocks of bytes, at most 4 MiB each: what a cache can be made of anywhere. Names are of letters, digits, dots and dashes. */
 export interface BlockStore {
+  /** A block, undefined where there is none. */
   get(name: string): Promise<Uint8Array | undefined>;
   /** All or nothing. @throws anything where there is no room: the load goes on without a cache if the cache was chosen by 'auto' */
   put(name: string, bytes: Uint8Array): Promise<void>;
+  /** Forgets a block; none is no error. */
   delete(name: string): Promise<void>;
   /** Keeps others (tabs) from writing `name` too: resolves to what gives it back, undefined where somebody has it. */
   lock?(name: string): Promise<(() => void) | undefined>;

@@ -8,6 +8,7 @@
  */
 import type { NodeModules } from '../node.ts';
 import { nodeModule } from '../node.ts';
+import { redacted } from '../redact.ts';
 import { fileName } from './address.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache, Stretch } from './cache.ts';
 import type { Target } from './options.ts';
@@ -20,6 +21,7 @@ let node!: Node;
 /** Bytes between two writes of `.part.json`: what a process that dies may lose. */
 const syncBytes = 16 * 1024 * 1024;
 
+const { process } = globalThis; // a free name makes Parcel look for a polyfill
 const env = (name: string): string | undefined => process.env[name] || undefined;
 const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.join(node.homedir(), '.cache');
 
@@ -118,11 +120,18 @@ class DirectoryEntry implements CacheEntry {
 
   async finish(info: FileInfo): Promise<void> {
     await this.#handle!.sync();
-    const placed = this.target.hub && info.commit !== undefined ? await this.#placeInSnapshot(info, info.commit) : await this.#placeOwn(info);
+    await node.rm(this.#notePath, { force: true }); // a crash from here on leaves a file that nothing vouches for
+    const placed = this.target.hub && info.commit !== undefined ? await this.#placeInSnapshot(info, info.commit) : await this.#placeOwn();
+    await this.note(info);
     if (!this.#private) await node.rm(node.join(this.#home, '.part.json'), { force: true });
     this.path = placed;
     this.whole = info;
     this.#info = this.part = undefined; // the handle stays: it reads the same file under its new name
+  }
+
+  async note(info: FileInfo): Promise<void> {
+    await node.mkdir(this.#home, { recursive: true });
+    await replace(this.#notePath, JSON.stringify({ url: redacted(this.target.url), ...info }));
   }
 
   async remove(): Promise<void> {
@@ -135,7 +144,7 @@ class DirectoryEntry implements CacheEntry {
       await node.rm(this.#partPath, { force: true });
     } else if (this.path !== undefined) {
       const file = await node.realpath(this.path).catch(() => this.path!);
-      await node.rm(node.join(node.dirname(this.path), '.info.json'), { force: true });
+      await node.rm(this.#notePath, { force: true });
       await node.rm(this.path, { force: true });
       await node.rm(file, { force: true });
       this.whole = this.path = undefined;
@@ -164,7 +173,7 @@ class DirectoryEntry implements CacheEntry {
     if (this.#private) return;
     const held = this.#held.list.map(([start, end]) => [start, end]);
     await this.#handle!.datasync();
-    await replace(`${this.#partPath}.json`, JSON.stringify({ url: this.target.url, info: this.#info, held }));
+    await replace(`${this.#partPath}.json`, JSON.stringify({ url: redacted(this.target.url), info: this.#info, held }));
   }
 
   /** False if another live process, or another load of this one, writes here. */
@@ -196,7 +205,8 @@ class DirectoryEntry implements CacheEntry {
     const path = node.join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
     try {
       const real = await node.realpath(path), { size } = await node.stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.basename(real))?.[0];
-      this.whole = { size, commit, blob, sha256: blob?.length === 64 ? blob : undefined };
+      const note = await this.#readNote(), ours = blob === undefined ? note.commit === commit : note.blob === blob;
+      this.whole = { size, commit, blob, sha256: blob?.length === 64 ? blob : ours ? note.sha256 : undefined, sample: ours ? note.sample : undefined };
       this.path = path;
     } catch { /* not there */ }
   }
@@ -204,18 +214,23 @@ class DirectoryEntry implements CacheEntry {
   async #findOwn(): Promise<void> {
     const path = node.join(this.#home, this.#name);
     try {
-      const info = JSON.parse(await node.readFile(node.join(this.#home, '.info.json'), 'utf8')) as FileInfo;
+      const info = await this.#readNote();
       if ((await node.stat(path)).size !== info.size) return; // cut or changed by somebody
       this.whole = info;
       this.path = path;
     } catch { /* not there */ }
   }
 
-  async #placeOwn(info: FileInfo): Promise<string> {
-    const path = node.join(this.#home, this.#name), note = node.join(this.#home, '.info.json');
-    await node.rm(note, { force: true }); // a crash from here on leaves a file that nothing vouches for
+  /** What is known of the finished copy: that of a hub's file lies beside its layout, where its tools do not look. */
+  get #notePath(): string { return node.join(this.#home, '.info.json'); }
+
+  async #readNote(): Promise<FileInfo> {
+    try { return JSON.parse(await node.readFile(this.#notePath, 'utf8')) as FileInfo; } catch { return {}; }
+  }
+
+  async #placeOwn(): Promise<string> {
+    const path = node.join(this.#home, this.#name);
     await node.rename(this.#partPath, path);
-    await replace(note, JSON.stringify({ url: this.target.url, ...info }));
     return path;
   }
 

@@ -4,6 +4,7 @@ import type { CacheEntry, FileInfo, Hasher } from './cache.ts';
 import { blockBytes } from './collect.ts';
 import { cacheFailure } from './failures.ts';
 import { Ranges } from './ranges.ts';
+import { sampleOf } from './sample.ts';
 import { Window } from './window.ts';
 
 export interface HoldingsSetup {
@@ -109,11 +110,12 @@ export class Holdings {
     return this.hashed === size ? this.hasher?.hex() : undefined;
   }
 
-  /** The copy is whole and right. @throws TransferError `E_CACHE` */
-  async finish(info: FileInfo): Promise<void> {
+  /** The copy is whole and right; `hasher` makes the sample that it is known by from now on. @throws TransferError `E_CACHE` */
+  async finish(info: FileInfo, hasher: Hasher): Promise<void> {
     if (this.window) return;
+    const entry = this.setup.entry!;
     try {
-      await this.setup.entry!.finish(info);
+      await entry.finish({ ...info, sample: await sampleOf((offset, target) => entry.read(offset, target), info.size!, hasher) });
     } catch (error) {
       if (!this.setup.fallBack) throw cacheFailure(this.setup.name, String(error), error);
     }

@@ -3,15 +3,17 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { InputError, TransferError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
-import { checkHub, parseHub, parseUrl } from './address.ts';
+import { redacted } from '../redact.ts';
+import { checkHub, decoded, parseHub, parseUrl, withoutUser } from './address.ts';
 import { chooseCache, hasRoom } from './auto.ts';
-import type { CacheEntry, FileInfo, Hasher, ModelCache } from './cache.ts';
+import type { CacheEntry, FileInfo, Hasher } from './cache.ts';
 import { sameVersion } from './cache.ts';
 import type { NetworkOptions, Target } from './options.ts';
 import { networkNames } from './options.ts';
 import { Pool } from './pool.ts';
 import type { Requester } from './request.ts';
 import { RetryableTransferError, request } from './request.ts';
+import { sampleOf } from './sample.ts';
 import { Transfer } from './transfer.ts';
 
 /** A remote file; the shape of a ByteSource, and what became of it. */
@@ -31,15 +33,17 @@ export interface RemoteFile {
   readonly cached: boolean;
 }
 
+/** How a remote file is opened. */
 export interface OpenOptions {
   /** 'whole': fetch all of it, verify and keep it. 'demand': only what is read. */
   readonly mode: 'whole' | 'demand';
   /** Which part of a split model. */
   readonly part?: number;
+  /** Bytes here so far, and in all if the server says. */
   readonly onProgress?: ((loaded: number, total: number | undefined) => void) | undefined;
   /** Fail where nothing can be kept, whatever the cache option says. */
   readonly mustKeep?: boolean;
-  /** Hash a copy that the cache holds already: a disk may have changed it. */
+  /** Hash a copy that the cache holds already, if its hash is known. */
   readonly recheck?: boolean;
 }
 
@@ -61,8 +65,6 @@ export function resolve(address: string | URL, options: NetworkOptions): Target 
   return resolveHub(parseHub(text), endpoint);
 }
 
-const decoded = (text: string): string => { try { return decodeURIComponent(text); } catch { return text; } };
-
 const resolveHub = (hub: NonNullable<Target['hub']>, endpoint: string): Target =>
   ({ hub, url: `${endpoint}/${hub.repo}/resolve/${encodeURIComponent(hub.revision)}/${hub.file.split('/').map(encodeURIComponent).join('/')}` });
 
@@ -80,29 +82,38 @@ export async function openRemote(address: string | URL, options: NetworkOptions,
   checkNumber('retries', { min: 0, integer: true }, options.retries ?? 5);
   checkNumber('retryDelay', { min: 0 }, options.retryDelay ?? 500);
   checkNumber('idleTimeout', { min: 1 }, options.idleTimeout ?? 30_000);
-  const target = resolve(address, options), token = options.token ?? (target.hub ? env('HF_TOKEN') : undefined);
-  const requester: Requester = { target, options, origin: new URL(target.url).origin, token: token || undefined };
+  const resolved = resolve(address, options), { url, authorization } = withoutUser(resolved.url), target = { ...resolved, url }, name = redacted(url);
+  const token = checkToken(options.token ?? (target.hub ? env('HF_TOKEN') : undefined));
+  const requester: Requester = { target, options, origin: new URL(url).origin, authorization: token ? `Bearer ${token}` : authorization };
   const fallBack = (options.cache ?? 'auto') === 'auto' && !mustKeep, cache = await chooseCache(options.cache);
-  if (mustKeep && !cache) throw new TransferError('E_CACHE', { subject: target.url, found: 'no cache', expected: 'one to keep the file in', remedy: 'Name a folder or bring a cache: the option cache.' });
+  if (mustKeep && !cache) throw new TransferError('E_CACHE', { subject: name, found: 'no cache', expected: 'one to keep the file in', remedy: 'Name a folder or bring a cache: the option cache.' });
   const entry = await cache?.open(target).catch((cause: unknown) => {
     if (fallBack) return undefined;
-    throw new TransferError('E_CACHE', { subject: target.url, found: String(cause), expected: 'a cache that can be read', remedy: 'Check its folder and permissions, or load with cache: false.', cause });
+    throw new TransferError('E_CACHE', { subject: name, found: String(cause), expected: 'a cache that can be read', remedy: 'Check its folder and permissions, or load with cache: false.', cause });
   });
   const offline = options.offline ?? /^(1|true|yes|on)$/i.test(env('HF_HUB_OFFLINE') ?? '');
+  const hasher = (): Hasher => cache?.sha256?.() ?? portableHasher();
+  let flaw: string | undefined;
   try {
     if (entry?.whole) {
       const { hub } = target, fixed = offline || (hub !== undefined && /^[0-9a-f]{40}$/.test(hub.revision));
-      if ((fixed || await unchanged(requester, entry.whole)) && await sound(entry, cache!, expected, recheck)) return stored(target.url, entry);
+      if (fixed || await unchanged(requester, entry.whole)) {
+        const verdict = await judge(entry, hasher, expected, options, recheck);
+        if (verdict === 'sound') return stored(name, entry);
+        flaw = { damaged: 'a cached copy whose bytes are not those that were downloaded', unproved: 'a cached copy of which no hash is known', other: undefined }[verdict];
+        if (flaw !== undefined && !offline) options.onNote?.(`${name}: ${flaw}; it is fetched again`);
+      }
     }
-    if (offline) throw new TransferError('E_NETWORK', { subject: target.url, found: 'no copy in the cache, and offline', expected: 'a copy', remedy: 'Load it once while online (clada pull), or leave offline out.' });
+    if (offline && flaw !== undefined) throw damagedCopy(name, flaw);
+    if (offline) throw new TransferError('E_NETWORK', { subject: name, found: 'no copy in the cache, and offline', expected: 'a copy', remedy: 'Load it once while online (clada pull), or leave offline out.' });
     let pool = pools.get(options);
     if (!pool) pools.set(options, pool = new Pool(connections));
     const transfer = await Transfer.open({
       requester, entry, fallBack, mode, expected, pool, connections, rank: opened++, onProgress, hasRoom,
-      hasher: (known) => cache?.sha256?.() ?? (known ? portableHasher() : undefined), // where it costs little it is always known
-    });
+      hasher: (known) => (cache?.sha256 || known || options.verify ? hasher() : undefined), // where it costs little it is always known
+    }).catch((error: unknown) => { throw flaw !== undefined && error instanceof RetryableTransferError ? damagedCopy(name, flaw, error) : error; });
     return {
-      name: target.url, sequential: false, cached: false, get size() { return transfer.size; }, get path() { return mode === 'whole' ? entry?.path : undefined; }, get sha256() { return transfer.sha256; },
+      name, sequential: false, cached: false, get size() { return transfer.size; }, get path() { return mode === 'whole' ? entry?.path : undefined; }, get sha256() { return transfer.sha256; },
       read: (offset, bytes, signal) => transfer.read(offset, bytes, signal), verified: () => transfer.verified(), close: () => transfer.close(),
     };
   } catch (error) {
@@ -110,6 +121,19 @@ export async function openRemote(address: string | URL, options: NetworkOptions,
     throw error;
   }
 }
+
+/** A header takes no line breaks; who would be told so by `fetch` would be told the token too. */
+function checkToken(token: string | undefined): string | undefined {
+  const trimmed = typeof token === 'string' ? token.trim() : token;
+  if (trimmed === undefined || (typeof trimmed === 'string' && /^[\x21-\x7e]*$/.test(trimmed))) return trimmed;
+  throw new InputError('E_OPTION', {
+    subject: 'option token (HF_TOKEN)', found: typeof trimmed === 'string' ? 'blanks or other characters that a token cannot have' : typeof trimmed, expected: 'a token', remedy: 'Copy it again.',
+  });
+}
+
+const damagedCopy = (subject: string, found: string, cause?: unknown): TransferError => new TransferError('E_CACHE', {
+  subject, found: `${found}, and no server that can be reached`, expected: 'the bytes that were downloaded', remedy: 'Load it again while online: the copy is replaced then.', cause,
+});
 
 function hashOf(given: NetworkOptions['sha256'], part: number): string | undefined {
   const hash = (typeof given === 'string' ? [given] : given)?.[part];
@@ -131,20 +155,37 @@ async function unchanged(requester: Requester, whole: FileInfo): Promise<boolean
   }
 }
 
-/** Whether the cached copy is what the caller wants; one whose bytes are not what they were is removed. */
-async function sound(entry: CacheEntry, cache: ModelCache, expected: string | undefined, recheck: boolean): Promise<boolean> {
-  const { size, sha256: known } = entry.whole!, wanted = expected ?? known;
-  if (expected !== undefined && known !== undefined && expected !== known) return false;
-  if (wanted === undefined || (!recheck && known !== undefined)) return true;
-  const hasher = cache.sha256?.() ?? portableHasher(), piece = new Uint8Array(1024 * 1024);
-  for (let at = 0, count = 0; at < (size ?? 0); at += count) {
-    count = await entry.read(at, piece.subarray(0, Math.min(piece.length, size! - at)));
+/**
+ * Whether the cached copy is what was downloaded: in full where a hash is known and asked for, else by its size and a sample of it. 'other': what the
+ * caller wants is another file; 'unproved': it must be proved, and nothing is known to hold it against.
+ */
+async function judge(entry: CacheEntry, hasher: () => Hasher, expected: string | undefined, options: NetworkOptions, recheck: boolean): Promise<'sound' | 'other' | 'damaged' | 'unproved'> {
+  const info = entry.whole!, { size, sha256: known, sample } = info, wanted = expected ?? known;
+  if (expected !== undefined && known !== undefined && expected !== known) return 'other';
+  if (options.verify && wanted === undefined) return 'unproved';
+  try {
+    if (wanted !== undefined && (options.verify || recheck || known === undefined)) {
+      if (await hashOfAll(entry, size ?? 0, hasher()) !== wanted) return 'damaged';
+      if (known === undefined) await entry.note?.({ ...info, sha256: wanted }).catch(() => undefined);
+      return 'sound';
+    }
+    const found = size === undefined ? sample : await sampleOf((offset, target) => entry.read(offset, target), size, hasher());
+    if (found === undefined && size !== undefined) return 'damaged';
+    if (sample === undefined) await entry.note?.({ ...info, sample: found }).catch(() => undefined); // of another tool: what it is now has to do
+    return sample === undefined || found === sample ? 'sound' : 'damaged';
+  } catch {
+    return 'damaged'; // a disk that cannot read it
+  }
+}
+
+async function hashOfAll(entry: CacheEntry, size: number, hasher: Hasher): Promise<string> {
+  const piece = new Uint8Array(1024 * 1024);
+  for (let at = 0, count = 0; at < size; at += count) {
+    count = await entry.read(at, piece.subarray(0, Math.min(piece.length, size - at)));
     if (count === 0) break;
     hasher.update(piece.subarray(0, count));
   }
-  if (hasher.hex() === wanted) return true;
-  await entry.remove();
-  return false;
+  return hasher.hex();
 }
 
 function stored(name: string, entry: CacheEntry): RemoteFile {

@@ -1,6 +1,7 @@
 /** What a caller may say about loading over the network. */
 import type { BlockStore, ModelCache } from './cache.ts';
 
+/** How bytes come over the network, and where they are kept. */
 export interface NetworkOptions {
   /**
    * Where downloaded bytes are kept. 'auto' (default): a directory in Node, Deno and Bun (the Hugging Face cache for `hf:`), the origin's private
@@ -12,6 +13,13 @@ export interface NetworkOptions {
   token?: string;
   /** What the file must hash to, 64 hexadecimal digits; of a split model one for each part. Default: what the hub says of its large files. */
   sha256?: string | readonly string[];
+  /**
+   * Hash a copy that the cache holds in full before it is used. Default: its size and a sample of it are looked at. Either way a copy that is not
+   * what was downloaded is fetched again where that can be done, and is an error (`E_CACHE`) where it cannot.
+   */
+  verify?: boolean;
+  /** Hears what happened on the way without being an error: that a cached copy was damaged and is fetched again. */
+  onNote?: (note: string) => void;
   /** Requests at a time. Default 4. */
   connections?: number;
   /** Failures in a row, none of which brought a byte, that are tried again. Default 5. */
@@ -26,13 +34,15 @@ export interface NetworkOptions {
   endpoint?: string;
   /** Instead of the global `fetch`. */
   fetch?: typeof fetch;
+  /** Ends it: what has arrived is kept. */
   signal?: AbortSignal;
 }
 
-export const networkNames = ['cache', 'token', 'sha256', 'connections', 'retries', 'retryDelay', 'idleTimeout', 'offline', 'endpoint', 'fetch', 'signal'];
+export const networkNames = ['cache', 'token', 'sha256', 'verify', 'onNote', 'connections', 'retries', 'retryDelay', 'idleTimeout', 'offline', 'endpoint', 'fetch', 'signal'];
 
 /** An address resolved: what is fetched, and by which name a cache knows it. */
 export interface Target {
+  /** Its address. */
   readonly url: string;
   /** Set where the address is on the Hugging Face hub. */
   readonly hub?: { readonly repo: string; readonly revision: string; readonly file: string } | undefined;

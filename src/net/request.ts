@@ -1,5 +1,6 @@
 /** One request: redirects followed by hand (so that a token stays with its server, and what the hub says on the way is heard), statuses to errors. */
 import { AbortedError, CladaError, InputError, TransferError, throwIfAborted } from '../errors.ts';
+import { withoutUser } from './address.ts';
 import type { FileInfo, Stretch } from './cache.ts';
 import type { NetworkOptions, Target } from './options.ts';
 
@@ -27,9 +28,10 @@ export interface Reply {
 export interface Requester {
   readonly target: Target;
   readonly options: NetworkOptions;
-  /** Origin that the token is for. */
+  /** Origin that the authorization is for; no other ever sees it. */
   readonly origin: string;
-  readonly token: string | undefined;
+  /** Value of the Authorization header. */
+  readonly authorization: string | undefined;
 }
 
 const maxRedirects = 10;
@@ -48,13 +50,13 @@ export async function request(requester: Requester, from: string, headers: Recor
   }
 }
 
-async function follow({ target, options, origin, token }: Requester, from: string, headers: Record<string, string>, signal: AbortSignal, watch: Watch): Promise<Reply> {
+async function follow({ target, options, origin, authorization }: Requester, from: string, headers: Record<string, string>, signal: AbortSignal, watch: Watch): Promise<Reply> {
   const seen = new Set<string>();
   let url = from, hub: FileInfo = {}, redirect: RequestRedirect = 'manual';
   for (;;) {
     throwIfAborted(signal, target.url);
     watch.beat();
-    const asked = url, authorized = token !== undefined && new URL(asked).origin === origin ? { ...headers, authorization: `Bearer ${token}` } : headers;
+    const asked = url, authorized = authorization !== undefined && new URL(asked).origin === origin ? { ...headers, authorization } : headers;
     const response = await watch.race((options.fetch ?? fetch)(asked, { headers: authorized, redirect, signal: watch.signal })).catch((cause: unknown) => { throw watch.failed(target.url, cause); });
     if (response.type === 'opaqueredirect') { // a browser shows no redirect, and not what the hub says along with it
       redirect = 'follow';
@@ -158,9 +160,9 @@ function refuse(code: 'E_REDIRECT' | 'E_NOT_FOUND', subject: string, found: stri
 function redirected(subject: string, from: string, location: string): string {
   const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (!to || !/^https?:$/.test(to.protocol) || (to.protocol === 'http:' && from.startsWith('https:'))) {
-    throw refuse('E_REDIRECT', subject, `a redirect to ${location}`, 'one to another https address', 'Check the address; a model is not fetched over less than what was asked for.');
+    throw refuse('E_REDIRECT', subject, `a redirect to ${to?.href ?? 'something that is no address'}`, 'one to another https address', 'Check the address; a model is not fetched over less than what was asked for.');
   }
-  return to.href;
+  return withoutUser(to.href).url;
 }
 
 /** The hub names the content of a large file by its SHA-256, of a small one by git's. */

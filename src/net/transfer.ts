@@ -359,7 +359,7 @@ export class Transfer {
       await this.#has.discard();
       throw this.#failure.error;
     }
-    await this.#has.finish({ ...this.#info, size: this.#size, sha256: this.#sha256 ?? this.#info.sha256 });
+    await this.#has.finish({ ...this.#info, size: this.#size, sha256: this.#sha256 ?? this.#info.sha256 }, this.setup.hasher(true)!);
     this.#finished = true;
     this.#notify();
   }

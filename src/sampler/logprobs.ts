@@ -4,12 +4,15 @@ import { checkNumber } from '../options.ts';
 import { exp, log } from './exp.ts';
 import { bitsOf, indexOf, selectTop } from './order.ts';
 
+/** A token and its log-probability. */
 export interface TokenLogprob {
+  /** Its id. */
   id: number;
   /** Natural logarithm of the probability; −Infinity for a masked token. */
   logprob: number;
 }
 
+/** The log-probability of a token, and of the most likely ones. */
 export interface Logprobs extends TokenLogprob {
   /** The most probable tokens, best first; holds the chosen one only if it is among them. */
   top: TokenLogprob[];

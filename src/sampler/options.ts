@@ -6,6 +6,7 @@ import { freshSeed } from './random.ts';
 /** Added to logits before everything else, by token id; −Infinity forbids a token. */
 export type LogitBias = ReadonlyMap<number, number> | Readonly<Record<number, number>>;
 
+/** How a token is drawn. Names, defaults and order of the steps are llama.cpp's. */
 export interface SamplerOptions {
   /** 0 is greedy: the token with the largest logit, the lower id on a tie. Default 0.8. */
   temperature?: number | undefined;
@@ -25,6 +26,7 @@ export interface SamplerOptions {
   presencePenalty?: number | undefined;
   /** How many accepted tokens are "recent" for the penalties; 0 none, −1 all. Default 64. */
   repeatLastN?: number | undefined;
+  /** Token id → what is added to its logit; -Infinity forbids it. */
   logitBias?: LogitBias | undefined;
   /** 0 … 4294967295. Default: a fresh one, which {@link Sampler.seed} reports. */
   seed?: number | undefined;

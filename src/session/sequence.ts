@@ -9,7 +9,7 @@ import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
-import { InputError, throwIfAborted } from '../errors.ts';
+import { InputError, ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import type { SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
@@ -35,25 +35,27 @@ export interface Distribution {
   readonly topToken: number;
 }
 
+/** How tokens are evaluated. */
 export interface EvaluateOptions {
-  /** What tokens from `decodeFrom` on may skip. Default: nothing. */
+  /** @internal What tokens from `decodeFrom` on may skip. Default: nothing. */
   readonly selection?: Selection | undefined;
-  /** The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
+  /** @internal The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
   readonly room?: Selection | undefined;
   /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
   readonly decodeFrom?: number | undefined;
-  /** Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
+  /** @internal Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
   readonly keepSparse?: boolean | undefined;
-  /** Sparse steps note which neurons they used (`engine.used`). Default false. */
+  /** @internal Sparse steps note which neurons they used (`engine.used`). Default false. */
   readonly watch?: boolean | undefined;
-  /** The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on from there. Default false. */
+  /** @internal The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on from there. Default false. */
   readonly check?: boolean | undefined;
-  /** Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
+  /** @internal Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
   readonly owner?: object | undefined;
+  /** Ends it between two steps. */
   readonly signal?: AbortSignal | undefined;
   /** Tokens from this index on are computed even where the cache holds them. Default: what is cached stays. */
   readonly computeFrom?: number | undefined;
-  /** After each token that is decoded, with its index. */
+  /** @internal After each token that is decoded, with its index. */
   readonly onStep?: ((state: Pick<State, 'logits' | 'report'>, index: number) => void) | undefined;
   /** After each chunk of the prompt. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -278,16 +280,27 @@ export class Sequence {
     for (let i = 0; i < count; i++) this.#tokens[this.#length + i] = tokens[from + i]!;
     const again = this.#length < this.#counted; // a token whose logits were lost: known already
     this.engine.collect(this.#ptr, statistics && !again);
-    this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows);
+    this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
     this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
     if (statistics) this.#counted = this.#length;
     this.#hasLogits = true;
   }
 
+  /** What fails leaves the tokens before, but neither their logits nor what was being counted. */
+  #attempt(counts: boolean, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#hasLogits = false;
+      if (counts && error instanceof ModelError) this.#forget();
+      throw error;
+    }
+  }
+
   #step(token: number, watch: boolean): void {
     this.#tokens[this.#length] = token;
-    this.engine.step(this.#ptr, token, watch);
+    this.#attempt(usesStatistics(this.#selection), () => { this.engine.step(this.#ptr, token, watch); });
     const { flags } = this.engine.report(this.#ptr);
     const dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && usesStatistics(this.#selection);
     this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;

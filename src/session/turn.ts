@@ -4,16 +4,26 @@
  */
 const sliceMs = 12;
 
-/** One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers, else a timer. */
+/**
+ * One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers, else a timer: where
+ * there is neither, or a stub that throws (Next's edge runtime has one of each).
+ */
 function nextTask(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => unknown };
-  if (setImmediate) return new Promise((resolve) => { setImmediate(resolve); });
-  if (typeof MessageChannel === 'undefined') return new Promise((resolve) => { setTimeout(resolve); });
   return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => { channel.port1.close(); resolve(); };
-    channel.port2.postMessage(null);
+    try {
+      if (setImmediate) setImmediate(resolve);
+      else message(resolve);
+    } catch {
+      setTimeout(resolve);
+    }
   });
+}
+
+function message(resolve: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => { port1.close(); resolve(); };
+  port2.postMessage(null);
 }
 
 /** A clock that yields once `sliceMs` of work have passed since the last turn; every time where the clock stands still (Workers, between I/O). */

@@ -10,6 +10,7 @@ import { goingOn, saveChat } from './snapshot.ts';
 import type { ChatMessage, ChatTemplate, TemplateInput } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
+/** How a conversation begins, and what its turns do unless they say otherwise. */
 export interface ChatOptions {
   /** System message. Default: the template's own. */
   system?: string;
@@ -25,6 +26,7 @@ export interface ChatProgress { readonly tokens: readonly number[]; readonly ans
 /** The turn under way: what was asked, which joins the history with the answer. Of an answer that goes on the question is in the history. */
 interface Turn { readonly answer: Answer; readonly question: ChatMessage | undefined }
 
+/** A conversation: turns in the template of the model, its past in the cache. */
 export class Chat {
   #messages: ChatMessage[];
   readonly #input: TemplateInput | undefined;

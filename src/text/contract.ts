@@ -14,7 +14,9 @@ export interface Measured {
   readonly checks: number;
   /** Mean KL(dense || sparse) over them in nats with its standard error, and the share with the same top token; NaN without checks. */
   readonly kl: number;
+  /** Its standard error, nats. */
   readonly klError: number;
+  /** Share of checks with the same most likely token. */
   readonly top1: number;
   /** How often the selection was made gentler. */
   readonly adjustments: number;

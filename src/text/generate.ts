@@ -29,12 +29,13 @@ const alternatives = { min: 0, max: 100, integer: true } as const;
 /** Where values are a few names. */
 const choices = { ignoreEos: [true, false], telemetry: [true, false, 'neurons'], overflow: ['error', 'shift'] } as const;
 
+/** A text in the making: iterated token by token, or run to its end by `text()` and `tokens()`. */
 export class Generation implements AsyncIterable<GeneratedToken> {
   readonly #options: GenerateOptions;
   readonly #sampler: Sampler;
   #maxTokens: number;
   readonly #logprobs: number;
-  readonly #decoder: DecodeStream;
+  #decoder: DecodeStream;
   readonly #stopper: Stopper;
   readonly #owner: object;
   readonly #tally = new Tally();
@@ -190,6 +191,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       this.#use(sparsity);
       this.#tokens = Array.from(this.prompt(this.#options.overflow === 'shift' ? contextSize - Math.min(this.#maxTokens, contextSize >> 2) : undefined).tokens);
       this.#decodeFrom = this.#tally.promptTokens = this.#tokens.length;
+      this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: this.#tokens });
       for (const id of this.#tokens) this.#sampler.accept(id);
     })();
   }
@@ -212,8 +214,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
     const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize : options.ignoreEos === true && stopReason === 'eog';
+    const own = Math.max(0, tokens.length - this.#tally.generated);
+    this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: tokens.slice(0, own) });
     if (stopReason && !room) { this.#stopReason = stopReason; this.#stop = stop; return; }
-    for (const id of tokens.slice(Math.max(0, tokens.length - this.#tally.generated))) { // a character or stop text that was begun; at an end what was held back has been shown
+    for (const id of tokens.slice(own)) { // a character or stop text that was begun; at an end what was held back has been shown
       const piece = this.#decoder.push(id);
       if (!stopReason) this.#stopper.push(piece);
     }

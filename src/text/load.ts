@@ -24,6 +24,7 @@ import type { CalibrationSource } from './sparsity.ts';
 import { openCalibration } from './sparsity.ts';
 import { createChatTemplate } from './template.ts';
 
+/** What decides the memory that a model needs. */
 export interface PlanOptions extends NetworkOptions {
   /** Positions that the key/value cache holds, in tokens. Default: what the model was trained on, at most 4,096. */
   contextSize?: number;
@@ -45,9 +46,11 @@ export interface PlanOptions extends NetworkOptions {
   sparsity?: SparsityOptions;
 }
 
+/** How a model is loaded. */
 export interface LoadOptions extends PlanOptions {
   /** WebAssembly build: 'base' gives the same bits everywhere, 'relaxed' is faster. Default 'auto': the fastest that is sound here. */
   tier?: Tier | 'auto';
+  /** Hears how far it is. */
   onProgress?: (progress: Progress) => void;
   /** What was measured of this model offline (`clada calibrate`). Default 'auto': `NAME.clada.gguf` beside the model, if it is there. */
   calibration?: CalibrationSource;
@@ -55,10 +58,13 @@ export interface LoadOptions extends PlanOptions {
   chatTemplate?: string;
 }
 
+/** How far loading is. */
 export interface Progress {
+  /** 'header' once, then 'weights'. */
   phase: 'header' | 'weights';
   /** Bytes done, and in all. */
   loaded: number;
+  /** Bytes in all. */
   total: number;
   /** Name of the (first) file. */
   file: string;
@@ -69,9 +75,13 @@ export interface Progress {
 const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'sparsity', ...networkNames];
 const defaultContext = 4096;
 
+/** What loading would do and need. */
 export interface Plan {
+  /** Its tensors, in sum. */
   readonly model: ModelPlan;
+  /** Bytes by part. */
   readonly memory: MemoryPlan;
+  /** The context that it is planned for. */
   readonly session: SequenceOptions;
   /** The plan for people, line by line. */
   lines(): string[];
@@ -136,7 +146,7 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     fileBytes = file.size;
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const { model, session, memory } = planOf(file, options);
-    const tokenizer = createTokenizer(file.metadata);
+    const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
       ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },

@@ -19,11 +19,13 @@ import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
+/** How a saved conversation goes on. */
 export interface RestoreOptions {
   /** How the conversation goes on skipping. Default: as it did. */
   sparsity?: SparsityOptions;
 }
 
+/** How a text is followed. */
 export interface FollowOptions {
   /** Default: the model's own. */
   sparsity?: SparsityOptions;
@@ -34,22 +36,33 @@ export interface FollowOptions {
   from?: number;
   /** Who follows. Default: this call. */
   owner?: object;
+  /** Ends it between two steps. */
   signal?: AbortSignal;
 }
 
 /** What was loaded, and how. Sizes in bytes. */
 export interface ModelInfo {
+  /** `general.name`, else the file. */
   readonly name: string;
+  /** Name of the (first) file. */
   readonly file: string;
+  /** Its family, as the file names it. */
   readonly architecture: string;
+  /** Parameters. */
   readonly params: number;
   /** Layers, and feed-forward neurons of each. */
   readonly layers: number;
+  /** Feed-forward neurons of a layer. */
   readonly neurons: number;
+  /** Tokens of the vocabulary. */
   readonly vocab: number;
+  /** Positions of the key/value cache, in tokens. */
   readonly contextSize: number;
+  /** Type of the key/value cache. */
   readonly kv: KvName;
+  /** Bytes of the file, or of all parts. */
   readonly fileBytes: number;
+  /** Bytes of the weights in memory. */
   readonly weightBytes: number;
   /** Weights that one dense decode step reads. */
   readonly weightBytesPerToken: number;
@@ -57,12 +70,23 @@ export interface ModelInfo {
   readonly memoryBytes: number;
   /** The engine's binary. */
   readonly wasmBytes: number;
+  /** The build that runs. */
   readonly tier: Tier;
+  /** Why that one. */
   readonly tierReason: string;
+  /** Milliseconds that loading took. */
   readonly loadMs: number;
+  /** What is wrong with the file without making it useless. */
+  readonly warnings: readonly string[];
 }
 
+/** A loaded model. It owns its WebAssembly memory until it is closed. */
 export class Model implements AsyncDisposable {
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** Its chat template. */
+  readonly template: ChatTemplate;
+  /** What was loaded, and how. */
   readonly info: ModelInfo;
   readonly #engine: Engine;
   readonly #pool: SequencePool;
@@ -70,7 +94,11 @@ export class Model implements AsyncDisposable {
   readonly #default: SparsityOptions;
 
   /** @internal use {@link load} */
-  constructor(pool: SequencePool, readonly tokenizer: Tokenizer, readonly template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' }) {
+  constructor(
+    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
+  ) {
+    this.tokenizer = tokenizer;
+    this.template = template;
     const { engine } = pool;
     this.#engine = engine;
     this.#pool = pool;
@@ -81,7 +109,7 @@ export class Model implements AsyncDisposable {
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
       name: hparams.name, file, architecture: hparams.architecture, params, layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
-      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs,
+      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
     };
   }
 
@@ -94,7 +122,7 @@ export class Model implements AsyncDisposable {
    * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
-    return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt), keep: 1 }), options);
+    return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt, 'start'), keep: 1 }), options);
   }
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
@@ -148,7 +176,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
-    return scoreTokens(this.#pool, this.#tokens(text), options);
+    return scoreTokens(this.#pool, this.#tokens(text, true), options);
   }
 
   /**
@@ -206,7 +234,7 @@ export class Model implements AsyncDisposable {
     return { pool: this.#pool, claim, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
   }
 
-  #tokens(text: string | ArrayLike<number>): ArrayLike<number> {
-    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial: true }) : text;
+  #tokens(text: string | ArrayLike<number>, addSpecial: true | 'start'): ArrayLike<number> {
+    return typeof text === 'string' ? this.tokenizer.encode(text, { addSpecial }) : text;
   }
 }

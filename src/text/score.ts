@@ -3,14 +3,19 @@ import { InputError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import type { SequencePool } from '../session/pool.ts';
 
+/** How a text is scored. */
 export interface ScoreOptions {
   /** Tokens a window, each window with a context of its own. Default: the context size. */
   window?: number;
+  /** Ends it between two windows. */
   signal?: AbortSignal;
+  /** Tokens done, and in all. */
   onProgress?: (done: number, total: number) => void;
 }
 
+/** A token of a scored text. */
 export interface ScoredToken {
+  /** Its id. */
   readonly id: number;
   /** -log p(token | those before it in its window); NaN for the first of a window. */
   readonly surprisal: number;
@@ -18,7 +23,9 @@ export interface ScoredToken {
   readonly entropy: number;
 }
 
+/** How surprising a text is. */
 export interface Score {
+  /** Its tokens, in order. */
   readonly tokens: readonly ScoredToken[];
   /** Mean surprisal of the tokens that have one; NaN if none has. */
   readonly meanNll: number;

@@ -14,7 +14,8 @@ import { adjusted } from './contract.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 import type { ChatMessage, TemplateInput } from './template.ts';
 
-type Kind = 'chat' | 'generation';
+/** What a snapshot holds. */
+export type SnapshotKind = 'chat' | 'generation';
 
 /** @internal a conversation besides its cache */
 export interface ChatState {
@@ -30,7 +31,7 @@ type GenerationHeader = Omit<GenerationState, 'tokens' | 'owner' | 'sparsity' | 
 };
 
 interface Header extends Binding {
-  readonly kind: Kind;
+  readonly kind: SnapshotKind;
   /** Of the calibration, where sparse methods would use it. */
   readonly calibration?: string | undefined;
   readonly sequence: SequenceHeader;
@@ -40,14 +41,19 @@ interface Header extends Binding {
 
 /** What a snapshot says of itself. */
 export interface SnapshotInfo {
-  readonly kind: Kind;
+  /** What was saved. */
+  readonly kind: SnapshotKind;
+  /** Of the format. */
   readonly version: number;
   /** The model's name and the fingerprint of its weights; the build that computed it. */
   readonly model: Binding['model'];
+  /** The build that computed it. */
   readonly build: Binding['build'];
   /** Tokens in all, and those whose keys and values are there. */
   readonly tokens: number;
+  /** Tokens whose keys and values are there. */
   readonly cachedTokens: number;
+  /** Of the snapshot. */
   readonly bytes: number;
 }
 
@@ -122,7 +128,7 @@ function checkBinding({ model, build }: Header, binding: Binding): void {
  * @param digest of the calibration at hand
  * @throws InputError `E_OPTION` (not bytes; the other kind), `E_CONTEXT_FULL`; FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL`
  */
-export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: Kind, engine: Engine, digest: () => string | undefined, ownSparsity: boolean): Restored {
+export function readSnapshot(snapshot: Uint8Array | ArrayBuffer, wanted: SnapshotKind, engine: Engine, digest: () => string | undefined, ownSparsity: boolean): Restored {
   const { header, section } = unpackSnapshot<Header>(snapshot), { kind, chat, generation } = header;
   if (kind !== 'chat' && kind !== 'generation') damaged(`kind ${show(kind)}`, 'chat or generation');
   checkBinding(header, engine.binding);

@@ -6,7 +6,7 @@ import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '
 import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
-import { openSource } from '../bytes/open.ts';
+import { located, openSource } from '../bytes/open.ts';
 import { fileName, isRemote, sibling } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -29,10 +29,10 @@ export function calibrationPath(model: string): string {
 const absent = ['E_NOT_FOUND', 'E_ACCESS', 'E_NETWORK'];
 
 /** Reads the calibration and checks that it belongs to the model. Undefined where there is none. @throws as readCalibration and checkBinding */
-export async function openCalibration(from: CalibrationSource, modelSource: unknown, engine: Engine, network: NetworkOptions = {}): Promise<Calibration | undefined> {
+export async function openCalibration(from: CalibrationSource, given: unknown, engine: Engine, network: NetworkOptions = {}): Promise<Calibration | undefined> {
   if (from === false) return undefined;
   const auto = from === 'auto';
-  const remote = isRemote(modelSource), model = remote ? String(modelSource) : modelSource;
+  const modelSource = located(given), remote = isRemote(modelSource), model = remote ? String(modelSource) : modelSource;
   if (auto && (typeof model !== 'string' || !/\.gguf$/i.test(remote ? fileName(model) : model))) return undefined;
   const options: NetworkOptions = { ...network, ...(auto ? { retries: Math.min(network.retries ?? 5, 2) } : {}) }; // what may not exist is not waited for
   delete options.sha256;
@@ -61,7 +61,7 @@ export class Sparsity {
 
   constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
     const { hparams } = pool.engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
+    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
   }
 
   /**

@@ -17,7 +17,9 @@ import type { Template } from './jinja/syntax.ts';
 import { TemplateFault } from './jinja/fault.ts';
 import type { Value } from './jinja/values.ts';
 
+/** One message of a conversation. */
 export interface ChatMessage {
+  /** 'system', 'user', 'assistant', or what else the template knows. */
   role: 'system' | 'user' | 'assistant' | 'tool' | (string & {});
   /** A text, parts of one for templates that take them, or null where there are `tool_calls` instead. */
   content: string | readonly ContentPart[] | null;
@@ -27,10 +29,13 @@ export interface ChatMessage {
 
 /** A part of a content: `{ type: 'text', text: 'Hello' }`. */
 export interface ContentPart {
+  /** 'text', or what else the template knows. */
   type: string;
+  /** Its text, and whatever else the template reads. */
   [key: string]: unknown;
 }
 
+/** How messages become a prompt. */
 export interface RenderOptions {
   /** End with the beginning of the assistant's turn. Default true. */
   addGenerationPrompt?: boolean;
@@ -47,12 +52,14 @@ export interface RenderOptions {
 /** What a conversation hands to its template besides the messages. */
 export type TemplateInput = Pick<RenderOptions, 'tools' | 'documents' | 'variables'>;
 
+/** Which template a model takes. */
 export interface TemplateOptions {
   /** Source of a template that replaces the file's, or the name of one of the file's (`tool_use`). Default: the file's. */
   chatTemplate?: string | undefined;
 }
 
 /**
+ * What turns messages into a prompt.
  * @throws (all three) ModelError `E_CHAT_TEMPLATE` where there is no template, where it has a mistake or needs what this Jinja has not;
  * InputError `E_CHAT_TEMPLATE` with the template's own words where it refuses the messages; InputError `E_OPTION` for malformed messages
  */

@@ -10,6 +10,7 @@ import type { Claim, SequencePool } from '../session/pool.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ContractState, Measured } from './contract.ts';
 
+/** How a text goes on. */
 export interface GenerateOptions extends SamplerOptions {
   /** Tokens to generate at most. Default: until the model ends its answer or the context is full. */
   maxTokens?: number;
@@ -35,7 +36,9 @@ export interface GenerateOptions extends SamplerOptions {
   onPrompt?: (done: number, total: number) => void;
 }
 
+/** One token, as iterating a generation gives it. */
 export interface GeneratedToken {
+  /** Its id. */
   readonly id: number;
   /** The text that became certain with this token: empty while a character or a stop string is incomplete. */
   readonly text: string;
@@ -45,6 +48,7 @@ export interface GeneratedToken {
   readonly top?: Logprobs['top'];
   /** -logprob, and the entropy of the distribution that the token was drawn from, in nats; if asked for. */
   readonly surprisal?: number;
+  /** Entropy of the distribution that it was drawn from, nats; if asked for. */
   readonly entropy?: number;
   /** The step that led to that distribution; if asked for. */
   readonly step?: StepTelemetry;
@@ -54,6 +58,7 @@ export interface GeneratedToken {
 export interface StepTelemetry {
   /** Standardised load that moved the thresholds, and what they were multiplied by. */
   readonly cogLoad: number;
+  /** What the thresholds were multiplied by. */
   readonly factor: number;
   /** Share of the feed-forward weights used. */
   readonly density: number;
@@ -69,9 +74,11 @@ export interface StepTelemetry {
    * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
    */
   readonly level: number | undefined;
+  /** The thresholds that held for this token. */
   readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
+  /** The token was computed again, dense. */
   readonly reran: boolean;
   /** The prompt was too short for statistics: the calibration stood alone. */
   readonly prior: boolean;
@@ -119,16 +126,21 @@ export type StopReason = 'eog' | 'stop' | 'length' | 'context';
 
 /** Honest figures. Times in ms, without what the caller does between tokens; the first token comes out of the prompt's pass. */
 export interface GenerationStats {
+  /** Tokens of the prompt. */
   readonly promptTokens: number;
   /** Prompt tokens that the cache held already. */
   readonly cachedTokens: number;
+  /** Milliseconds that they took. */
   readonly promptMs: number;
+  /** Tokens generated. */
   readonly generatedTokens: number;
   /** Tokens that a full context has pushed out (overflow 'shift'). */
   readonly shiftedTokens: number;
+  /** Milliseconds that they took. */
   readonly generateMs: number;
   /** Tokens computed a second; NaN where there were none. */
   readonly promptPerSecond: number;
+  /** Tokens generated a second; NaN where there were none. */
   readonly generatePerSecond: number;
   /** Weights read a second while generating, in bytes. */
   readonly weightBytesPerSecond: number;
@@ -136,11 +148,15 @@ export interface GenerationStats {
   readonly stopReason: StopReason | undefined;
   /** The stop text met. */
   readonly stop: string | undefined;
+  /** The seed of the draws: the same one gives them again. */
   readonly seed: number;
   /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of feed-forward weights used. */
   readonly method: MethodName | undefined;
+  /** What its calibration promised, where it was calibrated. */
   readonly expected: Level | undefined;
+  /** Mean share of the feed-forward weights used; 1 where dense. */
   readonly density: number;
+  /** What the method had to do without, in sentences. */
   readonly warnings: readonly string[];
   /** Milliseconds a token that choosing neurons takes, timed apart once the answer is complete; undefined without telemetry. */
   readonly decideMs: number | undefined;

@@ -18,6 +18,7 @@ export class Merger {
 
   /** Merges `ids[0, count)`; hands the survivors to `emit` in order, with the index of their first symbol. */
   run(ids: Int32Array, count: number, pairs: PairLookup, emit: (id: number, first: number) => void): void {
+    if (count === 0) return;
     if (this.#ids.length < count) {
       this.#ids = new Int32Array(2 * count);
       this.#next = new Int32Array(2 * count);

@@ -1,11 +1,11 @@
 /**
- * SentencePiece (arXiv 1808.06226) as the library does it: BPE by score (GGUF model `llama`) and unigram by Viterbi (`t5`). Blanks are
- * written as U+2581; characters without a piece fall back to byte pieces where the vocabulary has them.
+ * SentencePiece (arXiv 1808.06226): BPE by score (GGUF model `llama`) and unigram by Viterbi (`t5`). Blanks are written as U+2581;
+ * characters without a piece fall back to byte pieces where the vocabulary has them.
  */
 import { Merger, type PairLookup } from './merge.ts';
-import type { TextEncoderOf } from './tokenizer.ts';
-import { TokenType, type Vocab } from './vocab.ts';
+import { type TextEncoderOf, TokenType, type Vocab } from './vocab.ts';
 
+export const blank = '▁';
 const utf8 = new TextEncoder();
 
 /** Length in bytes of the UTF-8 character that begins with `byte`. */
@@ -13,29 +13,75 @@ function charBytes(byte: number): number {
   return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
 }
 
-/** Byte → id of the piece `<0xNN>`, -1 where there is none. */
-export function bytePieces(vocab: Vocab): Int32Array {
-  const pieces = new Int32Array(256).fill(-1);
-  for (let byte = 0; byte < 256; byte++) {
-    const id = vocab.find(utf8.encode(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
-    if (id >= 0 && vocab.types[id] === TokenType.byte) pieces[byte] = id;
+/** Gives the pieces `<0xNN>` their type where the file calls them ordinary: llama.cpp finds them by name. */
+export function typeBytePieces(vocab: Vocab): void {
+  for (const id of bytePieces(vocab)) {
+    const type = vocab.types[id];
+    if (type === TokenType.normal || type === TokenType.unused || type === TokenType.undefined) vocab.types[id] = TokenType.byte;
   }
-  return pieces;
 }
 
-/** Emits what stands for characters without a piece: their bytes, or one unknown token. */
-function fallback(bytes: Uint8Array, from: number, to: number, pieces: Int32Array, unknownId: number | undefined, emit: (id: number) => void): void {
-  if (pieces[bytes[from]!]! >= 0) for (let i = from; i < to; i++) emit(pieces[bytes[i]!]!);
-  else if (unknownId !== undefined) emit(unknownId);
+/** Byte → id of the piece `<0xNN>`, -1 where there is none. */
+function bytePieces(vocab: Vocab): Int32Array {
+  return Int32Array.from({ length: 256 }, (_, byte) => vocab.findText(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
 }
 
-/** Pieces that ordinary text may become. */
-const fromText = (type: number): boolean => type === TokenType.normal || type === TokenType.userDefined;
+/** The byte that a piece of type byte stands for, else undefined. */
+export function byteOfPiece(vocab: Vocab, id: number): number | undefined {
+  const hex = vocab.types[id] === TokenType.byte ? /^<0x([0-9A-Fa-f]{2})>$/.exec(vocab.text(id))?.[1] : undefined;
+  return hex === undefined ? undefined : parseInt(hex, 16);
+}
+
+/** How a text becomes the one that pieces are looked for in. `open`: nothing or a special token is before it, not text. */
+export type Normaliser = (text: string, open: boolean) => string;
+
+export interface BlankRules {
+  /** Put a blank in front (`add_space_prefix`). */
+  readonly prefix: boolean;
+  /** Runs of blanks are one, none at the ends (`remove_extra_whitespaces`). */
+  readonly squeeze: boolean;
+}
+
+/**
+ * Squeezing is the library's for BPE (llama.cpp never squeezes there, and no converter asks for it), llama.cpp's for unigram: a blank in
+ * front of every word, the first one included. Unigram texts of blanks alone keep them, as in the library; llama.cpp drops one.
+ */
+export function normaliser({ prefix, squeeze }: BlankRules, isBpe: boolean): Normaliser {
+  return (text, open) => {
+    if (!squeeze) return (prefix && open ? ` ${text}` : text).replaceAll(' ', blank);
+    const words = text.split(' ').filter((word) => word !== '');
+    if (words.length === 0) return '';
+    const apart = open ? prefix || !isBpe : text.startsWith(' ');
+    return (apart ? blank : '') + words.join(blank);
+  };
+}
+
+/** Emits what stands for a character without a piece: its bytes, or the unknown token, one for a run of such characters. */
+class Fallback {
+  readonly #pieces: Int32Array;
+  #run = -1;
+
+  constructor(vocab: Vocab, private readonly unknownId: number | undefined) {
+    this.#pieces = bytePieces(vocab);
+  }
+
+  reset(): void { this.#run = -1; }
+
+  emit(bytes: Uint8Array, from: number, to: number, emit: (id: number) => void): void {
+    const ids = Array.from(bytes.subarray(from, to), (byte) => this.#pieces[byte]!);
+    if (!ids.includes(-1)) for (const id of ids) emit(id);
+    else {
+      if (this.unknownId !== undefined && this.#run !== from) emit(this.unknownId);
+      this.#run = to;
+    }
+  }
+}
 
 export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const pieces = bytePieces(vocab);
+  const fallback = new Fallback(vocab, unknownId);
   const merger = new Merger();
   return (text, emit) => {
+    fallback.reset();
     const bytes = utf8.encode(text);
     // symbols are numbered runs of bytes; symbol i covers [starts[i], ends of the run it has grown to)
     const starts: number[] = [];
@@ -54,17 +100,17 @@ export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: 
       key: 0,
       merge(left, right) {
         const start = runs[2 * left]!, end = runs[2 * right + 1]!;
-        const id = vocab.find(bytes, start, end);
-        if (id < 0 || !fromText(vocab.types[id]!)) return -1;
+        const id = vocab.findOrdinary(bytes, start, end);
+        if (id < 0) return -1;
         this.key = -scores[id]!;
         return run(start, end);
       },
     };
     merger.run(Int32Array.from(starts.keys()), starts.length, pairs, (number) => {
       const start = runs[2 * number]!, end = runs[2 * number + 1]!;
-      const id = vocab.find(bytes, start, end);
-      if (id >= 0 && fromText(vocab.types[id]!)) emit(id);
-      else fallback(bytes, start, end, pieces, unknownId, emit);
+      const id = vocab.findOrdinary(bytes, start, end);
+      if (id >= 0) emit(id);
+      else fallback.emit(bytes, start, end, emit);
     });
   };
 }
@@ -72,30 +118,29 @@ export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: 
 /** Unknown characters score this much below the worst piece (sentencepiece's kUnkPenalty). */
 const unknownPenalty = 10;
 
+/** llama.cpp has no byte pieces here and makes `<unk>` of what they spell; the library has, and loses nothing. */
 export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const pieces = bytePieces(vocab);
-  let longest = 1, worst = Infinity, best = -Infinity;
+  const fallback = new Fallback(vocab, unknownId);
+  let longest = 1, worst = Infinity;
   for (let id = 0; id < vocab.size; id++) {
-    if (!fromText(vocab.types[id]!)) continue;
     longest = Math.max(longest, vocab.offsets[id + 1]! - vocab.offsets[id]!);
-    if (vocab.types[id] === TokenType.normal) { worst = Math.min(worst, scores[id]!); best = Math.max(best, scores[id]!); }
+    if (vocab.types[id] === TokenType.normal) worst = Math.min(worst, scores[id]!);
   }
-  const unknownScore = worst - unknownPenalty;
+  const unknownScore = Math.fround(worst - unknownPenalty);
   return (text, emit) => {
+    fallback.reset();
     const bytes = utf8.encode(text), n = bytes.length;
-    const score = new Float32Array(n + 1).fill(-Infinity); // f32 and in this order, as the library adds
+    const score = new Float64Array(n + 1).fill(-Infinity);
     const from = new Int32Array(n + 1), by = new Int32Array(n + 1);
     score[0] = 0;
     for (let at = 0, step = 0; at < n; at += step) {
       step = charBytes(bytes[at]!);
       let single = false;
       for (let end = at + step; end <= Math.min(n, at + longest); end += end < n ? charBytes(bytes[end]!) : 1) {
-        const id = vocab.find(bytes, at, end);
-        if (id < 0 || !fromText(vocab.types[id]!)) continue;
+        const id = vocab.findOrdinary(bytes, at, end);
+        if (id < 0) continue;
         if (end === at + step) single = true;
-        // user-defined pieces always win (sentencepiece: length * best score - 0.1)
-        const own = vocab.types[id] === TokenType.userDefined ? (end - at) * best - 0.1 : scores[id]!;
-        relax(at, end, id, own);
+        relax(at, end, id, vocab.types[id] === TokenType.userDefined ? 0 : scores[id]!);
       }
       if (!single) relax(at, at + step, -1, unknownScore);
     }
@@ -104,11 +149,11 @@ export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | 
     for (let i = path.length - 1; i >= 0; i--) {
       const end = path[i]!;
       if (by[end]! >= 0) emit(by[end]!);
-      else fallback(bytes, from[end]!, end, pieces, unknownId, emit);
+      else fallback.emit(bytes, from[end]!, end, emit);
     }
 
     function relax(start: number, end: number, id: number, own: number): void {
-      const total = Math.fround(score[start]! + own);
+      const total = score[start]! + own;
       if (total > score[end]!) { score[end] = total; from[end] = start; by[end] = id; }
     }
   };

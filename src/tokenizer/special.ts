@@ -1,39 +1,63 @@
-/** Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. */
+/**
+ * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As
+ * llama.cpp finds them: longer ones first, wherever in the text they are.
+ */
 import { TokenType, type Vocab } from './vocab.ts';
 
-export interface SpecialPart { text?: string; id?: number }
+export type SpecialPart = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
-const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+/** Tokens that take blanks to their left or right with them (`lstrip`, `rstrip` of Hugging Face's added tokens; GGUF does not keep it). */
+export interface Strip { left(id: number): boolean; right(id: number): boolean }
 
-function finder(ids: Map<string, number>): (text: string) => SpecialPart[] {
-  if (ids.size === 0) return (text) => [{ text }];
-  // longest first: of two tokens that begin alike the longer one is meant
-  const expression = new RegExp([...ids.keys()].sort((a, b) => b.length - a.length).map(escaped).join('|'), 'gu');
+interface Token { readonly id: number; readonly text: string; readonly bytes: number }
+
+/** C's isspace: what llama.cpp strips. */
+const blanks = ' \t\n\v\f\r';
+
+function finder(tokens: readonly Token[], strip: Strip): (text: string) => SpecialPart[] {
+  const byText = new Map(tokens.map((token) => [token.text, token]));
+  const lengths = new Map<string, Set<number>>(); // first character → lengths of the tokens that begin with it
+  for (const { text } of tokens) lengths.set(text[0]!, (lengths.get(text[0]!) ?? new Set()).add(text.length));
+
   return (text) => {
-    const parts: SpecialPart[] = [];
-    let end = 0;
-    for (const { 0: match, index } of text.matchAll(expression)) {
-      if (index > end) parts.push({ text: text.slice(end, index) });
-      parts.push({ id: ids.get(match)! });
-      end = index + match.length;
+    const found: { token: Token; start: number }[] = [];
+    for (let start = 0; start < text.length; start++) {
+      for (const length of lengths.get(text[start]!) ?? []) {
+        const token = byText.get(text.slice(start, start + length));
+        if (token) found.push({ token, start });
+      }
     }
-    if (end < text.length) parts.push({ text: text.slice(end) });
+    if (found.length === 0) return text === '' ? [] : [{ text }];
+    found.sort((a, b) => b.token.bytes - a.token.bytes || a.token.id - b.token.id || a.start - b.start);
+    const owner = new Int32Array(text.length).fill(-1); // of each character: the token that took it
+    const taken = new Map<number, Token>();
+    const free = (at: number): boolean => at >= 0 && at < text.length && owner[at] === -1 && blanks.includes(text[at]!);
+    for (const { token, start } of found) {
+      const end = start + token.text.length;
+      if (owner.subarray(start, end).some((taker) => taker !== -1)) continue;
+      owner.fill(start, start, end);
+      taken.set(start, token);
+      if (strip.left(token.id)) for (let at = start - 1; free(at); at--) owner[at] = start;
+      if (strip.right(token.id)) for (let at = end; free(at); at++) owner[at] = start;
+    }
+    const parts: SpecialPart[] = [];
+    for (let from = 0, to = 0; from < text.length; from = to) {
+      while (to < text.length && owner[to] === owner[from]) to++;
+      const token = taken.get(owner[from]!);
+      parts.push(token ? { id: token.id } : { text: text.slice(from, to) });
+    }
     return parts;
   };
 }
 
-/** Cuts text at special tokens; `parseSpecial` adds the control tokens. */
-export function specialSplitter(vocab: Vocab): (text: string, parseSpecial: boolean) => SpecialPart[] {
-  const decoder = new TextDecoder();
-  const always = new Map<string, number>(), all = new Map<string, number>();
+/** Cuts text at special tokens; `parseSpecial` adds the control tokens and the unknown one. */
+export function specialSplitter(vocab: Vocab, strip: Strip): (text: string, parseSpecial: boolean) => SpecialPart[] {
+  const all: Token[] = [];
   for (let id = 0; id < vocab.size; id++) {
-    const type = vocab.types[id]!;
-    if (type !== TokenType.userDefined && type !== TokenType.control && type !== TokenType.unknown) continue;
-    const text = decoder.decode(vocab.bytesOf(id));
-    if (text === '') continue;
-    if (type === TokenType.userDefined) always.set(text, id);
-    if (type !== TokenType.unknown) all.set(text, id);
+    const type = vocab.types[id]!, bytes = vocab.bytesOf(id).length;
+    if (bytes === 0 || (type !== TokenType.userDefined && type !== TokenType.control && type !== TokenType.unknown)) continue;
+    all.push({ id, text: vocab.text(id), bytes });
   }
-  const splitAlways = finder(always), splitAll = finder(all);
+  const splitAll = finder(all, strip), splitAlways = finder(all.filter(({ id }) => vocab.types[id] === TokenType.userDefined), strip);
   return (text, parseSpecial) => (parseSpecial ? splitAll : splitAlways)(text);
 }

@@ -1,10 +1,14 @@
 /**
- * A vocabulary as typed arrays: the bytes that each token stands for in one pool, and a hash table from bytes to id. A map of 150,000
+ * A vocabulary as typed arrays: the tokens' texts as the file spells them in one pool, and a hash table from text to id. A map of 150,000
  * strings would take some 70 MB; this takes about twice the bytes of the vocabulary.
  */
+import { ModelError } from '../errors.ts';
 
 /** Token types of GGUF (`tokenizer.ggml.token_type`). */
-export const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+export const TokenType = { undefined: 0, normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+
+/** Ordinary text (no special tokens in it) → ids, handed over one by one. */
+export type TextEncoderOf = (text: string, emit: (id: number) => void) => void;
 
 const empty = -1;
 
@@ -15,11 +19,14 @@ function hashBytes(bytes: Uint8Array, from: number, to: number): number {
   return h ^ (h >>> 15);
 }
 
+const utf8 = new TextEncoder();
+
 export class Vocab {
   readonly #slots: Int32Array;
 
+  /** @throws ModelError `E_TOKENIZER` where two tokens have one text (llama.cpp refuses that, too: which is meant cannot be known) */
   constructor(
-    /** All tokens' bytes, one after the other. */
+    /** All tokens' texts in UTF-8, one after the other. */
     readonly bytes: Uint8Array,
     /** `size + 1` offsets into `bytes`. */
     readonly offsets: Uint32Array,
@@ -28,20 +35,28 @@ export class Vocab {
     const mask = 2 ** Math.ceil(Math.log2(2 * this.size + 2)) - 1;
     this.#slots = new Int32Array(mask + 1).fill(empty);
     for (let id = 0; id < this.size; id++) {
-      let slot = hashBytes(bytes, offsets[id]!, offsets[id + 1]!) & mask;
-      // of several tokens with the same bytes the first one that text may become wins; control tokens are found by name, not by bytes
-      while (this.#slots[slot] !== empty && !this.#same(this.#slots[slot]!, id)) slot = (slot + 1) & mask;
-      const held = this.#slots[slot]!;
-      if (held === empty || (types[held] === TokenType.control && types[id] !== TokenType.control)) this.#slots[slot] = id;
+      const from = offsets[id]!, to = offsets[id + 1]!;
+      if (from === to) continue; // a token without a text: llama.cpp, too, lets there be several
+      let slot = hashBytes(bytes, from, to) & mask;
+      for (; this.#slots[slot] !== empty; slot = (slot + 1) & mask) {
+        if (!this.#equals(this.#slots[slot]!, bytes, from, to)) continue;
+        throw new ModelError('E_TOKENIZER', {
+          subject: 'tokenizer.ggml.tokens', found: `${JSON.stringify(this.text(id))} as token ${this.#slots[slot]!} and again as ${id}`,
+          expected: 'texts that differ', remedy: 'The file was written by a broken converter; convert the model again.',
+        });
+      }
+      this.#slots[slot] = id;
     }
   }
 
   get size(): number { return this.offsets.length - 1; }
 
-  /** The bytes of a token: a view. */
+  /** The text of a token in UTF-8: a view. */
   bytesOf(id: number): Uint8Array { return this.bytes.subarray(this.offsets[id], this.offsets[id + 1]); }
 
-  /** The token that stands for bytes[from, to), or -1. */
+  text(id: number): string { return new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.bytesOf(id)); }
+
+  /** The token with the text bytes[from, to), or -1. */
   find(bytes: Uint8Array, from = 0, to = bytes.length): number {
     const mask = this.#slots.length - 1;
     for (let slot = hashBytes(bytes, from, to) & mask; ; slot = (slot + 1) & mask) {
@@ -50,8 +65,17 @@ export class Vocab {
     }
   }
 
-  #same(a: number, b: number): boolean {
-    return this.#equals(a, this.bytes, this.offsets[b]!, this.offsets[b + 1]!);
+  findText(text: string): number { return this.find(utf8.encode(text)); }
+
+  /**
+   * The same where ordinary text may become that token, else -1. llama.cpp would also find control tokens and byte pieces here; a text must
+   * not become `<s>` or a newline because it spells one.
+   */
+  findOrdinary(bytes: Uint8Array, from = 0, to = bytes.length): number {
+    const id = this.find(bytes, from, to);
+    if (id < 0) return -1;
+    const type = this.types[id];
+    return type === TokenType.control || type === TokenType.unknown || type === TokenType.byte ? -1 : id;
   }
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {

@@ -12,14 +12,14 @@ import { Stage } from '../../src/model/enums.ts';
 import { madeUpLevels } from '../helpers/calibrated.ts';
 
 const test = suite('methods');
-const nLayers = 2, ones = new Float32Array(nLayers * 4).fill(1);
+const nLayers = 2, ffn = 4, ones = new Float32Array(nLayers * 4).fill(1);
 const calibration: Calibration = {
   fingerprint: 'f', modelName: 'm', nLayers, ffn: 4, hidden: 4, tokens: 1, heldOutTokens: 1, seed: 1, gradients: 'fisher', sensitivity: ones, upSquare: ones, hSquare: ones, mean: ones, meanOut: ones,
   surprisalWeight: 0.75, entropyWeight: 0.25,
   levels: new Map((['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((name) => [name, madeUpLevels(nLayers, name !== 'griffin' && name !== 'mask')])),
 };
-const swiglu: ModelTraits = { nLayers, gated: true, relu: false }, reglu: ModelTraits = { nLayers, gated: true, relu: true };
-const gelu: ModelTraits = { nLayers, gated: false, relu: false }, relu: ModelTraits = { nLayers, gated: false, relu: true };
+const swiglu: ModelTraits = { nLayers, ffn, gated: true, relu: false }, reglu: ModelTraits = { nLayers, ffn, gated: true, relu: true };
+const gelu: ModelTraits = { nLayers, ffn, gated: false, relu: false }, relu: ModelTraits = { nLayers, ffn, gated: false, relu: true };
 
 /** The error's code and message. */
 function refusal(run: () => unknown): { code: string; message: string } {
@@ -82,6 +82,11 @@ test('a method that the model has nothing for', () => {
   assert.is(code('exact', swiglu), 'E_METHOD');
   assert.is(code('exact', gelu), 'E_METHOD');
   for (const traits of [reglu, relu]) for (const known of [calibration, undefined]) assert.is(code('exact', traits, known), 'none');
+  for (const method of methodNames) {
+    const wide = { ...reglu, ffn: 65_536 };
+    if (method === 'dense') resolveSparsity({ method }, wide, calibration);
+    else assert.is(code(method, wide), 'E_METHOD', `${method}: a list holds 16 bits a neuron`);
+  }
   assert.is(resolveSparsity({ method: 'exact' }, reglu, undefined).selection.stages, Stage.gate);
   assert.is(resolveSparsity({ method: 'exact' }, relu, undefined).selection.stages, Stage.product);
 });

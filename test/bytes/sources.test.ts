@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SourceInput } from '../../src/bytes/open.ts';
-import { openSource } from '../../src/bytes/open.ts';
+import { located, openSource } from '../../src/bytes/open.ts';
 import { AbortedError, CladaError } from '../../src/errors.ts';
 
 const bytes = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i * 2_654_435_761) >>> 24);
@@ -29,7 +29,7 @@ function stream(data = bytes): ReadableStream<Uint8Array> {
 }
 
 const inputs: Record<string, () => SourceInput> = {
-  path: () => path, 'file URL': () => pathToFileURL(path), Uint8Array: () => bytes, ArrayBuffer: () => bytes.buffer, Blob: () => new Blob([bytes]), ReadableStream: () => stream(),
+  path: () => path, 'file URL': () => pathToFileURL(path), 'text of a file URL': () => pathToFileURL(path).href, Uint8Array: () => bytes, ArrayBuffer: () => bytes.buffer, Blob: () => new Blob([bytes]), ReadableStream: () => stream(),
 };
 
 const code = async (run: () => Promise<unknown>): Promise<string> => {
@@ -38,6 +38,46 @@ const code = async (run: () => Promise<unknown>): Promise<string> => {
 };
 
 const test = suite('byte sources');
+
+/** `located` as a page or a worker at that address would say it. */
+function at(globals: object, input: string): string | undefined {
+  const { process } = globalThis, given = Object.entries(globals);
+  try {
+    Object.assign(globalThis, { process: { env: {} } }); // as bundlers' polyfills have it
+    for (const [name, value] of given) Object.assign(globalThis, { [name]: value });
+    return located(input);
+  } finally {
+    globalThis.process = process;
+    for (const [name] of given) delete (globalThis as Record<string, unknown>)[name];
+  }
+}
+
+test('in a page a path is an address beside it; where there are files it is one of theirs', () => {
+  const location = { href: 'https://example.com/app/index.html?x#y' };
+  for (const [input, expected] of [
+    ['/models/x.gguf', 'https://example.com/models/x.gguf'], ['models/x.gguf', 'https://example.com/app/models/x.gguf'], ['../x.gguf', 'https://example.com/x.gguf'],
+    ['//cdn.example.com/x.gguf', 'https://cdn.example.com/x.gguf'], ['https://b.example/x.gguf', 'https://b.example/x.gguf'], ['hf:owner/repo/x.gguf', 'hf:owner/repo/x.gguf'],
+  ] as const) assert.is(at({ location }, input), expected);
+  assert.is(at({ location, document: { baseURI: 'https://example.com/base/' } }, 'x.gguf'), 'https://example.com/base/x.gguf');
+  assert.is(at({ location: { href: 'blob:https://example.com/0000' } }, '/models/x.gguf'), 'https://example.com/models/x.gguf');
+  assert.is(at({ location: { href: 'file:///app/index.html' } }, 'x.gguf'), 'x.gguf');
+  assert.is(at({}, 'x.gguf'), 'x.gguf', 'an edge function has no address');
+  assert.is(located('models/x.gguf'), 'models/x.gguf');
+  assert.is(located(new URL('file:///models/x.gguf')), 'file:///models/x.gguf');
+});
+
+test('a file: URL of another machine, and Node without getBuiltinModule', async () => {
+  assert.is(await code(() => openSource('file://elsewhere/x.gguf')), 'E_NOT_FOUND');
+  const { getBuiltinModule } = process;
+  try {
+    Object.assign(process, { getBuiltinModule: undefined });
+    const source = await openSource(path);
+    assert.is(source.size, bytes.length);
+    await source.close();
+  } finally {
+    Object.assign(process, { getBuiltinModule });
+  }
+});
 
 for (const [name, input] of Object.entries(inputs)) {
   test(`${name}: any forward reads give the file's bytes, the last one less`, async () => {

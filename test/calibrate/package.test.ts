@@ -1,4 +1,4 @@
-/** The built entry `clada/calibrate`: its binaries are chunks of their own, its errors the classes of `clada`. */
+/** The built entry `clada/calibrate`: its binaries are files of their own, its errors the classes of `clada`. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,7 +19,7 @@ test('runs from dist; errors are those of the main entry', async () => {
 test('the main entry reaches neither the calibration nor its binaries, except by their lazy import', () => {
   const text = readFileSync(new URL('index.js', dist), 'utf8');
   assert.not.match(text, /calibrate/);
-  assert.is(readdirSync(new URL('chunks/', dist)).filter((name) => name.startsWith('calibrate-')).length, 2);
+  assert.is(readdirSync(new URL('wasm/', dist)).filter((name) => name.startsWith('calibrate-')).length, 2);
 });
 
 test.run();

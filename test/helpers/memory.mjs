@@ -3,7 +3,7 @@
  * JSON: wasm, and all told (WebAssembly, JavaScript heap, buffers and sources outside it), after loading and after generating.
  */
 import { fileURLToPath } from 'node:url';
-import { load } from '../../dist/index.js';
+import { load } from '../../dist/node/index.js';
 
 const model = await load(fileURLToPath(new URL('../../models/smollm2-135m-instruct-q4_1.gguf', import.meta.url)), { tier: 'base', ...JSON.parse(process.argv[2] ?? '{}') });
 const measured = () => {

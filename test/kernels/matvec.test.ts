@@ -56,6 +56,21 @@ for (const build of builds) {
       });
     }
 
+    test(`${kind.name}: activations far beyond the range of f16`, () => {
+      const random = new Random(10), cols = kind.block === 1 ? 33 : kind.block === 32 ? 96 : 512;
+      for (const size of [2100, 1e5, 1e9, 1e12]) for (const sign of [0, 1]) { // of one sign the sums of blocks are 32 times as large
+        k.reset();
+        const matrix = randomMatrix(k, kind, 9, cols, random);
+        const { ptr, used } = putActivations(k, kind, [Float32Array.from({ length: cols }, () => size * (sign ? Math.abs(uniform(random)) : uniform(random)))]);
+        const y = k.alloc(64);
+        k.call(kind.matvec, matrix.ptr, 2, cols, ptr, y);
+        matrix.values.forEach((row, r) => {
+          const { value, magnitude } = product(row, used[0]!), got = k.f32(y, 9)[r]!;
+          assert.ok(Math.abs(got - value) <= eps * (4 + cols / (kind.block === 1 ? 2 : 8)) * magnitude, `${size}, row ${r}: ${got} instead of ${value}`);
+        });
+      }
+    });
+
     test(`${kind.name}: zero activations give zeros`, () => {
       const random = new Random(9);
       const cols = kind.block === 1 ? 33 : kind.block;

@@ -41,5 +41,18 @@ for (const build of builds) {
     assert.ok(k.f32(y, 16).every((v) => v === 0));
   });
 
+  test('energy: the sum of squares, finite where a norm is', () => {
+    const random = new Random(6);
+    for (const cols of sizes) {
+      k.reset();
+      const x = draw(cols, random), want = x.reduce((s, v) => s + v * v, 0), px = k.putF32(x, 4 * (cols % 4));
+      assert.ok(Math.abs(k.call('energy', px, cols) - want) <= 1e-5 * want);
+      for (const value of [NaN, Infinity, -Infinity, 2e19]) {
+        k.f32(px, cols)[cols - 1] = value;
+        assert.not.ok(k.call('energy', px, cols) < Infinity, `${value} in ${cols}`);
+      }
+    }
+  });
+
   test.run();
 }

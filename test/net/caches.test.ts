@@ -6,10 +6,11 @@ import { blockCache } from '../../src/net/blocks.ts';
 import type { BlockStore } from '../../src/net/cache.ts';
 import type { NetworkOptions } from '../../src/net/options.ts';
 import { openRemote } from '../../src/net/open.ts';
-import type { CacheLike, DirectoryLike } from '../../src/net/stores.ts';
-import { cacheApiStore, opfsStore } from '../../src/net/stores.ts';
+import type { DirectoryLike } from '../../src/net/stores.ts';
 import { pull } from '../../src/text/pull.ts';
 import { TestServer, noise, sha256 } from '../helpers/server.ts';
+import type { Files } from '../helpers/stores.ts';
+import { directory, kinds, mapStore } from '../helpers/stores.ts';
 
 const MiB = 1024 * 1024;
 const content = noise(13 * MiB + 77);
@@ -17,49 +18,6 @@ const test = suite('caches');
 let server: TestServer;
 test.before.each(async () => { server = await new TestServer(content).start(); });
 test.after.each(() => server.close());
-
-type Files = Map<string, Uint8Array>;
-
-/** A block store over a map; `room` bytes at most. */
-function mapStore(files: Files, room = Infinity): BlockStore {
-  return {
-    get: async (name) => files.get(name),
-    async put(name, bytes) {
-      const used = [...files].reduce((sum, [key, value]) => sum + (key === name ? 0 : value.length), 0);
-      if (used + bytes.length > room) throw Object.assign(new Error('QuotaExceededError: no room'), { name: 'QuotaExceededError' });
-      files.set(name, bytes.slice());
-    },
-    async delete(name) { files.delete(name); },
-  };
-}
-
-/** OPFS as far as it is used: a file's content changes when its writable is closed. */
-function directory(files: Files): DirectoryLike {
-  const missing = (): never => { throw Object.assign(new Error('no such file'), { name: 'NotFoundError' }); };
-  return {
-    async getFileHandle(name, options) {
-      if (!files.has(name)) { if (options?.create) files.set(name, new Uint8Array(0)); else missing(); }
-      return {
-        getFile: async () => ({ arrayBuffer: async () => files.get(name)!.slice().buffer as ArrayBuffer }),
-        async createWritable() {
-          const parts: Uint8Array[] = [];
-          return { write: async (data) => { parts.push(data.slice()); }, close: async () => { files.set(name, new Uint8Array(Buffer.concat(parts))); }, abort: async () => undefined };
-        },
-      };
-    },
-    async removeEntry(name) { if (!files.delete(name)) missing(); },
-  };
-}
-
-function cacheApi(files: Files): CacheLike {
-  return {
-    match: async (url) => { const bytes = files.get(new URL(url).pathname); return bytes && new Response(bytes.slice()); },
-    put: async (url, response) => { files.set(new URL(url).pathname, new Uint8Array(await response.arrayBuffer())); },
-    delete: async (url) => files.delete(new URL(url).pathname),
-  };
-}
-
-const kinds: Record<string, (files: Files) => BlockStore> = { 'a block store': mapStore, OPFS: (files) => opfsStore(directory(files)), 'the Cache API': (files) => cacheApiStore(cacheApi(files)) };
 
 async function failure(run: () => Promise<unknown>): Promise<string> {
   try { await run(); } catch (error) { if (error instanceof CladaError) return error.code; throw error; }

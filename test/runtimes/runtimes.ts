@@ -98,14 +98,20 @@ const browser: Host = {
 };
 
 /** Opens a page of `folder`, served with the models, in Chromium. @returns what it left in `globalThis.result` */
-export async function resultOf(folder: string, name: string): Promise<unknown> {
-  const server = await serve({ '/': folder, '/models/': join(root, 'models') }), opened = await launch(await chromium());
+export async function resultOf(folder: string, name: string, policy?: string): Promise<unknown> {
+  const server = await serve({ '/': folder, '/models/': join(root, 'models') }, policy), opened = await launch(await chromium());
   try {
     const page = await opened.newPage(), problems: string[] = [];
     page.on('pageerror', (error) => problems.push(error.message));
     await page.goto(`${server.origin}/${name}`);
-    await page.waitForFunction('globalThis.result', undefined, { timeout: 30_000 }).catch((error: unknown) => { throw new Error(`${String(error)} ${problems.join('; ')}`); });
-    const { value, error } = (await page.evaluate('globalThis.result')) as { value?: unknown; error?: string };
+    const until = performance.now() + 30_000, look = (): Promise<{ value?: unknown; error?: string } | undefined> => page.evaluate('globalThis.result');
+    let found = await look();
+    while (!found) { // not waitForFunction: it evaluates texts in the page, which the policy forbids
+      ok(performance.now() < until, `no result after 30 s ${problems.join('; ')}`);
+      await new Promise((resolve) => { setTimeout(resolve, 100); });
+      found = await look();
+    }
+    const { value, error } = found;
     ok(value, error ?? 'no result');
     return value;
   } finally {

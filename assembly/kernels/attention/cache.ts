@@ -43,9 +43,9 @@ import { toHalf } from '../../base/half';
   let inverse: f32 = 0;
   if (kind == KvKind.q8) {
     const amax = peak(x, headDim);
-    const live = amax > 1e-30;
+    const live = amax > 1e-30 && amax < Infinity;
     inverse = live ? <f32>127 / amax : 0;
-    store<f32>(head + <usize>headDim * <usize>capacity + (<usize>position << 2), live ? amax / 127 : 0);
+    store<f32>(head + <usize>headDim * <usize>capacity + (<usize>position << 2), live ? amax / 127 : amax * 0); // NaN where a value is not finite
   }
   for (let dim = 0; dim < headDim; dim++, x += 4) {
     const value = load<f32>(x);

@@ -8,7 +8,7 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { mask000f, mask00f0, mask0f00, nibbleMask, ones16 } from '../../base/simd';
+import { mask000f, mask00f0, mask0f00, nibbleMask, ones16, times32 } from '../../base/simd';
 import { addBlock, addMin, closeSuper } from '../matvec/q4';
 import { x4Data, x4Stride } from '../quantize/quantize';
 
@@ -78,8 +78,8 @@ import { x4Data, x4Stride } from '../quantize/quantize';
       }
     }
   }
-  v128.store(yx, f0); v128.store(yx, f1, 16);
-  v128.store(yz, e0); v128.store(yz, e1, 16);
+  v128.store(yx, layout == Layout.q4_k ? f0 : times32(f0)); v128.store(yx, layout == Layout.q4_k ? f1 : times32(f1), 16);
+  v128.store(yz, layout == Layout.q4_k ? e0 : times32(e0)); v128.store(yz, layout == Layout.q4_k ? e1 : times32(e1), 16);
 }
 
 /** `layout` must be a literal. */

@@ -4,7 +4,7 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { mask00ff } from '../../base/simd';
+import { mask00ff, times32 } from '../../base/simd';
 import { addBlock8, addMin8, closeSuper8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
 
@@ -62,8 +62,8 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
       }
     }
   }
-  v128.store(yx, f0); v128.store(yx, f1, 16);
-  v128.store(yz, e0); v128.store(yz, e1, 16);
+  v128.store(yx, superblocks ? f0 : times32(f0)); v128.store(yx, superblocks ? f1 : times32(f1), 16);
+  v128.store(yz, superblocks ? e0 : times32(e0)); v128.store(yz, superblocks ? e1 : times32(e1), 16);
 }
 
 /** `layout` must be a literal. */

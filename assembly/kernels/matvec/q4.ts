@@ -12,7 +12,7 @@
  * Test: test/kernels/matvec.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { bytes4u, half4, half4Exact, madd, mask000f, mask00f0, mask0f00, nibbleMask, ones16 } from '../../base/simd';
+import { bytes4u, half4, half4Exact, madd, mask000f, mask00f0, mask0f00, nibbleMask, ones16, times32 } from '../../base/simd';
 import { x4Data, x4Stride } from '../quantize/quantize';
 
 /** relaxed: 4 rows x 8 columns, sums in i16. */
@@ -105,8 +105,8 @@ import { x4Data, x4Stride } from '../quantize/quantize';
         }
       }
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
+    v128.store(y, layout == Layout.q4_k ? f0 : times32(f0));
+    v128.store(y, layout == Layout.q4_k ? f1 : times32(f1), 16);
   }
 }
 

@@ -7,7 +7,7 @@
  * Preconditions as in q4.ts. Test: test/kernels/matvec.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { bytes4s, bytes4u, half4, half4Exact, madd, mask00ff } from '../../base/simd';
+import { bytes4s, bytes4u, half4, half4Exact, madd, mask00ff, times32 } from '../../base/simd';
 import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
 
 /** 4 rows x 4 columns of `v` (low = v & 255): 256 * (q x + 128 x_even), see above. */
@@ -91,8 +91,8 @@ import { X8_DATA, X8_STRIDE } from '../quantize/quantize';
         }
       }
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
+    v128.store(y, superblocks ? f0 : times32(f0));
+    v128.store(y, superblocks ? f1 : times32(f1), 16);
   }
 }
 

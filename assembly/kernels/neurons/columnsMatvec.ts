@@ -202,10 +202,10 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
 /** `layout` must be a literal. */
 @inline function columns(layout: i32, units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
   const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes(layout), hEnd = h + (<usize>cols << 2);
-  let end = scratch;
+  let end = scratch, poison: f32 = 0; // NaN where h is not finite
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
     const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
-    if (!(top > 1e-30)) continue; // as quantize() does, but of 64 neurons: zero, too small to invert, or NaN
+    if (!(top > 1e-30 && top < Infinity)) { poison += top * 0; continue; } // as quantize() does, but of 64 neurons
     const inverse = f32x4.splat(<f32>127 / top);
     memory.fill(end, 0, HEAD);
     work.tile = tile;
@@ -214,7 +214,7 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
     if (stop - h > 128) enter(work, true, h + 128, inverse, tile + BLOCK);
     end += WORK;
   }
-  memory.fill(y, 0, hidden << 2);
+  for (let p = y, last = y + (hidden << 2); p < last; p += 16) v128.store(p, f32x4.splat(poison));
   for (let p = scratch; p < end; p += WORK) {
     if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(p + HEAD); pairFactors(p + HEAD + ENTRIES); }
     const work = changetype<Work>(p);

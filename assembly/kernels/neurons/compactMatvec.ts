@@ -5,7 +5,7 @@
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { Layout } from '../../abi/enums';
-import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
+import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
 import { addBlock, dotHigh, dotLow, dotNibbles } from '../matvec/q4';
 import { addBlock8, dot4 } from '../matvec/q8';
 import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
@@ -67,8 +67,8 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
       }
       w += scaleBytes;
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
+    v128.store(y, times32(f0));
+    v128.store(y, times32(f1), 16);
   }
 }
 
@@ -96,8 +96,8 @@ import { X8_DATA, X8_STRIDE, x4Data, x4Stride } from '../quantize/quantize';
       }
       w += scaleBytes;
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
+    v128.store(y, times32(f0));
+    v128.store(y, times32(f1), 16);
   }
 }
 

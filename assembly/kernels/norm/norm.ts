@@ -30,6 +30,9 @@ import { hsum, madd } from '../../base/simd';
   return sum;
 }
 
+/** Sum of squares of x [cols]: finite where a norm of x is, infinite or NaN where a value is not finite or beyond 2^64. */
+export function energy(x: usize, cols: i32): f32 { return sumSquares(x, cols, 0); }
+
 export function rmsNorm(x: usize, weight: usize, cols: i32, eps: f32, y: usize): void {
   const scale = <f32>1 / sqrt<f32>(sumSquares(x, cols, 0) / <f32>cols + eps);
   const s = f32x4.splat(scale);

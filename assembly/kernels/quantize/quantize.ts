@@ -1,7 +1,7 @@
 /**
  * Activations to 8 bits, once per vector, for the quantised matrix kernels. A block of 32 values has one scale
  * s = amax / 127 and q = nearest(x / s), |q| <= 127 (never -128: the relaxed dot product wants 7 bits and a sign).
- * Error of a value: at most s / 2.
+ * Error of a value: at most s / 2. Where a value of a block is not finite, s is NaN, and so is every product with it.
  *
  * Two formats, because 4-bit and 8-bit weights multiply in different ways (kernels/matvec). One record a block:
  *
@@ -9,13 +9,13 @@
  *   X4, base     64 B  i16, per 8 columns [x0 x2]*256 [x4 x6]*16 [x1 x3] [x5 x7]*256: the partners of nibbles left in place
  *   X8           64 B  i16, per 4 columns [x1 x3] [256 x0 - x1, 256 x2 - x3]
  * followed by 32 B of constants ("tail"):
- *   +0  f32 s' (s, divided by 256 where the integer sum is 256 times too large)     +4  f32 s' * 2^112
- *   +8  f32 s * sum(q)                                                              +12 f32 s * sum(q) * 2^112
+ *   +0  f32 s' (s, divided by 256 where the integer sum is 256 times too large)     +4  f32 s' * 2^80
+ *   +8  f32 s * sum(q)                                                              +12 f32 s * sum(q) * 2^80
  *   +16 i32 integer corrections: X4: -8 sum(q) (times 256 on base), X8: -128 * 256 * sum of even q, columns 0..15
  *   +20 i32 X8: the same of columns 16..31
  * Test: test/kernels/quantize.test.ts.
  */
-import { TWO112, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
+import { TWO80, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
 
 /** Bytes of the data part of an X4 record. */
 @inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
@@ -67,9 +67,9 @@ export const FORMAT_X8: i32 = 2;
 
 @inline function storeTail(tail: usize, scale: f32, reduced: f32, sum: i32, first: i32, second: i32): void {
   store<f32>(tail, reduced);
-  store<f32>(tail, reduced * TWO112, 4);
+  store<f32>(tail, reduced * TWO80, 4);
   store<f32>(tail, scale * <f32>sum, 8);
-  store<f32>(tail, scale * <f32>sum * TWO112, 12);
+  store<f32>(tail, scale * <f32>sum * TWO80, 12);
   store<i32>(tail, first, 16);
   store<i32>(tail, second, 20);
 }
@@ -80,8 +80,8 @@ export const FORMAT_X8: i32 = 2;
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
     const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(i32x4.max_s(peakOf(x), peakOf(x + 32)), i32x4.max_s(peakOf(x + 64), peakOf(x + 96)))));
-    const live = amax > 1e-30; // smaller ones would overflow the inverse; NaN and zero blocks become zeros
-    const scale: f32 = live ? amax / 127 : 0;
+    const live = amax > 1e-30 && amax < Infinity; // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
+    const scale: f32 = live ? amax / 127 : amax * 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
     const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);

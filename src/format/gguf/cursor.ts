@@ -8,6 +8,9 @@ import { limits } from './limits.ts';
 
 const pieceBytes = 1024 * 1024;
 
+/** What to do about a file that ends too early. */
+export const cutShort = 'The file is cut short, by a download or a copy that did not end, or a full disk: fetch it again.';
+
 /** The same bytes in a buffer of another length; the old one is freed where the runtime can do that (ES2024). */
 function resized(bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
   const buffer = bytes.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer };
@@ -35,8 +38,14 @@ export class Cursor {
     if (end > limits.headerBytes) {
       this.fail('E_GGUF_LIMIT', what, `a header of more than ${limits.headerBytes} bytes`, `at most ${limits.headerBytes}`);
     }
-    while (this.#loaded < end && !this.#ended) await this.#load();
+    await this.#fill(end);
     if (this.#loaded < end) this.#truncated(what, end, this.#loaded);
+  }
+
+  /** The next `count` bytes without taking them; fewer at the end of the file. */
+  async peek(count: number): Promise<Uint8Array> {
+    await this.#fill(this.position + count);
+    return this.#bytes.slice(this.position, Math.min(this.position + count, this.#loaded));
   }
 
   u8(): number { return this.#view.getUint8(this.#advance(1)); }
@@ -72,15 +81,13 @@ export class Cursor {
     return Number(value);
   }
 
-  fail(code: ErrorCode, what: string, found: string, expected: string): never {
-    throw new FormatError(code, {
-      subject: `${this.source.name}, byte ${this.position}, ${what}`, found, expected,
-      remedy: 'The file is damaged or is not a GGUF model; fetch it again and compare its checksum.',
-    });
+  /** @throws FormatError always */
+  fail(code: ErrorCode, what: string, found: string, expected: string, remedy = 'The file is damaged, or its writer was wrong; compare its checksum, and fetch or convert it again.'): never {
+    throw new FormatError(code, { subject: `${this.source.name}, byte ${this.position}, ${what}`, found, expected, remedy });
   }
 
   #truncated(what: string, end: number, size: number): never {
-    this.fail('E_GGUF_TRUNCATED', what, `the end of the file at byte ${size}`, `at least ${end} bytes`);
+    this.fail('E_GGUF_TRUNCATED', what, size === 0 ? 'an empty file (0 bytes)' : `the end of the file at byte ${size}`, `at least ${end} bytes`, cutShort);
   }
 
   #advance(count: number): number {
@@ -94,6 +101,10 @@ export class Cursor {
     this.#bytes = resized(this.#bytes, 0);
     this.#view = new DataView(this.#bytes.buffer);
     this.#loaded = 0;
+  }
+
+  async #fill(end: number): Promise<void> {
+    while (this.#loaded < end && !this.#ended) await this.#load();
   }
 
   async #load(): Promise<void> {

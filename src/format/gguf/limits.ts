@@ -8,7 +8,7 @@ export const limits = {
   keys: 65_536,
   /** The specification's own limit. */
   keyBytes: 65_535,
-  /** ggml's GGML_MAX_NAME is 64; some converters go beyond. */
+  /** ggml's GGML_MAX_NAME is 64 in most builds and more in some; a longer name harms nobody here. */
   tensorNameBytes: 1_024,
   /** Chat templates reach 50 KB. */
   stringBytes: 16 * 1024 * 1024,
@@ -18,8 +18,6 @@ export const limits = {
   dims: 4,
   /** One dimension; products are checked against the file. */
   dim: 2 ** 40,
-  /** Specification: a power of two; ours: at most a page of pages. */
-  alignment: 1024 * 1024,
   /** Parts of a split model. */
   parts: 1_024,
 } as const;

@@ -1,6 +1,6 @@
 /** The files that a model lies in: one, or the parts of a split model. */
 import type { SourceInput } from '../../bytes/open.ts';
-import { openSource } from '../../bytes/open.ts';
+import { located, openSource } from '../../bytes/open.ts';
 import type { ByteSource } from '../../bytes/source.ts';
 import { InputError } from '../../errors.ts';
 import { fileName, isRemote, sibling } from '../../net/address.ts';
@@ -30,7 +30,8 @@ export async function openParts(
 }
 
 /** All parts of the split model that an address or path names one of. */
-export function partsOf(source: SourceInput): readonly SourceInput[] {
+export function partsOf(given: SourceInput): readonly SourceInput[] {
+  const source = located(given);
   if (isRemote(source)) return splitNames(fileName(source))?.map((name) => sibling(source, name)) ?? [source];
   return (typeof source === 'string' && splitNames(source)) || [source];
 }

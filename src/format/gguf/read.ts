@@ -4,12 +4,13 @@
  */
 import type { ByteSource } from '../../bytes/source.ts';
 import { FormatError } from '../../errors.ts';
-import { Cursor } from './cursor.ts';
+import { Cursor, cutShort } from './cursor.ts';
+import { SNIFF_BYTES, foreign } from './foreign.ts';
 import { limits } from './limits.ts';
 import type { GgufFile, GgufTensor, GgufValue, NumberArray } from './types.ts';
-import { StringArray, dtypeBytes, dtypeOfId, dtypes } from './types.ts';
+import { StringArray, dtypeBytes, dtypeOfId, dtypes, withdrawnTypes } from './types.ts';
 
-const magic = 0x46554747; // "GGUF"
+const magic = [0x47, 0x47, 0x55, 0x46]; // "GGUF"
 
 /** GGUF's value types by id. */
 const valueTypes = ['u8', 'i8', 'u16', 'i16', 'u32', 'i32', 'f32', 'bool', 'string', 'array', 'u64', 'i64', 'f64'] as const;
@@ -62,26 +63,35 @@ export async function readGguf(source: ByteSource | readonly ByteSource[], signa
 
 async function readPart(source: ByteSource, index: number, signal: AbortSignal | undefined): Promise<Part> {
   const cursor: Cursor = new Cursor(source, signal);
-  await cursor.need(24, 'header');
-  const found = cursor.u32();
-  if (found !== magic) {
-    cursor.fail('E_GGUF_MAGIC', 'magic', JSON.stringify(String.fromCharCode(...[0, 8, 16, 24].map((s) => (found >>> s) & 255))), '"GGUF"');
-  }
-  const version = cursor.u32();
-  if (version !== 2 && version !== 3) {
-    const swapped = version === 0x02000000 || version === 0x03000000;
-    cursor.fail('E_GGUF_VERSION', 'version', swapped ? 'a big-endian file' : `version ${version}`, 'little-endian GGUF of version 2 or 3');
-  }
+  const version = await readVersion(cursor);
   const nTensors = await cursor.count(limits.tensors, 'tensor count');
   const nKeys = await cursor.count(limits.keys, 'key count');
   const metadata = await readMetadata(cursor, nKeys), metadataEnd = cursor.position;
-  const alignment = metadata.get('general.alignment') ?? 32;
-  if (typeof alignment !== 'number' || alignment < 1 || alignment > limits.alignment || (alignment & (alignment - 1)) !== 0) {
-    cursor.fail('E_GGUF_KEY', 'general.alignment', String(alignment), `a power of two up to ${limits.alignment}`);
-  }
+  const alignment = Number(metadata.get('general.alignment') ?? 32); // a u32: see readMetadata
+  if (!Number.isInteger(Math.log2(alignment))) cursor.fail('E_GGUF_KEY', 'general.alignment', String(alignment), 'a power of two');
   const { tensors, end } = await readTensors(cursor, nTensors, alignment, index);
   cursor.release();
   return { version, metadata, metadataEnd, tensors, end };
+}
+
+/** Magic and version; what else a file may be gets a sentence of its own. */
+async function readVersion(cursor: Cursor): Promise<2 | 3> {
+  const head = await cursor.peek(SNIFF_BYTES);
+  if (head.length > 0 && magic.some((byte, i) => i < head.length && head[i] !== byte)) {
+    const { found, remedy } = foreign(head);
+    cursor.fail('E_GGUF_MAGIC', 'magic', found, 'a GGUF file', remedy);
+  }
+  await cursor.need(24, 'header');
+  cursor.position += magic.length;
+  const version = cursor.u32();
+  if (version === 2 || version === 3) return version;
+  const expected = 'little-endian GGUF of version 2 or 3';
+  if ((version & 0xffff) === 0 && version !== 0) {
+    cursor.fail('E_GGUF_VERSION', 'version', 'a big-endian file', expected, 'Take the file for little-endian machines, or convert it: gguf_convert_endian.py of llama.cpp.');
+  }
+  if (version === 1) cursor.fail('E_GGUF_VERSION', 'version', 'version 1, of August 2023', expected, 'Convert the original model again with a current llama.cpp, or take a newer file of it.');
+  if (version > 3 && version < 256) cursor.fail('E_GGUF_VERSION', 'version', `version ${version}, newer than this clada`, expected, 'Update clada; until then take a file of version 3.');
+  cursor.fail('E_GGUF_VERSION', 'version', `version ${version}`, expected);
 }
 
 async function readString(cursor: Cursor, limit: number, what: string): Promise<Uint8Array> {
@@ -107,8 +117,10 @@ async function readMetadata(cursor: Cursor, nKeys: number): Promise<Map<string, 
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < nKeys; i++) {
     const key = await readName(cursor, limits.keyBytes, `key ${i}`);
+    if (key === '') cursor.fail('E_GGUF_KEY', `key ${i}`, 'a key without a name', 'a name');
     if (metadata.has(key)) cursor.fail('E_GGUF_KEY', key, 'the key a second time', 'one value');
     const type = await readType(cursor, key);
+    if (key === 'general.alignment' && type !== 'u32') cursor.fail('E_GGUF_KEY', key, `a value of type ${type}`, 'one of type u32');
     metadata.set(key, type === 'array' ? await readArray(cursor, key) : await readValue(cursor, type, key));
   }
   return metadata;
@@ -167,6 +179,7 @@ async function readStrings(cursor: Cursor, length: number, key: string): Promise
 
 async function readTensors(cursor: Cursor, nTensors: number, alignment: number, part: number): Promise<{ tensors: GgufTensor[]; end: number }> {
   const tensors: GgufTensor[] = [];
+  let last = 0, end = 0; // of the data so far, and with padding behind it
   for (let i = 0; i < nTensors; i++) {
     const name = await readName(cursor, limits.tensorNameBytes, `name of tensor ${i}`);
     await cursor.need(4, `dimensions of ${name}`);
@@ -176,33 +189,34 @@ async function readTensors(cursor: Cursor, nTensors: number, alignment: number, 
     for (let d = 0; d < nDims; d++) dims.push(await cursor.count(limits.dim, `dimension ${d} of ${name}`));
     await cursor.need(12, `type of ${name}`);
     const id = cursor.u32();
-    const dtype = dtypeOfId(id) ?? cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id}`, 'a type id of ggml.h');
+    const dtype = dtypeOfId(id) ?? refuseType(cursor, name, id);
     const relative = cursor.u64();
-    if (relative % BigInt(alignment) !== 0n) cursor.fail('E_GGUF_TENSOR', `offset of ${name}`, `${relative}`, `a multiple of ${alignment}`);
-    if (relative > BigInt(Number.MAX_SAFE_INTEGER)) cursor.fail('E_GGUF_TENSOR', `offset of ${name}`, `${relative}`, 'an offset inside the file');
     const values = dims.reduce((a, b) => a * b, 1);
     const { blockSize } = dtypes[dtype];
     if ((dims[0] ?? 1) % blockSize !== 0) cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `rows of ${dims[0]} values`, `a multiple of ${dtype}'s block of ${blockSize}`);
     if (!(values >= 1 && values <= limits.dim)) cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `${dims.join(' x ')} values`, `1 to ${limits.dim}`);
-    tensors.push({ name, dims, dtype, part, offset: Number(relative), bytes: dtypeBytes(dtype, values) });
+    // as llama.cpp: one behind the other, so that a changed size or offset cannot make a tensor read the bytes of another
+    if (relative !== BigInt(end)) cursor.fail('E_GGUF_TENSOR', `offset of ${name}`, `${relative}`, `${end}, right behind the tensor before it (on a multiple of ${alignment})`);
+    const bytes = dtypeBytes(dtype, values);
+    tensors.push({ name, dims, dtype, part, offset: end, bytes });
+    last = end + bytes;
+    end = padded(last, alignment);
   }
-  const dataStart = Math.ceil(cursor.position / alignment) * alignment;
-  const placed = tensors.map((tensor) => ({ ...tensor, offset: tensor.offset + dataStart }));
-  return { tensors: placed, end: checkExtents(cursor, placed, dataStart) };
+  const dataStart = nTensors > 0 ? padded(cursor.position, alignment) : cursor.position, { size } = cursor.source;
+  if (size !== undefined && dataStart + last > size) {
+    cursor.fail('E_GGUF_TRUNCATED', `tensor data from byte ${dataStart} on`, `a file of ${size} bytes`, `${dataStart + last}: ${dataStart + last - size} are missing`, cutShort);
+  }
+  return { tensors: tensors.map((tensor) => ({ ...tensor, offset: tensor.offset + dataStart })), end: dataStart + last };
 }
 
-/** Tensors neither overlap nor reach behind the file; returns the end of the last. */
-function checkExtents(cursor: Cursor, tensors: readonly GgufTensor[], dataStart: number): number {
-  let end = dataStart, before = 'the header';
-  for (const tensor of [...tensors].sort((a, b) => a.offset - b.offset)) {
-    if (tensor.offset < end) cursor.fail('E_GGUF_TENSOR', `tensor ${tensor.name}`, `offset ${tensor.offset} inside ${before}`, `at least ${end}`);
-    end = tensor.offset + tensor.bytes;
-    before = tensor.name;
-    if (cursor.source.size !== undefined && end > cursor.source.size) {
-      cursor.fail('E_GGUF_TRUNCATED', `tensor ${tensor.name}`, `a file of ${cursor.source.size} bytes`, `at least ${end}`);
-    }
-  }
-  return end;
+const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+
+/** A type of tensor that is not in the table: one that ggml gave up, or one that it has now. */
+function refuseType(cursor: Cursor, name: string, id: number): never {
+  const old = withdrawnTypes[id];
+  if (old) cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id} (${old[0]}), which ggml has withdrawn`, 'a type that is in use', `Take the ${old[1]} file of this model, or convert it again.`);
+  cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id}`, 'a type id of ggml.h that this version knows',
+    'The file is damaged, or newer than this version: compare its checksum, or update clada; Q4_K_M, Q4_0 and Q8_0 are read by every version.');
 }
 
 function checkSplit(source: ByteSource, part: Part, index: number, nParts: number): void {

@@ -8,6 +8,7 @@ import type { GgufFile, GgufTensor } from './types.ts';
 import { dtypes } from './types.ts';
 import { Bytes, typeIds } from './write.ts';
 
+/** A part of a model that was cut. */
 export interface GgufPart {
   /** Size of the part. */
   readonly bytes: number;

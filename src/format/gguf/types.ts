@@ -3,8 +3,11 @@ import type { ByteSource } from '../../bytes/source.ts';
 
 /** A tensor type: GGML's id, values a block, bytes a block. */
 export interface DtypeInfo {
+  /** GGML's number of the type. */
   readonly id: number;
+  /** Values a block. */
   readonly blockSize: number;
+  /** Bytes a block. */
   readonly typeSize: number;
 }
 
@@ -44,7 +47,14 @@ export const dtypes = {
   mxfp4: { id: 39, blockSize: 32, typeSize: 17 },
 } as const satisfies Record<string, DtypeInfo>;
 
+/** A tensor type by its name. */
 export type GgufDtype = keyof typeof dtypes;
+
+/** Types that files of 2023 and 2024 still have: their names, and what took their place. */
+export const withdrawnTypes: Readonly<Record<number, readonly [name: string, now: string]>> = {
+  4: ['Q4_2', 'Q4_0'], 5: ['Q4_3', 'Q4_1'], 31: ['Q4_0_4_4', 'Q4_0'], 32: ['Q4_0_4_8', 'Q4_0'], 33: ['Q4_0_8_8', 'Q4_0'],
+  36: ['IQ4_NL_4_4', 'IQ4_NL'], 37: ['IQ4_NL_4_8', 'IQ4_NL'], 38: ['IQ4_NL_8_8', 'IQ4_NL'],
+};
 
 const nameById = new Map<number, GgufDtype>(Object.entries(dtypes).map(([name, { id }]) => [id, name as GgufDtype]));
 
@@ -68,6 +78,7 @@ export class StringArray {
     readonly offsets: Uint32Array,
   ) {}
 
+  /** How many there are. */
   get length(): number { return this.offsets.length - 1; }
 
   /** The bytes of string `i`; not necessarily valid UTF-8. */
@@ -76,30 +87,43 @@ export class StringArray {
   /** String `i`; invalid UTF-8 becomes U+FFFD. */
   get(i: number): string { return decoder.decode(this.bytesAt(i)); }
 
+  /** All of them as strings. */
   toArray(): string[] { return Array.from({ length: this.length }, (_, i) => this.get(i)); }
 }
 
 const decoder = new TextDecoder();
 
+/** An array of numbers, of the file's own type. */
 export type NumberArray =
   | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array | BigInt64Array | BigUint64Array;
 
 /** A metadata value. 64-bit integers are numbers where they are exact, else bigint; bool arrays are bytes 0 and 1. */
 export type GgufValue = number | bigint | boolean | string | NumberArray | StringArray;
 
+/** Where a tensor lies, and what it is. */
 export interface GgufTensor {
+  /** Its name, `blk.0.attn_q.weight`. */
   readonly name: string;
   /** GGUF order: `dims[0]` is contiguous (columns), `dims[1]` counts rows. */
   readonly dims: readonly number[];
+  /** Its type. */
   readonly dtype: GgufDtype;
   /** Index into {@link GgufFile.parts}. */
   readonly part: number;
   /** Absolute offset in that part, bytes. */
   readonly offset: number;
+  /** Its size, bytes. */
   readonly bytes: number;
 }
 
+/** True where a tensor has this shape: dimensions of one behind it do not count, as in ggml. */
+export function hasShape({ dims }: GgufTensor, expected: readonly number[]): boolean {
+  return Array.from({ length: Math.max(dims.length, expected.length) }).every((_, i) => (dims[i] ?? 1) === (expected[i] ?? 1));
+}
+
+/** A GGUF file as its header declares it. */
 export interface GgufFile {
+  /** Of the format. */
   readonly version: 2 | 3;
   /** Of the first part; later parts carry only their split keys. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
@@ -107,6 +131,7 @@ export interface GgufFile {
   readonly metadataEnd: number;
   /** In file order, all parts. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** What its bytes are read from. */
   readonly parts: readonly ByteSource[];
   /** Bytes of all parts, from the header's point of view (end of the last tensor of each). */
   readonly size: number;

@@ -1,30 +1,48 @@
-/** Writes GGUF v2 and v3: fixtures for tests, and small files of our own. Tensor data is given as the bytes of its dtype. */
+/** Writes GGUF v2 and v3: fixtures for tests, calibrations, small files of anyone's. Tensor data is given as the bytes of its dtype. */
 import { InputError } from '../../errors.ts';
+import { show } from '../../options.ts';
 import type { GgufDtype } from './types.ts';
 import { dtypeBytes, dtypes } from './types.ts';
 
-/** A value with its GGUF type spelled out: numbers alone would leave u32, i32 and f32 to guessing. */
+/** GGUF's value types that a JavaScript number holds. */
+export type WriteNumberType = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
+
+/** A value with its GGUF type spelled out: numbers alone would leave u32, i32 and f32 to guessing. A plural is an array. */
 export type WriteValue =
-  | { type: 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64'; value: number }
+  | { type: WriteNumberType; value: number }
   | { type: 'u64' | 'i64'; value: bigint }
   | { type: 'bool'; value: boolean }
   | { type: 'string'; value: string }
   | { type: 'strings'; value: readonly (string | Uint8Array)[] }
-  | { type: 'f32s'; value: readonly number[] }
-  | { type: 'i32s'; value: readonly number[] };
+  | { type: `${WriteNumberType}s`; value: ArrayLike<number> }
+  | { type: 'u64s' | 'i64s'; value: ArrayLike<bigint> }
+  | { type: 'bools'; value: readonly boolean[] };
 
+/** A tensor to write. */
 export interface WriteTensor {
+  /** As GGUF names it, `blk.0.attn_q.weight`. */
   name: string;
-  /** GGUF order: dims[0] is contiguous. */
+  /** GGUF order: `dims[0]` is contiguous. */
   dims: readonly number[];
+  /** Its type, which says how many bytes there are. */
   dtype: GgufDtype;
+  /** The tensor's bytes as they lie in a file. */
   data: Uint8Array;
 }
 
-export interface WriteOptions { version?: 2 | 3; alignment?: number }
+/** How to write. */
+export interface WriteOptions {
+  /** Default 3. */
+  version?: 2 | 3;
+  /** Of tensors, bytes, a power of two; anything but the default 32 becomes `general.alignment`. */
+  alignment?: number;
+}
 
 export const typeIds = { u8: 0, i8: 1, u16: 2, i16: 3, u32: 4, i32: 5, f32: 6, bool: 7, string: 8, u64: 10, i64: 11, f64: 12 } as const;
 const arrayId = 9;
+const arrayTypes = {
+  u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array, f32: Float32Array, f64: Float64Array,
+} as const;
 
 /** Bytes that grow as they are written, little-endian. */
 export class Bytes {
@@ -61,31 +79,53 @@ export class Bytes {
     this.u64(bytes.length);
     this.raw(bytes);
   }
-  scalar(type: 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64', value: number): void {
-    const bytes = new DataView(new ArrayBuffer(8));
-    const set = { u8: 'setUint8', i8: 'setInt8', u16: 'setUint16', i16: 'setInt16', u32: 'setUint32', i32: 'setInt32', f32: 'setFloat32', f64: 'setFloat64' } as const;
-    bytes[set[type]](0, value, true);
-    this.raw(new Uint8Array(bytes.buffer, 0, { u8: 1, i8: 1, u16: 2, i16: 2, u32: 4, i32: 4, f32: 4, f64: 8 }[type]));
+  /** @throws InputError `E_OPTION` for a number that an integer type does not hold */
+  scalar(type: WriteNumberType, value: number): void {
+    const { [type]: array } = arrayTypes, typed = array.of(value);
+    if (typed[0] !== value && type[0] !== 'f') {
+      throw new InputError('E_OPTION', { subject: 'GGUF value', found: show(value), expected: `a whole number that ${type} holds`, remedy: 'Choose a wider type, or round it.' });
+    }
+    this.raw(new Uint8Array(typed.buffer));
   }
   pad(alignment: number): void { this.#room((alignment - (this.length % alignment)) % alignment); }
   done(): Uint8Array<ArrayBuffer> { return this.#buffer.slice(0, this.length); }
 }
 
-function writeValue(out: Bytes, entry: WriteValue): void {
-  switch (entry.type) {
-    case 'strings': out.u32(arrayId); out.u32(typeIds.string); out.u64(entry.value.length); for (const s of entry.value) out.string(s); break;
-    case 'f32s': out.u32(arrayId); out.u32(typeIds.f32); out.u64(entry.value.length); for (const v of entry.value) out.scalar('f32', v); break;
-    case 'i32s': out.u32(arrayId); out.u32(typeIds.i32); out.u64(entry.value.length); for (const v of entry.value) out.scalar('i32', v); break;
-    case 'string': out.u32(typeIds.string); out.string(entry.value); break;
-    case 'bool': out.u32(typeIds.bool); out.scalar('u8', entry.value ? 1 : 0); break;
-    case 'u64': case 'i64': out.u32(typeIds[entry.type]); out.u64(entry.value); break;
-    default: out.u32(typeIds[entry.type]); out.scalar(entry.type, entry.value);
-  }
+type ScalarType = keyof typeof typeIds;
+
+function writeOne(out: Bytes, type: ScalarType, value: unknown): void {
+  if (type === 'string') out.string(value as string | Uint8Array);
+  else if (type === 'bool') out.scalar('u8', value ? 1 : 0);
+  else if (type === 'u64' || type === 'i64') out.u64(value as bigint);
+  else out.scalar(type, value as number);
 }
 
-/** The bytes of a GGUF file. @throws InputError `E_OPTION` where a tensor's data has the wrong length. */
+function writeValue(out: Bytes, { type, value }: WriteValue): void {
+  if (type in typeIds) {
+    out.u32(typeIds[type as ScalarType]);
+    writeOne(out, type as ScalarType, value);
+    return;
+  }
+  const each = type.slice(0, -1) as ScalarType, values = value as ArrayLike<unknown>;
+  out.u32(arrayId);
+  out.u32(typeIds[each]);
+  out.u64(values.length);
+  for (let i = 0; i < values.length; i++) writeOne(out, each, values[i]);
+}
+
+/**
+ * The bytes of a GGUF file, all of it in memory.
+ *
+ * ```ts
+ * const bytes = writeGguf({ 'general.name': { type: 'string', value: 'mine' } }, [{ name: 'norm', dims: [4], dtype: 'f32', data: new Uint8Array(16) }]);
+ * ```
+ * @throws InputError `E_OPTION` where a tensor's data has the wrong length, or a value does not fit its type
+ */
 export function writeGguf(metadata: Readonly<Record<string, WriteValue>>, tensors: readonly WriteTensor[], options: WriteOptions = {}): Uint8Array<ArrayBuffer> {
   const { version = 3, alignment = 32 } = options;
+  if (!Number.isInteger(Math.log2(alignment)) || alignment < 1) {
+    throw new InputError('E_OPTION', { subject: 'alignment', found: show(alignment), expected: 'a power of two', remedy: 'Leave it out for 32.' });
+  }
   const entries = Object.entries(metadata);
   if (alignment !== 32) entries.push(['general.alignment', { type: 'u32', value: alignment }]);
   const out = new Bytes();

@@ -35,6 +35,18 @@ const sample: Record<string, WriteValue> = {
   k: { type: 'f64', value: Math.PI }, l: { type: 'strings', value: ['x', '', 'ü', Uint8Array.of(0xff, 0xfe)] }, m: { type: 'f32s', value: [1, 2.5] }, n: { type: 'i32s', value: [-1, 7] },
 };
 
+test('every type of array comes back; a number that its type does not hold is refused', async () => {
+  const { metadata } = await read(writeGguf({
+    a: { type: 'u8s', value: [0, 255] }, b: { type: 'i16s', value: Int16Array.of(-300, 7) }, c: { type: 'u32s', value: [4e9] }, d: { type: 'f64s', value: [Math.PI] },
+    e: { type: 'u64s', value: [2n ** 60n] }, f: { type: 'i64s', value: BigInt64Array.of(-7n) }, g: { type: 'bools', value: [true, false] }, h: { type: 'i8s', value: [] },
+  }, []));
+  assert.equal(Object.fromEntries([...metadata].map(([key, value]) => [key, [...(value as Iterable<unknown>)]])), { a: [0, 255], b: [-300, 7], c: [4e9], d: [Math.PI], e: [2n ** 60n], f: [-7n], g: [1, 0], h: [] });
+  for (const value of [{ type: 'u8', value: 256 }, { type: 'i32', value: 0.5 }, { type: 'u32s', value: [1, -1] }, { type: 'u16', value: NaN }] as const) {
+    assert.is(await code(() => Promise.resolve().then(() => writeGguf({ value }, []))), 'E_OPTION');
+  }
+  assert.is(await code(() => Promise.resolve().then(() => writeGguf({}, [], { alignment: 3 }))), 'E_OPTION');
+});
+
 test('every type of value comes back, in both versions', async () => {
   for (const version of [2, 3] as const) for (const alignment of [1, 32, 4096]) {
     const { metadata, tensors, version: found } = await read(writeGguf(sample, [tensor('t', [3, 2], f32(1, 2, 3, 4, 5, 6)), tensor('u', [1])], { version, alignment }));
@@ -122,17 +134,61 @@ test('hostile headers', async () => {
   assert.is(await code(patched(dims + 20, (v, at) => v.setUint32(at, 2, true))), 'E_GGUF_TENSOR'); // q4_0 rows of 8 values
   assert.is(await code(patched(dims + 24, (v, at) => v.setBigUint64(at, 5n, true))), 'E_GGUF_TENSOR'); // misaligned
   assert.is(await code(patched(dims + 24, (v, at) => v.setBigUint64(at, 2n ** 62n, true))), 'E_GGUF_TENSOR');
-  assert.is(await code(patched(dims + 24, (v, at) => v.setBigUint64(at, 3200n, true))), 'E_GGUF_TRUNCATED');
-  assert.is(await code(Uint8Array.from(Buffer.from('<!DOCTYPE html><html>not a model</html>'))), 'E_GGUF_MAGIC');
+  assert.is(await code(patched(dims + 24, (v, at) => v.setBigUint64(at, 3200n, true))), 'E_GGUF_TENSOR'); // a gap before it
 });
 
-test('overlapping tensors', async () => {
+test('tensors lie one behind the other, on multiples of the alignment, as llama.cpp demands', async () => {
   const bytes = writeGguf({}, [tensor('a', [8]), tensor('b', [8])]);
   const view = new DataView(bytes.buffer);
   const second = 24 + (8 + 1 + 4 + 8 + 4 + 8) + (8 + 1 + 4 + 8 + 4); // offset field of b
   assert.is(view.getBigUint64(second, true), 32n);
-  view.setBigUint64(second, 0n, true);
-  assert.is(await code(bytes), 'E_GGUF_TENSOR');
+  for (const wrong of [0n, 8n, 64n]) { // overlapping, off the alignment, behind a gap
+    view.setBigUint64(second, wrong, true);
+    assert.is(await code(bytes), 'E_GGUF_TENSOR', `${wrong}`);
+  }
+  view.setBigUint64(second, 32n, true);
+  bytes[24 + 8 + 1 + 4] = 4; // a of half its size, which leaves a gap only where the alignment shows it
+  assert.is(await code(bytes), 'none');
+  const halved = writeGguf({}, [tensor('a', [32]), tensor('b', [8])]);
+  halved[24 + 8 + 1 + 4] = 16;
+  assert.is(await code(halved), 'E_GGUF_TENSOR');
+});
+
+test('alignment: a u32 and a power of two, however large', async () => {
+  for (const value of [0, 3, 33, 96]) assert.is(await code(writeGguf({ 'general.alignment': { type: 'u32', value } }, [])), 'E_GGUF_KEY', `${value}`);
+  for (const type of ['u16', 'i32', 'u64', 'f32'] as const) {
+    const value = type === 'u64' ? { type, value: 32n } as const : { type, value: 32 } as const;
+    assert.is(await code(writeGguf({ 'general.alignment': value }, [])), 'E_GGUF_KEY', type);
+  }
+  for (const alignment of [1, 8, 2 ** 21]) assert.is(await code(writeGguf({}, [tensor('a', [3]), tensor('b', [5])], { alignment })), 'none', `${alignment}`);
+  const file = await read(writeGguf({ 'general.alignment': { type: 'u32', value: 4096 }, 'tokenizer.ggml.model': { type: 'string', value: 'gpt2' } }, []));
+  assert.is(file.size, file.metadataEnd, 'a file without tensors needs no padding');
+});
+
+test('names: none empty, none twice; a long one harms nobody', async () => {
+  assert.is(await code(writeGguf({ '': { type: 'u8', value: 1 } }, [])), 'E_GGUF_KEY');
+  assert.is(await code(writeGguf({}, [tensor('a', [4]), tensor('a', [4])])), 'E_GGUF_TENSOR');
+  assert.is(await code(writeGguf({}, [tensor('n'.repeat(200), [4])])), 'none');
+  const twice = writeGguf({ a: { type: 'u8', value: 1 }, b: { type: 'u8', value: 1 } }, []);
+  twice[24 + 9 + 5 + 8] = 0x61;
+  assert.is(await code(twice), 'E_GGUF_KEY');
+});
+
+test('arrays keep their type: what may differ by layer stands in one', async () => {
+  const values: Record<string, WriteValue> = {
+    u8: { type: 'u8s', value: [1, 255] }, i8: { type: 'i8s', value: [-1, 5] }, u16: { type: 'u16s', value: [65535, 0] }, i16: { type: 'i16s', value: [-300, 2] },
+    u32: { type: 'u32s', value: [4e9, 8] }, i32: { type: 'i32s', value: [-7, 32] }, f64: { type: 'f64s', value: [Math.PI] }, bool: { type: 'bools', value: [true, false, true] },
+    u64: { type: 'u64s', value: [2n ** 60n] }, i64: { type: 'i64s', value: [-9n] }, none: { type: 'u32s', value: [] },
+  };
+  const { metadata } = await read(writeGguf(values, []));
+  const expected = {
+    u8: Uint8Array.of(1, 255), i8: Int8Array.of(-1, 5), u16: Uint16Array.of(65535, 0), i16: Int16Array.of(-300, 2), u32: Uint32Array.of(4e9, 8), i32: Int32Array.of(-7, 32),
+    f64: Float64Array.of(Math.PI), bool: Uint8Array.of(1, 0, 1), u64: BigUint64Array.of(2n ** 60n), i64: BigInt64Array.of(-9n), none: new Uint32Array(0),
+  };
+  for (const [key, value] of Object.entries(expected)) {
+    assert.is(metadata.get(key)!.constructor, value.constructor, key);
+    assert.equal(metadata.get(key), value, key);
+  }
 });
 
 test('invalid UTF-8 in a key is an error, in a value it is not', async () => {

@@ -1,5 +1,5 @@
 /**
- * The runtimes and tools, pinned by ../tools/package-lock.json, in a folder that no commit sees. Binaries come inside npm packages, so nothing is
+ * The runtimes and tools, pinned by ../tools/package-lock.json and ../bundlers/package-lock.json, in folders that no commit sees. Binaries come inside npm packages, so nothing is
  * run or fetched by an install script; the browser is the system's chromium, which apt brings where this is Debian and we are root.
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { run } from './process.ts';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const cache = join(root, 'build/runtimes');
+/** Bundlers, and every TypeScript that the declarations are for. */
+export const bundlers = join(root, 'build/bundlers');
 const tools = join(root, 'test/runtimes/tools');
 
 /** Executables of optional packages, from node_modules on. */
@@ -20,15 +22,18 @@ const executables = {
 } as const;
 export type RuntimeName = keyof typeof executables;
 
-/** Installs what the lock file names unless it is there. */
-export async function installTools(): Promise<void> {
-  const lock = readFileSync(join(tools, 'package-lock.json'), 'utf8'), copy = join(cache, 'package-lock.json');
-  if (existsSync(join(cache, 'node_modules/.package-lock.json')) && existsSync(copy) && readFileSync(copy, 'utf8') === lock) return;
-  mkdirSync(cache, { recursive: true });
-  copyFileSync(join(tools, 'package.json'), join(cache, 'package.json'));
-  copyFileSync(join(tools, 'package-lock.json'), copy);
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: cache, seconds: 900 });
+/** Installs what the lock file of `from` names into `to`, unless it is there. */
+async function install(from: string, to: string): Promise<void> {
+  const lock = readFileSync(join(from, 'package-lock.json'), 'utf8'), copy = join(to, 'package-lock.json');
+  if (existsSync(join(to, 'node_modules/.package-lock.json')) && existsSync(copy) && readFileSync(copy, 'utf8') === lock) return;
+  mkdirSync(to, { recursive: true });
+  copyFileSync(join(from, 'package.json'), join(to, 'package.json'));
+  copyFileSync(join(from, 'package-lock.json'), copy);
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: to, seconds: 900 });
 }
+
+export const installTools = (): Promise<void> => install(tools, cache);
+export const installBundlers = (): Promise<void> => install(join(root, 'test/runtimes/bundlers'), bundlers);
 
 /** Path of a runtime. @throws Skip where the pinned packages have no binary for this kind of machine, Error where one ought to be there */
 export function runtime(name: RuntimeName): string {

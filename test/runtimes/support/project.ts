@@ -1,5 +1,5 @@
 /** The package as npm packs it, and empty projects that install it. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as esbuild from 'esbuild';
@@ -15,9 +15,15 @@ export async function pack(): Promise<string> {
   return join(projects, readdirSync(projects).find((name) => name.endsWith('.tgz'))!);
 }
 
-/** An empty project with the tarball installed and `files` of the repository beside it. @returns its folder, and what the installer printed */
-export async function project(name: string, tarball: string, files: readonly string[], install: readonly string[] = ['npm', 'install', '--no-audit', '--no-fund']): Promise<{ folder: string; printed: string }> {
-  const folder = join(projects, name), [command, ...args] = install as [string, ...string[]];
+/**
+ * An empty project with the tarball installed and `files` of the repository beside it, in `where`.
+ * @returns its folder, and what the installer printed
+ */
+export async function project(
+  name: string, tarball: string, files: readonly string[], install: readonly string[] = ['npm', 'install', '--no-audit', '--no-fund'], where = projects,
+): Promise<{ folder: string; printed: string }> {
+  const folder = join(where, name), [command, ...args] = install as [string, ...string[]];
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   const { stdout, stderr } = await run(command, [...args, tarball], { cwd: folder });

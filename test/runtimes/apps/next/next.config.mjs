@@ -1,0 +1,2 @@
+/** The bundler's packages lie in the folder above. */
+export default { turbopack: { root: new URL('../../..', import.meta.url).pathname } };
