@@ -41,6 +41,7 @@
   ffn: i32;           // neurons
   activation: i32;    // Activation
   attnScale: f32;     // usually 1 / sqrt(headDim)
+  window: i32;        // positions that attention sees, its own among them; 0 = all
   ropePtr: u32;       // RopeRecord
   attnNormPtr: u32; attnNormBiasPtr: u32;            // [hidden]
   qPtr: u32; qLayout: i32; qBiasPtr: u32;            // [heads * headDim, hidden]

@@ -1,5 +1,6 @@
 /**
  * Attention of a whole document, forward and backward, on plain rows (no cache): q, k rotated already, position t sees 0 .. t.
+ * or the last `window` of them (0: all)
  *   p_ts = softmax_s(scale q_t . k_s),  o_t = sum_s p_ts v_s
  *   dv_s += p_ts do_t,  dp_ts = do_t . v_s,  ds_ts = scale p_ts (dp_ts - sum_r p_tr dp_tr),  dq_t = sum_s ds_ts k_s,  dk_s += ds_ts q_t
  * A key/value head collects from all query heads that share it. Probabilities are computed again, one row at a time, never kept: this is
@@ -50,9 +51,10 @@ import { softmax } from '../kernels/attention/attention';
   }
 }
 
-/** Row of probabilities of one query over nPositions keys, 0 behind them up to a multiple of 8. */
-@inline function probabilities(q: usize, k: usize, kStride: usize, bytes: usize, nPositions: i32, factor: f32, p: usize): void {
+/** Row of probabilities of one query over nPositions keys, 0 before the first that it sees, and 0 behind them up to a multiple of 8. */
+@inline function probabilities(q: usize, k: usize, kStride: usize, bytes: usize, first: i32, nPositions: i32, factor: f32, p: usize): void {
   dots(q, k, kStride, bytes, nPositions, factor, p);
+  for (let at = p, end = p + (<usize>first << 2); at < end; at += 4) store<f32>(at, -Infinity);
   scale(p, <f32>1 / softmax(p, nPositions), (nPositions + 3) & ~3);
 }
 
@@ -61,14 +63,14 @@ import { softmax } from '../kernels/attention/attention';
  * anything finite.
  */
 export function attention(
-  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, factor: f32, scores: usize, out: usize,
+  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32, scores: usize, out: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads;
   for (let h = 0; h < heads; h++) {
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
       const row = <usize>t * qStride + at;
-      probabilities(q + row, k + kvAt, kvStride, bytes, t + 1, factor, scores);
+      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, scores);
       memory.fill(out + row, 0, bytes);
       mix(out + row, scores, v + kvAt, kvStride, bytes, t + 1);
     }
@@ -77,7 +79,7 @@ export function attention(
 
 /** Adds to dq, dk and dv. `scores`: two rows of `scoresBytes`. */
 export function attentionBackward(
-  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, nTokens: i32, factor: f32,
+  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32,
   scores: usize, scoresBytes: usize, dq: usize, dk: usize, dv: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads, dScores = scores + scoresBytes;
@@ -85,7 +87,7 @@ export function attentionBackward(
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
       const row = <usize>t * qStride + at, d = dOut + row, end = <usize>((t + 4) & ~3) << 2;
-      probabilities(q + row, k + kvAt, kvStride, bytes, t + 1, factor, scores);
+      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, scores);
       dots(d, v + kvAt, kvStride, bytes, t + 1, 1, dScores);
       let mean: f32 = 0;
       for (let i: usize = 0; i < end; i += 4) mean += load<f32>(scores + i) * load<f32>(dScores + i);

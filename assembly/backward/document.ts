@@ -17,6 +17,6 @@ import { product } from './product';
 
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
     const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads;
-    attention(this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, nTokens, layer.attnScale, this.scoresPtr, this.attnPtr);
+    attention(this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, layer.window, nTokens, layer.attnScale, this.scoresPtr, this.attnPtr);
   }
 }

@@ -101,7 +101,7 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   memory.fill(dq, 0, <usize>n * qStride);
   memory.fill(dk, 0, <usize>n * kvStride);
   memory.fill(dv, 0, <usize>n * kvStride);
-  attentionBackward(pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, n, layer.attnScale, pass.scoresPtr, scoresBytes(pass), dq, dk, dv);
+  attentionBackward(pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, layer.window, n, layer.attnScale, pass.scoresPtr, scoresBytes(pass), dq, dk, dv);
   rotate(model, layer, dq, qStride, heads, n, pass.anglesBackPtr, pass.rows);
   rotate(model, layer, dk, kvStride, kvHeads, n, pass.anglesBackPtr, pass.rows);
   if (layer.qNormPtr) { // q and k as they were before their norms, and room that attention has done with

@@ -4,6 +4,7 @@ import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/cache';
 import { linear, prepareInput } from './linear';
 import { rowStride } from './norms';
+import { firstSeen } from './parts';
 import { sequenceOf, tokenOf } from './tokens';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
@@ -25,7 +26,7 @@ import { sequenceOf, tokenOf } from './tokens';
       const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
       const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own, values = <usize>sequence.valuesPtr + own;
       storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
-      attend(kind, q, keys, values, heads, kvHeads, headDim, capacity, position + 1, layer.attnScale, this.scoresPtr, out);
+      attend(kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale, this.scoresPtr, out);
     }
   }
 }

@@ -9,6 +9,9 @@ import { formatOf } from './linear';
 import { normHeads, normRows, rowStride } from './norms';
 import { rotate } from './rotate';
 
+/** The first position that a query at `position` sees. */
+@inline export function firstSeen(layer: LayerRecord, position: i32): i32 { return layer.window ? max(0, position + 1 - layer.window) : 0; }
+
 /** x += out, which is normed first where the family norms what a part gives; `scratch` [nTokens, hidden] is free. */
 export function leave(model: ModelRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
   if (postNorm) normRows(model, out, postNorm, 0, nTokens, scratch);

@@ -47,9 +47,9 @@ function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addre
     ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, magnitude, freqPtr: at.frequencies[i]!, factorsPtr: at.factors[i]! });
   });
   h.layers.forEach((row, i) => {
-    const { heads, kvHeads, ffn: own, activation, attnScale } = row, rope = ropeIndex(h, row), headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
+    const { heads, kvHeads, ffn: own, activation, attnScale, window } = row, rope = ropeIndex(h, row), headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
     layers[i]!.assign({
-      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
+      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, window, ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });
   for (const [i, { role, layer, layout }] of tensors.entries()) {

@@ -20,6 +20,8 @@ export interface LayerHparams {
   readonly rope: RopeHparams | undefined;
   /** Factor of q k. */
   readonly attnScale: number;
+  /** Positions that attention sees, its own among them; 0: all. */
+  readonly window: number;
   readonly tensors: readonly TensorRole[];
 }
 
@@ -39,6 +41,8 @@ export interface FileHparams {
   readonly layerKvHeads: readonly number[];
   readonly layerFfn: readonly number[];
   readonly rope: Omit<RopeHparams, 'kind'>;
+  /** Of the layers that have a window; 0: none has. */
+  readonly window: number;
   readonly attnScale: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */
   readonly activation: keyof typeof Activation | undefined;
@@ -66,12 +70,16 @@ function activationOf(keys: Keys): keyof typeof Activation | undefined {
   return Object.hasOwn(Activation, name) ? (name as keyof typeof Activation) : bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
 
-/** What would need parts that no family here has, each with a sentence of its own. */
-function refuseParts(keys: Keys, contextLength: number): void {
+/** Positions that layers with a window see. Whether there are such layers is the family's to say. */
+function windowOf(keys: Keys): number {
   const window = keys.number('attention.sliding_window');
-  if (window !== 0 && window < contextLength) {
-    bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run yet; use another model.');
-  }
+  return Number.isInteger(window) && window >= 0 ? window : bad(keys.name('attention.sliding_window'), window, 'a number of positions, or 0 for none');
+}
+
+/** A window that the family looks through nowhere would be everything that was asked of it. */
+function refuseWindow(keys: Keys, { window, contextLength, layers }: Hparams): void {
+  if (window === 0 || window >= contextLength || layers.some((layer) => layer.window > 0)) return;
+  bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run for this family; use another model.');
 }
 
 /** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
@@ -95,18 +103,19 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
-  refuseParts(keys, contextLength);
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture), hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
     layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
     normEps: keys.positive(family.epsKey),
-    rope: readRope(keys, headDim, contextLength),
+    rope: readRope(keys, headDim, contextLength), window: windowOf(keys),
     activation: activationOf(keys),
     attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
   keys.refuseRest();
   if (said.rope.factors && file.tensors.has('rope_freqs.weight')) bad(keys.name('rope.scaling.type'), 'yarn beside a tensor rope_freqs.weight', 'one of them');
-  return { family, hparams: withLayers(said, family) };
+  const hparams = withLayers(said, family);
+  refuseWindow(keys, hparams);
+  return { family, hparams };
 }
 
 function withLayers(said: FileHparams, family: Family): Hparams {

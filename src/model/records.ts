@@ -12,7 +12,7 @@ export const ropeFields = {
 } as const satisfies Fields;
 
 export const layerFields = {
-  heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', ropePtr: 'u32',
+  heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', window: 'i32', ropePtr: 'u32',
   attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
   vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32', kNormPtr: 'u32', headNorm: 'i32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', attnPostNormPtr: 'u32',
   ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32',

@@ -67,7 +67,7 @@ for (const tier of ['base', 'relaxed'] as const) {
     });
   }
 
-  for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads', 'smollm3: layers that do not turn', 'olmo2: norms behind the parts']) {
+  for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads', 'smollm3: layers that do not turn', 'olmo2: norms behind the parts', 'olmo2: windows, and two tables of angles']) {
     test(`${name}: dL/dh is that of finite differences`, async () => {
       await checkGradient(await Calibrator.open(await variantPath(name), { tier, maxTokens: 64 }), [...variantTokens], `${name} ${tier}`);
     });

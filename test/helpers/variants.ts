@@ -44,6 +44,13 @@ const renamed = (architecture: string): Change => ({ metadata }) => {
   metadata['general.architecture'] = string(architecture);
 };
 
+/** Layers up to `n`, with tensors of the first one's names and shapes. */
+function moreLayers({ tensors }: GgufParts, n: number): void {
+  for (const { name, dims } of tensors.filter((one) => one.name.startsWith('blk.0.'))) {
+    for (let i = 2; i < n; i++) tensors.push(tensor(name.replace('0', String(i)), dims, dims.length === 1 ? 0.5 : 0.15, dims.length === 1 ? 1 : 0));
+  }
+}
+
 /** Name → the fixture it comes from, and the change. */
 export const variants: Readonly<Record<string, readonly [base: string, change: Change]>> = {
   'llama': ['llama', () => undefined],
@@ -74,12 +81,20 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
   'smollm3: layers that do not turn': ['llama', (parts) => {
     renamed('smollm3')(parts);
     parts.metadata['smollm3.block_count'] = { type: 'u32', value: 5 };
-    for (const one of parts.tensors.filter(({ name }) => name.startsWith('blk.0.'))) for (const i of [2, 3, 4]) parts.tensors.push(tensor(one.name.replace('0', String(i)), one.dims, one.dims.length === 1 ? 0.5 : 0.15, one.dims.length === 1 ? 1 : 0));
+    moreLayers(parts, 5);
   }],
   'olmo2: norms behind the parts': ['llama', (parts) => {
     renamed('olmo2')(parts);
     parts.tensors = parts.tensors.filter(({ name }) => !/attn_norm|ffn_norm/.test(name));
     replace(parts, everyLayer(2, (p) => ([['attn_q_norm', 64], ['attn_k_norm', 32], ['post_attention_norm', 64], ['post_ffw_norm', 64]] as const).map(([name, n]) => tensor(`${p}${name}.weight`, [n], 0.5, 1))));
+  }],
+  'olmo2: windows, and two tables of angles': ['llama', (parts) => {
+    variants['olmo2: norms behind the parts']![1](parts);
+    Object.assign(parts.metadata, {
+      'olmo2.block_count': { type: 'u32', value: 5 }, 'olmo2.attention.sliding_window': { type: 'u32', value: 5 }, 'olmo2.rope.scaling.type': string('yarn'), 'olmo2.rope.scaling.factor': f32(4),
+      'olmo2.rope.scaling.original_context_length': { type: 'u32', value: 64 },
+    });
+    moreLayers(parts, 5);
   }],
   'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
 };

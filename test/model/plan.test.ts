@@ -47,11 +47,11 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   const { layers, layerHeads, layerKvHeads, layerFfn, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1, magnitude: 1 };
   assert.equal(rest, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
-    normEps: rest.normEps, rope, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
+    normEps: rest.normEps, rope, window: 0, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
   });
   assert.equal([layerHeads, layerKvHeads, layerFfn].map((values) => values.length), [30, 30, 30]);
   for (const { tensors: roles, ...row } of layers) {
-    assert.equal(row, { heads: 9, kvHeads: 3, ffn: 1536, activation: 'silu', rope: { kind: 'adjacent', ...rope }, attnScale: 0.125 });
+    assert.equal(row, { heads: 9, kvHeads: 3, ffn: 1536, activation: 'silu', rope: { kind: 'adjacent', ...rope }, attnScale: 0.125, window: 0 });
     assert.is(roles.filter(({ optional }) => !optional).length, 9);
   }
   assert.ok(describePlan(plan).some((line) => line.includes('210 x q4_1 → q4_1')));

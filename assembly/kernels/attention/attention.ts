@@ -1,6 +1,6 @@
 /**
  * Attention of one query position over the cache (arXiv 1706.03762), heads grouped over fewer key/value heads (arXiv 2305.13245):
- *   out_h = sum_t softmax_t(scale * q_h . k_t) v_t,   t = 0 .. nPositions - 1
+ *   out_h = sum_t softmax_t(scale * q_h . k_t) v_t,   t = first .. nPositions - 1
  * q, out [heads, headDim] f32. The cache is laid out so that neither product sums across lanes (cache.ts).
  * q8: q goes to i16 (scale amax / 32767, |q . k| <= headDim * 127 * 32767 < 2^31 up to headDim 512); probabilities times the values' scales
  * go to i16 per stretch of 256 positions (256 * 127 * 32767 < 2^31). Both sums are exact integers; error that of the 8-bit cache.
@@ -29,9 +29,8 @@ const STRETCH: i32 = 256;
   return live ? amax / 32767 : 0;
 }
 
-@inline function scoresQ8(q16: usize, factor: f32, keys: usize, headDim: i32, capacity: i32, nPositions: i32, scores: usize): void {
+@inline function scoresQ8(q16: usize, factor: f32, keys: usize, scales: usize, headDim: i32, nPositions: i32, scores: usize): void {
   const f = f32x4.splat(factor);
-  let scales = keys + <usize>headDim * <usize>capacity;
   const qEnd = q16 + (<usize>headDim << 1);
   for (const end = scores + (<usize>nPositions << 2); scores < end; scores += 32, scales += 32) {
     let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
@@ -124,8 +123,7 @@ const STRETCH: i32 = 256;
   return live ? amax / 32767 : 0;
 }
 
-@inline function mixQ8(weights: usize, norm: f32, values: usize, headDim: i32, capacity: i32, nPositions: i32, scratch: usize, out: usize): void {
-  const scales = values + <usize>headDim * <usize>capacity;
+@inline function mixQ8(weights: usize, norm: f32, values: usize, scales: usize, headDim: i32, capacity: i32, nPositions: i32, scratch: usize, out: usize): void {
   for (let p = out, end = out + (<usize>headDim << 2); p < end; p += 16) v128.store(p, f32x4.splat(0));
   for (let first = 0; first < nPositions; first += STRETCH) {
     const count = (min(STRETCH, nPositions - first) + 7) & ~7;
@@ -151,30 +149,33 @@ const STRETCH: i32 = 256;
   }
 }
 
+/** Cells are read from the group of 8 positions that `first` is in; those before it get no weight. */
 @inline function attendOf(
-  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, nPositions: i32, scale: f32,
+  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32, scale: f32,
   scores: usize, out: usize,
 ): void {
-  const perKv = heads / kvHeads, bytes = headBytes(kind, headDim, capacity);
-  const scratch = scores + (<usize>capacity << 2);
+  const perKv = heads / kvHeads, bytes = headBytes(kind, headDim, capacity), cell: usize = kind == KvKind.q8 ? 1 : cellBytes(kind);
+  const scratch = scores + (<usize>capacity << 2), begin = <usize>(first & ~7), n = nPositions - <i32>begin, before = scores + (<usize>(first & 7) << 2);
+  const cells = <usize>headDim * <usize>capacity, scalesAt = cells + (begin << 2);
   for (let h = 0; h < heads; h++) {
-    const at = <usize>(h / perKv) * bytes, k = keys + at, v = values + at;
-    if (kind == KvKind.q8) scoresQ8(scratch, queryToI16(q, headDim, scratch) * scale, k, headDim, capacity, nPositions, scores);
-    else scoresFloat(kind, q, scale, k, headDim, nPositions, scores);
-    const norm = <f32>1 / softmax(scores, nPositions);
-    if (kind == KvKind.q8) mixQ8(scores, norm, v, headDim, capacity, nPositions, scratch, out);
-    else mixFloat(kind, scores, norm, v, headDim, capacity, nPositions, out);
+    const at = <usize>(h / perKv) * bytes, k = keys + at + begin * <usize>headDim * cell, v = values + at + (begin << 4) * cell;
+    if (kind == KvKind.q8) scoresQ8(scratch, queryToI16(q, headDim, scratch) * scale, k, keys + at + scalesAt, headDim, n, scores);
+    else scoresFloat(kind, q, scale, k, headDim, n, scores);
+    for (let p = scores; p < before; p += 4) store<f32>(p, -Infinity);
+    const norm = <f32>1 / softmax(scores, n);
+    if (kind == KvKind.q8) mixQ8(scores, norm, v, values + at + scalesAt, headDim, capacity, n, scratch, out);
+    else mixFloat(kind, scores, norm, v, headDim, capacity, n, out);
     q += <usize>headDim << 2;
     out += <usize>headDim << 2;
   }
 }
 
-/** `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache behind nPositions may hold anything but NaN scales. */
+/** `first`: the first position that is seen. `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache behind nPositions may hold anything but NaN scales. */
 export function attend(
-  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, nPositions: i32, scale: f32,
+  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32, scale: f32,
   scores: usize, out: usize,
 ): void {
-  if (kind == KvKind.f32) attendOf(KvKind.f32, q, keys, values, heads, kvHeads, headDim, capacity, nPositions, scale, scores, out);
-  else if (kind == KvKind.f16) attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, nPositions, scale, scores, out);
-  else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, nPositions, scale, scores, out);
+  if (kind == KvKind.f32) attendOf(KvKind.f32, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
+  else if (kind == KvKind.f16) attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
+  else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
 }

@@ -1,6 +1,9 @@
-/** OLMo 2 (arXiv 2501.00656): no norm before a part but one behind it, and q and k normed as whole rows before their heads are turned. */
+/**
+ * OLMo 2 (arXiv 2501.00656): no norm before a part but one behind it, and q and k normed as whole rows before their heads are turned. OLMo 3 comes
+ * under the same name: three layers of four see a window, and turn unscaled.
+ */
 import type { Family } from '../family.ts';
-import { ffnMatrices, attentionMatrices, layerOf, postNorms, rmsModel, vector } from './parts.ts';
+import { attentionMatrices, ffnMatrices, layerOf, postNorms, rmsModel, vector } from './parts.ts';
 
 const rowNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'qWidth'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'kvWidth')];
 
@@ -9,5 +12,8 @@ export const olmo2: Family = {
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'halves', tensors: [...attentionMatrices, ...rowNorms, ...ffnMatrices, ...postNorms] }),
+  layer: (said, i) => {
+    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors: [...attentionMatrices, ...rowNorms, ...ffnMatrices, ...postNorms] }), { dim, base } = said.rope;
+    return said.window > 0 && i % 4 < 3 ? { ...row, window: said.window, rope: { kind: 'halves', dim, base, scale: 1, magnitude: 1 } } : row;
+  },
 };

@@ -10,7 +10,7 @@ export function layerOf(
 ): LayerHparams {
   return {
     heads: said.layerHeads[i]!, kvHeads: said.layerKvHeads[i]!, ffn: said.layerFfn[i]!, activation: said.activation ?? activation,
-    rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, tensors,
+    rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, window: 0, tensors,
   };
 }
 
