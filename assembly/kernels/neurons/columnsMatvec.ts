@@ -1,6 +1,7 @@
 /** The product with the column form: format, rounding, bounds and error in columns.ts. Test: test/kernels/columns.test.ts. */
-import { Layout } from '../../abi/enums';
 import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
+import { hasMin, isNibbles, isSuper } from '../../layouts/kinds';
+import { forLayout } from '../../layouts/table';
 import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns';
 
 /** 15 * 2184 < 2^15. */
@@ -96,10 +97,10 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 @inline function addOne(a: v128, h: v128, nibbles: v128): v128 { return i16x8.add(a, i16x8.mul(nibbles, h)); }
 
 /** y[0..8] += s (a d + b d' + c m + c' m'): `a` and `b` 8 outputs of the two blocks as i16, `c` their 8 sum(q) in pairs, d (and m) at `d`. */
-@inline function addOutputs(layout: i32, a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
+@inline function addOutputs<L>(a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
   let near = i32x4.dot_i16x8_s(firstPairs(a, b), v128.load(d));
   let far = i32x4.dot_i16x8_s(lastPairs(a, b), v128.load(d, 16));
-  if (layout == Layout.q4_1) {
+  if (hasMin<L>()) {
     near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
     far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
   }
@@ -108,11 +109,11 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 }
 
 /** y += what the work says. The loop stands twice, once a block, because the sums of both must stay in registers and no call returns four. */
-@inline function doWork(layout: i32, nTiles: usize, work: Work, y: usize): void {
-  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins), step = scaleBytes(layout);
-  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.firstSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.secondSum) : 0);
+function doWork<L>(nTiles: usize, work: Work, y: usize): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins), step = scaleBytes<L>();
+  const start = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.firstSum) : 0), other = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.secondSum) : 0);
   const first = work.first, firstEnd = work.firstEnd, second = work.second, secondEnd = work.secondEnd, tile = work.tile;
-  for (let at: usize = 0, end = nTiles * tileBytes(layout); at < end; at += tileBytes(layout), y += 128) {
+  for (let at: usize = 0, end = nTiles * tileBytes<L>(); at < end; at += tileBytes<L>(), y += 128) {
     let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
     for (let e = first; e < firstEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
@@ -153,19 +154,11 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
       b2 = firstPairs(far, b3); b3 = lastPairs(far, b3);
     }
     const d = tile + at + QUANTS;
-    addOutputs(layout, a0, b0, d, scale, mins, y);
-    addOutputs(layout, a1, b1, d + step, scale, mins, y + 32);
-    addOutputs(layout, a2, b2, d + 2 * step, scale, mins, y + 64);
-    addOutputs(layout, a3, b3, d + 3 * step, scale, mins, y + 96);
+    addOutputs<L>(a0, b0, d, scale, mins, y);
+    addOutputs<L>(a1, b1, d + step, scale, mins, y + 32);
+    addOutputs<L>(a2, b2, d + 2 * step, scale, mins, y + 64);
+    addOutputs<L>(a3, b3, d + 3 * step, scale, mins, y + 96);
   }
-}
-
-function doQ40(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_0, nTiles, work, y); }
-function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, nTiles, work, y); }
-/** A call: one copy of the loops a layout. */
-@inline function call(layout: i32, nTiles: usize, work: Work, y: usize): void {
-  if (layout == Layout.q4_0) doQ40(nTiles, work, y);
-  else doQ41(nTiles, work, y);
 }
 
 /** Factor of the first or second neuron of an entry. */
@@ -187,21 +180,20 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
 }
 
 /** The work in as many parts as 16 bits demand; the first adds what belongs to m. */
-@inline function cut(layout: i32, nTiles: usize, work: Work, y: usize): void {
+@inline function cut<L>(nTiles: usize, work: Work, y: usize): void {
   const firstEnd = work.firstEnd, secondEnd = work.secondEnd;
   while (work.first < firstEnd || work.second < secondEnd) {
     work.firstEnd = fitting(work, false, work.first, firstEnd);
     work.secondEnd = fitting(work, true, work.second, secondEnd);
-    call(layout, nTiles, work, y);
+    doWork<L>(nTiles, work, y);
     work.first = work.firstEnd;
     work.second = work.secondEnd;
     work.mins = 0;
   }
 }
 
-/** `layout` must be a literal. */
-@inline function columns(layout: i32, units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
-  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes(layout), hEnd = h + (<usize>cols << 2);
+function columns<L>(units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
+  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes<L>(), hEnd = h + (<usize>cols << 2);
   let end = scratch;
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
     const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
@@ -218,15 +210,21 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
   for (let p = scratch; p < end; p += WORK) {
     if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(p + HEAD); pairFactors(p + HEAD + ENTRIES); }
     const work = changetype<Work>(p);
-    if (work.heavy <= MOST) call(layout, nTiles, work, y);
-    else cut(layout, nTiles, work, y);
+    if (work.heavy <= MOST) doWork<L>(nTiles, work, y);
+    else cut<L>(nTiles, work, y);
   }
   for (const last = units + (hidden << 2); units < last; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
 }
 
+@unmanaged class ColumnsMatvec {
+  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
+    if (!isNibbles<L>() || isSuper<L>()) return unreachable();
+    columns<L>(w, <i32>rows, <i32>cols, h, scratch, y);
+    return 0;
+  }
+}
+
 /** y[rows padded to 32] = W (column form, `rows` x `cols`) times h [cols]; neurons whose h is zero are not read. y is overwritten. */
 export function columnsMatvec(layout: i32, w: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
-  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, cols, h, scratch, y);
-  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, cols, h, scratch, y);
-  else unreachable();
+  forLayout<ColumnsMatvec>(layout, w, rows, cols, h, scratch, y);
 }

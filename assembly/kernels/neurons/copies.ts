@@ -3,8 +3,8 @@
  *
  * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec runs on
  * n rows. Compact row k is neuron list_k.
- * Columns (down): f32, f16, bf16: the listed columns; the ordinary matvec runs on n columns and h in list order.
- *   q4_0, q4_1, q8_0, q8_1: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
+ * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
+ *   blocks that stand alone: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
  *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most 4 slots
  *   16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of f16 d, m (which
  *   decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are
@@ -12,83 +12,71 @@
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
-import { Layout } from '../../abi/enums';
 import { nibbleMask } from '../../base/simd';
-import { layoutBytes } from '../repack/repack';
-import { laneOffset } from '../repack/store';
+import { blockBytes, groupBytes, hasMin, isBytes, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { laneOffset } from '../../layouts/lanes';
+import { forLayout } from '../../layouts/table';
 
-/** Bytes of quants in a block. */
-@inline function quantBytes(layout: i32): usize {
-  return layout == Layout.q4_0 || layout == Layout.q4_1 || layout == Layout.q4_k ? 128 : 256;
+/** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
+@inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
+  for (let a: usize = 0; a < bytes; a += 16) store<u16>(q + a + (<usize>to << 1), load<u16>(p + a + (<usize>from << 1)));
 }
-
-@inline function isSuper(layout: i32): bool { return layout == Layout.q4_k || layout == Layout.q5_k || layout == Layout.q6_k; }
 
 /** Lane `from` of a block at p → lane `to` at q: quants and scales. */
-@inline function copyBlock(layout: i32, p: usize, from: i32, q: usize, to: i32): void {
-  const quants = quantBytes(layout), source = p + laneOffset(from), target = q + laneOffset(to);
-  for (let c: usize = 0; c < quants; c += 32) store<u32>(target + c, load<u32>(source + c));
-  if (isSuper(layout)) {
-    store<u8>(q + quants + to, load<u8>(p + quants + from));
-    store<u8>(q + quants + 8 + to, load<u8>(p + quants + 8 + from));
-  } else {
-    store<u16>(q + quants + (<usize>to << 1), load<u16>(p + quants + (<usize>from << 1)));
-    if (layout == Layout.q4_1 || layout == Layout.q8_1) store<u16>(q + quants + 16 + (<usize>to << 1), load<u16>(p + quants + 16 + (<usize>from << 1)));
-  }
+@inline function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
+  const scales = the<L>().quantBytes, source = p + laneOffset(from), target = q + laneOffset(to);
+  for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
+  if (isSuper<L>()) for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
+  else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
 }
 
-/** One row of blocks, group to group. `layout` is a literal. */
-@inline function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
-  const hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
-  const blockBytes = quantBytes(layout) + (hasMin ? 32 : 16);
-  const nBlocks = cols >> 5;
-  for (let b = 1; b <= nBlocks; b++, p += blockBytes, q += blockBytes) {
-    copyBlock(layout, p, from, q, to);
-    if (isSuper(layout)) {
-      if ((b & 7) == 0) { // the superblock's factors
-        const d = layout == Layout.q6_k ? 16 : 32;
-        store<u16>(q + blockBytes + (<usize>to << 1), load<u16>(p + blockBytes + (<usize>from << 1)));
-        if (d == 32) store<u16>(q + blockBytes + 16 + (<usize>to << 1), load<u16>(p + blockBytes + 16 + (<usize>from << 1)));
-        p += d; q += d;
+function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  const end = p + groupBytes<L>(cols);
+  if (isFloat<L>()) {
+    const size = the<L>().fileBytes;
+    p += <usize>from * size; q += <usize>to * size;
+    for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
+      if (size == 4) store<u32>(q, load<u32>(p));
+      else store<u16>(q, load<u16>(p));
+    }
+    return;
+  }
+  for (let b = 1; p < end; b++) {
+    copyBlock<L>(p, from, q, to);
+    p += blockBytes<L>(); q += blockBytes<L>();
+    if (isSuper<L>()) {
+      if ((b & 7) == 0) {
+        copyHalves(the<L>().factorBytes, p, from, q, to);
+        p += the<L>().factorBytes; q += the<L>().factorBytes;
       }
     }
   }
 }
 
-/** `size` bytes a value, a literal. */
-@inline function copyFloats(size: usize, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
-  p += <usize>from * size; q += <usize>to * size;
-  for (const end = p + <usize>cols * 8 * size; p < end; p += 8 * size, q += 8 * size) {
-    if (size == 4) store<u32>(q, load<u32>(p));
-    else store<u16>(q, load<u16>(p));
+@unmanaged class CopyRow {
+  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize): usize {
+    copyRowIn<L>(p, <i32>from, q, <i32>to, <i32>cols);
+    return 0;
   }
 }
 
 /** Row `from` (0..7) of the group of 8 rows at p → row `to` of the group at q. */
-export function copyRowOf(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
-  switch (layout) {
-    case Layout.f32: copyFloats(4, p, from, q, to, cols); break;
-    case Layout.f16: case Layout.bf16: copyFloats(2, p, from, q, to, cols); break;
-    case Layout.q4_0: copyRow(Layout.q4_0, p, from, q, to, cols); break;
-    case Layout.q4_1: copyRow(Layout.q4_1, p, from, q, to, cols); break;
-    case Layout.q8_0: copyRow(Layout.q8_0, p, from, q, to, cols); break;
-    case Layout.q8_1: copyRow(Layout.q8_1, p, from, q, to, cols); break;
-    case Layout.q4_k: copyRow(Layout.q4_k, p, from, q, to, cols); break;
-    case Layout.q5_k: copyRow(Layout.q5_k, p, from, q, to, cols); break;
-    case Layout.q6_k: copyRow(Layout.q6_k, p, from, q, to, cols); break;
-    default: unreachable();
+export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void { forLayout<CopyRow>(layout, p, from, q, to, cols); }
+
+@unmanaged class CompactRows {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize): usize {
+    const group = groupBytes<L>(<i32>cols);
+    if (n & 7) memory.fill(dst + (n >> 3) * group, 0, group);
+    for (let k: usize = 0; k < n; k++, list += 2) {
+      const row = <usize>load<u16>(list);
+      copyRowIn<L>(w + (row >> 3) * group, <i32>row & 7, dst + (k >> 3) * group, <i32>k & 7, <i32>cols);
+    }
+    return 0;
   }
 }
 
 /** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
-export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
-  const group = layoutBytes(layout, 8, cols);
-  if (n & 7) memory.fill(dst + <usize>(n >> 3) * group, 0, group);
-  for (let k = 0; k < n; k++, list += 2) {
-    const row = <i32>load<u16>(list);
-    copyRowOf(layout, w + <usize>(row >> 3) * group, row & 7, dst + <usize>(k >> 3) * group, k & 7, cols);
-  }
-}
+export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void { forLayout<CompactRows>(layout, w, cols, list, n, dst); }
 
 /** Number of listed neurons at `list` that lie in block b. */
 @inline function countIn(list: usize, end: usize, b: i32): i32 {
@@ -146,9 +134,9 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 
 @inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
 
-/** One block of all groups. `layout` is a literal; `from` and `to` are the groups' byte strides. */
-@inline function compactBlock(layout: i32, list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
-  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = layout == Layout.q8_0 || layout == Layout.q8_1, hasMin = layout == Layout.q4_1 || layout == Layout.q8_1;
+/** One block of all groups. `from` and `to` are the groups' byte strides. */
+@inline function compactBlock<L>(list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
+  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = isBytes<L>(), quantBytes = the<L>().quantBytes;
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
   const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
   // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
@@ -169,9 +157,9 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
         if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
       }
     }
-    const d = v128.load(p + quantBytes(layout));
-    if (hasMin) {
-      const m = v128.load(p + quantBytes(layout) + 16);
+    const d = v128.load(p + quantBytes);
+    if (hasMin<L>()) {
+      const m = v128.load(p + quantBytes + 16);
       v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
       v128.store(q + scales, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
     } else {
@@ -180,52 +168,48 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
   }
 }
 
-/** `layout` is a literal. */
-@inline function columnsOfBlocks(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
-  const wide = layout == Layout.q8_0 || layout == Layout.q8_1;
-  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1);
-  const scaleBytes: usize = layout == Layout.q4_1 || layout == Layout.q8_1 ? 32 : 16, blockBytes = quantBytes(layout) + scaleBytes;
+function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), scaleBytes = the<L>().scaleBytes;
   let stride: usize = 0; // of a compact group
   for (let b = 0, p = list; b < nBlocks; b++) {
-    const count = countIn(p, end, b), nPieces = (count + 3) >> 2 << i32(wide);
+    const count = countIn(p, end, b), nPieces = (count + 3) >> 2 << i32(isBytes<L>());
     store<u8>(pieces + b, <u8>nPieces);
     if (count) stride += (<usize>nPieces << 4) + scaleBytes;
     p += <usize>count << 1;
   }
   let q = dst;
-  for (let b = 0; b < nBlocks; b++, w += blockBytes) {
+  for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
     const count = countIn(list, end, b), nPieces = <i32>load<u8>(pieces + b);
     if (!count) continue;
-    compactBlock(layout, list, count, nPieces, w, <usize>nBlocks * blockBytes, q, stride, groups);
+    compactBlock<L>(list, count, nPieces, w, groupBytes<L>(cols), q, stride, groups);
     q += (<usize>nPieces << 4) + scaleBytes;
     list += <usize>count << 1;
   }
   return <usize>groups * stride;
 }
 
-/** `size` bytes a value, a literal. */
-@inline function columnsOfFloats(size: usize, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
+@inline function columnsOfFloats<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
   const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
-  for (let g = 0; g < groups; g++, w += <usize>cols * 8 * size) {
-    for (let p = list; p < end; p += 2, dst += 8 * size) memory.copy(dst, w + <usize>load<u16>(p) * 8 * size, 8 * size);
+  for (let g = 0; g < groups; g++, w += groupBytes<L>(cols)) {
+    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) memory.copy(dst, w + <usize>load<u16>(p) * unitBytes<L>(), unitBytes<L>());
   }
   return dst - start;
 }
 
+@unmanaged class CompactColumns {
+  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
+    if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
+    if (isSuper<L>()) return 0;
+    return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+  }
+}
+
 /**
  * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
- * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for a layout that has no compact columns (q4_k, q5_k, q6_k).
+ * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks, which have no compact columns.
  */
 export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
-  switch (layout) {
-    case Layout.f32: return columnsOfFloats(4, w, rows, cols, list, n, dst);
-    case Layout.f16: case Layout.bf16: return columnsOfFloats(2, w, rows, cols, list, n, dst);
-    case Layout.q4_0: return columnsOfBlocks(Layout.q4_0, w, rows, cols, list, n, dst, pieces);
-    case Layout.q4_1: return columnsOfBlocks(Layout.q4_1, w, rows, cols, list, n, dst, pieces);
-    case Layout.q8_0: return columnsOfBlocks(Layout.q8_0, w, rows, cols, list, n, dst, pieces);
-    case Layout.q8_1: return columnsOfBlocks(Layout.q8_1, w, rows, cols, list, n, dst, pieces);
-    default: return 0;
-  }
+  return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
 }
 
 /** Slot (block * 32 + rank among the block's listed) of every compact row, u16 [n]. */
