@@ -120,7 +120,7 @@ function quants<L>(w: usize, groups: i32, cols: i32, x: usize, xStride: usize, n
 }
 
 function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
-  const column = unitBytes<L>(), set = column >> 1;
+  const set = unitBytes<L>() >> 1; // 4 rows of a column
   const last = <usize>(nTokens - 1);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     for (let t: usize = 0; t <= last; t += 2) {
@@ -132,10 +132,10 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
         let v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);
         a0 = madd(v, r, a0); a1 = madd(u, r, a1);
         c0 = madd(v, s, c0); c1 = madd(u, s, c1);
-        v = the<L>().four(w + column); u = the<L>().four(w + column + set); r = v128.load32_splat(p, 4); s = v128.load32_splat(q, 4);
+        v = the<L>().four(w + 2 * set); u = the<L>().four(w + 3 * set); r = v128.load32_splat(p, 4); s = v128.load32_splat(q, 4);
         b0 = madd(v, r, b0); b1 = madd(u, r, b1);
         d0 = madd(v, s, d0); d1 = madd(u, s, d1);
-        w += 2 * column;
+        w += 4 * set;
       }
       if (cols & 1) {
         const v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);

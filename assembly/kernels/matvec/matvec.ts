@@ -87,7 +87,7 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
 }
 
 function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
-  const column = unitBytes<L>(), set = column >> 1;
+  const set = unitBytes<L>() >> 1; // 4 rows of a column
   const xEven = x0 + ((<usize>cols >> 1) << 3);
   const xEnd = x0 + (<usize>cols << 2);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
@@ -97,15 +97,15 @@ function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
       const even = v128.load32_splat(x), odd = v128.load32_splat(x, 4);
       a0 = madd(the<L>().four(w), even, a0);
       a1 = madd(the<L>().four(w + set), even, a1);
-      b0 = madd(the<L>().four(w + column), odd, b0);
-      b1 = madd(the<L>().four(w + column + set), odd, b1);
-      w += 2 * column;
+      b0 = madd(the<L>().four(w + 2 * set), odd, b0);
+      b1 = madd(the<L>().four(w + 3 * set), odd, b1);
+      w += 4 * set;
     }
     if (x < xEnd) {
       const even = v128.load32_splat(x);
       a0 = madd(the<L>().four(w), even, a0);
       a1 = madd(the<L>().four(w + set), even, a1);
-      w += column;
+      w += 2 * set;
     }
     v128.store(y, f32x4.add(a0, b0));
     v128.store(y, f32x4.add(a1, b1), 16);
