@@ -22,7 +22,7 @@
  *   scaleBytes    of a block                       (Floats: none)
  *   factorBytes   of a superblock; 0: blocks stand alone
  *   halves        Bytes in superblocks: columns 0..15 and 16..31 of a block have a scale each, in place of a scale and a minimum
- * and in functions, where `scales` and `factors` are addresses, `set` is 0 or 1, and `tail` are the constants of x (kernels/quantize):
+ * and in functions, where `block` and `factors` are addresses, `set` is 0 or 1, and `tail` are the constants of x (kernels/quantize):
  *   add           f + a block's (half: one half's) term for 4 rows, of which `dot` are the integer sums
  *   addMin        superblocks with minima: h + a block's minimum term
  *   close         superblocks: f + the superblock's sums g (and h) times its factors
@@ -32,8 +32,6 @@
  * layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept bit for bit. A layout
  * that is named after a dtype is that dtype too; q5_0 and q5_1 are dtypes only.
  */
-import { bytes4u, madd } from '../base/simd';
-
 /** What x has to be for a layout, as bits: f32 as it is, or quantised records (kernels/quantize). */
 export const enum Format { f32 = 0, x4 = 1, x8 = 2 }
 
@@ -82,15 +80,3 @@ export const enum Format { f32 = 0, x4 = 1, x8 = 2 }
 @inline export function groupBytes<L>(cols: i32): usize {
   return <usize>(cols >> (isFloat<L>() ? 0 : isSuper<L>() ? 8 : 5)) * unitBytes<L>();
 }
-
-/** f16 scales and minima of a block that stands alone, the common case of `add`: scales and mins are f32 times 2^-112 (base/simd, half4). */
-@inline export function addScaled(dot: v128, scale: v128, tail: usize, f: v128): v128 {
-  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), scale), f);
-}
-@inline export function addMinimum(min: v128, tail: usize, f: v128): v128 { return madd(v128.load32_splat(tail, 12), min, f); }
-
-/** The same of a block of a superblock: 8-bit scales as f32, whole. */
-@inline export function addWhole(dot: v128, scale: v128, tail: usize, f: v128): v128 {
-  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), scale), f);
-}
-@inline export function addWholeMinimum(mins: usize, tail: usize, h: v128): v128 { return madd(v128.load32_splat(tail, 8), bytes4u(mins), h); }

@@ -3,8 +3,8 @@
  * In the file (ggml-common.h, block_q4_0): d, 16 bytes of nibbles; byte i holds columns i and i + 16.
  */
 import { halfAt } from '../base/half';
-import { half4 } from '../base/simd';
-import { Nibbles, addScaled } from './kinds';
+import { half4, madd } from '../base/simd';
+import { Nibbles } from './kinds';
 import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles } from './lanes';
 
 @unmanaged export class Q4_0 extends Nibbles {
@@ -12,8 +12,9 @@ import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles }
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 0; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
-    return addScaled(i32x4.add(dot, v128.load32_splat(tail, 16)), half4(scales + 8 * set), tail, f);
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    const sum = i32x4.add(dot, v128.load32_splat(tail, 16));
+    return madd(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

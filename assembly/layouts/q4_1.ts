@@ -3,8 +3,8 @@
  * In the file (ggml-common.h, block_q4_1): d, m, 16 bytes of nibbles; byte i holds columns i and i + 16.
  */
 import { halfAt } from '../base/half';
-import { half4 } from '../base/simd';
-import { Nibbles, addMinimum, addScaled } from './kinds';
+import { half4, madd } from '../base/simd';
+import { Nibbles } from './kinds';
 import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles } from './lanes';
 
 @unmanaged export class Q4_1 extends Nibbles {
@@ -12,9 +12,9 @@ import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles }
   @inline get scaleBytes(): usize { return 32; }
   @inline get factorBytes(): usize { return 0; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
-    const g = addMinimum(half4(scales + 16 + 8 * set), tail, f);
-    return addScaled(dot, half4(scales + 8 * set), tail, g);
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    const g = madd(v128.load32_splat(tail, 12), half4(block + (144 + 8 * set)), f);
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), g);
   }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

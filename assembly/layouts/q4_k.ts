@@ -4,8 +4,8 @@
  * and 2i + 1 (high). The 6-bit numbers become bytes, nothing is multiplied out.
  */
 import { halfAt } from '../base/half';
-import { bytes4u, half4Exact } from '../base/simd';
-import { Nibbles, addWhole, addWholeMinimum } from './kinds';
+import { bytes4u, half4Exact, madd } from '../base/simd';
+import { Nibbles } from './kinds';
 import { copyHalf, laneOffset, nibbleOf, storeNibbles } from './lanes';
 import { minOf, nibblesOf, scaleOf } from './sixbits';
 
@@ -14,11 +14,17 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 32; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 { return addWhole(dot, bytes4u(scales + 4 * set), tail, f); }
-  @inline addMin(scales: usize, set: usize, tail: usize, h: v128): v128 { return addWholeMinimum(scales + 8 + 4 * set, tail, h); }
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4u(block + (128 + 4 * set))), f);
+  }
+
+  @inline addMin(block: usize, set: usize, tail: usize, h: v128): v128 {
+    return madd(v128.load32_splat(tail, 8), bytes4u(block + (136 + 4 * set)), h);
+  }
+
   @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 {
-    const d = factors + 8 * set;
-    return f32x4.add(f, f32x4.sub(f32x4.mul(g, half4Exact(d)), f32x4.mul(h, half4Exact(d + 16))));
+    const d = half4Exact(factors + 8 * set), dmin = half4Exact(factors + (16 + 8 * set));
+    return f32x4.add(f, f32x4.sub(f32x4.mul(g, d), f32x4.mul(h, dmin)));
   }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

@@ -4,8 +4,8 @@
  * In the file (ggml-common.h, block_q6_K): 128 bytes of low nibbles, 64 of high bit pairs, 16 i8 scales (one each 16 columns), d; stored as q + 32.
  */
 import { halfAt } from '../base/half';
-import { bytes4s, half4Exact } from '../base/simd';
-import { Bytes, addWhole } from './kinds';
+import { bytes4s, half4Exact, madd } from '../base/simd';
+import { Bytes } from './kinds';
 import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
 
 /** Sixteen 6-bit values of block b, minus 32. */
@@ -21,7 +21,10 @@ import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
   @inline get factorBytes(): usize { return 16; }
   @inline get halves(): bool { return true; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 { return addWhole(dot, bytes4s(scales + 8 * half + 4 * set), tail, f); }
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4s(block + (256 + 8 * half + 4 * set))), f);
+  }
+
   @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 { return f32x4.add(f, f32x4.mul(g, half4Exact(factors + 8 * set))); }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

@@ -3,8 +3,8 @@
  * In the file (ggml-common.h, block_q8_0): d, 32 i8.
  */
 import { halfAt } from '../base/half';
-import { half4 } from '../base/simd';
-import { Bytes, addScaled } from './kinds';
+import { half4, madd } from '../base/simd';
+import { Bytes } from './kinds';
 import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
 
 @unmanaged export class Q8_0 extends Bytes {
@@ -13,8 +13,8 @@ import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
   @inline get factorBytes(): usize { return 0; }
   @inline get halves(): bool { return false; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
-    return addScaled(dot, half4(scales + 8 * set), tail, f);
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (256 + 8 * set))), f);
   }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

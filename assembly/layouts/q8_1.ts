@@ -1,7 +1,7 @@
 /** q8_1: value = d q + m. Scales of a block: 8 f16 d, 8 f16 m. No dtype of weights: what q5_1 is held in. */
 import { halfAt } from '../base/half';
-import { half4 } from '../base/simd';
-import { Bytes, addMinimum, addScaled } from './kinds';
+import { half4, madd } from '../base/simd';
+import { Bytes } from './kinds';
 import { byteOf } from './lanes';
 
 @unmanaged export class Q8_1 extends Bytes {
@@ -10,9 +10,9 @@ import { byteOf } from './lanes';
   @inline get factorBytes(): usize { return 0; }
   @inline get halves(): bool { return false; }
 
-  @inline add(scales: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
-    const g = addMinimum(half4(scales + 16 + 8 * set), tail, f);
-    return addScaled(dot, half4(scales + 8 * set), tail, g);
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    const g = madd(v128.load32_splat(tail, 12), half4(block + (272 + 8 * set)), f);
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (256 + 8 * set))), g);
   }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {

@@ -24,12 +24,11 @@ import { recordData, recordStride } from '../quantize/quantize';
 
 /** 8 rows times 2 tokens. */
 @inline function quantTile<L>(w: usize, nBlocks: i32, x: usize, z: usize, yx: usize, yz: usize): void {
-  const low = isNibbles<L>() ? nibbleMask() : mask00ff(), one = isNibbles<L>() ? ones16() : low, scales = the<L>().quantBytes;
+  const low = isNibbles<L>() ? nibbleMask() : mask00ff(), one = isNibbles<L>() ? ones16() : low;
   let f0 = f32x4.splat(0), f1 = f0, e0 = f0, e1 = f0; // sums of token x, of token z
   let g0 = f0, g1 = f0, h0 = f0, h1 = f0, i0 = f0, i1 = f0, j0 = f0, j1 = f0; // of the superblock under way
   for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-    const tail = x + recordData<L>(), tailZ = z + recordData<L>();
-    let a0: v128, a1: v128, b0: v128, b1: v128, p = w, q = x, r = z;
+    let a0: v128, a1: v128, b0: v128, b1: v128, p = w, q = x, r = z, tail: usize, tailZ: usize;
     if (isNibbles<L>()) {
       const stop = w + 128;
       a0 = i32x4.splat(0); a1 = a0; b0 = a0; b1 = a0;
@@ -60,7 +59,9 @@ import { recordData, recordStride } from '../quantize/quantize';
           b0 = i32x4.add(b0, dot4(ra, rb, vk, vl)); b1 = i32x4.add(b1, dot4(ra, rb, uk, ul));
         }
       }
+      tail = x + recordData<L>(); tailZ = z + recordData<L>();
     } else {
+      tail = x + recordData<L>(); tailZ = z + recordData<L>();
       a0 = v128.load32_splat(tail, 16); a1 = a0; b0 = v128.load32_splat(tailZ, 16); b1 = b0;
       for (const stop = w + 128; p < stop; p += 32, q += 8, r += 8) {
         const v = v128.load(p), u = v128.load(p, 16), vl = v128.and(v, low), ul = v128.and(u, low);
@@ -69,8 +70,8 @@ import { recordData, recordStride } from '../quantize/quantize';
         b0 = i32x4.add(b0, dotBytes(v, vl, ro, re)); b1 = i32x4.add(b1, dotBytes(u, ul, ro, re));
       }
       if (the<L>().halves) { // scales change in mid-block
-        g0 = the<L>().add(w + scales, 0, 0, a0, tail, g0); g1 = the<L>().add(w + scales, 1, 0, a1, tail, g1);
-        i0 = the<L>().add(w + scales, 0, 0, b0, tailZ, i0); i1 = the<L>().add(w + scales, 1, 0, b1, tailZ, i1);
+        g0 = the<L>().add(w, 0, 0, a0, tail, g0); g1 = the<L>().add(w, 1, 0, a1, tail, g1);
+        i0 = the<L>().add(w, 0, 0, b0, tailZ, i0); i1 = the<L>().add(w, 1, 0, b1, tailZ, i1);
         a0 = v128.load32_splat(tail, 20); a1 = a0; b0 = v128.load32_splat(tailZ, 20); b1 = b0;
       } else {
         const second = v128.load32_splat(tail, 20), secondZ = v128.load32_splat(tailZ, 20);
@@ -84,13 +85,13 @@ import { recordData, recordStride } from '../quantize/quantize';
       }
     }
     if (isSuper<L>()) {
-      g0 = the<L>().add(w + scales, 0, 1, a0, tail, g0); g1 = the<L>().add(w + scales, 1, 1, a1, tail, g1);
-      if (!the<L>().halves) { h0 = the<L>().addMin(w + scales, 0, tail, h0); h1 = the<L>().addMin(w + scales, 1, tail, h1); }
-      i0 = the<L>().add(w + scales, 0, 1, b0, tailZ, i0); i1 = the<L>().add(w + scales, 1, 1, b1, tailZ, i1);
-      if (!the<L>().halves) { j0 = the<L>().addMin(w + scales, 0, tailZ, j0); j1 = the<L>().addMin(w + scales, 1, tailZ, j1); }
+      g0 = the<L>().add(w, 0, 1, a0, tail, g0); g1 = the<L>().add(w, 1, 1, a1, tail, g1);
+      if (!the<L>().halves) { h0 = the<L>().addMin(w, 0, tail, h0); h1 = the<L>().addMin(w, 1, tail, h1); }
+      i0 = the<L>().add(w, 0, 1, b0, tailZ, i0); i1 = the<L>().add(w, 1, 1, b1, tailZ, i1);
+      if (!the<L>().halves) { j0 = the<L>().addMin(w, 0, tailZ, j0); j1 = the<L>().addMin(w, 1, tailZ, j1); }
     } else {
-      f0 = the<L>().add(w + scales, 0, 0, a0, tail, f0); f1 = the<L>().add(w + scales, 1, 0, a1, tail, f1);
-      e0 = the<L>().add(w + scales, 0, 0, b0, tailZ, e0); e1 = the<L>().add(w + scales, 1, 0, b1, tailZ, e1);
+      f0 = the<L>().add(w, 0, 0, a0, tail, f0); f1 = the<L>().add(w, 1, 0, a1, tail, f1);
+      e0 = the<L>().add(w, 0, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, 0, b1, tailZ, e1);
     }
     w += blockBytes<L>();
     x += recordStride<L>(); z += recordStride<L>();

@@ -15,13 +15,12 @@ import { addBytes, addChunk, sums32 } from './dots';
 
 function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const mask = isNibbles<L>() ? nibbleMask() : mask00ff(), one = isNibbles<L>() ? ones16() : mask;
-  const nBlocks = cols >> 5, scales = the<L>().quantBytes;
+  const nBlocks = cols >> 5;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0; // g and h: of the superblock under way
     let x = x0;
     for (let iBlock = 0; iBlock < nBlocks; iBlock++) {
-      const tail = x + recordData<L>();
-      let a0: v128, a1: v128, p = w, q = x;
+      let a0: v128, a1: v128, p = w, q = x, tail: usize;
       if (isNibbles<L>()) {
         a0 = i32x4.splat(0); a1 = a0;
         for (const stop = w + 128; p < stop; p += 32) {
@@ -38,7 +37,9 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
           }
         }
         a0 = sums32(a0, one); a1 = sums32(a1, one);
+        tail = x + recordData<L>();
       } else {
+        tail = x + recordData<L>();
         a0 = v128.load32_splat(tail, 16); a1 = a0;
         for (const stop = w + 128; p < stop; p += 32, q += 8) {
           const v = v128.load(p), u = v128.load(p, 16), odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
@@ -47,8 +48,8 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
         }
         const second = v128.load32_splat(tail, 20);
         if (the<L>().halves) { // scales change in mid-block
-          g0 = the<L>().add(w + scales, 0, 0, a0, tail, g0);
-          g1 = the<L>().add(w + scales, 1, 0, a1, tail, g1);
+          g0 = the<L>().add(w, 0, 0, a0, tail, g0);
+          g1 = the<L>().add(w, 1, 0, a1, tail, g1);
           a0 = second; a1 = second;
         } else {
           a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second);
@@ -60,15 +61,15 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
         }
       }
       if (isSuper<L>()) {
-        g0 = the<L>().add(w + scales, 0, 1, a0, tail, g0);
-        g1 = the<L>().add(w + scales, 1, 1, a1, tail, g1);
+        g0 = the<L>().add(w, 0, 1, a0, tail, g0);
+        g1 = the<L>().add(w, 1, 1, a1, tail, g1);
         if (!the<L>().halves) {
-          h0 = the<L>().addMin(w + scales, 0, tail, h0);
-          h1 = the<L>().addMin(w + scales, 1, tail, h1);
+          h0 = the<L>().addMin(w, 0, tail, h0);
+          h1 = the<L>().addMin(w, 1, tail, h1);
         }
       } else {
-        f0 = the<L>().add(w + scales, 0, 0, a0, tail, f0);
-        f1 = the<L>().add(w + scales, 1, 0, a1, tail, f1);
+        f0 = the<L>().add(w, 0, 0, a0, tail, f0);
+        f1 = the<L>().add(w, 1, 0, a1, tail, f1);
       }
       w += blockBytes<L>();
       x += recordStride<L>();

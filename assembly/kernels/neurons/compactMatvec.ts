@@ -4,15 +4,16 @@
  * dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
-import { evenHalves, halfMask, halfOf, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
-import { addMinimum, addScaled, hasMin, isFloat, isNibbles, isSuper, the } from '../../layouts/kinds';
+import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
+import { hasMin, isFloat, isNibbles, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
 import { recordData, recordStride } from '../quantize/quantize';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
 @inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
-  return addScaled(dot, halfOf(pairs, even, mask), tail, addMinimum(halfOf(pairs, odd, mask), tail, f));
+  const g = madd(v128.load32_splat(tail, 12), halfOf(pairs, odd, mask), f);
+  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), halfOf(pairs, even, mask)), g);
 }
 
 /** Integer sums (kernels/matvec/dots.ts) of 4 rows x 4 columns in low nibbles. x at `q`: their part of a chunk of 8. */
@@ -26,7 +27,7 @@ import { recordData, recordStride } from '../quantize/quantize';
 /** f + the block's term for rows of `set`: its scales are at `w`. */
 @inline function addScales<L>(w: usize, set: usize, dot: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
   if (hasMin<L>()) return addPairs(dot, v128.load(w + 16 * set), even, odd, mask, tail, f);
-  return the<L>().add(w, set, 0, dot, tail, f);
+  return the<L>().add(w - the<L>().quantBytes, set, 0, dot, tail, f);
 }
 
 function nibbles<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
