@@ -1,23 +1,24 @@
 /**
  * How the arena holds a matrix of `rows` outputs x `cols` inputs, and what a file of this folder says about one layout.
  *
- * All layouts interleave 8 rows ("a group"; the last group is padded with zero rows), because then SIMD lanes are rows, no kernel ever sums across
- * lanes, and a group is one strictly sequential stream of bytes. Row r of a group lives in set s = r >> 2, lane r & 3. (`VECTOR` in table.ts is not
- * interleaved: a plain f32 array [rows, cols] for norms, biases, position tables.)
+ * All layouts interleave 8 rows ("a group"; the last group is padded with zero rows), because then SIMD lanes are rows, no kernel ever sums
+ * across lanes, and a group is one strictly sequential stream of bytes. Row r of a group lives in set s = r >> 2, lane r & 3. (`VECTOR` in
+ * table.ts is not interleaved: a plain f32 array [rows, cols] for norms, biases, position tables.)
  *
  *   Floats   per column: 8 values, one a row
  *   Nibbles  per block of 32 columns: 128 B of 4-bit quants, then the block's scales
- *            quants: 4 chunks c of 8 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r: low nibble = column 8c + j,
- *            high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
+ *            quants: 4 chunks c of 8 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r: low nibble = column
+ *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
  *   Bytes    per block of 32 columns: 256 B of 8-bit quants, then the block's scales
  *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
  *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/quants.ts)
  *
- * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of 8-bit
- * numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
+ * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of
+ * 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
  *
- * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`; everything it
- * says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It says, all literals:
+ * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
+ * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It
+ * says, all literals:
  *   layout        its number, which records and the host know (src/model/layouts.ts)
  *   scaleBytes    of a block                       (Floats: none)
  *   factorBytes   of a superblock; 0: blocks stand alone
@@ -28,9 +29,9 @@
  *   close         superblocks: f + the superblock's sums g (and h) times its factors
  *   dequant       32 values of row `lane` of a block to `dst`; the same f32 as ggml's dequantize, each operation rounded once
  *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
- * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row `lane` of the
- * layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept bit for bit. A layout
- * that is named after a dtype is that dtype too; q5_0 and q5_1 are dtypes only.
+ * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
+ * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
+ * bit for bit. A layout that is named after a dtype is that dtype too; q5_0 and q5_1 are dtypes only.
  */
 /** What x has to be for a layout, as bits: f32 as it is, or quantised records (kernels/quantize). */
 export const enum Format { f32 = 0, x4 = 1, x8 = 2 }

@@ -1,7 +1,7 @@
 /**
  * q4_k: value = (d sc) q - dmin mn. Superblocks; scales of a block: 8 u8 sc, 8 u8 mn; factors: 8 f16 d, 8 f16 dmin.
- * In the file (ggml-common.h, block_q4_K): d, dmin, 12 bytes of 6-bit sc and mn (sixbits.ts), 128 bytes of nibbles: 32 bytes hold block 2i (low)
- * and 2i + 1 (high). The 6-bit numbers become bytes, nothing is multiplied out.
+ * In the file (ggml-common.h, block_q4_K): d, dmin, 12 bytes of 6-bit sc and mn (sixbits.ts), 128 bytes of nibbles: 32 bytes hold block 2i
+ * (low) and 2i + 1 (high). The 6-bit numbers become bytes, nothing is multiplied out.
  */
 import { halfAt } from '../base/half';
 import { bytes4u, half4Exact, madd } from '../base/simd';

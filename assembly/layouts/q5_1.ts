@@ -10,7 +10,9 @@ import { copyHalf, fifthBits, highNibbles, laneOffset, lowNibbles, storeBytes } 
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     const v = v128.load(src + 8), scales = dst + 256 + (<usize>lane << 1);
-    storeBytes(dst + laneOffset(lane), v128.or(lowNibbles(v), fifthBits(load<u16>(src + 4))), v128.or(highNibbles(v), fifthBits(load<u16>(src + 6))));
+    const first = v128.or(lowNibbles(v), fifthBits(load<u16>(src + 4)));
+    const second = v128.or(highNibbles(v), fifthBits(load<u16>(src + 6)));
+    storeBytes(dst + laneOffset(lane), first, second);
     return copyHalf(scales, src) + copyHalf(scales + 16, src + 2);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * q5_k: value = (d sc) q - dmin mn, q of 5 bits in bytes. Superblocks; scales of a block: 8 u8 sc, 8 u8 mn; factors: 8 f16 d, 8 f16 dmin.
- * In the file (ggml-common.h, block_q5_K): d, dmin, 12 bytes of 6-bit sc and mn (sixbits.ts), 32 bytes whose bit b belongs to block b, nibbles as in
- * q4_k. The 6-bit numbers become bytes, nothing is multiplied out.
+ * In the file (ggml-common.h, block_q5_K): d, dmin, 12 bytes of 6-bit sc and mn (sixbits.ts), 32 bytes whose bit b belongs to block b,
+ * nibbles as in q4_k. The 6-bit numbers become bytes, nothing is multiplied out.
  */
 import { halfAt } from '../base/half';
 import { bytes4u, half4Exact, madd } from '../base/simd';
@@ -46,7 +46,9 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
     const bits = v128.load(src, 16), more = v128.load(src, 32);
     for (let b: usize = 0; b < 8; b++, dst += 272) {
       const quants = src + 48 + ((b >> 1) << 5), scales = dst + 256 + <usize>lane;
-      storeBytes(dst + laneOffset(lane), v128.or(nibblesOf(v128.load(quants), b), bitOf(bits, b)), v128.or(nibblesOf(v128.load(quants, 16), b), bitOf(more, b)));
+      const first = v128.or(nibblesOf(v128.load(quants), b), bitOf(bits, b));
+      const second = v128.or(nibblesOf(v128.load(quants, 16), b), bitOf(more, b));
+      storeBytes(dst + laneOffset(lane), first, second);
       store<u8>(scales, scaleOf(src + 4, b));
       store<u8>(scales + 8, minOf(src + 4, b));
     }

@@ -1,7 +1,9 @@
 /**
- * q6_k: value = (d sc) q, q of 6 bits, signed, in bytes. Superblocks; scales of a block: 8 i8 sc of columns 0..15, 8 i8 sc of columns 16..31;
+ * q6_k: value = (d sc) q, q of 6 bits, signed, in bytes. Superblocks; scales of a block: 8 i8 sc of columns 0..15, 8 i8 sc of columns
+ * 16..31;
  * factors: 8 f16 d.
- * In the file (ggml-common.h, block_q6_K): 128 bytes of low nibbles, 64 of high bit pairs, 16 i8 scales (one each 16 columns), d; stored as q + 32.
+ * In the file (ggml-common.h, block_q6_K): 128 bytes of low nibbles, 64 of high bit pairs, 16 i8 scales (one each 16 columns), d; stored as
+ * q + 32.
  */
 import { halfAt } from '../base/half';
 import { bytes4s, half4Exact, madd } from '../base/simd';
@@ -25,7 +27,9 @@ import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4s(block + (256 + 8 * half + 4 * set))), f);
   }
 
-  @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 { return f32x4.add(f, f32x4.mul(g, half4Exact(factors + 8 * set))); }
+  @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 {
+    return f32x4.add(f, f32x4.mul(g, half4Exact(factors + 8 * set)));
+  }
 
   @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
     const d = halfAt(factors + (<usize>lane << 1)), scales = block + 256 + <usize>lane;
@@ -38,7 +42,8 @@ import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     const d = src + 208;
     for (let b: usize = 0; b < 8; b++, dst += 272) {
-      const low = src + ((b >> 2) << 6) + ((b & 1) << 5), high = src + 128 + ((b >> 2) << 5), scales = dst + 256 + <usize>lane, from = src + 192 + (b << 1);
+      const low = src + ((b >> 2) << 6) + ((b & 1) << 5), high = src + 128 + ((b >> 2) << 5), scales = dst + 256 + <usize>lane;
+      const from = src + 192 + (b << 1);
       storeBytes(dst + laneOffset(lane), sixBits(v128.load(low), v128.load(high), b), sixBits(v128.load(low, 16), v128.load(high, 16), b));
       store<u8>(scales, load<u8>(from));
       store<u8>(scales + 8, load<u8>(from + 1));

@@ -3,7 +3,9 @@ import { Format, groupBytes, the } from './kinds';
 import { NONE, VECTOR, forLayout } from './table';
 
 @unmanaged class LayoutBytes {
-  @inline on<L>(groups: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize { return groups * groupBytes<L>(<i32>cols); }
+  @inline on<L>(groups: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    return groups * groupBytes<L>(<i32>cols);
+  }
 }
 
 /** Bytes of a matrix in a layout. */

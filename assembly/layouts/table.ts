@@ -1,8 +1,8 @@
 /**
  * Every layout and every dtype of the file, a row each: the only list of them on this side (src/model/layouts.ts is the host's).
  *
- * A kernel is a template over the layout; `forLayout` is where a number becomes a layout, once a matrix. `Op` is a class like the layouts: its function
- * `on<L>` runs the template, and each row makes one of it.
+ * A kernel is a template over the layout; `forLayout` is where a number becomes a layout, once a matrix. `Op` is a class like the layouts:
+ * its function `on<L>` runs the template, and each row makes one of it.
  */
 import { BF16 } from './bf16';
 import { F16 } from './f16';

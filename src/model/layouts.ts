@@ -1,5 +1,6 @@
 /**
- * How the arena holds matrices, for whoever plans before there is an engine: the host's side of assembly/layouts. A row a layout and a row a dtype;
+ * How the arena holds matrices, for whoever plans before there is an engine: the host's side of assembly/layouts. A row a layout and a row
+ * a dtype;
  * test/model/layouts.test.ts holds every size against the engine's.
  */
 import type { GgufDtype } from '../format/gguf/types.ts';
@@ -38,7 +39,8 @@ export const Layout = {
 
 /** Every dtype of weights, and the smallest layout that holds it exactly. */
 export const heldAs = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0',
+  q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
 } as const satisfies Partial<Record<GgufDtype, LayoutName>>;
 
 export type DtypeName = keyof typeof heldAs;

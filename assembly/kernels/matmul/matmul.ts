@@ -1,8 +1,8 @@
 /**
- * Y[nTokens, rows] = X W^T for W in any interleaved layout, X as in kernels/matvec, one vector after the other. A tile is 8 rows x 2 tokens: every
- * unpacked weight vector meets two activations and every activation two weight vectors, with four accumulators (4 rows x 4 tokens loads half as much
- * again and is a quarter slower; more tokens spill: V8 has 15 vector registers on x64). Every sum is taken in the order of kernels/matvec, so a token's
- * result does not depend on how the prompt was cut into chunks. An odd last token is computed twice.
+ * Y[nTokens, rows] = X W^T for W in any interleaved layout, X as in kernels/matvec, one vector after the other. A tile is 8 rows x 2
+ * tokens: every unpacked weight vector meets two activations and every activation two weight vectors, with four accumulators (4 rows x 4
+ * tokens loads half as much again and is a quarter slower; more tokens spill: V8 has 15 vector registers on x64). Every sum is taken in the
+ * order of kernels/matvec, so a token's result does not depend on how the prompt was cut into chunks. An odd last token is computed twice.
  * Preconditions: those of the matvec; `xStride` bytes from one token's x to the next, `yStride` bytes from row to row of Y.
  * Test: test/kernels/matmul.test.ts.
  */
@@ -159,6 +159,8 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
   }
 }
 
-export function matmul(layout: i32, w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+export function matmul(
+  layout: i32, w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+): void {
   forLayout<Matmul>(layout, w, groups, cols, x, xStride, nTokens, y, yStride);
 }

@@ -1,14 +1,15 @@
 /**
- * Integer dot products of interleaved quants (layouts/kinds.ts) with quantised x (kernels/quantize), 4 rows at a time; exact, and the same numbers in
- * both builds.
+ * Integer dot products of interleaved quants (layouts/kinds.ts) with quantised x (kernels/quantize), 4 rows at a time; exact, and the same
+ * numbers in both builds.
  *
- * Nibbles, relaxed: eight signed dot products of bytes with nibbles, summed in i16: |x| <= 127, nibble <= 15, so a lane of eight pairs stays
- *   below 8 * 2 * 1905 = 30480. Never the i32 form of the instruction: Node 20's baseline tier computes it wrong.
+ * Nibbles, relaxed: eight signed dot products of bytes with nibbles, summed in i16: |x| <= 127, nibble <= 15, so a lane of eight pairs
+ *   stays below 8 * 2 * 1905 = 30480. Never the i32 form of the instruction: Node 20's baseline tier computes it wrong.
  * Nibbles, base: nibbles stay in place inside 16-bit lanes; their partners in x carry the missing powers of two, so that all four i16 dot
  *   products share the factor 256, which the block's scale takes out again.
  * Bytes: a 16-bit lane v holds two weights of one row: odd column in the high byte, even column + 128 in the low one. With p = v & 255:
- *   dot(v, x_odd) + dot(p, 256 x_even - x_odd) = 256 * (sum of q x + 128 * sum of x_even); the last term is the same for all rows and starts the
- *   accumulator (the tail's corrections). Two instructions for 16 products in plain simd128, no widening, no 7-bit limit, so both builds share it.
+ *   dot(v, x_odd) + dot(p, 256 x_even - x_odd) = 256 * (sum of q x + 128 * sum of x_even); the last term is the same for all rows and
+ *   starts the accumulator (the tail's corrections). Two instructions for 16 products in plain simd128, no widening, no 7-bit limit, so
+ *   both builds share it.
  */
 import { mask000f, mask00f0, mask0f00 } from '../../base/simd';
 

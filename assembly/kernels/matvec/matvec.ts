@@ -1,10 +1,13 @@
 /**
- * y[rows] = W x for W in any interleaved layout. Lanes are rows; integer parts are exact (dots.ts), f32 parts add one term a block, in block order.
+ * y[rows] = W x for W in any interleaved layout. Lanes are rows; integer parts are exact (dots.ts), f32 parts add one term a block, in
+ * block order.
  *   quants  x as the records that the layout wants (kernels/quantize)
- *   floats  x f32; even and odd columns have accumulators of their own (four chains hide the latency of the multiply-add), joined once at the end
+ *   floats  x f32; even and odd columns have accumulators of their own (four chains hide the latency of the multiply-add), joined once at
+ *           the end
  * The loop over a block's chunks stays a loop: written out, V8 loads all of x first, runs out of registers and is a fifth slower.
  * Preconditions: cols a multiple of the layout's unit; W has `groups` groups of 8 rows; y has room for all of them.
- * Error: quants: that of the activations' rounding; f32 rounding about (cols / 32) * 6e-8 relative to the sum of magnitudes; floats: cols * 6e-8 of it.
+ * Error: quants: that of the activations' rounding; f32 rounding about (cols / 32) * 6e-8 relative to the sum of magnitudes; floats: cols *
+ * 6e-8 of it.
  * Test: test/kernels/matvec.test.ts.
  */
 import { madd, mask00ff, nibbleMask, ones16 } from '../../base/simd';

@@ -1,24 +1,27 @@
 /**
- * y[hidden] = W h for `down`, a matrix of nibbles in blocks that stand alone [hidden, ffn], of the neurons whose h is not zero. The interleaved layouts run along ffn and cannot
- * leave out a column; the "column form" can:
+ * y[hidden] = W h for `down`, a matrix of nibbles in blocks that stand alone [hidden, ffn], of the neurons whose h is not zero. The
+ * interleaved layouts run along ffn and cannot leave out a column; the "column form" can:
  *
  *   hidden f32 units (units.ts), then for every 64 neurons (two blocks of the file, for every row) and in there every 32 outputs, a "tile":
  *   64 neurons x 16 B; byte t = output t (low nibble) and 16 + t (high)
  *   then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the same of m: 32 B
  *
- * where hidden is padded to 32 with zero rows and ffn to 64 with zero neurons. It is read from the first byte to the last, as the processor's
- * prefetcher likes it, but for the neurons that are zero. Tiles, because lists of whole columns are slower from every level of memory.
+ * where hidden is padded to 32 with zero rows and ffn to 64 with zero neurons. It is read from the first byte to the last, as the
+ * processor's prefetcher likes it, but for the neurons that are zero. Tiles, because lists of whole columns are slower from every level
+ * of memory.
  *
- * h is rounded as kernels/quantize does it, but in blocks of 64: s = amax / 127, q nearest even. Two blocks of the file under one s, because one
- * integer dot product then adds both, and the scales are half the work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') + m' * sum(q')) (q4_0:
- * d * sum(q (n - 8)) ..), n the nibbles, d in units and m in eight of them; |8 sum(q)| <= 32512 is m's factor of 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
+ * h is rounded as kernels/quantize does it, but in blocks of 64: s = amax / 127, q nearest even. Two blocks of the file under one s,
+ * because one integer dot product then adds both, and the scales are half the work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') +
+ * m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units and m in eight of them; |8 sum(q)| <= 32512 is m's factor of
+ * 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
  *
- * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
- *   lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
+ * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in
+ *   its lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
  * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
  * segments, by the same rule in both builds; each adds its own term to y.
  * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes.
- * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
+ * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes.
+ * Test: test/kernels/columns.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
 import { blockBytes, groupBytes, hasMin, isNibbles, isSuper, the } from '../../layouts/kinds';
@@ -67,7 +70,8 @@ export const NEURON: usize = 16, BLOCK: usize = 512, QUANTS: usize = 1024;
   const has1 = nGroups > 1, has2 = nGroups > 2, has3 = nGroups > 3;
   for (const end = p + 128; p < end; p += 32, q += 8 * NEURON) {
     const a = columns4(p, true), b = columns4(p + 16, true), c = columns4(p + group, has1), d = columns4(p + group + 16, has1);
-    const e = columns4(p + 2 * group, has2), f = columns4(p + 2 * group + 16, has2), g = columns4(p + 3 * group, has3), h = columns4(p + 3 * group + 16, has3);
+    const e = columns4(p + 2 * group, has2), f = columns4(p + 2 * group + 16, has2), g = columns4(p + 3 * group, has3);
+    const h = columns4(p + 3 * group + 16, has3);
     storeColumns(q, pick(0, a, b, c, d), pick(0, e, f, g, h));
     storeColumns(q + NEURON, pick(1, a, b, c, d), pick(1, e, f, g, h));
     storeColumns(q + 2 * NEURON, pick(2, a, b, c, d), pick(2, e, f, g, h));
@@ -80,7 +84,8 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
   const group = groupBytes<L>(cols), tiles = units + (padded(rows) << 2), pair = (padded(rows) >> 5) * tile;
   memory.fill(dst, 0, columnBytesOf<L>(rows, cols));
   for (let row = 0; row < rows; row++) {
-    store<f32>(units + (<usize>row << 2), unitOf(hasMin<L>(), w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1), nBlocks, blockBytes<L>()));
+    const d = w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1);
+    store<f32>(units + (<usize>row << 2), unitOf(hasMin<L>(), d, nBlocks, blockBytes<L>()));
   }
   for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
     let to = tiles + <usize>(b >> 1) * pair;
@@ -113,5 +118,9 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize { return f
   }
 }
 
-/** The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]; quants are the file's. Layouts with columnBytes > 0. */
-export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void { forLayout<PackColumns>(layout, w, rows, cols, dst); }
+/**
+ * The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]; quants are the file's. Layouts with columnBytes > 0.
+ */
+export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
+  forLayout<PackColumns>(layout, w, rows, cols, dst);
+}

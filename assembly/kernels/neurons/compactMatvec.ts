@@ -1,7 +1,7 @@
 /**
- * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the ordinary X4 or X8
- * records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit what the
- * dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
+ * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the ordinary
+ * X4 or X8 records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit
+ * what the dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
@@ -19,7 +19,8 @@ import { recordData, recordStride } from '../quantize/quantize';
 /** Integer sums (kernels/matvec/dots.ts) of 4 rows x 4 columns in low nibbles. x at `q`: their part of a chunk of 8. */
 @inline function dotHalf(v: v128, q: usize, low: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i16x8.relaxed_dot_i8x16_i7x16_s(v128.load32_splat(q), v128.and(v, low));
-  return i32x4.add(i32x4.dot_i16x8_s(v128.and(v, mask000f()), v128.load32_splat(q)), i32x4.dot_i16x8_s(v128.and(v, mask0f00()), v128.load32_splat(q, 8)));
+  const even = i32x4.dot_i16x8_s(v128.and(v, mask000f()), v128.load32_splat(q));
+  return i32x4.add(even, i32x4.dot_i16x8_s(v128.and(v, mask0f00()), v128.load32_splat(q, 8)));
 }
 
 @inline function addSums(a: v128, b: v128): v128 { return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(a, b) : i32x4.add(a, b); }

@@ -1,14 +1,14 @@
 /**
  * Copies of a matrix that hold only the listed neurons, for a mask that stays for a whole sequence. All copies are lossless.
  *
- * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec runs on
- * n rows. Compact row k is neuron list_k.
+ * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec
+ * runs on n rows. Compact row k is neuron list_k.
  * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
  *   blocks that stand alone: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
- *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most 4 slots
- *   16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of f16 d, m (which
- *   decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are
- *   in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
+ *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most
+ *   4 slots 16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of
+ *   f16 d, m (which decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one
+ *   u8 each. The kernels are in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
@@ -61,7 +61,9 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
 }
 
 /** Row `from` (0..7) of the group of 8 rows at p → row `to` of the group at q. */
-export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void { forLayout<CopyRow>(layout, p, from, q, to, cols); }
+export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  forLayout<CopyRow>(layout, p, from, q, to, cols);
+}
 
 @unmanaged class CompactRows {
   @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize): usize {
@@ -76,7 +78,9 @@ export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, col
 }
 
 /** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
-export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void { forLayout<CompactRows>(layout, w, cols, list, n, dst); }
+export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
+  forLayout<CompactRows>(layout, w, cols, list, n, dst);
+}
 
 /** Number of listed neurons at `list` that lie in block b. */
 @inline function countIn(list: usize, end: usize, b: i32): i32 {
@@ -122,7 +126,8 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 
 /** Unit `i`, 0..3. */
 @inline function unitOf4(v: v128, i: i32): u32 {
-  const near = i & 1 ? i32x4.extract_lane(v, 1) : i32x4.extract_lane(v, 0), far = i & 1 ? i32x4.extract_lane(v, 3) : i32x4.extract_lane(v, 2);
+  const near = i & 1 ? i32x4.extract_lane(v, 1) : i32x4.extract_lane(v, 0);
+  const far = i & 1 ? i32x4.extract_lane(v, 3) : i32x4.extract_lane(v, 2);
   return i & 2 ? far : near;
 }
 
@@ -141,8 +146,10 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
   const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
   // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
   const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
-  const ia = wide ? first : nibbleIndex(first, 0), ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
-  const ja = wide ? second : nibbleIndex(second, 0), jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
+  const ia = wide ? first : nibbleIndex(first, 0);
+  const ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
+  const ja = wide ? second : nibbleIndex(second, 0);
+  const jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
   for (let g = 0; g < groups; g++, p += from, q += to) {
     for (let lane = 0; lane < 8; lane++) {
       const source = p + laneOffset(lane), target = q + laneOffset(lane);

@@ -1,6 +1,6 @@
 /**
- * The row form of a matrix of nibbles, of which rows can be left out (the interleaved layouts cannot): lanes are four consecutive blocks of 32 columns
- * of one row, so a row is one sequential run and its sum crosses lanes once, at its end (rowsMatvec.ts).
+ * The row form of a matrix of nibbles, of which rows can be left out (the interleaved layouts cannot): lanes are four consecutive blocks of
+ * 32 columns of one row, so a row is one sequential run and its sum crosses lanes once, at its end (rowsMatvec.ts).
  *
  *   blocks      per 4 blocks: 4 chunks c of 16 B, lane b = 4 bytes of block b (low nibble = column 8c + j, high = 8c + 4 + j: the units of
  *               the interleaved layout), then 4 i16 d, or 4 pairs of i16 d, m, in the row's unit (units.ts)             72 / 80 B
@@ -35,7 +35,8 @@ export const QUANTS: usize = 64, TAIL: usize = 20, SUPER: usize = 2 * QUANTS + T
 /** `nLanes` blocks of one row (of `lanes` places) from interleaved blocks at `p`. */
 @inline function packFour<L>(p: usize, lane: i32, inverse: f32, nLanes: i32, lanes: usize, q: usize): void {
   const at = laneOffset(lane);
-  for (let b: usize = 0, d = p + the<L>().quantBytes + (<usize>lane << 1); b < <usize>nLanes; b++, p += blockBytes<L>(), d += blockBytes<L>()) {
+  for (let b: usize = 0; b < <usize>nLanes; b++, p += blockBytes<L>()) {
+    const d = p + the<L>().quantBytes + (<usize>lane << 1);
     for (let c: usize = 0; c < 4; c++) store<u32>(q + ((c * lanes + b) << 2), load<u32>(p + at + (c << 5)));
     const to = q + (lanes << 4) + (hasMin<L>() ? b << 2 : b << 1);
     store<i16>(to, unitsOfScale(d, inverse));
@@ -63,7 +64,8 @@ export const QUANTS: usize = 64, TAIL: usize = 20, SUPER: usize = 2 * QUANTS + T
     let p = w + <usize>(row >> 3) * groupBytes<L>(cols);
     for (const end = dst + bytes; dst < end; dst += SUPER, p += unitBytes<L>()) {
       for (let b: usize = 0; b < 8; b++) {
-        const block = p + b * blockBytes<L>(), scales = block + the<L>().quantBytes + <usize>lane, q = dst + ((b >> 2) << 6) + ((b & 3) << 2);
+        const block = p + b * blockBytes<L>(), scales = block + the<L>().quantBytes + <usize>lane;
+        const q = dst + ((b >> 2) << 6) + ((b & 3) << 2);
         for (let c: usize = 0; c < 4; c++) store<u32>(q + (c << 4), load<u32>(block + at + (c << 5)));
         store<u8>(dst + 2 * QUANTS + b, load<u8>(scales));
         store<u8>(dst + 2 * QUANTS + 8 + b, load<u8>(scales + 8));
@@ -76,7 +78,9 @@ export const QUANTS: usize = 64, TAIL: usize = 20, SUPER: usize = 2 * QUANTS + T
 }
 
 @unmanaged class RowBytes {
-  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize { return rowBytesOf<L>(<i32>cols); }
+  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    return rowBytesOf<L>(<i32>cols);
+  }
 }
 
 /** Bytes of a row in row form; 0: this layout has none, or not with this many columns. */

@@ -1,9 +1,12 @@
 /**
- * y[i] = W[i, :] x for the listed rows i of a matrix in row form (rows.ts), x permuted (permute.ts). Four rows share every load of x (superblocks: two);
+ * y[i] = W[i, :] x for the listed rows i of a matrix in row form (rows.ts), x permuted (permute.ts). Four rows share every load of x
+ * (superblocks: two);
  * of the left-over blocks one vector holds two of each of two rows, so 576 columns (18 blocks) cost no padding.
  * relaxed: d * sum(q n) + m * 8 sum(q) is one 32-bit integer a lane: |..| <= (2 * 30480 + 32512) * 16383 < 2^31.
- * Preconditions: cols a multiple of 32 (superblocks: 256); the list holds n u16 row numbers and has room for three more. Only the listed y are written.
- * Error: that of the activations' rounding and of units.ts; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes. Test: test/kernels/rows.test.ts.
+ * Preconditions: cols a multiple of 32 (superblocks: 256); the list holds n u16 row numbers and has room for three more. Only the listed y
+ * are written.
+ * Error: that of the activations' rounding and of units.ts; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes.
+ * Test: test/kernels/rows.test.ts.
  */
 import { halfAt } from '../../base/half';
 import { bytes4u, madd, nibbleMask, ones16 } from '../../base/simd';
@@ -21,8 +24,8 @@ import { touchRows } from './touch';
 @inline function low4(v: v128): v128 { return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)); }
 
 /**
- * f + the terms of four blocks in the row's unit: `a` their sums of products, v their d (pairs of d and m where there is an m), `scale` their s' and `rest` what
- * `restOf` gives.
+ * f + the terms of four blocks in the row's unit: `a` their sums of products, v their d (pairs of d and m where there is an m), `scale`
+ * their s' and `rest` what `restOf` gives.
  */
 @inline function addBlocks<L>(a: v128, v: v128, scale: v128, rest: v128, f: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) {
@@ -85,14 +88,15 @@ function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
       next = min(list + (<usize>ahead << 1), last + 2);
       touched |= touchRows(w, bytes, list, next);
     }
-    const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(list, 2), row2 = <usize>load<u16>(list, 4), row3 = <usize>load<u16>(list, 6);
+    const row0 = <usize>load<u16>(list), row1 = <usize>load<u16>(list, 2), row2 = <usize>load<u16>(list, 4);
+    const row3 = <usize>load<u16>(list, 6);
     let p0 = w + row0 * bytes, p1 = w + row1 * bytes, p2 = w + row2 * bytes, p3 = w + row3 * bytes;
     let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
     for (let x = x0; x < xEnd; x += permutedStride()) {
       let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, xa = v128.load(x), xb = v128.load(x, 16), xc = xa, xd = xb;
       if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(x, 32); xd = v128.load(x, 48); }
-      // No loop, and branches that are never taken (no row lies at 0): between them V8 keeps what is written in order. Straight on it would load all
-      // sixteen vectors first and run out of registers, which costs a third.
+      // No loop, and branches that are never taken (no row lies at 0): between them V8 keeps what is written in order. Straight on it would
+      // load all sixteen vectors first and run out of registers, which costs a third.
       do {
         a0 = addChunk(a0, v128.load(p0), xa, xb, xc, xd, low);
         a1 = addChunk(a1, v128.load(p1), xa, xb, xc, xd, low);
@@ -203,8 +207,8 @@ function supers<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
 }
 
 /**
- * y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. `ahead`: 0 where W is in the cache, else how many
- * listed rows to read ahead (touch.ts; 32 where a row has a few hundred bytes).
+ * y[list_i] = row list_i of W times x, for the n rows of the list; W in row form, x permuted. `ahead`: 0 where W is in the cache, else how
+ * many listed rows to read ahead (touch.ts; 32 where a row has a few hundred bytes).
  */
 export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;

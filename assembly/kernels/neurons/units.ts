@@ -1,9 +1,10 @@
 /**
- * The f16 d and m of a 4-bit row as 16-bit integers, for the forms that leave out neurons: one integer dot product then makes what four blocks add,
- * where two f16 want six instructions and registers that are not there. d counts a row's units and m eight of them: m = -8 d where a block's
- * values lie around zero. A unit is 2^-14 of the power of two above all of a row's |d| and |m| / 8.
- * Error: none while |d| (|m| / 8) is at least a sixteenth of that power of two, because f16 has 11 bits; smaller ones are off by half a unit at
- * most: m by four, a value by (15 / 2 + 4) * 2^-14 of the power of two. Of SmolLM2-135M's 4.98 million numbers in Q4_1 224 are. Test: test/kernels/columns.test.ts, test/kernels/rows.test.ts.
+ * The f16 d and m of a 4-bit row as 16-bit integers, for the forms that leave out neurons: one integer dot product then makes what four
+ * blocks add, where two f16 want six instructions and registers that are not there. d counts a row's units and m eight of them: m = -8 d
+ * where a block's values lie around zero. A unit is 2^-14 of the power of two above all of a row's |d| and |m| / 8.
+ * Error: none while |d| (|m| / 8) is at least a sixteenth of that power of two, because f16 has 11 bits; smaller ones are off by half a
+ * unit at most: m by four, a value by (15 / 2 + 4) * 2^-14 of the power of two. Of SmolLM2-135M's 4.98 million numbers in Q4_1 224 are.
+ * Test: test/kernels/columns.test.ts, test/kernels/rows.test.ts.
  */
 import { halfAt } from '../../base/half';
 

@@ -29,13 +29,16 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
 @inline export function recordStride<L>(): usize { return isBytes<L>() ? X8_STRIDE : x4Stride(); }
 
 /** Bytes of a vector's records in a format. */
-@inline export function recordsBytes(format: i32, cols: i32): usize { return <usize>(cols >> 5) * (format == Format.x8 ? X8_STRIDE : x4Stride()); }
+@inline export function recordsBytes(format: i32, cols: i32): usize {
+  return <usize>(cols >> 5) * (format == Format.x8 ? X8_STRIDE : x4Stride());
+}
 
 @inline function sum16(v: v128): i32 { return hsumInt(i32x4.extadd_pairwise_i16x8_s(v)); }
 
 /** Eight values in units of 1 / `inverse`, |..| <= 127 where they are finite. */
 @inline function round8(p: usize, inverse: v128): v128 {
-  return i16x8.narrow_i32x4_s(roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
+  const first = roundedInt(rounded(f32x4.mul(v128.load(p), inverse)));
+  return i16x8.narrow_i32x4_s(first, roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
 }
 
 /** The bits of |eight values|, the larger of two: they ascend as the values do, and those of NaN are above all. */
@@ -82,7 +85,8 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
  */
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
-    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(i32x4.max_s(peakOf(x), peakOf(x + 32)), i32x4.max_s(peakOf(x + 64), peakOf(x + 96)))));
+    const near = i32x4.max_s(peakOf(x), peakOf(x + 32)), far = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
+    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(near, far)));
     const live = amax > 1e-30; // smaller ones would overflow the inverse; NaN and zero blocks become zeros
     const scale: f32 = live ? amax / 127 : 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);

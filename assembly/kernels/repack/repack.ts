@@ -15,7 +15,9 @@ function interleave<D, L>(src: usize, dst: usize, rows: i32, cols: i32): i32 {
     if (nLanes < 8) memory.fill(dst, 0, groupBytes);
     for (let lane = 0; lane < nLanes; lane++) {
       const from = src + <usize>lane * rowBytes;
-      for (let p = from, q = dst, end = from + rowBytes; p < end; p += the<D>().fileBytes, q += unitBytes<L>()) bad += the<D>().unpack(p, q, lane);
+      for (let p = from, q = dst, end = from + rowBytes; p < end; p += the<D>().fileBytes, q += unitBytes<L>()) {
+        bad += the<D>().unpack(p, q, lane);
+      }
     }
   }
   return bad;
