@@ -31,7 +31,7 @@
  *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
  * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
  * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
- * bit for bit. A layout that is named after a dtype is that dtype too; q5_0 and q5_1 are dtypes only.
+ * bit for bit. A layout that is named after a dtype is that dtype too; q5_0, q5_1 and iq4_nl are dtypes only.
  */
 /** What x has to be for a layout, as bits: f32 as it is, or quantised records (kernels/quantize). */
 export const enum Format { f32 = 0, x4 = 1, x8 = 2 }

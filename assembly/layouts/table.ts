@@ -7,6 +7,7 @@
 import { BF16 } from './bf16';
 import { F16 } from './f16';
 import { F32 } from './f32';
+import { IQ4_NL } from './iq4_nl';
 import { the } from './kinds';
 import { Q4_0 } from './q4_0';
 import { Q4_1 } from './q4_1';
@@ -51,6 +52,7 @@ export const NONE: i32 = 0, VECTOR: i32 = 1;
   if (isDtype<Q5_0>(dtype)) return the<Op>().on<Q5_0, Q8_0>(layout, src, dst, rows, cols);
   if (isDtype<Q5_1>(dtype)) return the<Op>().on<Q5_1, Q8_1>(layout, src, dst, rows, cols);
   if (isDtype<Q8_0>(dtype)) return the<Op>().on<Q8_0, Q8_0>(layout, src, dst, rows, cols);
+  if (isDtype<IQ4_NL>(dtype)) return the<Op>().on<IQ4_NL, Q8_0>(layout, src, dst, rows, cols);
   if (isDtype<Q4_K>(dtype)) return the<Op>().on<Q4_K, Q4_K>(layout, src, dst, rows, cols);
   if (isDtype<Q5_K>(dtype)) return the<Op>().on<Q5_K, Q5_K>(layout, src, dst, rows, cols);
   if (isDtype<Q6_K>(dtype)) return the<Op>().on<Q6_K, Q6_K>(layout, src, dst, rows, cols);

@@ -39,7 +39,7 @@ export const Layout = {
 
 /** Every dtype of weights, and the smallest layout that holds it exactly. */
 export const heldAs = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0',
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
   q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
 } as const satisfies Partial<Record<GgufDtype, LayoutName>>;
 
