@@ -6,7 +6,7 @@ import { CalibrateRecord } from './abi/calibrate';
 import { divergenceRows, embedDocument, headRows } from './backward/head';
 import { layerBackward, layerForward } from './backward/layer';
 
-export { abiVersion, expand, fingerprint, heapBase, layoutBytes, prepare, repack, selfTest } from './index';
+export { abiVersion, expand, fingerprint, heapBase, prepare, repack, selfTest } from './index';
 
 /** Slot 0 from the document's tokens. */
 export function embed(record: usize): void { embedDocument(changetype<CalibrateRecord>(record)); }

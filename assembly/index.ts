@@ -9,8 +9,8 @@ import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
-export { repack, layoutBytes } from './kernels/repack/repack';
-export { expand } from './kernels/repack/expand';
+export { repack } from './kernels/repack/repack';
+export { expand } from './kernels/embed/embed';
 export { packRows, rowBytes } from './kernels/neurons/rows';
 export { packColumns, columnBytes } from './kernels/neurons/columns';
 export { columnNorms, dequantMatvec } from './kernels/embed/norms';

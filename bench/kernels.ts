@@ -43,11 +43,11 @@ function tasksOf(k: Kernels, dtype: string, rows: number, cols: number): Task[] 
   const x = putActivations(k, kind, Array.from({ length: tokens }, () => Float32Array.from({ length: cols }, () => random.float64() - 0.5)));
   const y = k.alloc(tokens * rows * 4);
   const at = walk(copies(k, ptr, bytes)), cold = walk(copies(k, ptr, bytes));
-  const { [kind.matvec]: matvec, [kind.matmul]: matmul, readMemory } = k.exports;
+  const { matvec, matmul, readMemory } = k.exports, { layout } = kind;
   return [
     { name: 'read', bytes, macs: 0, run: () => readMemory!(cold(), bytes & ~63) },
-    { name: 'matvec', bytes, macs: rows * cols, run: () => matvec!(at(), groups, cols, x.ptr, y) },
-    { name: `matmul ${tokens}`, bytes, macs: tokens * rows * cols, run: () => matmul!(at(), groups, cols, x.ptr, x.stride, tokens, y, rows * 4) },
+    { name: 'matvec', bytes, macs: rows * cols, run: () => matvec!(layout, at(), groups, cols, x.ptr, y) },
+    { name: `matmul ${tokens}`, bytes, macs: tokens * rows * cols, run: () => matmul!(layout, at(), groups, cols, x.ptr, x.stride, tokens, y, rows * 4) },
   ];
 }
 

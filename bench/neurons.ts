@@ -59,12 +59,12 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     return { ptr: putList(k, list, 8), n: list.length, h: k.putF32(masked(k.f32(h, ffn), list)) };
   });
 
-  tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvecQ41']!(ups.at(i), groups, hidden, x, y) });
+  tasks.push({ name: 'dense up', base: 'dense up', run: (i) => e['matvec']!(layout, ups.at(i), groups, hidden, x, y) });
   for (const share of rowShares) {
     const all = lists(share);
     tasks.push({ name: `rows ${share}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, ahead, y); } });
   }
-  tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y) });
+  tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvec']!(layout, downs.at(i), downGroups, ffn, hx, y) });
   for (const share of columnShares) {
     const all = lists(share);
     tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, all[i & 15]!.h, scratch, y) });
@@ -72,15 +72,15 @@ function setUp(k: Kernels, cold: boolean): Task[] {
 
   const gateAndUp = (i: number): void => {
     e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
-    e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
-    e['matvecQ41']!(ups.at(i), groups, hidden, x, y);
+    e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
+    e['matvec']!(layout, ups.at(i), groups, hidden, x, y);
   };
   tasks.push({
     name: 'dense layer', base: 'dense layer', run: (i) => {
       gateAndUp(i);
       e['activateGated']!(0, g, y, ffn);
       e['quantize']!(g, ffn, 1, hx, hx);
-      e['matvecQ41']!(downs.at(i), downGroups, ffn, hx, y);
+      e['matvec']!(layout, downs.at(i), downGroups, ffn, hx, y);
     },
   });
   for (const [upShare, downShare] of cascades) {
@@ -95,7 +95,7 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     tasks.push({
       name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
         e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
-        e['matvecQ41']!(gates.at(i), groups, hidden, x, g);
+        e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
         e['activate']!(0, g, ffn);
         const n = e['keepAbove']!(g, ones, t1, ffn, out);
         e['permuteX4']!(x, hidden, permuted);
@@ -114,13 +114,13 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     const a = new Place(k, first, rowSize, cold), b = new Place(k, second, columnSize, cold), c = new Place(k, first, rowSize, cold), sx = k.alloc((ffn / 32) * 96);
     k.call('scatter', h, positions, n, ffn, slots);
     k.call('quantize', slots, ffn, 1, sx, sx);
-    tasks.push({ name: `compact rows ${share}`, base: 'dense up', run: (i) => e['matvecQ41']!(a.at(i), nGroups, hidden, x, y) });
+    tasks.push({ name: `compact rows ${share}`, base: 'dense up', run: (i) => e['matvec']!(layout, a.at(i), nGroups, hidden, x, y) });
     tasks.push({ name: `compact columns ${share}`, base: 'dense down', run: (i) => e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y) });
     tasks.push({
       name: `compact layer ${share}`, base: 'dense layer', run: (i) => {
         e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
-        e['matvecQ41']!(a.at(i), nGroups, hidden, x, g);
-        e['matvecQ41']!(c.at(i), nGroups, hidden, x, y);
+        e['matvec']!(layout, a.at(i), nGroups, hidden, x, g);
+        e['matvec']!(layout, c.at(i), nGroups, hidden, x, y);
         e['activateGated']!(0, g, y, nGroups * 8);
         e['scatter']!(g, positions, n, ffn, slots);
         e['quantize']!(slots, ffn, 1, sx, sx);

@@ -24,7 +24,7 @@ const isSource = (path: string): boolean => path.startsWith('src/') && path.ends
 const isPage = (path: string): boolean => path.startsWith('demo/') && !path.startsWith('demo/test/') && path.endsWith('.ts');
 
 /** Folders by height: a file may import from its own folder and from those before it. */
-const assemblyOrder = ['abi', 'base', 'kernels', 'adapt', 'forward', 'backward'];
+const assemblyOrder = ['abi', 'base', 'layouts', 'kernels', 'adapt', 'forward', 'backward'];
 const sourceOrder = ['net', 'bytes', 'format', 'model', 'sampler', 'adapt', 'engine', 'session', 'tokenizer', 'text', 'eval', 'calibrate', 'cli'];
 const imports = (text: string): { target: string; index: number }[] =>
   [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) => ({ target: match[1]!, index: match.index }));

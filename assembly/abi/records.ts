@@ -1,7 +1,7 @@
 /**
  * The contract between host and engine: records in linear memory, every field one 4-byte word, so offset = 4 x index.
  * `src/model/records.ts` lists the same fields in the same order; a test compares names and order.
- * A pointer of 0 means that the part is absent. Matrices are [rows, cols] in a layout of `enums.ts`; vectors are f32.
+ * A pointer of 0 means that the part is absent. Matrices are [rows, cols] in a layout (assembly/layouts); vectors are f32.
  */
 
 @unmanaged export class ModelRecord {

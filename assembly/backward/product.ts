@@ -7,11 +7,11 @@
  * Preconditions: strides are multiples of 128 (rows padded to 32 values), `scratch` holds 32 * `tileStride(cols)` bytes.
  * Error: that of f32 sums over cols or rows. Test: test/calibrate/product.test.ts.
  */
-import { Layout } from '../abi/enums';
 import { madd } from '../base/simd';
-import { dequantRow } from '../kernels/embed/embed';
-import { expand } from '../kernels/repack/expand';
-import { layoutBytes } from '../kernels/repack/repack';
+import { dequantRow, expand } from '../kernels/embed/embed';
+import { F32 } from '../layouts/f32';
+import { the } from '../layouts/kinds';
+import { layoutBytes } from '../layouts/sizes';
 
 /** Rows that `transposed` expands together: their part of a tile, 2 KB, stays in the first-level cache. */
 const ROWS: i32 = 32;
@@ -51,7 +51,7 @@ export function product(
   const groupBytes = layoutBytes(layout, 8, cols), row = scratch + (<usize>cols << 5);
   for (const end = y + (<usize>((rows + 7) >> 3) << 5); y < end; y += 32, w += groupBytes) {
     let group = w;
-    if (layout != Layout.f32) { expand(layout, w, 8, cols, row, scratch); group = scratch; }
+    if (layout != the<F32>().layout) { expand(layout, w, 8, cols, row, scratch); group = scratch; }
     groupProduct(group, cols, x, xStride, nTokens, bias, y, yStride);
     if (bias) bias += 32;
   }

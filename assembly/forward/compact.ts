@@ -1,21 +1,20 @@
 /**
  * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved matrices,
- * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/compact.ts).
+ * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/copies.ts).
  */
-import { Layout } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
-import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/compact';
 import { compactMatvec } from '../kernels/neurons/compactMatvec';
-import { layoutBytes } from '../kernels/repack/repack';
+import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/copies';
+import { Format } from '../layouts/kinds';
+import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
 import { orderLayer, unorderLayer } from './order';
 import { layerOf } from './tokens';
 
 @inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
-@inline function isFloat(layout: i32): bool { return layout == Layout.f32 || layout == Layout.f16 || layout == Layout.bf16; }
 
 /** Copies of one layer from `ptr` on, as long as they end before `end`; returns the first free address. */
 function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
@@ -63,12 +62,12 @@ export function compactFfn(model: ModelRecord, work: WorkspaceRecord, layer: Lay
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;
-  if (isFloat(layer.downLayout)) {
+  const format = formatOf(layer.downLayout);
+  if (format == Format.f32) {
     linear(work, layer.downLayout, own.compactDownPtr, layer.downBiasPtr, hidden, n, h, stride, 1, out, xStride);
     return;
   }
   scatter(h, own.positionsPtr, n, ffn, work.hPtr);
-  const format = formatOf(layer.downLayout);
   prepareInput(work, work.hPtr, stride, ffn, 1, format);
   compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format), out);
   work.weightWords += own.compactDownBytes >> 2;

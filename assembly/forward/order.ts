@@ -6,8 +6,8 @@
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';
-import { copyRowOf, scatter } from '../kernels/neurons/compact';
-import { layoutBytes } from '../kernels/repack/repack';
+import { copyRow, scatter } from '../kernels/neurons/copies';
+import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 
@@ -16,9 +16,9 @@ import { rowStride } from './norms';
 /** Swaps two rows of a matrix; `spare`: room for a group of 8 rows. */
 function swapRows(layout: i32, w: usize, cols: i32, i: i32, j: i32, spare: usize): void {
   const group = layoutBytes(layout, 8, cols), p = w + <usize>(i >> 3) * group, q = w + <usize>(j >> 3) * group;
-  copyRowOf(layout, p, i & 7, spare, 0, cols);
-  copyRowOf(layout, q, j & 7, p, i & 7, cols);
-  copyRowOf(layout, spare, 0, q, j & 7, cols);
+  copyRow(layout, p, i & 7, spare, 0, cols);
+  copyRow(layout, q, j & 7, p, i & 7, cols);
+  copyRow(layout, spare, 0, q, j & 7, cols);
 }
 
 function swap(layer: LayerRecord, hidden: i32, i: i32, j: i32, spare: usize): void {

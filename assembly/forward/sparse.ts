@@ -16,7 +16,9 @@ import { activate, activateGated, add, multiply, subtractKept } from '../kernels
 import { columnBytes } from '../kernels/neurons/columns';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
-import { permuteX4, rowBytes, rowsMatvec } from '../kernels/neurons/rows';
+import { permuteX4 } from '../kernels/neurons/permute';
+import { rowBytes } from '../kernels/neurons/rows';
+import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { compactFfn } from './compact';
 import { DensePass } from './dense';

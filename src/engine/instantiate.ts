@@ -15,7 +15,6 @@ export interface LoaderExports {
   abiVersion(): number;
   heapBase(): number;
   selfTest(): number;
-  layoutBytes(layout: number, rows: number, cols: number): number;
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   fingerprint(ptr: number, bytes: number, state: number): void;

@@ -4,7 +4,9 @@
  */
 import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
-import { Dtype, Layout, Status } from '../model/enums.ts';
+import { dtypes } from '../format/gguf/types.ts';
+import { Status } from '../model/enums.ts';
+import { Layout } from '../model/layouts.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { rowsPerPiece, stagingBytes, stagingOf } from '../model/staging.ts';
@@ -44,7 +46,7 @@ export async function loadWeights(
       exports.fingerprint(staging, rows * rowBytes, state);
       const target = addresses[i]! + (row / 8) * groupBytes, { through } = tensor;
       const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
-      const status = exports.repack(Dtype[tensor.dtype], Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols);
+      const status = exports.repack(dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols);
       if (status !== Status.ok) refuse(tensor, status);
       if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + repacked, target);
       loaded += rows * rowBytes;

@@ -3,7 +3,7 @@
  * which share of them on the dense kernel is faster, and the constants of the methods.
  */
 import type { Selection } from '../adapt/selection.ts';
-import { Layout } from '../model/enums.ts';
+import { Layout } from '../model/layouts.ts';
 import type { FormField } from '../model/forms.ts';
 import { formStages, isForm, neuronsOf } from '../model/forms.ts';
 import type { ModelPlan } from '../model/plan.ts';

@@ -1,6 +1,7 @@
 /** A model into fresh memory: its weights, and the records that lead to them. */
 import type { GgufFile } from '../format/gguf/types.ts';
-import { Activation, Layout, Norm, Rope } from '../model/enums.ts';
+import { Activation, Norm, Rope } from '../model/enums.ts';
+import { Layout } from '../model/layouts.ts';
 import type { Hparams } from '../model/hparams.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';

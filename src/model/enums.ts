@@ -1,15 +1,4 @@
 /** The numbers of assembly/abi/enums.ts, for the host. test/model/abi.test.ts compares the two. */
-export const Layout = {
-  none: 0, vector: 1, f32: 2, f16: 3, bf16: 4, q4_0: 5, q4_1: 6, q8_0: 7, q8_1: 8, q4_k: 9, q5_k: 10, q6_k: 11,
-} as const;
-export type LayoutName = keyof typeof Layout;
-
-/** File dtypes that `repack` reads, by GGML type id. */
-export const Dtype = {
-  f32: 0, f16: 1, q4_0: 2, q4_1: 3, q5_0: 6, q5_1: 7, q8_0: 8, q4_k: 12, q5_k: 13, q6_k: 14, bf16: 30,
-} as const;
-export type DtypeName = keyof typeof Dtype;
-
 export const Norm = { rms: 0, layer: 1 } as const;
 export const Rope = { none: 0, adjacent: 1, halves: 2 } as const;
 export const Activation = { silu: 0, gelu: 1, relu: 2 } as const;

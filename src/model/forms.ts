@@ -1,6 +1,7 @@
 /** What skipping neurons needs in memory beside the model, from the plan alone: upper bounds, so that what fits by them does fit. */
 import { Stage } from './enums.ts';
 import type { Hparams } from './hparams.ts';
+import { columnFormBytes, rowFormBytes } from './layouts.ts';
 import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';
 import { adaptLayerFields, recordBytes } from './records.ts';
@@ -25,19 +26,16 @@ export function compactBytes({ tensors, hparams }: ModelPlan, density: number): 
   return tensors.reduce((sum, tensor) => sum + (tensor.layer !== undefined && isForm(tensor.role.field) ? compactOf(tensor, density) : 0), 256 * hparams.nLayers);
 }
 
-/** Bytes of a matrix by neuron: rows have a unit each and may end in an empty block, columns come in pairs of blocks and tiles of 32 outputs (assembly/kernels/neurons). */
-function formOf(tensor: PlannedTensor, { hidden }: Hparams): number {
-  const { role, bytes } = tensor, ffn = neuronsOf(tensor);
-  if (role.field !== 'down') return aligned(bytes + 28 * ffn);
-  const up = (n: number, unit: number): number => unit * Math.ceil(n / unit);
-  return aligned(Math.ceil(bytes * (up(ffn, 64) / ffn) * (up(hidden, 32) / up(hidden, 8))) + 4 * up(hidden, 32));
+/** Bytes of a matrix by neuron; 0 where its layout has no such form. */
+function formOf({ role, layout, rows, cols }: PlannedTensor): number {
+  return aligned(role.field === 'down' ? columnFormBytes(layout, rows, cols) : rowFormBytes(layout, rows, cols));
 }
 
 /** Bytes of the second copies of matrices, by neuron, that `stages` read fast. */
 export function formBytes(plan: ModelPlan, stages: number): number {
   return plan.tensors.reduce((sum, tensor) => {
     const { field } = tensor.role;
-    return sum + (isForm(field) && (stages & formStages[field]) !== 0 ? formOf(tensor, plan.hparams) : 0);
+    return sum + (isForm(field) && (stages & formStages[field]) !== 0 ? formOf(tensor) : 0);
   }, 0);
 }
 

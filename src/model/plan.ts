@@ -5,11 +5,11 @@
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
 import { dtypes, hasShape } from '../format/gguf/types.ts';
-import type { DtypeName, LayoutName } from './enums.ts';
-import { Dtype } from './enums.ts';
 import type { Family, SizeName, TensorRole } from './family.ts';
 import type { Hparams, LayerHparams } from './hparams.ts';
 import { readHparams } from './hparams.ts';
+import type { DtypeName, LayoutName } from './layouts.ts';
+import { heldAs, layoutBytes } from './layouts.ts';
 
 export interface PlannedTensor {
   readonly role: TensorRole;
@@ -49,24 +49,6 @@ export interface ModelPlan {
   readonly fileBytes: number;
 }
 
-/** The smallest layout that holds a dtype exactly. */
-const matrixLayout: Record<DtypeName, LayoutName> = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
-};
-
-/** Columns a block and bytes of 8 rows of it (assembly/abi/enums.ts). */
-const groupBlocks: Record<Exclude<LayoutName, 'none' | 'vector'>, readonly [cols: number, bytes: number]> = {
-  f32: [1, 32], f16: [1, 16], bf16: [1, 16], q4_0: [32, 144], q4_1: [32, 160], q8_0: [32, 272], q8_1: [32, 288], q4_k: [256, 1184], q5_k: [256, 2208], q6_k: [256, 2192],
-};
-
-/** Bytes of a matrix in a layout, as assembly/kernels/repack/repack.ts computes them; vectors are padded to 8 values so that kernels may read on. */
-export function layoutBytes(layout: LayoutName, rows: number, cols: number): number {
-  if (layout === 'none') return 0;
-  if (layout === 'vector') return rows === 1 ? 4 * 8 * Math.ceil(cols / 8) : 4 * rows * cols;
-  const [blockCols, bytes] = groupBlocks[layout];
-  return Math.ceil(rows / 8) * (cols / blockCols) * bytes;
-}
-
 /** Where the arena puts things: every part on a cache line. */
 export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -79,7 +61,7 @@ function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' |
 }
 
 function isSupported(dtype: string): dtype is DtypeName {
-  return dtype in Dtype;
+  return dtype in heldAs;
 }
 
 function planTensor(role: TensorRole, layer: number | undefined, source: GgufTensor, size: Record<SizeName, number>, fusedRows: number, precision: Precision): PlannedTensor {
@@ -97,16 +79,16 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
   const { dtype } = source;
   if (!isSupported(dtype) || (isVector && dtypes[dtype].blockSize > 1)) {
     throw new ModelError('E_DTYPE', {
-      subject: `tensor ${source.name}`, found: dtype, expected: isVector ? 'f32, f16 or bf16' : `one of ${Object.keys(Dtype).join(', ')}`,
+      subject: `tensor ${source.name}`, found: dtype, expected: isVector ? 'f32, f16 or bf16' : `one of ${Object.keys(heldAs).join(', ')}`,
       remedy: 'Convert the model to one of these (llama.cpp: llama-quantize); Q4_K_M, Q4_0 and Q8_0 are the usual choices.',
     });
   }
   const { blockSize, typeSize } = dtypes[dtype];
   const valueBytes = typeSize / blockSize; // exact: rows are whole blocks (checked by the reader)
   const expanded = precision === 'exact' && blockSize > 1;
-  const layout = isVector ? 'vector' : expanded ? 'f32' : matrixLayout[dtype];
+  const layout = isVector ? 'vector' : expanded ? 'f32' : heldAs[dtype];
   return {
-    role, layer, source, rows, cols, dtype, layout, through: expanded ? matrixLayout[dtype] : undefined,
+    role, layer, source, rows, cols, dtype, layout, through: expanded ? heldAs[dtype] : undefined,
     offset: source.offset + before * (isVector ? valueBytes : cols * valueBytes),
     fileBytes: rows * cols * valueBytes, bytes: layoutBytes(layout, rows, cols),
   };

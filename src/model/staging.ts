@@ -1,6 +1,7 @@
 /** The buffer through which weights stream into place: how much of a tensor lies in it at a time. */
+import { layoutBytes } from './layouts.ts';
 import type { ModelPlan, PlannedTensor } from './plan.ts';
-import { aligned, layoutBytes } from './plan.ts';
+import { aligned } from './plan.ts';
 
 /** Bytes of file read at a time: large enough that a read costs nothing, small enough to stay in the last-level cache until repacked. */
 const pieceBytes = 2 * 1024 * 1024;

@@ -1,10 +1,13 @@
 /** Random matrices in every layout, their float64 values read back through `dequantRow`, and the reference product. */
 import type { Kernels } from './kernels.ts';
+import { dtypes } from '../../src/format/gguf/types.ts';
+import type { DtypeName } from '../../src/model/layouts.ts';
+import { Layout, heldAs } from '../../src/model/layouts.ts';
 import { Random } from '../../src/sampler/random.ts';
 
 export interface Kind {
   name: string;
-  /** GGML dtype id and layout number (assembly/abi/enums.ts). */
+  /** GGML dtype id and layout number. */
   dtype: number;
   layout: number;
   /** Values and bytes of a block of the file. */
@@ -14,24 +17,25 @@ export interface Kind {
   halves: number[];
   /** Activation format: 0 plain f32, 1 X4, 2 X8. */
   format: 0 | 1 | 2;
-  matvec: string;
-  matmul: string;
 }
 
-const kind = (name: string, dtype: number, layout: number, block: number, blockBytes: number, halves: number[], format: 0 | 1 | 2, kernel: string): Kind =>
-  ({ name, dtype, layout, block, blockBytes, halves, format, matvec: `matvec${kernel}`, matmul: `matmul${kernel}` });
+function kind(dtype: DtypeName, halves: number[], format: 0 | 1 | 2): Kind {
+  const { id, blockSize, typeSize } = dtypes[dtype], layout = heldAs[dtype];
+  return { name: layout === dtype ? dtype : `${layout} (from ${dtype})`, dtype: id, layout: Layout[layout], block: blockSize, blockBytes: typeSize, halves, format };
+}
 
+/** Every layout, filled from a dtype that it holds. */
 export const kinds: Kind[] = [
-  kind('f32', 0, 2, 1, 4, [], 0, 'F32'),
-  kind('f16', 1, 3, 1, 2, [0], 0, 'F16'),
-  kind('bf16', 30, 4, 1, 2, [], 0, 'BF16'),
-  kind('q4_0', 2, 5, 32, 18, [0], 1, 'Q40'),
-  kind('q4_1', 3, 6, 32, 20, [0, 2], 1, 'Q41'),
-  kind('q8_0', 8, 7, 32, 34, [0], 2, 'Q80'),
-  kind('q8_1 (from q5_1)', 7, 8, 32, 24, [0, 2], 2, 'Q81'),
-  kind('q4_k', 12, 9, 256, 144, [0, 2], 1, 'Q4K'),
-  kind('q5_k', 13, 10, 256, 176, [0, 2], 2, 'Q5K'),
-  kind('q6_k', 14, 11, 256, 210, [208], 2, 'Q6K'),
+  kind('f32', [], 0),
+  kind('f16', [0], 0),
+  kind('bf16', [], 0),
+  kind('q4_0', [0], 1),
+  kind('q4_1', [0, 2], 1),
+  kind('q8_0', [0], 2),
+  kind('q5_1', [0, 2], 2),
+  kind('q4_k', [0, 2], 1),
+  kind('q5_k', [0, 2], 2),
+  kind('q6_k', [208], 2),
 ];
 
 /** A random number in [-1, 1). */

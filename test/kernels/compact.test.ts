@@ -21,8 +21,8 @@ for (const build of builds) {
           const groups = (rows + 7) >> 3, n = list.length, nGroups = (n + 7) >> 3;
           const dst = k.alloc(k.call('layoutBytes', kind.layout, n, cols)), dense = k.alloc(groups * 32), compact = k.alloc(nGroups * 32);
           k.call('compactRows', kind.layout, matrix.ptr, cols, putList(k, list), n, dst);
-          k.call(kind.matvec, matrix.ptr, groups, cols, ptr, dense);
-          k.call(kind.matvec, dst, nGroups, cols, ptr, compact);
+          k.call('matvec', kind.layout, matrix.ptr, groups, cols, ptr, dense);
+          k.call('matvec', kind.layout, dst, nGroups, cols, ptr, compact);
           const all = k.i32(dense, groups * 8);
           assert.equal([...k.i32(compact, nGroups * 8)], [...list.map((r) => all[r]!), ...new Array<number>(nGroups * 8 - n).fill(0)], `${rows}x${cols}, ${name}`);
           k.checkCanaries();
@@ -44,10 +44,10 @@ for (const build of builds) {
           const bytes = k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, trial, pieces);
           const w = k.alloc(bytes);
           assert.is(k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, w, pieces), bytes);
-          k.call(kind.matvec, matrix.ptr, groups, cols, putActivations(k, kind, [masked(h, list)]).ptr, want);
+          k.call('matvec', kind.layout, matrix.ptr, groups, cols, putActivations(k, kind, [masked(h, list)]).ptr, want);
           const compact = k.putF32(list.map((i) => h[i]!));
           if (kind.format === 0) {
-            k.call(kind.matvec, w, groups, n, compact, y);
+            k.call('matvec', kind.layout, w, groups, n, compact, y);
             const near = k.f32(y, groups * 8), far = k.f32(want, groups * 8), scale = matrix.values.map((row) => row.reduce((s, v, i) => s + Math.abs(v * h[i]!), 0));
             near.forEach((v, r) => assert.ok(Math.abs(v - far[r]!) <= 2 ** -23 * cols * (scale[r] ?? 0), `${rows}x${cols}, ${name}, output ${r}`));
           } else {

@@ -20,9 +20,9 @@ for (const build of builds) {
         const groups = Math.ceil(rows / 8), yStride = groups * 32 + 64;
         const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32);
         k.u8(y, nTokens * yStride).fill(0x77);
-        k.call(kind.matmul, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride);
+        k.call('matmul', kind.layout, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride);
         for (let t = 0; t < nTokens; t++) {
-          k.call(kind.matvec, matrix.ptr, groups, cols, ptr + t * stride, one);
+          k.call('matvec', kind.layout, matrix.ptr, groups, cols, ptr + t * stride, one);
           assert.equal([...k.i32(y + t * yStride, groups * 8)], [...k.i32(one, groups * 8)], `${kind.name}, ${nTokens} tokens, ${rows} rows, token ${t}`);
           assert.ok(k.u8(y + t * yStride + groups * 32, 64).every((b) => b === 0x77), 'the gap between rows is not written');
         }

@@ -26,7 +26,7 @@ for (const build of builds) {
         const x = Float32Array.from({ length: cols }, () => 3 * uniform(random) ** 3);
         const { ptr, used } = putActivations(k, kind, [x], [0, 4, 8, 12][rows % 4]!);
         const y = k.alloc(Math.ceil(rows / 8) * 32, [0, 4, 8, 12][cols % 4]!);
-        k.call(kind.matvec, matrix.ptr, Math.ceil(rows / 8), cols, ptr, y);
+        k.call('matvec', kind.layout, matrix.ptr, Math.ceil(rows / 8), cols, ptr, y);
         const got = k.f32(y, Math.ceil(rows / 8) * 8);
         for (let r = 0; r < got.length; r++) {
           const { value, magnitude } = r < rows ? product(matrix.values[r]!, used[0]!) : { value: 0, magnitude: 0 };
@@ -47,7 +47,7 @@ for (const build of builds) {
           const matrix = randomMatrix(k, kind, 8, cols, random, true);
           const { ptr, used } = putActivations(k, kind, [new Float32Array(cols).fill(sign * 127)]);
           const y = k.alloc(32);
-          k.call(kind.matvec, matrix.ptr, 1, cols, ptr, y);
+          k.call('matvec', kind.layout, matrix.ptr, 1, cols, ptr, y);
           for (let r = 0; r < 8; r++) {
             const { value, magnitude } = product(matrix.values[r]!, used[0]!);
             assert.ok(Math.abs(k.f32(y, 8)[r]! - value) <= eps * 64 * magnitude, `row ${r}: ${k.f32(y, 8)[r]} instead of ${value}`);
@@ -63,7 +63,7 @@ for (const build of builds) {
         const matrix = randomMatrix(k, kind, 9, cols, random);
         const { ptr, used } = putActivations(k, kind, [Float32Array.from({ length: cols }, () => size * (sign ? Math.abs(uniform(random)) : uniform(random)))]);
         const y = k.alloc(64);
-        k.call(kind.matvec, matrix.ptr, 2, cols, ptr, y);
+        k.call('matvec', kind.layout, matrix.ptr, 2, cols, ptr, y);
         matrix.values.forEach((row, r) => {
           const { value, magnitude } = product(row, used[0]!), got = k.f32(y, 9)[r]!;
           assert.ok(Math.abs(got - value) <= eps * (4 + cols / (kind.block === 1 ? 2 : 8)) * magnitude, `${size}, row ${r}: ${got} instead of ${value}`);
@@ -79,7 +79,7 @@ for (const build of builds) {
       const { ptr } = putActivations(k, kind, [new Float32Array(cols)]);
       const y = k.alloc(32);
       k.f32(y, 8).fill(5);
-      k.call(kind.matvec, matrix.ptr, 1, cols, ptr, y);
+      k.call('matvec', kind.layout, matrix.ptr, 1, cols, ptr, y);
       assert.ok(k.f32(y, 8).every((v) => v === 0));
     });
   }

@@ -1,27 +1,31 @@
 /**
- * y[hidden] = W h for `down`, a 4-bit matrix [hidden, ffn], of the neurons whose h is not zero. The interleaved layouts run along ffn and cannot
- * leave out a column; the "column form" can:
+ * y[hidden] = W h for `down`, a matrix of nibbles in blocks that stand alone [hidden, ffn], of the neurons whose h is not zero. The
+ * interleaved layouts run along ffn and cannot leave out a column; the "column form" can:
  *
  *   hidden f32 units (units.ts), then for every 64 neurons (two blocks of the file, for every row) and in there every 32 outputs, a "tile":
  *   64 neurons x 16 B; byte t = output t (low nibble) and 16 + t (high)
- *   then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; q4_1: the same of m: 32 B
+ *   then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the same of m: 32 B
  *
- * where hidden is padded to 32 with zero rows and ffn to 64 with zero neurons. It is read from the first byte to the last, as the processor's
- * prefetcher likes it, but for the neurons that are zero. Tiles, because lists of whole columns are slower from every level of memory.
+ * where hidden is padded to 32 with zero rows and ffn to 64 with zero neurons. It is read from the first byte to the last, as the
+ * processor's prefetcher likes it, but for the neurons that are zero. Tiles, because lists of whole columns are slower from every level
+ * of memory.
  *
- * h is rounded as kernels/quantize does it, but in blocks of 64: s = amax / 127, q nearest even. Two blocks of the file under one s, because one
- * integer dot product then adds both, and the scales are half the work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') + m' * sum(q')) (q4_0:
- * d * sum(q (n - 8)) ..), n the nibbles, d in units and m in eight of them; |8 sum(q)| <= 32512 is m's factor of 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
+ * h is rounded as kernels/quantize does it, but in blocks of 64: s = amax / 127, q nearest even. Two blocks of the file under one s,
+ * because one integer dot product then adds both, and the scales are half the work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') +
+ * m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units and m in eight of them; |8 sum(q)| <= 32512 is m's factor of
+ * 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
  *
- * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in its
- *   lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
+ * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in
+ *   its lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
  * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
  * segments, by the same rule in both builds; each adds its own term to y.
  * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes.
- * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes. Test: test/kernels/columns.test.ts.
+ * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes.
+ * Test: test/kernels/columns.test.ts.
  */
-import { Layout } from '../../abi/enums';
 import { nibbleMask } from '../../base/simd';
+import { blockBytes, groupBytes, hasMin, isNibbles, isSuper, the } from '../../layouts/kinds';
+import { forLayout } from '../../layouts/table';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Of a tile: bytes of a neuron, of a block of 32, of the quants. */
@@ -30,15 +34,14 @@ export const NEURON: usize = 16, BLOCK: usize = 512, QUANTS: usize = 1024;
 @inline export function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
 
 /** Bytes of d and m of 8 outputs. */
-@inline export function scaleBytes(layout: i32): usize { return layout == Layout.q4_1 ? 64 : 32; }
+@inline export function scaleBytes<L>(): usize { return hasMin<L>() ? 64 : 32; }
 
-@inline export function tileBytes(layout: i32): usize { return QUANTS + 4 * scaleBytes(layout); }
+@inline export function tileBytes<L>(): usize { return QUANTS + 4 * scaleBytes<L>(); }
 
-/** Bytes of `down` [rows, cols] in column form; 0: this layout has none. */
-export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
-  if (layout != Layout.q4_0 && layout != Layout.q4_1 || cols & 31) return 0;
+@inline function columnBytesOf<L>(rows: i32, cols: i32): usize {
+  if (!isNibbles<L>() || isSuper<L>() || cols & 31) return 0;
   const hidden = padded(rows);
-  return (hidden << 2) + <usize>((cols + 63) >> 6) * (hidden >> 5) * tileBytes(layout);
+  return (hidden << 2) + <usize>((cols + 63) >> 6) * (hidden >> 5) * tileBytes<L>();
 }
 
 /** Set `p` of a chunk (4 rows x 4 bytes) as columns: lane j = byte j of the four rows. Zeros for rows that do not exist. */
@@ -67,7 +70,8 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
   const has1 = nGroups > 1, has2 = nGroups > 2, has3 = nGroups > 3;
   for (const end = p + 128; p < end; p += 32, q += 8 * NEURON) {
     const a = columns4(p, true), b = columns4(p + 16, true), c = columns4(p + group, has1), d = columns4(p + group + 16, has1);
-    const e = columns4(p + 2 * group, has2), f = columns4(p + 2 * group + 16, has2), g = columns4(p + 3 * group, has3), h = columns4(p + 3 * group + 16, has3);
+    const e = columns4(p + 2 * group, has2), f = columns4(p + 2 * group + 16, has2), g = columns4(p + 3 * group, has3);
+    const h = columns4(p + 3 * group + 16, has3);
     storeColumns(q, pick(0, a, b, c, d), pick(0, e, f, g, h));
     storeColumns(q + NEURON, pick(1, a, b, c, d), pick(1, e, f, g, h));
     storeColumns(q + 2 * NEURON, pick(2, a, b, c, d), pick(2, e, f, g, h));
@@ -75,31 +79,48 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize {
   }
 }
 
-/** `layout` is a literal. */
-@inline function pack(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, nGroups = (rows + 7) >> 3, hasMin = layout == Layout.q4_1, units = dst, tile = tileBytes(layout);
-  const blockBytes: usize = hasMin ? 160 : 144, group = <usize>nBlocks * blockBytes, tiles = units + (padded(rows) << 2), pair = (padded(rows) >> 5) * tile;
-  memory.fill(dst, 0, columnBytes(layout, rows, cols));
+function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
+  const nBlocks = cols >> 5, nGroups = (rows + 7) >> 3, units = dst, tile = tileBytes<L>(), scales = the<L>().quantBytes;
+  const group = groupBytes<L>(cols), tiles = units + (padded(rows) << 2), pair = (padded(rows) >> 5) * tile;
+  memory.fill(dst, 0, columnBytesOf<L>(rows, cols));
   for (let row = 0; row < rows; row++) {
-    store<f32>(units + (<usize>row << 2), unitOf(hasMin, w + <usize>(row >> 3) * group + 128 + (<usize>(row & 7) << 1), nBlocks, blockBytes));
+    const d = w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1);
+    store<f32>(units + (<usize>row << 2), unitOf(hasMin<L>(), d, nBlocks, blockBytes<L>()));
   }
-  for (let b = 0; b < nBlocks; b++, w += blockBytes) {
+  for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
     let to = tiles + <usize>(b >> 1) * pair;
     const which = <usize>(b & 1);
     for (let g = 0; g < nGroups; g += 4, to += tile) packQuants(w + <usize>g * group, group, nGroups - g, to + which * BLOCK);
     to -= <usize>((nGroups + 3) >> 2) * tile;
     for (let row = 0; row < rows; row++) {
-      const d = w + <usize>(row >> 3) * group + 128 + (<usize>(row & 7) << 1), inverse = <f32>1 / load<f32>(units + (<usize>row << 2));
-      const at = to + <usize>(row >> 5) * tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes(layout) + (<usize>(row & 7) << 2) + (which << 1);
+      const d = w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1), inverse = <f32>1 / load<f32>(units + (<usize>row << 2));
+      const at = to + <usize>(row >> 5) * tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes<L>() + (<usize>(row & 7) << 2) + (which << 1);
       store<i16>(at, unitsOfScale(d, inverse));
-      if (hasMin) store<i16>(at, unitsOfMin(d, inverse), 32);
+      if (hasMin<L>()) store<i16>(at, unitsOfMin(d, inverse), 32);
     }
   }
 }
 
-/** The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]. q4_0 and q4_1; quants are the file's. */
+@unmanaged class ColumnBytes {
+  @inline on<L>(rows: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    return columnBytesOf<L>(<i32>rows, <i32>cols);
+  }
+}
+
+/** Bytes of `down` [rows, cols] in column form; 0: this layout has none. */
+export function columnBytes(layout: i32, rows: i32, cols: i32): usize { return forLayout<ColumnBytes>(layout, rows, cols); }
+
+@unmanaged class PackColumns {
+  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    if (!isNibbles<L>() || isSuper<L>()) return unreachable();
+    pack<L>(w, <i32>rows, <i32>cols, dst);
+    return 0;
+  }
+}
+
+/**
+ * The interleaved `down` [rows, cols] at `w` in column form at `dst` [columnBytes]; quants are the file's. Layouts with columnBytes > 0.
+ */
 export function packColumns(layout: i32, w: usize, rows: i32, cols: i32, dst: usize): void {
-  if (layout == Layout.q4_0) pack(Layout.q4_0, w, rows, cols, dst);
-  else if (layout == Layout.q4_1) pack(Layout.q4_1, w, rows, cols, dst);
-  else unreachable();
+  forLayout<PackColumns>(layout, w, rows, cols, dst);
 }

@@ -1,15 +1,16 @@
 /** The product with the column form: format, rounding, bounds and error in columns.ts. Test: test/kernels/columns.test.ts. */
-import { Layout } from '../../abi/enums';
 import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
+import { hasMin, isNibbles, isSuper } from '../../layouts/kinds';
+import { forLayout } from '../../layouts/table';
 import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns';
 
 /** 15 * 2184 < 2^15. */
 const MOST: i32 = 2184;
 
 /**
- * What is to be done for two blocks. Behind it the entries of the first, then of the second: for every two neurons 8 B, where their bytes are in the
- * first tile, and FACTORS behind that 8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes are spread over a
- * vector by the load itself. Entries are written four neurons at a time, of which all may be too many.
+ * What is to be done for two blocks. Behind it the entries of the first, then of the second: for every two neurons 8 B, where their bytes
+ * are in the first tile, and FACTORS behind that 8 B of factors (relaxed: [q r q r] as bytes; base: [q q] [r r] as i16), because four bytes
+ * are spread over a vector by the load itself. Entries are written four neurons at a time, of which all may be too many.
  */
 @unmanaged class Work {
   first: usize; firstEnd: usize; second: usize; secondEnd: usize; // entries
@@ -26,10 +27,14 @@ export function columnsScratch(cols: i32): usize { return <usize>((cols + 63) >>
 
 // entry m: bytes that bring the 32-bit lanes of m's clear bits to the front
 const PACK: usize = memory.data<u32>([
-  0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0, 0x0b0a0908, 0x0f0e0d0c, 0, 0,
-  0x03020100, 0x07060504, 0x0f0e0d0c, 0, 0x07060504, 0x0f0e0d0c, 0, 0, 0x03020100, 0x0f0e0d0c, 0, 0, 0x0f0e0d0c, 0, 0, 0,
-  0x03020100, 0x07060504, 0x0b0a0908, 0, 0x07060504, 0x0b0a0908, 0, 0, 0x03020100, 0x0b0a0908, 0, 0, 0x0b0a0908, 0, 0, 0,
-  0x03020100, 0x07060504, 0, 0, 0x07060504, 0, 0, 0, 0x03020100, 0, 0, 0, 0, 0, 0, 0,
+  0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0,
+  0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0, 0x0b0a0908, 0x0f0e0d0c, 0, 0,
+  0x03020100, 0x07060504, 0x0f0e0d0c, 0, 0x07060504, 0x0f0e0d0c, 0, 0,
+  0x03020100, 0x0f0e0d0c, 0, 0, 0x0f0e0d0c, 0, 0, 0,
+  0x03020100, 0x07060504, 0x0b0a0908, 0, 0x07060504, 0x0b0a0908, 0, 0,
+  0x03020100, 0x0b0a0908, 0, 0, 0x0b0a0908, 0, 0, 0,
+  0x03020100, 0x07060504, 0, 0, 0x07060504, 0, 0, 0,
+  0x03020100, 0, 0, 0, 0, 0, 0, 0,
 ], 16);
 // [q r q r] as bytes, twice, of q and r in 32-bit lanes 0 and 1; the same of lanes 2 and 3
 const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c080c08], 16);
@@ -49,7 +54,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   const entries = changetype<usize>(work) + HEAD + (second ? ENTRIES : 0), zero = i32x4.splat(0), step = i32x4.splat(64);
   let total = zero, weights = zero, e = entries, neurons = i32x4.add(i32x4.splat(<i32>base), i32x4(0, 16, 32, 48));
   for (const end = p + 128; p < end; p += 16) {
-    const q = roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), zeros = i32x4.bitmask(i32x4.eq(q, zero)), order = v128.load(PACK + (<usize>zeros << 4));
+    const q = roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), zeros = i32x4.bitmask(i32x4.eq(q, zero));
+    const order = v128.load(PACK + (<usize>zeros << 4));
     total = i32x4.add(total, q);
     weights = i32x4.add(weights, i32x4.abs(q));
     v128.store(e, swizzle(neurons, order));
@@ -70,7 +76,10 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   }
 }
 
-/** relaxed: i32 q of neurons as pairs of factors. Apart from `enter`: what was written in pieces is read whole only when the pieces have arrived. */
+/**
+ * relaxed: i32 q of neurons as pairs of factors. Apart from `enter`: what was written in pieces is read whole only when the pieces have
+ * arrived.
+ */
 @inline function pairFactors(entries: usize): void {
   const order = v128.load(PAIR);
   for (let p = entries + FACTORS, end = p + 128; p < end; p += 32) {
@@ -81,7 +90,9 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 
 /** The bytes of two neurons interleaved: of their first, of their last 8. */
 @inline function firstBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
-@inline function lastBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+@inline function lastBytes(v: v128, u: v128): v128 {
+  return i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
 
 /** Two vectors of i16 interleaved: their first, their last 4. */
 @inline function firstPairs(a: v128, b: v128): v128 { return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
@@ -95,11 +106,13 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 /** base: a + 8 outputs of one neuron, nibbles in 16-bit lanes. */
 @inline function addOne(a: v128, h: v128, nibbles: v128): v128 { return i16x8.add(a, i16x8.mul(nibbles, h)); }
 
-/** y[0..8] += s (a d + b d' + c m + c' m'): `a` and `b` 8 outputs of the two blocks as i16, `c` their 8 sum(q) in pairs, d (and m) at `d`. */
-@inline function addOutputs(layout: i32, a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
+/**
+ * y[0..8] += s (a d + b d' + c m + c' m'): `a` and `b` 8 outputs of the two blocks as i16, `c` their 8 sum(q) in pairs, d (and m) at `d`.
+ */
+@inline function addOutputs<L>(a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
   let near = i32x4.dot_i16x8_s(firstPairs(a, b), v128.load(d));
   let far = i32x4.dot_i16x8_s(lastPairs(a, b), v128.load(d, 16));
-  if (layout == Layout.q4_1) {
+  if (hasMin<L>()) {
     near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
     far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
   }
@@ -107,12 +120,16 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
   v128.store(y, madd(f32x4.convert_i32x4_s(far), s, v128.load(y, 16)), 16);
 }
 
-/** y += what the work says. The loop stands twice, once a block, because the sums of both must stay in registers and no call returns four. */
-@inline function doWork(layout: i32, nTiles: usize, work: Work, y: usize): void {
-  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins), step = scaleBytes(layout);
-  const start = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.firstSum) : 0), other = i16x8.splat(layout == Layout.q4_0 ? <i16>(-8 * work.secondSum) : 0);
+/**
+ * y += what the work says. The loop stands twice, once a block, because the sums of both must stay in registers and no call returns four.
+ */
+function doWork<L>(nTiles: usize, work: Work, y: usize): void {
+  const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins);
+  const step = scaleBytes<L>();
+  const start = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.firstSum) : 0);
+  const other = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.secondSum) : 0);
   const first = work.first, firstEnd = work.firstEnd, second = work.second, secondEnd = work.secondEnd, tile = work.tile;
-  for (let at: usize = 0, end = nTiles * tileBytes(layout); at < end; at += tileBytes(layout), y += 128) {
+  for (let at: usize = 0, end = nTiles * tileBytes<L>(); at < end; at += tileBytes<L>(), y += 128) {
     let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
     for (let e = first; e < firstEnd; e += 8) {
       const v = v128.load(load<usize>(e) + at), u = v128.load(load<usize>(e, 4) + at), h = v128.load32_splat(e, FACTORS);
@@ -153,19 +170,11 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
       b2 = firstPairs(far, b3); b3 = lastPairs(far, b3);
     }
     const d = tile + at + QUANTS;
-    addOutputs(layout, a0, b0, d, scale, mins, y);
-    addOutputs(layout, a1, b1, d + step, scale, mins, y + 32);
-    addOutputs(layout, a2, b2, d + 2 * step, scale, mins, y + 64);
-    addOutputs(layout, a3, b3, d + 3 * step, scale, mins, y + 96);
+    addOutputs<L>(a0, b0, d, scale, mins, y);
+    addOutputs<L>(a1, b1, d + step, scale, mins, y + 32);
+    addOutputs<L>(a2, b2, d + 2 * step, scale, mins, y + 64);
+    addOutputs<L>(a3, b3, d + 3 * step, scale, mins, y + 96);
   }
-}
-
-function doQ40(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_0, nTiles, work, y); }
-function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, nTiles, work, y); }
-/** A call: one copy of the loops a layout. */
-@inline function call(layout: i32, nTiles: usize, work: Work, y: usize): void {
-  if (layout == Layout.q4_0) doQ40(nTiles, work, y);
-  else doQ41(nTiles, work, y);
 }
 
 /** Factor of the first or second neuron of an entry. */
@@ -187,21 +196,21 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
 }
 
 /** The work in as many parts as 16 bits demand; the first adds what belongs to m. */
-@inline function cut(layout: i32, nTiles: usize, work: Work, y: usize): void {
+@inline function cut<L>(nTiles: usize, work: Work, y: usize): void {
   const firstEnd = work.firstEnd, secondEnd = work.secondEnd;
   while (work.first < firstEnd || work.second < secondEnd) {
     work.firstEnd = fitting(work, false, work.first, firstEnd);
     work.secondEnd = fitting(work, true, work.second, secondEnd);
-    call(layout, nTiles, work, y);
+    doWork<L>(nTiles, work, y);
     work.first = work.firstEnd;
     work.second = work.secondEnd;
     work.mins = 0;
   }
 }
 
-/** `layout` must be a literal. */
-@inline function columns(layout: i32, units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
-  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes(layout), hEnd = h + (<usize>cols << 2);
+function columns<L>(units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
+  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes<L>();
+  const hEnd = h + (<usize>cols << 2);
   let end = scratch, poison: f32 = 0; // NaN where h is not finite
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
     const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
@@ -218,15 +227,21 @@ function doQ41(nTiles: usize, work: Work, y: usize): void { doWork(Layout.q4_1, 
   for (let p = scratch; p < end; p += WORK) {
     if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(p + HEAD); pairFactors(p + HEAD + ENTRIES); }
     const work = changetype<Work>(p);
-    if (work.heavy <= MOST) call(layout, nTiles, work, y);
-    else cut(layout, nTiles, work, y);
+    if (work.heavy <= MOST) doWork<L>(nTiles, work, y);
+    else cut<L>(nTiles, work, y);
   }
   for (const last = units + (hidden << 2); units < last; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
 }
 
+@unmanaged class ColumnsMatvec {
+  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
+    if (!isNibbles<L>() || isSuper<L>()) return unreachable();
+    columns<L>(w, <i32>rows, <i32>cols, h, scratch, y);
+    return 0;
+  }
+}
+
 /** y[rows padded to 32] = W (column form, `rows` x `cols`) times h [cols]; neurons whose h is zero are not read. y is overwritten. */
 export function columnsMatvec(layout: i32, w: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
-  if (layout == Layout.q4_0) columns(Layout.q4_0, w, rows, cols, h, scratch, y);
-  else if (layout == Layout.q4_1) columns(Layout.q4_1, w, rows, cols, h, scratch, y);
-  else unreachable();
+  forLayout<ColumnsMatvec>(layout, w, rows, cols, h, scratch, y);
 }

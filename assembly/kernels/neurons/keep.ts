@@ -1,8 +1,9 @@
 /**
- * What a stage of the feed-forward part leaves of n values: those with |value_i| * weights_i > threshold stay, all others become zero (NaN too), which
- * the next stage and `down` understand without a list. A product is held against the threshold in the pass that makes it. An activation is not: its chain of
- * dependent instructions is so long that what comes on top keeps the processor from seeing the next one.
- * Preconditions: threshold >= 0; values and weights are padded to a multiple of 4 (markKept: 8); `out` has room for n + 8 indices (select.ts).
+ * What a stage of the feed-forward part leaves of n values: those with |value_i| * weights_i > threshold stay, all others become zero (NaN
+ * too), which the next stage and `down` understand without a list. A product is held against the threshold in the pass that makes it. An
+ * activation is not: its chain of dependent instructions is so long that what comes on top keeps the processor from seeing the next one.
+ * Preconditions: threshold >= 0; values and weights are padded to a multiple of 4 (markKept: 8); `out` has room for n + 8 indices
+ * (select.ts).
  * Error: none; the products are f32, rounded once. Test: test/kernels/keep.test.ts.
  */
 import { hsumInt } from '../../base/simd';

@@ -66,15 +66,16 @@ function countAbove(scores: usize, n: i32, t: f32): i32 {
 function largest(scores: usize, n: i32): f32 {
   let a = f32x4.splat(0);
   const end = scores + (<usize>n << 2);
-  for (const stop = scores + ((<usize>n >> 2) << 4); scores < stop; scores += 16) a = f32x4.pmax(a, v128.load(scores)); // a stays where the new one is NaN
+  // a stays where the new one is NaN
+  for (const stop = scores + ((<usize>n >> 2) << 4); scores < stop; scores += 16) a = f32x4.pmax(a, v128.load(scores));
   let top = hmax(a);
   for (; scores < end; scores += 4) { const v = load<f32>(scores); top = v > top ? v : top; }
   return top;
 }
 
 /**
- * A threshold t for the k largest of n scores >= 0 (NaN counts as absent): exactly k scores are > t; where the k-th and the next are equal, t is
- * that value and fewer than k are > t. -1 (all) for k >= the number of scores, the largest score (none) for k <= 0.
+ * A threshold t for the k largest of n scores >= 0 (NaN counts as absent): exactly k scores are > t; where the k-th and the next are equal,
+ * t is that value and fewer than k are > t. -1 (all) for k >= the number of scores, the largest score (none) for k <= 0.
  * Bisection on the bits of the float, which ascend as the values do; a round costs n / 8 steps, and the first t that separates ends it.
  */
 export function topThreshold(scores: usize, n: i32, k: i32): f32 {
@@ -90,7 +91,10 @@ export function topThreshold(scores: usize, n: i32, k: i32): f32 {
   return reinterpret<f32>(high);
 }
 
-/** The sorted indices of the k largest of n scores >= 0, of equal ones the lowest index first. Returns k, or fewer where n or NaN leaves fewer. */
+/**
+ * The sorted indices of the k largest of n scores >= 0, of equal ones the lowest index first. Returns k, or fewer where n or NaN leaves
+ * fewer.
+ */
 export function selectTop(scores: usize, n: i32, k: i32, out: usize): i32 {
   const t = topThreshold(scores, n, k);
   if (k <= 0) return 0;

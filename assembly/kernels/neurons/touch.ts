@@ -1,7 +1,8 @@
 /**
- * WebAssembly has no prefetch instruction, and the processor's own prefetcher does not see where a list of neurons leads: left alone, a kernel
- * waits for a few cache lines at a time. So where weights are not in the cache, kernels first read one byte of every line of the next listed
- * neurons, which the processor does side by side, and then compute. Costs a twelfth where the weights are in the cache: the caller decides.
+ * WebAssembly has no prefetch instruction, and the processor's own prefetcher does not see where a list of neurons leads: left alone, a
+ * kernel waits for a few cache lines at a time. So where weights are not in the cache, kernels first read one byte of every line of the
+ * next listed neurons, which the processor does side by side, and then compute. Costs a twelfth where the weights are in the cache: the
+ * caller decides.
  */
 
 /** Reads a byte of every cache line of `bytes` > 0 bytes at `p`; the result keeps a compiler from leaving the reads out. */

@@ -16,23 +16,29 @@
  * Test: test/kernels/quantize.test.ts.
  */
 import { TWO80, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
+import { Format, isBytes } from '../../layouts/kinds';
 
 /** Bytes of the data part of an X4 record. */
 @inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
 /** Bytes of a whole X4 record. */
 @inline export function x4Stride(): usize { return ASC_FEATURE_RELAXED_SIMD ? 64 : 96; }
-export const X8_DATA: usize = 64;
-export const X8_STRIDE: usize = 96;
+const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
 
-/** Formats, as bits. */
-export const FORMAT_X4: i32 = 1;
-export const FORMAT_X8: i32 = 2;
+/** The same of the records that a quantised layout multiplies with. */
+@inline export function recordData<L>(): usize { return isBytes<L>() ? X8_DATA : x4Data(); }
+@inline export function recordStride<L>(): usize { return isBytes<L>() ? X8_STRIDE : x4Stride(); }
+
+/** Bytes of a vector's records in a format. */
+@inline export function recordsBytes(format: i32, cols: i32): usize {
+  return <usize>(cols >> 5) * (format == Format.x8 ? X8_STRIDE : x4Stride());
+}
 
 @inline function sum16(v: v128): i32 { return hsumInt(i32x4.extadd_pairwise_i16x8_s(v)); }
 
 /** Eight values in units of 1 / `inverse`, |..| <= 127 where they are finite. */
 @inline function round8(p: usize, inverse: v128): v128 {
-  return i16x8.narrow_i32x4_s(roundedInt(rounded(f32x4.mul(v128.load(p), inverse))), roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
+  const first = roundedInt(rounded(f32x4.mul(v128.load(p), inverse)));
+  return i16x8.narrow_i32x4_s(first, roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
 }
 
 /** The bits of |eight values|, the larger of two: they ascend as the values do, and those of NaN are above all. */
@@ -79,20 +85,21 @@ export const FORMAT_X8: i32 = 2;
  */
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
-    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(i32x4.max_s(peakOf(x), peakOf(x + 32)), i32x4.max_s(peakOf(x + 64), peakOf(x + 96)))));
-    const live = amax > 1e-30 && amax < Infinity; // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
+    const near = i32x4.max_s(peakOf(x), peakOf(x + 32)), far = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
+    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(near, far)));
+        const live = amax > 1e-30 && amax < Infinity; // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
     const scale: f32 = live ? amax / 127 : amax * 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
     const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);
     const sum = sum16(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)));
-    if (formats & FORMAT_X4) {
+    if (formats & Format.x4) {
       storeX4(x4, a, b, c, d);
       const times: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 256;
       storeTail(x4 + x4Data(), scale, scale / <f32>times, sum, -8 * times * sum, 0);
       x4 += x4Stride();
     }
-    if (formats & FORMAT_X8) {
+    if (formats & Format.x8) {
       v128.store(x8, pairsX8(a)); v128.store(x8, pairsX8(b), 16);
       v128.store(x8, pairsX8(c), 32); v128.store(x8, pairsX8(d), 48);
       storeTail(x8 + X8_DATA, scale, scale / 256, sum, -32768 * sumEven(a, b), -32768 * sumEven(c, d));

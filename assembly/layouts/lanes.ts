@@ -1,7 +1,4 @@
-/**
- * Where a row's quants go inside an interleaved block (abi/enums.ts). Every kernel of this folder walks the file's rows in groups of 8,
- * block by block, and leaves the placing to these.
- */
+/** Rows inside an interleaved block (kinds.ts): where one's quants lie, put there and read back. */
 
 /** Offset of row `lane` (0..7) inside a 32-byte chunk: set 0 or 1, then its lane. */
 @inline export function laneOffset(lane: i32): usize {
@@ -33,9 +30,32 @@
   v128.store32_lane(dst, u, 3, 224);
 }
 
-/** 1 if the f16 at `src` is NaN or infinite, else 0; copies it to `dst`. */
+/** Column k (0..31) of row `lane` of the 4-bit block at `block`. */
+@inline export function nibbleOf(block: usize, lane: i32, k: usize): f32 {
+  const byte = <u32>load<u8>(block + laneOffset(lane) + ((k >> 3) << 5) + (k & 3));
+  return <f32>(k & 4 ? byte >> 4 : byte & 15);
+}
+
+/** The same of an 8-bit block. */
+@inline export function byteOf(block: usize, lane: i32, k: usize): f32 {
+  const byte = <i32>load<i8>(block + laneOffset(lane) + ((k >> 2) << 5) + (k & 3));
+  return <f32>(k & 1 ? byte : <i32>(<i8>(byte ^ 0x80)));
+}
+
+/** Low nibbles of 16 bytes, high ones. */
+@inline export function lowNibbles(v: v128): v128 { return v128.and(v, i8x16.splat(15)); }
+@inline export function highNibbles(v: v128): v128 { return i8x16.shr_u(v, 4); }
+
+/** Copies an f16; 1 if it is NaN or infinite, else 0. */
 @inline export function copyHalf(dst: usize, src: usize): i32 {
   const h = load<u16>(src);
   store<u16>(dst, h);
   return i32((h & 0x7c00) == 0x7c00);
+}
+
+/** 16 where a column's bit is set: `bits` two bytes, the first for columns 0..7. */
+@inline export function fifthBits(bits: i32): v128 {
+  const spread = i8x16.shuffle(i16x8.splat(<i16>bits), i16x8.splat(0), 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+  const masks = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+  return v128.and(i8x16.eq(v128.and(spread, masks), masks), i8x16.splat(16));
 }

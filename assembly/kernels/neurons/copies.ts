@@ -1,0 +1,239 @@
+/**
+ * Copies of a matrix that hold only the listed neurons, for a mask that stays for a whole sequence. All copies are lossless.
+ *
+ * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec
+ * runs on n rows. Compact row k is neuron list_k.
+ * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
+ *   blocks that stand alone: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
+ *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most
+ *   4 slots 16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of
+ *   f16 d, m (which decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one
+ *   u8 each. The kernels are in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
+ * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
+ * Test: test/kernels/compact.test.ts.
+ */
+import { nibbleMask } from '../../base/simd';
+import { blockBytes, groupBytes, hasMin, isBytes, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { laneOffset } from '../../layouts/lanes';
+import { forLayout } from '../../layouts/table';
+
+/** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
+@inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
+  for (let a: usize = 0; a < bytes; a += 16) store<u16>(q + a + (<usize>to << 1), load<u16>(p + a + (<usize>from << 1)));
+}
+
+/** Lane `from` of a block at p → lane `to` at q: quants and scales. */
+@inline function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
+  const scales = the<L>().quantBytes, source = p + laneOffset(from), target = q + laneOffset(to);
+  for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
+  if (isSuper<L>()) for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
+  else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
+}
+
+function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  const end = p + groupBytes<L>(cols);
+  if (isFloat<L>()) {
+    const size = the<L>().fileBytes;
+    p += <usize>from * size; q += <usize>to * size;
+    for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
+      if (size == 4) store<u32>(q, load<u32>(p));
+      else store<u16>(q, load<u16>(p));
+    }
+    return;
+  }
+  for (let b = 1; p < end; b++) {
+    copyBlock<L>(p, from, q, to);
+    p += blockBytes<L>(); q += blockBytes<L>();
+    if (isSuper<L>()) {
+      if ((b & 7) == 0) {
+        copyHalves(the<L>().factorBytes, p, from, q, to);
+        p += the<L>().factorBytes; q += the<L>().factorBytes;
+      }
+    }
+  }
+}
+
+@unmanaged class CopyRow {
+  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize): usize {
+    copyRowIn<L>(p, <i32>from, q, <i32>to, <i32>cols);
+    return 0;
+  }
+}
+
+/** Row `from` (0..7) of the group of 8 rows at p → row `to` of the group at q. */
+export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
+  forLayout<CopyRow>(layout, p, from, q, to, cols);
+}
+
+@unmanaged class CompactRows {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize): usize {
+    const group = groupBytes<L>(<i32>cols);
+    if (n & 7) memory.fill(dst + (n >> 3) * group, 0, group);
+    for (let k: usize = 0; k < n; k++, list += 2) {
+      const row = <usize>load<u16>(list);
+      copyRowIn<L>(w + (row >> 3) * group, <i32>row & 7, dst + (k >> 3) * group, <i32>k & 7, <i32>cols);
+    }
+    return 0;
+  }
+}
+
+/** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
+export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
+  forLayout<CompactRows>(layout, w, cols, list, n, dst);
+}
+
+/** Number of listed neurons at `list` that lie in block b. */
+@inline function countIn(list: usize, end: usize, b: i32): i32 {
+  let p = list;
+  while (p < end && <i32>(load<u16>(p) >> 5) == b) p += 2;
+  return <i32>((p - list) >> 1);
+}
+
+/** Columns (0..31) of the listed neurons of slots first .. first + 7 as bytes, 255 where there is none. */
+@inline function slots8(list: usize, count: i32, first: i32): u64 {
+  let bytes: u64 = 0;
+  for (let i = 7; i >= 0; i--) {
+    const slot = first + i;
+    bytes = bytes << 8 | (slot < count ? <u64>load<u16>(list + (<usize>slot << 1)) & 31 : 255);
+  }
+  return bytes;
+}
+
+@inline function pair64(a: u64, b: u64): v128 { return i64x2.replace_lane(i64x2.splat(<i64>a), 1, <i64>b); }
+
+/** 4-bit: where the nibbles of columns `k` lie among a row's low (`high` = 0) or high (4) nibbles, 4 a chunk; 255: not there. */
+@inline function nibbleIndex(k: v128, high: i32): v128 {
+  const at = v128.or(v128.and(i8x16.shr_u(k, 1), i8x16.splat(12)), v128.and(k, i8x16.splat(3)));
+  const there = i8x16.eq(v128.and(k, i8x16.splat(-124)), i8x16.splat(<i8>high)); // bits 7 (none) and 2
+  return v128.or(at, v128.not(there));
+}
+
+/** 4 units of 4 bytes, 32 B apart. */
+@inline function gather4(p: usize): v128 {
+  let v = v128.load32_zero(p);
+  v = v128.load32_lane(p, v, 1, 32);
+  v = v128.load32_lane(p, v, 2, 64);
+  return v128.load32_lane(p, v, 3, 96);
+}
+
+/** The first `count` of 4 units, 32 B apart. */
+@inline function spread4(q: usize, v: v128, count: i32): void {
+  if (count > 0) v128.store32_lane(q, v, 0);
+  if (count > 1) v128.store32_lane(q, v, 1, 32);
+  if (count > 2) v128.store32_lane(q, v, 2, 64);
+  if (count > 3) v128.store32_lane(q, v, 3, 96);
+}
+
+/** Unit `i`, 0..3. */
+@inline function unitOf4(v: v128, i: i32): u32 {
+  const near = i & 1 ? i32x4.extract_lane(v, 1) : i32x4.extract_lane(v, 0);
+  const far = i & 1 ? i32x4.extract_lane(v, 3) : i32x4.extract_lane(v, 2);
+  return i & 2 ? far : near;
+}
+
+/** 4 slots (low nibbles) of row `lane`, of a chunk of 16 B at q. Rows 0..3 come first. */
+@inline function storeHalf(q: usize, slots: u32, lane: i32): void {
+  const at = q + (<usize>(lane & 3) << 2);
+  store<u32>(at, lane < 4 ? slots : load<u32>(at) | slots << 4);
+}
+
+@inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
+
+/** One block of all groups. `from` and `to` are the groups' byte strides. */
+@inline function compactBlock<L>(list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
+  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = isBytes<L>(), quantBytes = the<L>().quantBytes;
+  const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
+  const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
+  // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
+  const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
+  const ia = wide ? first : nibbleIndex(first, 0);
+  const ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
+  const ja = wide ? second : nibbleIndex(second, 0);
+  const jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
+  for (let g = 0; g < groups; g++, p += from, q += to) {
+    for (let lane = 0; lane < 8; lane++) {
+      const source = p + laneOffset(lane), target = q + laneOffset(lane);
+      if (wide) {
+        const a = v128.xor(gather4(source), flip), b = v128.xor(gather4(source + 128), flip);
+        spread4(target, v128.xor(swizzle2(a, ia, b, ib), flip), nChunks);
+        spread4(target + 128, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
+      } else {
+        const v = gather4(source), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
+        const kept = v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4));
+        spread4(target, kept, nChunks);
+        if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
+      }
+    }
+    const d = v128.load(p + quantBytes);
+    if (hasMin<L>()) {
+      const m = v128.load(p + quantBytes + 16);
+      v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
+      v128.store(q + scales, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+    } else {
+      v128.store(q + scales, d);
+    }
+  }
+}
+
+function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), scaleBytes = the<L>().scaleBytes;
+  let stride: usize = 0; // of a compact group
+  for (let b = 0, p = list; b < nBlocks; b++) {
+    const count = countIn(p, end, b), nPieces = (count + 3) >> 2 << i32(isBytes<L>());
+    store<u8>(pieces + b, <u8>nPieces);
+    if (count) stride += (<usize>nPieces << 4) + scaleBytes;
+    p += <usize>count << 1;
+  }
+  let q = dst;
+  for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
+    const count = countIn(list, end, b), nPieces = <i32>load<u8>(pieces + b);
+    if (!count) continue;
+    compactBlock<L>(list, count, nPieces, w, groupBytes<L>(cols), q, stride, groups);
+    q += (<usize>nPieces << 4) + scaleBytes;
+    list += <usize>count << 1;
+  }
+  return <usize>groups * stride;
+}
+
+@inline function columnsOfFloats<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
+  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
+  for (let g = 0; g < groups; g++, w += groupBytes<L>(cols)) {
+    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) memory.copy(dst, w + <usize>load<u16>(p) * unitBytes<L>(), unitBytes<L>());
+  }
+  return dst - start;
+}
+
+@unmanaged class CompactColumns {
+  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
+    if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
+    if (isSuper<L>()) return 0;
+    return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+  }
+}
+
+/**
+ * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
+ * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks, which have no compact columns.
+ */
+export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
+}
+
+/** Slot (block * 32 + rank among the block's listed) of every compact row, u16 [n]. */
+export function scatterPositions(list: usize, n: i32, out: usize): void {
+  let block = -1, slot = 0;
+  for (const end = list + (<usize>n << 1); list < end; list += 2, out += 2) {
+    const i = <i32>load<u16>(list);
+    if (i >> 5 != block) { block = i >> 5; slot = block << 5; }
+    store<u16>(out, <u16>slot);
+    slot++;
+  }
+}
+
+/** out f32 [ffn] = zeros, but h[k] at positions[k]; h f32 [n]. */
+export function scatter(h: usize, positions: usize, n: i32, ffn: i32, out: usize): void {
+  memory.fill(out, 0, <usize>ffn << 2);
+  for (const end = h + (<usize>n << 2); h < end; h += 4, positions += 2) {
+    store<f32>(out + (<usize>load<u16>(positions) << 2), load<f32>(h));
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * How the arena holds a matrix of `rows` outputs x `cols` inputs, and what a file of this folder says about one layout.
+ *
+ * All layouts interleave 8 rows ("a group"; the last group is padded with zero rows), because then SIMD lanes are rows, no kernel ever sums
+ * across lanes, and a group is one strictly sequential stream of bytes. Row r of a group lives in set s = r >> 2, lane r & 3. (`VECTOR` in
+ * table.ts is not interleaved: a plain f32 array [rows, cols] for norms, biases, position tables.)
+ *
+ *   Floats   per column: 8 values, one a row
+ *   Nibbles  per block of 32 columns: 128 B of 4-bit quants, then the block's scales
+ *            quants: 4 chunks c of 8 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r: low nibble = column
+ *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
+ *   Bytes    per block of 32 columns: 256 B of 8-bit quants, then the block's scales
+ *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
+ *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/quants.ts)
+ *
+ * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of
+ * 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
+ *
+ * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
+ * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It
+ * says, all literals:
+ *   layout        its number, which records and the host know (src/model/layouts.ts)
+ *   scaleBytes    of a block                       (Floats: none)
+ *   factorBytes   of a superblock; 0: blocks stand alone
+ *   halves        Bytes in superblocks: columns 0..15 and 16..31 of a block have a scale each, in place of a scale and a minimum
+ * and in functions, where `block` and `factors` are addresses, `set` is 0 or 1, and `tail` are the constants of x (kernels/quantize):
+ *   add           f + a block's (half: one half's) term for 4 rows, of which `dot` are the integer sums
+ *   addMin        superblocks with minima: h + a block's minimum term
+ *   close         superblocks: f + the superblock's sums g (and h) times its factors
+ *   dequant       32 values of row `lane` of a block to `dst`; the same f32 as ggml's dequantize, each operation rounded once
+ *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
+ * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
+ * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
+ * bit for bit. A layout that is named after a dtype is that dtype too; q5_0, q5_1 and iq4_nl are dtypes only.
+ */
+/** What x has to be for a layout, as bits: f32 as it is, or quantised records (kernels/quantize). */
+export const enum Format { f32 = 0, x4 = 1, x8 = 2 }
+
+@unmanaged export class Floats {
+  @inline get format(): i32 { return Format.f32; }
+  @inline get quantBytes(): usize { return 0; }
+  @inline get scaleBytes(): usize { return 0; }
+  @inline get factorBytes(): usize { return 0; }
+}
+
+@unmanaged export class Nibbles {
+  @inline get format(): i32 { return Format.x4; }
+  @inline get quantBytes(): usize { return 128; }
+  @inline get halves(): bool { return false; }
+}
+
+@unmanaged export class Bytes {
+  @inline get format(): i32 { return Format.x8; }
+  @inline get quantBytes(): usize { return 256; }
+}
+
+@inline export function the<L>(): L { return changetype<L>(0); }
+
+@inline export function isFloat<L>(): bool { return the<L>().format == Format.f32; }
+@inline export function isNibbles<L>(): bool { return the<L>().format == Format.x4; }
+@inline export function isBytes<L>(): bool { return the<L>().format == Format.x8; }
+
+/** Eight blocks make a superblock. */
+@inline export function isSuper<L>(): bool { return the<L>().factorBytes != 0; }
+
+/** Blocks that stand alone and have an m. */
+@inline export function hasMin<L>(): bool { return the<L>().factorBytes == 0 && the<L>().scaleBytes == 32; }
+
+/** Columns that cannot be parted: 1, 32 or 256. */
+@inline export function unitCols<L>(): i32 { return isFloat<L>() ? 1 : isSuper<L>() ? 256 : 32; }
+
+/** Bytes of 8 rows of a block. */
+@inline export function blockBytes<L>(): usize { return the<L>().quantBytes + the<L>().scaleBytes; }
+
+/** Bytes of 8 rows of a unit. */
+@inline export function unitBytes<L>(): usize {
+  return isFloat<L>() ? 8 * the<L>().fileBytes : isSuper<L>() ? 8 * blockBytes<L>() + the<L>().factorBytes : blockBytes<L>();
+}
+
+/** Bytes of a group of 8 rows. */
+@inline export function groupBytes<L>(cols: i32): usize {
+  return <usize>(cols >> (isFloat<L>() ? 0 : isSuper<L>() ? 8 : 5)) * unitBytes<L>();
+}

@@ -1,0 +1,33 @@
+/**
+ * q4_1: value = d q + m. Scales of a block: 8 f16 d, 8 f16 m.
+ * In the file (ggml-common.h, block_q4_1): d, m, 16 bytes of nibbles; byte i holds columns i and i + 16.
+ */
+import { halfAt } from '../base/half';
+import { half4, madd } from '../base/simd';
+import { Nibbles } from './kinds';
+import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles } from './lanes';
+
+@unmanaged export class Q4_1 extends Nibbles {
+  @inline get layout(): i32 { return 6; }
+  @inline get scaleBytes(): usize { return 32; }
+  @inline get factorBytes(): usize { return 0; }
+
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    const g = madd(v128.load32_splat(tail, 12), half4(block + (144 + 8 * set)), f);
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), g);
+  }
+
+  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
+    const scales = block + 128 + (<usize>lane << 1), d = halfAt(scales), m = halfAt(scales + 16);
+    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), d * nibbleOf(block, lane, k) + m);
+  }
+
+  @inline get dtype(): i32 { return 3; }
+  @inline get fileBytes(): usize { return 20; }
+
+  @inline unpack(src: usize, dst: usize, lane: i32): i32 {
+    const v = v128.load(src + 4), scales = dst + 128 + (<usize>lane << 1);
+    storeNibbles(dst + laneOffset(lane), lowNibbles(v), highNibbles(v));
+    return copyHalf(scales, src) + copyHalf(scales + 16, src + 2);
+  }
+}

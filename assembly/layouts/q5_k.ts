@@ -1,0 +1,58 @@
+/**
+ * q5_k: value = (d sc) q - dmin mn, q of 5 bits in bytes. Superblocks; scales of a block: 8 u8 sc, 8 u8 mn; factors: 8 f16 d, 8 f16 dmin.
+ * In the file (ggml-common.h, block_q5_K): d, dmin, 12 bytes of 6-bit sc and mn (sixbits.ts), 32 bytes whose bit b belongs to block b,
+ * nibbles as in q4_k. The 6-bit numbers become bytes, nothing is multiplied out.
+ */
+import { halfAt } from '../base/half';
+import { bytes4u, half4Exact, madd } from '../base/simd';
+import { Bytes } from './kinds';
+import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
+import { minOf, nibblesOf, scaleOf } from './sixbits';
+
+/** Bit b of each byte, as 16. */
+@inline function bitOf(v: v128, b: usize): v128 {
+  return i8x16.shl(v128.and(i8x16.shr_u(v, <i32>b), i8x16.splat(1)), 4);
+}
+
+@unmanaged export class Q5_K extends Bytes {
+  @inline get layout(): i32 { return 10; }
+  @inline get scaleBytes(): usize { return 16; }
+  @inline get factorBytes(): usize { return 32; }
+  @inline get halves(): bool { return false; }
+
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4u(block + (256 + 4 * set))), f);
+  }
+
+  @inline addMin(block: usize, set: usize, tail: usize, h: v128): v128 {
+    return madd(v128.load32_splat(tail, 8), bytes4u(block + (264 + 4 * set)), h);
+  }
+
+  @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 {
+    const d = half4Exact(factors + 8 * set), dmin = half4Exact(factors + (16 + 8 * set));
+    return f32x4.sub(f32x4.add(f, f32x4.mul(g, d)), f32x4.mul(h, dmin));
+  }
+
+  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
+    const p = factors + (<usize>lane << 1), scales = block + 256 + <usize>lane;
+    const scale = halfAt(p) * <f32>load<u8>(scales), min = halfAt(p + 16) * <f32>load<u8>(scales + 8);
+    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), scale * byteOf(block, lane, k) - min);
+  }
+
+  @inline get dtype(): i32 { return 13; }
+  @inline get fileBytes(): usize { return 176; }
+
+  @inline unpack(src: usize, dst: usize, lane: i32): i32 {
+    const bits = v128.load(src, 16), more = v128.load(src, 32);
+    for (let b: usize = 0; b < 8; b++, dst += 272) {
+      const quants = src + 48 + ((b >> 1) << 5), scales = dst + 256 + <usize>lane;
+      const first = v128.or(nibblesOf(v128.load(quants), b), bitOf(bits, b));
+      const second = v128.or(nibblesOf(v128.load(quants, 16), b), bitOf(more, b));
+      storeBytes(dst + laneOffset(lane), first, second);
+      store<u8>(scales, scaleOf(src + 4, b));
+      store<u8>(scales + 8, minOf(src + 4, b));
+    }
+    dst += <usize>lane << 1;
+    return copyHalf(dst, src) + copyHalf(dst + 16, src + 2);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * How the arena holds matrices, for whoever plans before there is an engine: the host's side of assembly/layouts. A row a layout and a row
+ * a dtype;
+ * test/model/layouts.test.ts holds every size against the engine's.
+ */
+import type { GgufDtype } from '../format/gguf/types.ts';
+
+interface LayoutRow {
+  readonly number: number;
+  /** Columns that cannot be parted, and bytes of 8 rows of them. */
+  readonly cols: number;
+  readonly bytes: number;
+  /** Bytes of a row's four blocks, or of its superblock, where rows can be read one by one (assembly/kernels/neurons/rows.ts). */
+  readonly rowUnit?: number;
+  /** Bytes of a tile of 64 columns x 32 rows, where columns can be (assembly/kernels/neurons/columns.ts). */
+  readonly tile?: number;
+}
+
+const layouts = {
+  f32: { number: 2, cols: 1, bytes: 32 },
+  f16: { number: 3, cols: 1, bytes: 16 },
+  bf16: { number: 4, cols: 1, bytes: 16 },
+  q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72, tile: 1152 },
+  q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80, tile: 1280 },
+  q8_0: { number: 7, cols: 32, bytes: 272 },
+  q8_1: { number: 8, cols: 32, bytes: 288 },
+  q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 148 },
+  q5_k: { number: 10, cols: 256, bytes: 2208 },
+  q6_k: { number: 11, cols: 256, bytes: 2192 },
+} as const satisfies Record<string, LayoutRow>;
+
+/** `vector`: a plain f32 array, for norms, biases, position tables. */
+export type LayoutName = keyof typeof layouts | 'none' | 'vector';
+
+/** The numbers that records and exports know layouts by. */
+export const Layout = {
+  none: 0, vector: 1, ...Object.fromEntries(Object.entries(layouts).map(([name, { number }]) => [name, number])),
+} as Record<LayoutName, number>;
+
+/** Every dtype of weights, and the smallest layout that holds it exactly. */
+export const heldAs = {
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
+  q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
+} as const satisfies Partial<Record<GgufDtype, LayoutName>>;
+
+export type DtypeName = keyof typeof heldAs;
+
+/** Bytes of a matrix in a layout; vectors are padded to 8 values so that kernels may read on. */
+export function layoutBytes(layout: LayoutName, rows: number, cols: number): number {
+  if (layout === 'none') return 0;
+  if (layout === 'vector') return rows === 1 ? 4 * 8 * Math.ceil(cols / 8) : 4 * rows * cols;
+  const { cols: unit, bytes } = layouts[layout];
+  return Math.ceil(rows / 8) * (cols / unit) * bytes;
+}
+
+function rowOf(layout: LayoutName): LayoutRow | undefined {
+  return layout === 'none' || layout === 'vector' ? undefined : layouts[layout];
+}
+
+/** Bytes of a matrix whose rows can be read one by one; 0 where the layout has no such form, or not with this many columns. */
+export function rowFormBytes(layout: LayoutName, rows: number, cols: number): number {
+  const { cols: unit = 1, rowUnit } = rowOf(layout) ?? {};
+  if (rowUnit === undefined || cols % unit !== 0) return 0;
+  if (unit === 256) return rows * (cols / unit) * rowUnit;
+  const nBlocks = cols / unit, rest = nBlocks % 4;
+  return rows * (rowUnit * (Math.floor(nBlocks / 4) + (rest === 0 ? 0 : rest === 3 ? 1 : 0.5)) + 8);
+}
+
+/** The same of one whose columns can. */
+export function columnFormBytes(layout: LayoutName, rows: number, cols: number): number {
+  const { cols: unit = 1, tile } = rowOf(layout) ?? {};
+  if (tile === undefined || cols % unit !== 0) return 0;
+  const nRows = Math.ceil(rows / 32);
+  return 4 * 32 * nRows + Math.ceil(cols / 64) * nRows * tile;
+}
