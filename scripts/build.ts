@@ -76,10 +76,11 @@ function writeSizes(): void {
   writeFileSync(join(root, 'build/wasm/sizes.js'), `export default ${JSON.stringify(sizes)};\n`);
 }
 
+/** Hexadecimal: half as long again as base64, but what repeats in the bytes repeats in the text, and gzipped it is a quarter shorter. */
 function writeModule(name: string): void {
-  const base64 = readFileSync(join(root, `build/wasm/${name}.wasm`)).toString('base64');
+  const hex = readFileSync(join(root, `build/wasm/${name}.wasm`)).toString('hex');
   writeFileSync(join(root, `build/wasm/${name}.wasm.js`),
-    `export default Uint8Array.from(atob(${JSON.stringify(base64)}), (c) => c.charCodeAt(0));\n`);
+    `const hex = ${JSON.stringify(hex)};\nexport default Uint8Array.from({ length: hex.length / 2 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));\n`);
 }
 
 /** Runs a step unless its inputs are those of the last successful run. */

@@ -70,7 +70,7 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
   await make({ entryPoints: { 'index.module': 'src/index.ts' }, minify: true, define: noCompiler, plugins: [errors, ...compiled('binaries.modules.ts', '')] });
   await make({ entryPoints: { 'index.edge': 'src/index.ts' }, minify: true, define: noCompiler, plugins: [errors, ...compiled('binaries.edge.ts', '?module')] });
   await make({
-    entryPoints: { cli: 'src/cli/index.ts' }, platform: 'node', splitting: true,
+    entryPoints: { cli: 'src/cli/index.ts' }, platform: 'node', splitting: true, chunkNames: 'node/cli/[name]-[hash]',
     // undici, a chunk of its own that only a proxy needs, is CommonJS and requires Node's modules
     banner: { js: "#!/usr/bin/env node\nimport { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
