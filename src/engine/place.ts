@@ -39,7 +39,8 @@ function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
 
 function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records): void {
   const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> => new RecordView(memory, ptr + i * recordBytes(fields), fields);
-  const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i)), ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
+  const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i));
+  const ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
   const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
   model.assign({ hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers });
   h.ropes.forEach(({ kind, dim, base, scale, magnitude, factors }, i) => {
@@ -48,14 +49,19 @@ function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addre
     ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, magnitude, freqPtr: at.frequencies[i]!, factorsPtr: at.factors[i]! });
   });
   h.layers.forEach((row, i) => {
-    const { heads, kvHeads, ffn: own, activation, attnScale, window } = row, rope = ropeIndex(h, row), headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
+    const { heads, kvHeads, ffn: own, activation, attnScale, window } = row, rope = ropeIndex(h, row);
+    const headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
     layers[i]!.assign({
-      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, window, ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
+      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, window,
+      ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });
   for (const [i, { role, layer, layout }] of tensors.entries()) {
     if (role.field === 'ropeFactors') for (const rope of ropes) rope.set('factorsPtr', addresses[i]!);
-    else (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...(role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {}) });
+    else {
+      const form = role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {};
+      (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...form });
+    }
   }
   if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
 }

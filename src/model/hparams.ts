@@ -79,7 +79,8 @@ function windowOf(keys: Keys): number {
 /** A window that the family looks through nowhere would be everything that was asked of it. */
 function refuseWindow(keys: Keys, { window, contextLength, layers }: Hparams): void {
   if (window === 0 || window >= contextLength || layers.some((layer) => layer.window > 0)) return;
-  bad(keys.name('attention.sliding_window'), window, `0 or at least the context length, ${contextLength}`, 'Attention through a window is not run for this family; use another model.');
+  const expected = `0 or at least the context length, ${contextLength}`, remedy = 'Attention through a window is not run for this family; use another model.';
+  bad(keys.name('attention.sliding_window'), window, expected, remedy);
 }
 
 /** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
@@ -91,14 +92,19 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   const hidden = keys.count('embedding_length', limits.hidden), nLayers = keys.count('block_count', limits.nLayers);
   const layerHeads = keys.counts('attention.head_count', nLayers, limits.heads);
   const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads);
-  layerHeads.forEach((heads, i) => { if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`); });
+  layerHeads.forEach((heads, i) => {
+    if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`);
+  });
   const headDim = keys.count('attention.key_length', limits.headDim, hidden / layerHeads[0]!);
   if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
   const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
   if (valueDim !== headDim) bad(keys.name('attention.value_length'), valueDim, `the key length ${headDim}`);
   const embedding = file.tensors.get('token_embd.weight');
   if (!embedding) {
-    throw new ModelError('E_TENSOR_MISSING', { subject: 'token_embd.weight', found: 'nothing', expected: 'the embedding [vocab, hidden]', remedy: 'The file is incomplete (one part of a split model?); pass the whole model.' });
+    throw new ModelError('E_TENSOR_MISSING', {
+      subject: 'token_embd.weight', found: 'nothing', expected: 'the embedding [vocab, hidden]',
+      remedy: 'The file is incomplete (one part of a split model?); pass the whole model.',
+    });
   }
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
