@@ -1,6 +1,7 @@
 /** What the program says: results on stdout, everything else on stderr, credentials nowhere. */
 import { CladaError, InputError } from 'clada';
 import { styleFor, wrap } from './style.ts';
+import { redacted } from '../redact.ts';
 
 export const print = (line: string): void => { process.stdout.write(`${line}\n`); };
 export const printJson = (value: unknown): void => { print(JSON.stringify(value)); };
@@ -40,13 +41,8 @@ export function unwritable(path: string, cause: unknown): Error {
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 
-/**
- * The text without what lets others in: name and password of a URL, its query (signed addresses), tokens of the Hugging Face hub, bearer tokens.
- * Of what the model said nothing passes through here.
- */
+/** The text without credentials: those of addresses, and this environment's own. Of what the model said nothing passes through here. */
 export function redact(text: string, env: Readonly<Record<string, string | undefined>> = process.env): string {
   const secrets = [env['HF_TOKEN'], env['HUGGING_FACE_HUB_TOKEN']].filter((secret): secret is string => secret !== undefined && secret.length >= 8);
-  const cleaned = text.replace(/([a-z][a-z0-9+.-]*:\/\/)([^\s/?#"'<>]*)@/gi, '$1…@').replace(/([a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>]*)\?[^\s#"'<>\]]*/gi, '$1?…')
-    .replace(/\bhf_[A-Za-z0-9]{8,}/g, 'hf_…').replace(/\b(bearer|basic) [A-Za-z0-9+/=._~-]{8,}/gi, '$1 …');
-  return secrets.reduce((result, secret) => result.replaceAll(secret, '…'), cleaned);
+  return secrets.reduce((result, secret) => result.replaceAll(secret, '…'), redacted(text));
 }
