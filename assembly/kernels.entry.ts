@@ -6,7 +6,7 @@ export { matmul } from './kernels/matmul/matmul';
 export { energy, rmsNorm, layerNorm } from './kernels/norm/norm';
 export { activateGated, activate, add, multiply, subtractKept, scale } from './kernels/activation/activation';
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
-export { storeKv } from './kernels/attention/cache';
+export { storeKv } from './kernels/attention/kv';
 export { attend } from './kernels/attention/attention';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';

@@ -49,7 +49,7 @@ export class Controls {
     if (method === 'dense') return { method };
     if (method === 'auto') return { method, maxKl: bounds[Number(this.#bound.value)]!, checkEvery };
     const load = this.#load.checked;
-    return { method, density: Number(this.#density.value), ...(load === (method === 'clada-paper') ? {} : { load }) };
+    return { method, density: Number(this.#density.value), ...(load === (method === 'clada-paper') ? {} : { cogLoad: load }) };
   }
 
   /** The setting in a few words. */
@@ -57,7 +57,7 @@ export class Controls {
     const { method } = this;
     if (method === 'dense') return 'dense';
     if (method === 'auto') return `auto, at most ${bounds[Number(this.#bound.value)]} nats from dense`;
-    return `${method}, density ${Number(this.#density.value).toFixed(2)}${this.options.load === true ? ', load on' : this.options.load === false ? ', load off' : ''}`;
+    return `${method}, density ${Number(this.#density.value).toFixed(2)}${this.options.cogLoad === true ? ', load on' : this.options.cogLoad === false ? ', load off' : ''}`;
   }
 
   /** Methods without a calibration cannot be chosen. */

@@ -4,7 +4,7 @@ import { AbortedError, load, openSource } from 'clada';
 import { compare, middle } from './compare.ts';
 import type { Arrived } from './failure.ts';
 import { failureOf } from './failure.ts';
-import { Load } from './load.ts';
+import { CogLoad } from './cogLoad.ts';
 import type { Ready, Report, Request } from './protocol.ts';
 
 /** Where the model lies beside the page, written in by scripts/demo.ts; its calibration lies beside it. */
@@ -75,7 +75,7 @@ async function answer({ id, history, text, sparsity, compare: wanted }: Extract<
   const generation = chat.send(text, {
     ...sampling, maxTokens: mostTokens, telemetry: 'neurons', sparsity, signal, onPrompt: (done, total) => { post({ kind: 'prompt', id, done, total }); },
   });
-  const { calibration } = on, load = new Load({ surprisal: calibration?.surprisalWeight ?? 0.5, entropy: calibration?.entropyWeight ?? 0.5 });
+  const { calibration } = on, load = new CogLoad({ surprisal: calibration?.surprisalWeight ?? 0.5, entropy: calibration?.entropyWeight ?? 0.5 });
   const ids: number[] = [];
   let before: { surprisal: number; entropy: number } | undefined, said = '', stopped = false;
   try {

@@ -12,8 +12,8 @@ export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
 /** Which selections a step makes, as bits (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2. */
 export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8 }
 
-/** Where the load of a token comes from (adapt/load.ts), and how it moves thresholds. */
-export const enum LoadMode { off = 0, measured = 1, forced = 2 }
+/** Where the load of a token comes from (adapt/cogLoad.ts), and how it moves thresholds. */
+export const enum CogLoadMode { off = 0, measured = 1, forced = 2 }
 
 /** What happened in a step, as bits of StepReport.flags. */
 export const enum StepFlag { sparse = 1, refreshed = 2, reran = 4, prior = 8 }

@@ -145,15 +145,15 @@
   nStat: i32;         // tokens counted
   skipTokens: i32;    // first positions of a sequence that are not
   // controller
-  loadMode: i32;      // LoadMode
-  forcedLoad: f32;    // the load of the next step where LoadMode.forced
+  cogLoadMode: i32;      // CogLoadMode
+  forcedCogLoad: f32;    // the load of the next step where CogLoadMode.forced
   surprisalWeight: f32; entropyWeight: f32; // raw load = weights times nats, plus the token's own
-  tokenLoadPtr: u32;  // [vocab] f32 added by token, 0 = none
+  tokenCogLoadPtr: u32;  // [vocab] f32 added by token, 0 = none
   gain: f32;          // thresholds times exp(-gain * load), or 1 - gain * load
   linear: i32;        // 1: the second form
   clamp: f32;         // loads are cut to -clamp .. clamp
   warmup: i32;        // tokens before the load counts
-  loadCount: i32; loadMean: f32; loadM2: f32; // running within the sequence (Welford)
+  cogLoadCount: i32; cogLoadMean: f32; cogLoadM2: f32; // running within the sequence (Welford)
   // refresh: after `refreshAfter` loads in a row above `refreshAbove` a step runs dense and the mask is made anew; 0 = never
   refreshAfter: i32; refreshAbove: f32; highRun: i32;
   rerunAbove: f32;    // entropy (nats) above which a step is rerun dense; infinity = never

@@ -5,7 +5,7 @@
 import { Stage, Status, StepFlag } from '../abi/enums';
 import { AdaptRecord, ModelRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
-import { moveLoad } from '../adapt/load';
+import { moveCogLoad } from '../adapt/cogLoad';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
@@ -63,7 +63,7 @@ export function decode(work: WorkspaceRecord): i32 {
   if (adapt.stages == 0 || token.position >= sequence.capacity || <u32>token.id >= <u32>model.vocab) return pass(work, 1, 1);
 
   const report = reportOf(sequence), surprisal = surprisalOf(sequence, token.id);
-  moveLoad(adapt, token.id, surprisal, sequence.hasLogits ? report.entropy : NaN);
+  moveCogLoad(adapt, token.id, surprisal, sequence.hasLogits ? report.entropy : NaN);
   let flags: i32 = 0, cost: f32 = 1, status: i32 = Status.ok;
   if (wantsRefresh(adapt)) {
     status = denseStep(work, adapt);
@@ -95,9 +95,9 @@ export function decode(work: WorkspaceRecord): i32 {
 /** Forgets the statistics and the load of a sequence. */
 export function resetAdapt(model: ModelRecord, adapt: AdaptRecord): void {
   adapt.nStat = 0;
-  adapt.loadCount = 0;
-  adapt.loadMean = 0;
-  adapt.loadM2 = 0;
+  adapt.cogLoadCount = 0;
+  adapt.cogLoadMean = 0;
+  adapt.cogLoadM2 = 0;
   adapt.highRun = 0;
   adapt.dirty = 1;
   if (adapt.layersPtr) for (let iLayer = 0; iLayer < model.nLayers; iLayer++) clear(adaptLayer(adapt, iLayer), model.ffn);

@@ -10,8 +10,8 @@ import { checkNames, checkNumber, nearest, show } from '../options.ts';
 import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
-import type { LoadControl, Selection, Thresholds } from './selection.ts';
-import { checkNeurons, denseSelection, noLoad } from './selection.ts';
+import type { CogLoadControl, Selection, Thresholds } from './selection.ts';
+import { checkNeurons, denseSelection, noCogLoad } from './selection.ts';
 
 /** Every method, `dense` first. */
 export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
@@ -48,13 +48,13 @@ export interface SparsityOptions {
   /** Take dropped neurons at their mean instead of zero (clada). Default: where the calibration has means. */
   compensate?: boolean;
   /** Let surprisal and entropy move the thresholds. Default: the method's own (clada-paper: true; the others false). */
-  load?: boolean;
-  /** Thresholds are multiplied by exp(-loadGain * load), clada-paper: 1 - loadGain * load. Default 0.1, clada-paper 0.08. */
-  loadGain?: number;
+  cogLoad?: boolean;
+  /** Thresholds are multiplied by exp(-cogLoadGain * cogLoad), clada-paper: 1 - cogLoadGain * cogLoad. Default 0.1, clada-paper 0.08. */
+  cogLoadGain?: number;
   /** Loads are cut to this many deviations. Default 2. */
-  loadClamp?: number;
+  cogLoadClamp?: number;
   /** Tokens of a sequence before loads count. Default 8. */
-  loadWarmup?: number;
+  cogLoadWarmup?: number;
   /** Weights of surprisal and entropy in the load. Default: the calibration's, else 0.5 each. */
   surprisalWeight?: number;
   /** Weight of entropy in the load. */
@@ -77,9 +77,9 @@ const numbers = {
   threshold: { min: 0, default: 0, help: "the method's own threshold" },
   shrink: { min: 0, default: 48, help: 'tokens that the calibration counts for' },
   skipTokens: { min: 0, integer: true, default: 4, help: 'first prompt positions left out of the statistics' },
-  loadGain: { min: -10, max: 10, default: 0.1, help: 'how far a deviation of load moves thresholds' },
-  loadClamp: { min: 0, max: 10, default: 2, help: 'deviations at which loads are cut' },
-  loadWarmup: { min: 0, integer: true, default: 8, help: 'tokens before loads count' },
+  cogLoadGain: { min: -10, max: 10, default: 0.1, help: 'how far a deviation of load moves thresholds' },
+  cogLoadClamp: { min: 0, max: 10, default: 2, help: 'deviations at which loads are cut' },
+  cogLoadWarmup: { min: 0, integer: true, default: 8, help: 'tokens before loads count' },
   surprisalWeight: { default: 0.5, help: 'weight of surprisal in the load' },
   entropyWeight: { default: 0.5, help: 'weight of entropy in the load' },
   refreshAfter: { min: 0, integer: true, default: 0, help: 'high loads in a row before the mask is made anew; 0 = never' },
@@ -88,7 +88,7 @@ const numbers = {
   checkEvery: { min: 0, integer: true, default: 64, help: 'tokens between two dense checks of a bound; 0 = never' },
 } as const satisfies Record<string, NumberSpec>;
 
-const optionNames = ['method', 'compensate', 'load', 'topK', ...Object.keys(numbers)];
+const optionNames = ['method', 'compensate', 'cogLoad', 'topK', ...Object.keys(numbers)];
 /** What says how far to go; at most one may be given. */
 const targets = ['density', 'level', 'maxKl', 'minTop1', 'threshold'] as const;
 
@@ -122,8 +122,8 @@ const stagesOf: Record<MethodName, number> = {
 /** What options will need memory for, before a calibration is known: of 'auto', which tries several, the most. */
 export function skippingOf(options: SparsityOptions): Skipping {
   checkSparsity(options);
-  const { method = boundOf(options) ? 'auto' : 'clada', load, density = numbers.density.default } = options;
-  const stages = method === 'auto' ? Stage.scores : method === 'mask' && load ? Stage.scores : stagesOf[method];
+  const { method = boundOf(options) ? 'auto' : 'clada', cogLoad, density = numbers.density.default } = options;
+  const stages = method === 'auto' ? Stage.scores : method === 'mask' && cogLoad ? Stage.scores : stagesOf[method];
   return { stages, density: boundOf(options) ? 1 : density };
 }
 
@@ -163,10 +163,10 @@ export function boundOf(options: SparsityOptions): Bound | undefined {
 
 const pick = <K extends keyof typeof numbers>(options: SparsityOptions, name: K, fallback: number = numbers[name].default): number => options[name] ?? fallback;
 
-function loadControl(options: SparsityOptions, paper: boolean, calibration: Calibration | undefined): LoadControl {
-  if (!(options.load ?? paper)) return noLoad;
+function cogLoadControl(options: SparsityOptions, paper: boolean, calibration: Calibration | undefined): CogLoadControl {
+  if (!(options.cogLoad ?? paper)) return noCogLoad;
   return {
-    mode: 'measured', linear: paper, gain: pick(options, 'loadGain', paper ? 0.08 : 0.1), clamp: pick(options, 'loadClamp'), warmup: pick(options, 'loadWarmup'),
+    mode: 'measured', linear: paper, gain: pick(options, 'cogLoadGain', paper ? 0.08 : 0.1), clamp: pick(options, 'cogLoadClamp'), warmup: pick(options, 'cogLoadWarmup'),
     surprisalWeight: pick(options, 'surprisalWeight', calibration?.surprisalWeight ?? 0.5), entropyWeight: pick(options, 'entropyWeight', calibration?.entropyWeight ?? 0.5),
   };
 }
@@ -226,14 +226,14 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
 
   const shares = options.topK ? shareOf(method, options) : 0;
   const common = {
-    ...denseSelection, shrink: pick(options, 'shrink'), skipTokens: pick(options, 'skipTokens'), load: loadControl(options, method === 'clada-paper', calibration),
+    ...denseSelection, shrink: pick(options, 'shrink'), skipTokens: pick(options, 'skipTokens'), cogLoad: cogLoadControl(options, method === 'clada-paper', calibration),
     refreshAfter: pick(options, 'refreshAfter'), refreshAbove: pick(options, 'refreshAbove'), rerunAbove: pick(options, 'rerunAbove'),
   };
   const whole = options.density === 1;
   const warnings: string[] = [];
   if (method === 'dense') return { method, selection: denseSelection, expected: undefined, warnings };
   if (method === 'exact') {
-    return { method, selection: { ...common, stages: gated ? Stage.gate : Stage.product, gateBase: 0, productBase: 0, load: noLoad }, expected: undefined, warnings };
+    return { method, selection: { ...common, stages: gated ? Stage.gate : Stage.product, gateBase: 0, productBase: 0, cogLoad: noCogLoad }, expected: undefined, warnings };
   }
   if (method === 'griffin' && !calibration?.levels.has('griffin')) {
     if (options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
@@ -241,12 +241,12 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   }
   if (shares > 0) {
     const stage = method === 'cats' ? { stages: Stage.gate } : { stages: Stage.product, productWeights: 'columnNorm' as const };
-    return { method, selection: { ...common, ...stage, gateBase: 0, productBase: 0, share: shares, load: noLoad }, expected: undefined, warnings };
+    return { method, selection: { ...common, ...stage, gateBase: 0, productBase: 0, share: shares, cogLoad: noCogLoad }, expected: undefined, warnings };
   }
   if (!calibration) {
     if (method !== 'clada' || options.maxKl !== undefined || options.minTop1 !== undefined || options.level !== undefined) needsCalibration(method);
     warnings.push('no calibration of this model: clada falls back to griffin, whose loss is not known here; run clada calibrate once');
-    return { method: 'griffin', selection: { ...common, stages: Stage.mask, rule: 'topK', density: pick(options, 'density'), load: noLoad }, expected: undefined, warnings };
+    return { method: 'griffin', selection: { ...common, stages: Stage.mask, rule: 'topK', density: pick(options, 'density'), cogLoad: noCogLoad }, expected: undefined, warnings };
   }
   const given = options.threshold;
   const level = whole ? undefined : given !== undefined && method === 'clada' ? undefined : levelFor(method, options, calibration);
@@ -257,7 +257,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const expected = factor === 1 && Math.abs(density - (level?.cost ?? density)) < 1e-6 ? level : undefined;
   switch (method) {
     case 'griffin': return { method, selection: { ...common, stages: Stage.mask, rule: 'topK', density }, expected, warnings };
-    case 'mask': return { method, selection: { ...common, stages: options.load ? Stage.scores : Stage.mask, rule: 'global', density }, expected, warnings };
+    case 'mask': return { method, selection: { ...common, stages: options.cogLoad ? Stage.scores : Stage.mask, rule: 'global', density }, expected, warnings };
     case 'tt': return { method, selection: { ...common, stages: Stage.product, productWeights: 'columnNorm', productBase: thresholds }, expected, warnings };
     case 'cats': return { method, selection: { ...common, stages: Stage.gate, gateBase: thresholds }, expected, warnings };
     case 'clada-paper': { // thresholds that the user moves are taken as they are
@@ -283,6 +283,6 @@ export function scaled(selection: Selection, factor: number): Selection {
 }
 
 /** Load that is given rather than measured: controls and experiments. */
-export function withForcedLoad(selection: Selection): Selection {
-  return { ...selection, load: { ...selection.load, mode: 'forced' } };
+export function withForcedCogLoad(selection: Selection): Selection {
+  return { ...selection, cogLoad: { ...selection.cogLoad, mode: 'forced' } };
 }

@@ -1,9 +1,9 @@
 /**
  * The controller again, in TypeScript: from the surprisal and entropy that telemetry reports, every load, factor and refresh that
- * assembly/adapt/load.ts and forward/step.ts decided, bit for bit. State is rounded to f32 where the engine stores it.
+ * assembly/adapt/cogLoad.ts and forward/step.ts decided, bit for bit. State is rounded to f32 where the engine stores it.
  */
 import { exp } from '../sampler/exp.ts';
-import type { LoadControl } from './selection.ts';
+import type { CogLoadControl } from './selection.ts';
 
 const f32 = Math.fround;
 
@@ -14,17 +14,17 @@ export interface ReplayedStep {
   readonly refresh: boolean;
 }
 
-export class LoadReplay {
+export class CogLoadReplay {
   #count = 0;
   #mean = 0;
   #squares = 0;
   #highRun = 0;
 
-  constructor(private readonly load: LoadControl, private readonly refreshAfter = 0, private readonly refreshAbove = 0) {}
+  constructor(private readonly cogLoad: CogLoadControl, private readonly refreshAfter = 0, private readonly refreshAbove = 0) {}
 
   /** One decode step: surprisal of the token fed and entropy of the distribution it was drawn from, nats (NaN = not known). `own`: of the token itself. */
   step(surprisal: number, entropy: number, own = 0): ReplayedStep {
-    const { mode, gain, linear } = this.load;
+    const { mode, gain, linear } = this.cogLoad;
     const cogLoad = mode === 'off' ? 0 : f32(this.#clamped(surprisal, entropy, own));
     const z = mode === 'off' ? 0 : this.#z;
     const factor = mode === 'off' ? 1 : linear ? f32(1 - f32(gain) * z) : f32(exp(-f32(gain) * z));
@@ -35,7 +35,7 @@ export class LoadReplay {
   #z = 0;
 
   #clamped(surprisal: number, entropy: number, own: number): number {
-    const { surprisalWeight, entropyWeight, clamp } = this.load, limit = f32(clamp);
+    const { surprisalWeight, entropyWeight, clamp } = this.cogLoad, limit = f32(clamp);
     const raw = f32(surprisalWeight) * f32(surprisal) + f32(entropyWeight) * f32(entropy) + own;
     const z = Number.isFinite(raw) ? this.#standardise(raw) : 0;
     this.#z = Math.min(Math.max(z, -limit), limit);
@@ -44,7 +44,7 @@ export class LoadReplay {
 
   #standardise(raw: number): number {
     let z = 0;
-    if (this.#count >= this.load.warmup && this.#count > 1) {
+    if (this.#count >= this.cogLoad.warmup && this.#count > 1) {
       const deviation = Math.sqrt(this.#squares / this.#count);
       if (deviation > 1e-6) z = (raw - this.#mean) / deviation;
     }

@@ -8,9 +8,9 @@ import { Stage } from '../model/enums.ts';
 /** Thresholds, one a layer or one for all; negative keeps every neuron. */
 export type Thresholds = number | ArrayLike<number>;
 
-export interface LoadControl {
+export interface CogLoadControl {
   readonly mode: 'off' | 'measured' | 'forced';
-  /** raw load = surprisalWeight * S + entropyWeight * H [+ tokenLoad of the token], nats. */
+  /** raw load = surprisalWeight * S + entropyWeight * H [+ tokenCogLoad of the token], nats. */
   readonly surprisalWeight: number;
   readonly entropyWeight: number;
   /** Thresholds are multiplied by exp(-gain * load), or 1 - gain * load where `linear`. */
@@ -41,7 +41,7 @@ export interface Selection {
   readonly productBase: Thresholds;
   readonly gateWeights: 'ones' | 'scores';
   readonly productWeights: 'ones' | 'sensitivity' | 'columnNorm';
-  readonly load: LoadControl;
+  readonly cogLoad: CogLoadControl;
   /** Loads in a row above `refreshAbove` after which a step runs dense and the mask is made anew; 0 = never. */
   readonly refreshAfter: number;
   readonly refreshAbove: number;
@@ -49,11 +49,11 @@ export interface Selection {
   readonly rerunAbove: number;
 }
 
-export const noLoad: LoadControl = { mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8 };
+export const noCogLoad: CogLoadControl = { mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8 };
 
 export const denseSelection: Selection = {
   stages: 0, rule: 'none', density: 1, share: 0, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
-  gateWeights: 'ones', productWeights: 'ones', load: noLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
+  gateWeights: 'ones', productWeights: 'ones', cogLoad: noCogLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
 };
 
 /** True where the prompt's statistics decide. */

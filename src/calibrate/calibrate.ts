@@ -215,7 +215,7 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
   return {
     fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
     gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
-    ...fitLoad(damages), levels: levelsOf(settings, byCandidate, hparams.layers.reduce((sum, layer) => sum + layer.ffn, 0) / nLayers),
+    ...fitCogLoad(damages), levels: levelsOf(settings, byCandidate, hparams.layers.reduce((sum, layer) => sum + layer.ffn, 0) / nLayers),
   };
 }
 
@@ -223,7 +223,7 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
  * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log KL
  * standardised). Scaled to a sum of 1; half each where nothing was measured.
  */
-export function fitLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
+export function fitCogLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
   let ss = 0, hh = 0, sh = 0, sk = 0, hk = 0;
   for (const document of documents) {
     const known = document.filter(({ surprisal, entropy, kl }) => Number.isFinite(surprisal + entropy) && kl > 0);

@@ -38,7 +38,7 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
     ...mask('griffin', 'topK'), ...mask('mask', 'global'),
     ...etas.map((eta) => cett('tt', eta, curves.eps(eta), (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
     ...paperEtas.map((eta) => cett('clada-paper', eta, curves.maskEps(eta), (scoreBase) => ({
-      stages: Stage.scores, rule: 'cett', scoreBase, load: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
+      stages: Stage.scores, rule: 'cett', scoreBase, cogLoad: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
     }))),
   ];
   if (!gated) return all;

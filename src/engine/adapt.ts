@@ -1,7 +1,7 @@
 /** The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its first sparse token. */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { checkNeurons, usesStatistics } from '../adapt/selection.ts';
-import { LoadMode, Rule, Stage } from '../model/enums.ts';
+import { CogLoadMode, Rule, Stage } from '../model/enums.ts';
 import type { Hparams } from '../model/hparams.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
 import { aligned } from '../model/plan.ts';
@@ -36,7 +36,7 @@ function scoreThreshold({ rule, density, scoreBase }: Selection, layer: number):
 
 export class AdaptState {
   readonly #layers: number;
-  #tokenLoad: number | undefined;
+  #tokenCogLoad: number | undefined;
   #probe: { ptr: number; cells: number } | undefined;
   /** Blocks of the arena that are this sequence's. */
   readonly #blocks: number[] = [];
@@ -88,12 +88,12 @@ export class AdaptState {
   }
 
   configure(selection: Selection): void {
-    const { load } = selection;
+    const { cogLoad: load } = selection;
     if (selection.stages !== 0) checkNeurons(this.h.ffn);
     this.record.assign({
       stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density, share: selection.share,
       shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,
-      loadMode: LoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
+      cogLoadMode: CogLoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
       linear: load.linear ? 1 : 0, clamp: load.clamp, warmup: load.warmup,
       refreshAfter: selection.refreshAfter, refreshAbove: selection.refreshAbove, rerunAbove: selection.rerunAbove, highRun: 0,
     });
@@ -108,21 +108,21 @@ export class AdaptState {
   }
 
   /** What a token adds to its raw load, [vocab], nats; undefined for nothing. */
-  tokenLoad(values: Float32Array | undefined): void {
-    if (!values) { this.record.set('tokenLoadPtr', 0); return; }
-    const ptr = this.#tokenLoad ??= this.#take(4 * values.length);
+  tokenCogLoad(values: Float32Array | undefined): void {
+    if (!values) { this.record.set('tokenCogLoadPtr', 0); return; }
+    const ptr = this.#tokenCogLoad ??= this.#take(4 * values.length);
     this.arena.f32(ptr, values.length).set(values);
-    this.record.set('tokenLoadPtr', ptr);
+    this.record.set('tokenCogLoadPtr', ptr);
   }
 
   /** The load of the next step, where it is given rather than measured. */
-  forceLoad(load: number): void {
-    this.record.set('forcedLoad', load);
+  forceCogLoad(load: number): void {
+    this.record.set('forcedCogLoad', load);
   }
 
   /** Forgets the loads of the sequence. */
-  restartLoad(): void {
-    this.record.assign({ loadCount: 0, loadMean: 0, loadM2: 0, highRun: 0 });
+  restartCogLoad(): void {
+    this.record.assign({ cogLoadCount: 0, cogLoadMean: 0, cogLoadM2: 0, highRun: 0 });
   }
 
   /** Measures while tokens are decoded dense, until `measured` is called. */

@@ -20,7 +20,7 @@ import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import type { Instance } from './instantiate.ts';
 import { ABI_VERSION, instantiate } from './instantiate.ts';
-import type { LoadProgress } from './load.ts';
+import type { LoadProgress } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
 import { placeModel } from './place.ts';
 import type { SequenceState } from './state.ts';

@@ -10,8 +10,8 @@ import { RecordView, layerFields, modelFields, recordBytes, ropeFields } from '.
 import { stagingBytes } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
-import type { LoadProgress } from './load.ts';
-import { loadWeights } from './load.ts';
+import type { LoadProgress } from './weights.ts';
+import { loadWeights } from './weights.ts';
 
 /** Weights and records into a fresh arena; returns the model record's address. `laterBytes`: what the caller will take behind them. */
 export async function placeModel(

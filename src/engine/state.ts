@@ -5,7 +5,7 @@ import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import type { AdaptState } from './adapt.ts';
-import { capacityOf, clearBehind, copyCache } from './cache.ts';
+import { capacityOf, clearBehind, copyCache } from './kvCache.ts';
 
 /** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
 export interface SequenceState {
@@ -53,7 +53,7 @@ export function saveState({ memory, sequence, hparams, kv, adapt }: Place, lengt
   return {
     keys, values,
     ...(what.logits ? { logits: new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).slice(), report: new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).slice() } : {}),
-    ...(record && what.load ? { load: { count: record.get('loadCount'), mean: record.get('loadMean'), m2: record.get('loadM2'), highRun: record.get('highRun') } } : {}),
+    ...(record && what.load ? { load: { count: record.get('cogLoadCount'), mean: record.get('cogLoadMean'), m2: record.get('cogLoadM2'), highRun: record.get('highRun') } } : {}),
     ...(record && what.statistics ? { statistics: { nStat: record.get('nStat'), sums } } : {}),
   };
 }
@@ -71,7 +71,7 @@ export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, le
   }
   if (!adapt) return;
   adapt.record.assign({
-    nStat: statistics?.nStat ?? 0, loadCount: load?.count ?? 0, loadMean: load?.mean ?? 0, loadM2: load?.m2 ?? 0, highRun: load?.highRun ?? 0, dirty: 1,
+    nStat: statistics?.nStat ?? 0, cogLoadCount: load?.count ?? 0, cogLoadMean: load?.mean ?? 0, cogLoadM2: load?.m2 ?? 0, highRun: load?.highRun ?? 0, dirty: 1,
   });
   for (let i = 0; i < hparams.nLayers; i++) {
     const { h, normed, up } = adapt.sums(i);

@@ -88,7 +88,7 @@ export interface GenerationRecord {
   readonly text: string;
 }
 
-/** A method that the load of a token moves, against the fixed selection of the same mean cost, over documents (bench/load.ts). */
+/** A method that the load of a token moves, against the fixed selection of the same mean cost, over documents (bench/cogLoad.ts). */
 export interface LoadRecord {
   readonly type: 'load';
   readonly method: string;

@@ -61,7 +61,7 @@ export interface Hparams extends FileHparams {
 /** Upper bounds, each far above what exists, so that no product of them overflows and no hostile file plans petabytes. */
 const limits = { hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, headDim: 512, vocab: 2_097_152, contextLength: 16_777_216 } as const;
 
-/** Of headDim: attention walks values in tiles of 16 (assembly/kernels/attention/cache.ts). */
+/** Of headDim: attention walks values in tiles of 16 (assembly/kernels/attention/kv.ts). */
 const headDimMultiple = 16;
 
 function activationOf(keys: Keys): keyof typeof Activation | undefined {

@@ -1,6 +1,6 @@
 /** The tokens that are still in the running, and the stages that thin them out. All sums run in candidate order, in float64. */
 import { exp, log } from './exp.ts';
-import { bitsOf, indexOf, pack, selectTop } from './order.ts';
+import { bitsOf, indexOf, pack, selectTop } from './rank.ts';
 import type { Random } from './random.ts';
 
 /**

@@ -2,7 +2,7 @@
 import { argmax, badLogit, checkToken } from './check.ts';
 import { checkNumber } from '../options.ts';
 import { exp, log } from './exp.ts';
-import { bitsOf, indexOf, selectTop } from './order.ts';
+import { bitsOf, indexOf, selectTop } from './rank.ts';
 
 /** A token and its log-probability. */
 export interface TokenLogprob {

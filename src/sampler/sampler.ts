@@ -9,7 +9,7 @@ import { Candidates } from './candidates.ts';
 import { argmax, badLogit, checkToken, noToken } from './check.ts';
 import { logprobs, type Logprobs } from './logprobs.ts';
 import { resolveSamplerOptions, type ResolvedSamplerOptions, type SamplerOptions } from './options.ts';
-import { MAX_ENTRIES } from './order.ts';
+import { MAX_ENTRIES } from './rank.ts';
 import { PenaltyWindow } from './penalties.ts';
 import { Random, type RandomState } from './random.ts';
 

@@ -139,7 +139,7 @@ export class Sequence {
         throwIfAborted(signal, 'evaluation');
         const decodes = done >= decodeFrom;
         const count = decodes ? 1 : Math.min(this.engine.chunkSize, Math.min(decodeFrom, tokens.length) - done);
-        if (done === decodeFrom && selection.stages !== 0) this.adapt.restartLoad(); // a generation begins: its loads are its own
+        if (done === decodeFrom && selection.stages !== 0) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
         if (decodes) this.#step(tokens[done]!, watch);
         else this.#run(tokens, done, count, 1);
         if (decodes) onStep?.(this.#now, done);
@@ -263,9 +263,9 @@ export class Sequence {
    * decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution the first load needs.
    */
   #resume(same: number, decodeFrom: number, owner: object): number {
-    const { stages, load, refreshAfter } = this.#selection;
+    const { stages, cogLoad, refreshAfter } = this.#selection;
     if (stages === 0 || same < decodeFrom) return same;
-    const foreign = same > decodeFrom && owner !== this.#owner, loads = load.mode === 'measured' || refreshAfter > 0;
+    const foreign = same > decodeFrom && owner !== this.#owner, loads = cogLoad.mode === 'measured' || refreshAfter > 0;
     return foreign || (loads && same < this.#length) ? Math.max(0, decodeFrom - 1) : same;
   }
 

@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Calibration } from '../../src/adapt/calibration.ts';
 import type { MethodName, ModelTraits, SparsityOptions } from '../../src/adapt/methods.ts';
-import { boundOf, checkSparsity, methodNames, resolveSparsity, scaled, skippingOf, withForcedLoad } from '../../src/adapt/methods.ts';
+import { boundOf, checkSparsity, methodNames, resolveSparsity, scaled, skippingOf, withForcedCogLoad } from '../../src/adapt/methods.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { denseSelection } from '../../src/adapt/selection.ts';
 import type { CladaError } from '../../src/errors.ts';
@@ -51,7 +51,7 @@ test('names that are not known: the nearest is told', () => {
 test('numbers out of range', () => {
   for (const density of [0, -0.1, 1.0001, NaN, Infinity, '0.5', null]) refused({ density }, 'density');
   for (const [name, values] of Object.entries({
-    level: [-1, 0.5, NaN], maxKl: [0, -1, NaN, Infinity], minTop1: [-0.1, 1.1, NaN], threshold: [-1, NaN], shrink: [-1], skipTokens: [-1, 1.5], loadGain: [11, NaN], loadClamp: [-1], loadWarmup: [0.5],
+    level: [-1, 0.5, NaN], maxKl: [0, -1, NaN, Infinity], minTop1: [-0.1, 1.1, NaN], threshold: [-1, NaN], shrink: [-1], skipTokens: [-1, 1.5], cogLoadGain: [11, NaN], cogLoadClamp: [-1], cogLoadWarmup: [0.5],
     surprisalWeight: [NaN, Infinity], entropyWeight: [NaN], refreshAfter: [-1, 0.5], refreshAbove: [NaN], rerunAbove: [-1, NaN, -Infinity], checkEvery: [-1, 0.5, NaN, Infinity],
   })) for (const value of values) refused({ [name]: value }, name);
   for (const good of [{ density: 1 }, { density: Number.MIN_VALUE }, { rerunAbove: Infinity }, { checkEvery: 0, maxKl: 1 }, {}, { density: undefined, level: 0 }]) checkSparsity(good as SparsityOptions);
@@ -136,7 +136,7 @@ test('a mask has the density that was asked for, also where nothing was measured
 });
 
 test('dense is dense, whatever else is said', () => {
-  const { method, selection } = resolveSparsity({ method: 'dense', density: 0.3, load: true }, swiglu, calibration);
+  const { method, selection } = resolveSparsity({ method: 'dense', density: 0.3, cogLoad: true }, swiglu, calibration);
   assert.is(method, 'dense');
   assert.is(selection, denseSelection);
 });
@@ -191,13 +191,13 @@ test('each method: its stage, its weights', () => {
 });
 
 test('load: the paper\'s own by default, weights from the calibration, all of it overridden', () => {
-  const load = (options: SparsityOptions) => resolveSparsity(options, swiglu, calibration).selection.load;
+  const load = (options: SparsityOptions) => resolveSparsity(options, swiglu, calibration).selection.cogLoad;
   assert.is(load({ method: 'clada' }).mode, 'off');
-  assert.is(load({ method: 'clada-paper', load: false }).mode, 'off');
+  assert.is(load({ method: 'clada-paper', cogLoad: false }).mode, 'off');
   assert.equal(load({ method: 'clada-paper' }), { mode: 'measured', linear: true, gain: 0.08, clamp: 2, warmup: 8, surprisalWeight: 0.75, entropyWeight: 0.25 });
-  assert.equal(load({ method: 'clada', load: true, loadGain: -0.2, loadClamp: 3, loadWarmup: 0, surprisalWeight: 0, entropyWeight: 1 }),
+  assert.equal(load({ method: 'clada', cogLoad: true, cogLoadGain: -0.2, cogLoadClamp: 3, cogLoadWarmup: 0, surprisalWeight: 0, entropyWeight: 1 }),
     { mode: 'measured', linear: false, gain: -0.2, clamp: 3, warmup: 0, surprisalWeight: 0, entropyWeight: 1 });
-  assert.is(withForcedLoad(resolveSparsity({}, swiglu, calibration).selection).load.mode, 'forced');
+  assert.is(withForcedCogLoad(resolveSparsity({}, swiglu, calibration).selection).cogLoad.mode, 'forced');
 });
 
 test('compensation: where the calibration has means', () => {
@@ -232,7 +232,7 @@ test('scaled: thresholds times the factor, masks as much nearer to all; what kee
 
 test('what memory is planned for is what the method reads', () => {
   for (const method of methodNames) for (const load of [false, true]) {
-    const options: SparsityOptions = method === 'exact' ? { method } : { method, density: 0.5, load }, { selection } = resolveSparsity(options, reglu, calibration);
+    const options: SparsityOptions = method === 'exact' ? { method } : { method, density: 0.5, cogLoad: load }, { selection } = resolveSparsity(options, reglu, calibration);
     assert.is(skippingOf(options).stages, selection.stages, JSON.stringify(options));
     if (selection.stages === Stage.mask) assert.ok(skippingOf(options).density >= selection.density);
   }

@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert';
 import type { SparsityOptions } from '../../src/adapt/methods.ts';
 import { resolveSparsity } from '../../src/adapt/methods.ts';
 import type { ReplayedStep } from '../../src/adapt/replay.ts';
-import { LoadReplay } from '../../src/adapt/replay.ts';
-import type { LoadControl } from '../../src/adapt/selection.ts';
-import { noLoad } from '../../src/adapt/selection.ts';
+import { CogLoadReplay } from '../../src/adapt/replay.ts';
+import type { CogLoadControl } from '../../src/adapt/selection.ts';
+import { noCogLoad } from '../../src/adapt/selection.ts';
 import type { GeneratedToken, Model } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
 import { Random } from '../../src/sampler/random.ts';
@@ -24,7 +24,7 @@ const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true
 /** The replay of a generation, from what its telemetry says. */
 function replayed(options: SparsityOptions, tokens: readonly GeneratedToken[]): ReplayedStep[] {
   const { selection } = resolveSparsity(options, traits, calibration);
-  const replay = new LoadReplay(selection.load, selection.refreshAfter, selection.refreshAbove);
+  const replay = new CogLoadReplay(selection.cogLoad, selection.refreshAfter, selection.refreshAbove);
   return tokens.slice(0, -1).map(({ surprisal, entropy }) => replay.step(surprisal!, entropy!));
 }
 
@@ -42,8 +42,8 @@ const run = (model: Model, options: SparsityOptions, prompt: readonly number[], 
   model.generate(prompt, { maxTokens, ignoreEos: true, temperature: 1, topK: 0, topP: 1, minP: 0, seed, telemetry: true, sparsity: options }).tokens();
 
 const settings: Record<string, SparsityOptions> = {
-  'clada with load': { method: 'clada', density: 0.6, load: true },
-  'clada, hard loads, no warmup': { method: 'clada', density: 0.6, load: true, loadGain: 0.5, loadClamp: 0.75, loadWarmup: 0, surprisalWeight: 0.3, entropyWeight: 0.9 },
+  'clada with load': { method: 'clada', density: 0.6, cogLoad: true },
+  'clada, hard loads, no warmup': { method: 'clada', density: 0.6, cogLoad: true, cogLoadGain: 0.5, cogLoadClamp: 0.75, cogLoadWarmup: 0, surprisalWeight: 0.3, entropyWeight: 0.9 },
   'clada-paper, refreshed': { method: 'clada-paper', level: 1, refreshAfter: 3, refreshAbove: 0.25 },
 };
 for (const tier of ['base', 'relaxed'] as const) {
@@ -95,16 +95,16 @@ test('generations that take turns on one model decide what each decides alone', 
   model.close();
 });
 
-const control: LoadControl = { ...noLoad, mode: 'measured', surprisalWeight: 1, entropyWeight: 0, gain: 0.1, clamp: 2, warmup: 2 };
+const control: CogLoadControl = { ...noCogLoad, mode: 'measured', surprisalWeight: 1, entropyWeight: 0, gain: 0.1, clamp: 2, warmup: 2 };
 
 test('the rules: warmup, standardising by what came before, clamp, not known = 0', () => {
-  const replay = new LoadReplay(control);
+  const replay = new CogLoadReplay(control);
   const loads = [1, 3, 2, 100, NaN, 2].map((surprisal) => replay.step(surprisal, 0).cogLoad);
   // before the third: mean 2, deviation 1; before the fourth: mean 2, deviation sqrt(2/3): clamped; NaN leaves the state alone
   assert.equal(loads.slice(0, 5), [0, 0, 0, 2, 0]);
   const mean = (1 + 3 + 2 + 100) / 4, deviation = Math.sqrt([1, 3, 2, 100].reduce((sum, v) => sum + (v - mean) ** 2, 0) / 4);
   assert.ok(Math.abs(loads[5]! - (2 - mean) / deviation) < 1e-5);
-  const again = new LoadReplay(control);
+  const again = new CogLoadReplay(control);
   [1, 3].forEach((surprisal) => again.step(surprisal, 0));
   const { cogLoad, factor } = again.step(3, 0);
   assert.is(cogLoad, 1);
@@ -113,7 +113,7 @@ test('the rules: warmup, standardising by what came before, clamp, not known = 0
 
 test('a hard token lowers thresholds, linearly or by an exponential', () => {
   for (const linear of [true, false]) {
-    const replay = new LoadReplay({ ...control, linear });
+    const replay = new CogLoadReplay({ ...control, linear });
     [1, 3].forEach((surprisal) => replay.step(surprisal, 0));
     assert.ok(replay.step(3, 0).factor < 1);
     assert.ok(replay.step(0, 0).factor > 1);
@@ -121,7 +121,7 @@ test('a hard token lowers thresholds, linearly or by an exponential', () => {
 });
 
 test('refresh: so many high loads in a row, then counted anew', () => {
-  const replay = new LoadReplay({ ...control, warmup: 0 }, 2, 0.5);
+  const replay = new CogLoadReplay({ ...control, warmup: 0 }, 2, 0.5);
   const refreshes = [1, 3, 9, 30, 90, 300, 900, 1, 3000].map((surprisal) => replay.step(surprisal, 0).refresh);
   assert.equal(refreshes, [false, false, false, true, false, true, false, false, false]);
 });

@@ -4,11 +4,11 @@ import * as assert from 'uvu/assert';
 import { divergence, meanAndError, middle } from '../../demo/compare.ts';
 import { digits, nats, percent } from '../../demo/dom.ts';
 import { failureOf } from '../../demo/failure.ts';
-import { Load } from '../../demo/load.ts';
+import { CogLoad } from '../../demo/cogLoad.ts';
 import { NeuronUse, byLayer, reorder, squeeze } from '../../demo/neurons.ts';
 import { klDivergence } from '../../src/adapt/divergence.ts';
-import { LoadReplay } from '../../src/adapt/replay.ts';
-import { noLoad } from '../../src/adapt/selection.ts';
+import { CogLoadReplay } from '../../src/adapt/replay.ts';
+import { noCogLoad } from '../../src/adapt/selection.ts';
 import { FormatError, InputError, TransferError } from '../../src/errors.ts';
 
 const test = suite('demo modules');
@@ -41,8 +41,8 @@ test('squeeze: means of neighbours, nothing lost; stretched where there is more 
 });
 
 test('load: what the engine computes where it moves thresholds', () => {
-  const weights = { surprisal: 0.3, entropy: 0.7 }, own = new Load(weights);
-  const engine = new LoadReplay({ ...noLoad, mode: 'measured', surprisalWeight: weights.surprisal, entropyWeight: weights.entropy });
+  const weights = { surprisal: 0.3, entropy: 0.7 }, own = new CogLoad(weights);
+  const engine = new CogLoadReplay({ ...noCogLoad, mode: 'measured', surprisalWeight: weights.surprisal, entropyWeight: weights.entropy });
   for (let i = 0; i < 200; i++) {
     const surprisal = Math.abs(5 * Math.sin(i * 1.7)), entropy = 2 + 2 * Math.cos(i * 0.9), { cogLoad } = engine.step(surprisal, entropy);
     assert.ok(Math.abs(own.step(surprisal, entropy) - cogLoad) < 1e-4, `token ${i}`);

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Candidates } from '../../src/sampler/candidates.ts';
-import { bitsOf, indexOf, MAX_ENTRIES, pack, selectTop } from '../../src/sampler/order.ts';
+import { bitsOf, indexOf, MAX_ENTRIES, pack, selectTop } from '../../src/sampler/rank.ts';
 import { Random } from '../../src/sampler/random.ts';
 import { randomLogits } from '../helpers/logits.ts';
 import * as reference from '../reference/sampler.ts';

@@ -21,7 +21,7 @@ const open = (options: LoadOptions = {}): Promise<Model> => load(path, { tier: '
 const prompt = Array.from({ length: 30 }, (_, i) => 3 + ((i * 89) % 440));
 const methods: SparsityOptions[] = [
   { method: 'dense' }, ...(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((method) => ({ method, density: 0.6 })),
-  { method: 'mask', density: 0.6, load: true }, { method: 'clada', density: 0.6, load: true, loadWarmup: 2, refreshAfter: 3, refreshAbove: -0.7, rerunAbove: 3.9 },
+  { method: 'mask', density: 0.6, cogLoad: true }, { method: 'clada', density: 0.6, cogLoad: true, cogLoadWarmup: 2, refreshAfter: 3, refreshAbove: -0.7, rerunAbove: 3.9 },
   { method: 'clada', maxKl: 0.02, checkEvery: 2 }, { method: 'mask', minTop1: 0.2, checkEvery: 1 },
 ];
 const options: GenerateOptions = { seed: 5, ignoreEos: true, maxTokens: 24, repeatPenalty: 1.3, frequencyPenalty: 0.1, logitBias: { 7: -Infinity, 9: 0.25 }, telemetry: true, logprobs: 2 };
@@ -120,7 +120,7 @@ test('options of whoever goes on: more tokens, another seed, another method; tex
 });
 
 test('a chat goes on: between answers and within one, messages, system, sparsity', async () => {
-  const opened = (contextSize: number): Promise<Model> => load(embeddedModel, { tier: 'base', contextSize, sparsity: { method: 'clada', density: 0.7, load: true, loadWarmup: 2 } });
+  const opened = (contextSize: number): Promise<Model> => load(embeddedModel, { tier: 'base', contextSize, sparsity: { method: 'clada', density: 0.7, cogLoad: true, cogLoadWarmup: 2 } });
   const here = await opened(192), there = await load(embeddedModel, { tier: 'base', contextSize: 256 }); // its own default is dense
   const say: GenerateOptions = { maxTokens: 12, seed: 3, telemetry: true }, first = 'Tell me a story.', second = 'Go on.';
   const original = here.chat({ system: 'You are terse.' });
@@ -162,7 +162,7 @@ test('a chat goes on: between answers and within one, messages, system, sparsity
 
 test('in another process', async () => {
   const folder = temporary(), file = join(folder, 'session.clada'), script = fileURLToPath(new URL('../helpers/resume.mjs', import.meta.url));
-  const model = await open(), sparsity: SparsityOptions = { method: 'clada', density: 0.6, load: true, loadWarmup: 2 };
+  const model = await open(), sparsity: SparsityOptions = { method: 'clada', density: 0.6, cogLoad: true, cogLoadWarmup: 2 };
   const generation = model.generate(prompt, { ...options, sparsity });
   await take(generation, 8);
   writeFileSync(file, await generation.save());
@@ -209,7 +209,7 @@ test('a snapshot that does not belong here is refused, and nothing changes', asy
 });
 
 test('500 corruptions: a typed error each, and the cache serves on', async () => {
-  const model = await open(), generation = model.generate(prompt, { ...options, sparsity: { method: 'clada', density: 0.6, load: true } }), random = new Random(77);
+  const model = await open(), generation = model.generate(prompt, { ...options, sparsity: { method: 'clada', density: 0.6, cogLoad: true } }), random = new Random(77);
   await take(generation, 6);
   const snapshot = await generation.save(), rest = told(await (await model.resume(snapshot)).tokens());
   const place = (): number => random.uint32() % (random.uint32() % 2 ? 2000 : snapshot.length);

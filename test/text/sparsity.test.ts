@@ -52,10 +52,10 @@ test('what ran before changes nothing', async () => {
   const alone = new Map<string, Run>();
   for (const method of calibrated) {
     const fresh = await open();
-    alone.set(method, await run({ method, density: 0.6, load: true }, {}, fresh));
+    alone.set(method, await run({ method, density: 0.6, cogLoad: true }, {}, fresh));
     fresh.close();
   }
-  for (const method of [...calibrated].reverse()) same(await run({ method, density: 0.6, load: true }), alone.get(method)!);
+  for (const method of [...calibrated].reverse()) same(await run({ method, density: 0.6, cogLoad: true }), alone.get(method)!);
 });
 
 test('sparse, then dense: exactly the dense text', async () => {
@@ -82,7 +82,7 @@ test('a dense answer to a prompt that a sparse answer is part of: computed dense
 });
 
 test('generations of different methods that take turns: each as alone', async () => {
-  const settings: SparsityOptions[] = [{ method: 'clada', density: 0.6 }, { method: 'griffin', density: 0.4 }, { method: 'tt', density: 0.72 }, { method: 'dense' }, { method: 'cats', density: 0.55, load: true }];
+  const settings: SparsityOptions[] = [{ method: 'clada', density: 0.6 }, { method: 'griffin', density: 0.4 }, { method: 'tt', density: 0.72 }, { method: 'dense' }, { method: 'cats', density: 0.55, cogLoad: true }];
   const options: GenerateOptions = { temperature: 0, maxTokens: 12 }, alone: Run[] = []; // all begin with the same token
   for (const setting of settings) alone.push(await run(setting, options));
   const together = await Promise.all(settings.map((setting) => run(setting, options)));

@@ -9,7 +9,7 @@
 import { KvKind } from '../../abi/enums';
 import { exp4 } from '../../base/exp';
 import { half4Exact, hmax, hsum, madd } from '../../base/simd';
-import { headBytes } from './cache';
+import { headBytes } from './kv';
 
 const STRETCH: i32 = 256;
 

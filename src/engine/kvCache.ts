@@ -1,5 +1,5 @@
 /**
- * The first positions of a key/value cache, copied between caches of different capacity (the layout of assembly/kernels/attention/cache.ts depends on
+ * The first positions of a key/value cache, copied between caches of different capacity (the layout of assembly/kernels/attention/kv.ts depends on
  * it): what a snapshot holds is a cache whose capacity is its positions, rounded up to 8.
  */
 import type { KvName } from '../model/enums.ts';

@@ -5,7 +5,7 @@
  *   factor = exp(-gain * z)   or   1 - gain * z:  a hard token lowers thresholds and so keeps more neurons.
  * State is f32, arithmetic f64 from the four operations and sqrt, so `src/adapt/replay.ts` repeats every decision bit for bit.
  */
-import { LoadMode } from '../abi/enums';
+import { CogLoadMode } from '../abi/enums';
 import { AdaptRecord } from '../abi/records';
 
 /** e^x for |x| <= 700: as src/sampler/exp.ts computes it, operation by operation. */
@@ -20,29 +20,29 @@ function exp64(x: f64): f64 {
 
 /** Standardises `raw` by what came before and joins it to that. */
 @inline function standardise(adapt: AdaptRecord, raw: f64): f64 {
-  const count = adapt.loadCount, mean = <f64>adapt.loadMean, squares = <f64>adapt.loadM2;
+  const count = adapt.cogLoadCount, mean = <f64>adapt.cogLoadMean, squares = <f64>adapt.cogLoadM2;
   let z: f64 = 0;
   if (count >= adapt.warmup && count > 1) {
     const deviation = sqrt<f64>(squares / <f64>count);
     if (deviation > 1e-6) z = (raw - mean) / deviation;
   }
   const delta = raw - mean, moved = mean + delta / <f64>(count + 1);
-  adapt.loadCount = count + 1;
-  adapt.loadMean = <f32>moved;
-  adapt.loadM2 = <f32>(squares + delta * (raw - moved));
+  adapt.cogLoadCount = count + 1;
+  adapt.cogLoadMean = <f32>moved;
+  adapt.cogLoadM2 = <f32>(squares + delta * (raw - moved));
   return z;
 }
 
 /** Sets cogLoad and factor for the step of `token`; NaN surprisal or entropy (nothing before it): load 0. */
-export function moveLoad(adapt: AdaptRecord, token: i32, surprisal: f32, entropy: f32): void {
+export function moveCogLoad(adapt: AdaptRecord, token: i32, surprisal: f32, entropy: f32): void {
   adapt.cogLoad = 0;
   adapt.factor = 1;
-  if (adapt.loadMode == LoadMode.off) return;
+  if (adapt.cogLoadMode == CogLoadMode.off) return;
   let z: f64 = 0;
-  if (adapt.loadMode == LoadMode.forced) z = <f64>adapt.forcedLoad;
+  if (adapt.cogLoadMode == CogLoadMode.forced) z = <f64>adapt.forcedCogLoad;
   else {
     let raw = <f64>adapt.surprisalWeight * <f64>surprisal + <f64>adapt.entropyWeight * <f64>entropy;
-    if (adapt.tokenLoadPtr) raw += <f64>load<f32>(<usize>adapt.tokenLoadPtr + (<usize>token << 2));
+    if (adapt.tokenCogLoadPtr) raw += <f64>load<f32>(<usize>adapt.tokenCogLoadPtr + (<usize>token << 2));
     if (isFinite<f64>(raw)) z = standardise(adapt, raw);
   }
   const limit = <f64>adapt.clamp;

@@ -4,7 +4,7 @@
  * a richer signal (token rarity and word-internal tokens beside surprisal and entropy, fitted on other documents), and a mask drawn by lot. Fixed levels
  * around it give the KL that a fixed selection would have at the same mean cost.
  *
- *   npx tsx bench/load.ts DOCUMENTS.json [--limit N] [--methods LIST] [--out FILE]     documents as for `clada eval --documents`
+ *   npx tsx bench/cogLoad.ts DOCUMENTS.json [--limit N] [--methods LIST] [--out FILE]     documents as for `clada eval --documents`
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import type { MethodName } from 'clada';
 import { load } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { readCalibration } from '../src/adapt/calibration.ts';
-import { resolveSparsity, withForcedLoad } from '../src/adapt/methods.ts';
+import { resolveSparsity, withForcedCogLoad } from '../src/adapt/methods.ts';
 import type { Selection } from '../src/adapt/selection.ts';
 import type { Dense } from '../src/calibrate/grid.ts';
 import { denseRows } from '../src/calibrate/grid.ts';
@@ -33,7 +33,7 @@ const all = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as { ids: number[]
 const order = all.map((_, i) => i).sort((a, b) => (a % 2) - (b % 2) || a - b); // odd ones are measured, even ones fitted
 const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, fitted = documents.slice(0, half), measured = documents.slice(half).slice(0, Number(values.limit));
 
-const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/load.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
+const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/cogLoad.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
 named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
 const sequence = await openSequence(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
@@ -48,7 +48,7 @@ async function run(ids: readonly number[], dense: Dense, selection: Selection, l
   const result: Run = { kl: 0, cost: 0, kls: [], loads: [], surprisals: [], entropies: [] }, count = ids.length - prompt;
   let entropy = NaN;
   for (let fed = 0; fed <= count; fed++) {
-    if (loads && fed > 0) sequence.adapt.forceLoad(loads[fed - 1]!);
+    if (loads && fed > 0) sequence.adapt.forceCogLoad(loads[fed - 1]!);
     await sequence.evaluate(ids.slice(0, prompt + fed), ({ logits, report }) => {
       const before = entropy;
       entropy = report.entropy;
@@ -103,7 +103,7 @@ async function each(ids: readonly (readonly number[])[], use: (ids: readonly num
 const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true, relu: false };
 for (const method of values.methods.split(',') as MethodName[]) {
   const select = (options: object): Selection => resolveSparsity({ method, density, ...options }, traits, calibration).selection;
-  const fixed = [0.97, 1, 1.03].map((factor) => resolveSparsity({ method, density: density * factor, load: false }, traits, calibration).selection), loaded = select({ load: true });
+  const fixed = [0.97, 1, 1.03].map((factor) => resolveSparsity({ method, density: density * factor, cogLoad: false }, traits, calibration).selection), loaded = select({ cogLoad: true });
   // the richer signal, from the damage of the fixed selection on the other documents
   const groups: { x: number[][]; y: number[] }[] = [];
   await each(fitted.slice(0, 4), async (ids, dense) => {
@@ -112,22 +112,22 @@ for (const method of values.methods.split(',') as MethodName[]) {
   });
   const [wS, wH, wR, wI] = fit(groups, 4) as [number, number, number, number];
   const table = Float32Array.from({ length: vocab }, (_, id) => wR * rarity(id) + wI * internal(id));
-  const rich = select({ load: true, surprisalWeight: Math.fround(wS), entropyWeight: Math.fround(wH) });
+  const rich = select({ cogLoad: true, surprisalWeight: Math.fround(wS), entropyWeight: Math.fround(wH) });
 
   const runs: Record<string, Run[]> = {};
   const keep = (name: string, result: Run): void => { (runs[name] ??= []).push(result); };
   await each(measured, async (ids, dense) => {
     for (const [i, selection] of fixed.entries()) keep(`fixed ${i}`, await run(ids, dense, selection));
     keep('load', await run(ids, dense, loaded));
-    sequence.adapt.tokenLoad(table);
+    sequence.adapt.tokenCogLoad(table);
     keep('rich', await run(ids, dense, rich));
-    sequence.adapt.tokenLoad(undefined);
+    sequence.adapt.tokenCogLoad(undefined);
   });
   if (method === 'mask') {
     const griffin = resolveSparsity({ method: 'griffin', density }, traits, calibration).selection, lottery = new Random(1);
     await each(measured, async (ids, dense) => { keep('random mask', await run(ids, dense, griffin, undefined, lottery)); });
   }
-  const loads = runs['load']!.map((result) => result.loads), forced = withForcedLoad(loaded);
+  const loads = runs['load']!.map((result) => result.loads), forced = withForcedCogLoad(loaded);
   const shuffled = shuffleLoads(loads, 1), byToken = tokenTableLoads(measured.map((ids, i) => ({ ids: ids.slice(prompt), loads: loads[i]! })));
   await each(measured, async (ids, dense, i) => {
     keep('shuffled', await run(ids, dense, forced, shuffled[i]!));

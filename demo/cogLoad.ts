@@ -7,7 +7,7 @@ export interface LoadWeights { readonly surprisal: number; readonly entropy: num
 /** Tokens before loads count, and the deviations at which they are cut: the engine's defaults. */
 const warmup = 8, clamp = 2;
 
-export class Load {
+export class CogLoad {
   #count = 0;
   #mean = 0;
   #squares = 0;
