@@ -89,15 +89,12 @@ test('bundlers find the entries without `exports`, and nothing of a node: module
   assert.not.match(readFileSync(join(dist, 'index.edge.js'), 'utf8'), /relaxed\.wasm|WebAssembly\.compile\(/);
 });
 
-/** Links that hold in the repository alone, until a README does without them. */
-const unpacked = ['demo', 'src/model/families'];
-
 test('relative links of the README lead to files of the package', () => {
   const text = readFileSync(join(root, 'README.md'), 'utf8');
   for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
     const path = normalize(target!);
     assert.ok(existsSync(join(root, path)), `${path} does not exist`);
-    if (!unpacked.includes(path)) assert.ok(manifest.files.some((packed) => path === packed || `${path}/`.startsWith(`${packed}/`)), `${path} is not in the package`);
+    assert.ok(manifest.files.some((packed) => path === packed || `${path}/`.startsWith(`${packed}/`)), `${path} is not in the package`);
   }
 });
 
