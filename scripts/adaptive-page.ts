@@ -49,8 +49,8 @@ function sources({ records }: ResultFile, type: ResultRecord['type']): string[] 
   return lines;
 }
 
-/** The curve that a subject's point belongs to: its method, apart where it keeps an exact share or leaves out the load. */
-const methodOf = (subject: string): string => [subject.split(' ')[0]!, ...(/topK=\w+|load=\w+/.exec(subject) ?? [])].join(' ').replace('=true', '').replace('load=false', 'fixed');
+/** The curve that a subject's point belongs to: its method, apart where it keeps an exact share or leaves out the load (`load` in older results). */
+const methodOf = (subject: string): string => [subject.split(' ')[0]!, ...(/topK=\w+|(?:cogL|l)oad=\w+/.exec(subject) ?? [])].join(' ').replace('=true', '').replace(/(?:cogL|l)oad=false/, 'fixed');
 
 /** Curves and comparisons are of one length of prompt: nothing of a file with several. */
 const onePrompt = (comparisons: readonly Comparison[]): readonly Comparison[] => (new Set(comparisons.map(({ prompt }) => prompt)).size === 1 ? comparisons : []);

@@ -138,7 +138,7 @@ export function subjectFor(model: Model, name: string, options: SubjectOptions =
 }
 
 /**
- * "clada:0.6", or options by name: "clada:threshold=0.004+load=true" → name and options; a number alone is the density.
+ * "clada:0.6", or options by name: "clada:threshold=0.004+cogLoad=true" → name and options; a number alone is the density.
  * @throws InputError `E_OPTION` (what an option may be is checked by `resolveSparsity`)
  */
 export function parseMethod(text: string): { name: string; options: SubjectOptions } {
@@ -149,7 +149,7 @@ export function parseMethod(text: string): { name: string; options: SubjectOptio
     const equals = part.indexOf('='), key = equals < 0 ? 'density' : part.slice(0, equals), word = equals < 0 ? part : part.slice(equals + 1);
     const value = word === 'true' || word === 'false' ? word === 'true' : word.trim() === '' ? NaN : Number(word);
     if (Number.isNaN(value) || (key === 'density' && !(Number(value) > 0 && Number(value) <= 1))) {
-      throw new InputError('E_OPTION', { subject: `method ${show(text)}`, found: show(part), expected: 'a density above 0, up to 1, or option=value with + between', remedy: 'Write for example clada:0.6 or clada:0.6+load=true.' });
+      throw new InputError('E_OPTION', { subject: `method ${show(text)}`, found: show(part), expected: 'a density above 0, up to 1, or option=value with + between', remedy: 'Write for example clada:0.6 or clada:0.6+cogLoad=true.' });
     }
     options[key] = value;
   }
