@@ -1,7 +1,7 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
-import type { Resolved } from '../adapt/methods.ts';
+import type { Resolved } from '../adapt/resolve.ts';
 import { AbortedError, InputError } from '../errors.ts';
 import { checkNames, checkNumber, saidOf, show } from '../options.ts';
 import { samplerOptionNames } from '../sampler/options.ts';

@@ -2,8 +2,10 @@
 import type { Calibration } from '../adapt/calibration.ts';
 import { checkBinding, readCalibration, writeCalibration } from '../adapt/calibration.ts';
 import { atCost, hardestWithin } from '../adapt/levels.ts';
-import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
-import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/methods.ts';
+import type { Bound, MethodName, SparsityOptions } from '../adapt/methods.ts';
+import { boundOf, checkSparsity, methodNames } from '../adapt/methods.ts';
+import type { ModelTraits, Resolved } from '../adapt/resolve.ts';
+import { resolveSparsity } from '../adapt/resolve.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { located, openSource } from '../bytes/open.ts';

@@ -1,6 +1,7 @@
 /** What generating takes and gives: options, tokens, figures, and the state between two tokens. */
 import type { Level } from '../adapt/levels.ts';
-import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import type { MethodName, SparsityOptions } from '../adapt/methods.ts';
+import type { Resolved } from '../adapt/resolve.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { StepThresholds } from '../engine/adapt.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
