@@ -147,7 +147,7 @@ export class Model implements AsyncDisposable {
   async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
     checkNames('restore options', options, ['sparsity']);
     const { ids, sequence, chat, generation } = this.#read(snapshot, 'chat', options.sparsity);
-    const { sparsity = chat!.sparsity } = options, claim = this.#pool.claim(true);
+    const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true);
     const source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
     // what cannot go on says so now
