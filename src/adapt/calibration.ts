@@ -18,7 +18,10 @@ import type { Level } from './levels.ts';
 
 export const CALIBRATION_VERSION = 1;
 
-/** What was measured of a model offline (`clada calibrate`): the constants of methods that skip neurons, and what each setting costs and loses. */
+/**
+ * What was measured of a model offline (`clada calibrate`): the constants of methods that skip neurons, and what each setting costs and
+ * loses.
+ */
 export interface Calibration {
   /** Of the weights that it was measured on: 32 hexadecimal digits. */
   readonly fingerprint: string;
@@ -64,28 +67,40 @@ const floats = (values: Float32Array): Uint8Array => new Uint8Array(values.buffe
 export function writeCalibration(c: Calibration): Uint8Array {
   const text = (value: string): WriteValue => ({ type: 'string', value }), count = (value: number): WriteValue => ({ type: 'u32', value });
   const metadata: Record<string, WriteValue> = {
-    'general.architecture': text(calibrationArchitecture), 'general.name': text(`${c.modelName} calibration`), 'clada.version': count(CALIBRATION_VERSION),
-    'clada.fingerprint': text(c.fingerprint), 'clada.model': text(c.modelName), 'clada.layers': count(c.nLayers), 'clada.ffn': count(c.ffn), 'clada.hidden': count(c.hidden),
-    'clada.tokens': count(c.tokens), 'clada.held_out_tokens': count(c.heldOutTokens), 'clada.seed': count(c.seed), 'clada.gradients': text(c.gradients),
-    'clada.load.surprisal_weight': { type: 'f32', value: c.surprisalWeight }, 'clada.load.entropy_weight': { type: 'f32', value: c.entropyWeight },
+    'general.architecture': text(calibrationArchitecture), 'general.name': text(`${c.modelName} calibration`),
+    'clada.version': count(CALIBRATION_VERSION), 'clada.fingerprint': text(c.fingerprint), 'clada.model': text(c.modelName),
+    'clada.layers': count(c.nLayers), 'clada.ffn': count(c.ffn), 'clada.hidden': count(c.hidden),
+    'clada.tokens': count(c.tokens), 'clada.held_out_tokens': count(c.heldOutTokens), 'clada.seed': count(c.seed),
+    'clada.gradients': text(c.gradients),
+    'clada.load.surprisal_weight': { type: 'f32', value: c.surprisalWeight },
+    'clada.load.entropy_weight': { type: 'f32', value: c.entropyWeight },
     'clada.methods': { type: 'strings', value: [...c.levels.keys()] },
   };
-  const tensor = (name: string, dims: readonly number[], values: Float32Array): WriteTensor => ({ name, dims, dtype: 'f32', data: floats(values) });
+  const tensor = (name: string, dims: readonly number[], values: Float32Array): WriteTensor =>
+    ({ name, dims, dtype: 'f32', data: floats(values) });
+  const neurons = [c.ffn, c.nLayers];
   const tensors = [
-    tensor('sensitivity', [c.ffn, c.nLayers], c.sensitivity), tensor('up_sq', [c.ffn, c.nLayers], c.upSquare), tensor('h_sq', [c.ffn, c.nLayers], c.hSquare),
-    ...(c.mean ? [tensor('h_mean', [c.ffn, c.nLayers], c.mean)] : []), ...(c.meanOut ? [tensor('h_mean_out', [c.hidden, c.nLayers], c.meanOut)] : []),
+    tensor('sensitivity', neurons, c.sensitivity), tensor('up_sq', neurons, c.upSquare), tensor('h_sq', neurons, c.hSquare),
+    ...(c.mean ? [tensor('h_mean', neurons, c.mean)] : []),
+    ...(c.meanOut ? [tensor('h_mean_out', [c.hidden, c.nLayers], c.meanOut)] : []),
   ];
   for (const [method, levels] of c.levels) {
-    tensors.push(tensor(`${method}.levels`, [measures.length, levels.length], Float32Array.from(levels.flatMap((level) => measures.map((name) => level[name])))));
+    const table = Float32Array.from(levels.flatMap((level) => measures.map((name) => level[name])));
+    tensors.push(tensor(`${method}.levels`, [measures.length, levels.length], table));
     if (levels[0]!.thresholds.length > 0) {
-      tensors.push(tensor(`${method}.thresholds`, [c.nLayers, levels.length], Float32Array.from(levels.flatMap(({ thresholds }) => Array.from(thresholds)))));
+      const thresholds = Float32Array.from(levels.flatMap((level) => Array.from(level.thresholds)));
+      tensors.push(tensor(`${method}.thresholds`, [c.nLayers, levels.length], thresholds));
     }
   }
   return writeGguf(metadata, tensors);
 }
 
-/** Every tensor, in the order of the file: a stream only moves forward. `valuesOf`: how many a tensor must have; undefined = it is not ours. */
-async function readTensors(source: ByteSource, file: GgufFile, valuesOf: (name: string) => number | undefined): Promise<Map<string, Float32Array>> {
+/**
+ * Every tensor, in the order of the file: a stream only moves forward. `valuesOf`: how many a tensor must have; undefined = it is not ours.
+ */
+async function readTensors(
+  source: ByteSource, file: GgufFile, valuesOf: (name: string) => number | undefined,
+): Promise<Map<string, Float32Array>> {
   const arrays = new Map<string, Float32Array>();
   for (const { name, dims, dtype, offset } of [...file.tensors.values()].sort((a, b) => a.offset - b.offset)) {
     const values = valuesOf(name);
@@ -93,7 +108,8 @@ async function readTensors(source: ByteSource, file: GgufFile, valuesOf: (name: 
     const found = dims.reduce((product, dim) => product * dim, 1);
     if (dtype !== 'f32' || found !== values) bad(source, `tensor ${name} of ${found} ${dtype} values`, `${values} of f32`);
     const bytes = new Uint8Array(4 * values);
-    if (await source.read(offset, bytes) !== bytes.length) bad(source, `the end of the data inside tensor ${name}`, `${bytes.length} bytes`);
+    const read = await source.read(offset, bytes);
+    if (read !== bytes.length) bad(source, `the end of the data inside tensor ${name}`, `${bytes.length} bytes`);
     const array = new Float32Array(bytes.buffer);
     if (array.some((value) => !Number.isFinite(value))) bad(source, `a value in tensor ${name} that is not finite`, 'finite numbers');
     arrays.set(name, array);
@@ -112,10 +128,15 @@ function bad({ name }: ByteSource, found: string, expected: string): never {
 export async function readCalibration(source: ByteSource): Promise<Calibration> {
   const file = await readGguf([source]), { metadata } = file;
   const kind = getString(metadata, 'general.architecture');
-  if (kind !== calibrationArchitecture) bad(source, `general.architecture ${JSON.stringify(kind)}`, JSON.stringify(calibrationArchitecture));
+  if (kind !== calibrationArchitecture) {
+    bad(source, `general.architecture ${JSON.stringify(kind)}`, JSON.stringify(calibrationArchitecture));
+  }
   const version = getNumber(metadata, 'clada.version');
   if (version > CALIBRATION_VERSION) {
-    throw new FormatError('E_CALIBRATION', { subject: source.name, found: `version ${version}`, expected: `at most ${CALIBRATION_VERSION}`, remedy: 'Update clada, or calibrate again with this version.' });
+    throw new FormatError('E_CALIBRATION', {
+      subject: source.name, found: `version ${version}`, expected: `at most ${CALIBRATION_VERSION}`,
+      remedy: 'Update clada, or calibrate again with this version.',
+    });
   }
   const size = (key: string): number => {
     const value = getNumber(metadata, key);
@@ -129,7 +150,9 @@ export async function readCalibration(source: ByteSource): Promise<Calibration> 
   const rowsOf = (method: string): number => file.tensors.get(`${method}.levels`)?.dims[1] ?? 0;
   const tensors = await readTensors(source, file, (name) => {
     const [method, what] = name.split('.') as [string, string?];
-    if (what !== undefined) return what === 'levels' ? measures.length * rowsOf(method) : what === 'thresholds' ? nLayers * rowsOf(method) : undefined;
+    if (what === 'levels') return measures.length * rowsOf(method);
+    if (what === 'thresholds') return nLayers * rowsOf(method);
+    if (what !== undefined) return undefined;
     return name === 'h_mean_out' ? nLayers * hidden : ['sensitivity', 'up_sq', 'h_sq', 'h_mean'].includes(name) ? neurons : undefined;
   });
   const array = (name: string): Float32Array => tensors.get(name) ?? bad(source, `no tensor ${name}`, `${name} [${ffn}, ${nLayers}]`);
@@ -137,26 +160,34 @@ export async function readCalibration(source: ByteSource): Promise<Calibration> 
   for (const name of file.tensors.keys()) {
     if (!name.endsWith('.levels')) continue;
     const method = name.slice(0, -'.levels'.length), table = array(name), thresholds = tensors.get(`${method}.thresholds`);
-    if (!thresholds && !masks.includes(method)) bad(source, `no tensor ${method}.thresholds`, `one row for each of ${rowsOf(method)} levels`);
+    if (!thresholds && !masks.includes(method)) {
+      bad(source, `no tensor ${method}.thresholds`, `one row for each of ${rowsOf(method)} levels`);
+    }
+    const measured = (i: number): Record<(typeof measures)[number], number> =>
+      Object.fromEntries(measures.map((measure, j) => [measure, table[i * measures.length + j]!])) as ReturnType<typeof measured>;
     levels.set(method, Array.from({ length: rowsOf(method) }, (_, i) => ({
-      ...(Object.fromEntries(measures.map((measure, j) => [measure, table[i * measures.length + j]!])) as Record<(typeof measures)[number], number>),
+      ...measured(i),
       thresholds: thresholds ? thresholds.subarray(i * nLayers, (i + 1) * nLayers) : [],
     })));
   }
   return {
     fingerprint: getString(metadata, 'clada.fingerprint'), modelName: getString(metadata, 'clada.model'), nLayers, ffn, hidden,
-    tokens: getNumber(metadata, 'clada.tokens'), heldOutTokens: getNumber(metadata, 'clada.held_out_tokens'), seed: getNumber(metadata, 'clada.seed'),
-    gradients: getString(metadata, 'clada.gradients'), sensitivity: array('sensitivity'), upSquare: array('up_sq'), hSquare: array('h_sq'),
+    tokens: getNumber(metadata, 'clada.tokens'), heldOutTokens: getNumber(metadata, 'clada.held_out_tokens'),
+    seed: getNumber(metadata, 'clada.seed'), gradients: getString(metadata, 'clada.gradients'),
+    sensitivity: array('sensitivity'), upSquare: array('up_sq'), hSquare: array('h_sq'),
     mean: tensors.get('h_mean'), meanOut: tensors.get('h_mean_out'),
     surprisalWeight: weight('clada.load.surprisal_weight'), entropyWeight: weight('clada.load.entropy_weight'), levels,
   };
 }
 
 /** @throws ModelError `E_CALIBRATION` where it was measured on other weights. */
-export function checkBinding(c: Calibration, file: string, model: { fingerprint: string; nLayers: number; ffn: number; hidden: number; name: string }): void {
+export function checkBinding(
+  c: Calibration, file: string, model: { fingerprint: string; nLayers: number; ffn: number; hidden: number; name: string },
+): void {
   if (c.fingerprint === model.fingerprint && c.nLayers === model.nLayers && c.ffn === model.ffn && c.hidden === model.hidden) return;
   throw new ModelError('E_CALIBRATION', {
-    subject: file, found: `the calibration of other weights (${c.modelName}, ${c.fingerprint.slice(0, 8)}…)`, expected: `those of ${model.name} (${model.fingerprint.slice(0, 8)}…)`,
+    subject: file, found: `the calibration of other weights (${c.modelName}, ${c.fingerprint.slice(0, 8)}…)`,
+    expected: `those of ${model.name} (${model.fingerprint.slice(0, 8)}…)`,
     remedy: 'Calibrate this model (clada calibrate -m MODEL), or load it with calibration: false.',
   });
 }

@@ -1,11 +1,12 @@
 /**
  * How far one distribution is from another. Natural logarithms (nats), float64.
  *
- *   KL(p ‖ q) = sum p_i (log p_i − log q_i),   p = softmax(a), q = softmax(b):   (sum e^(a_i − A) (a_i − b_i)) / (sum e^(a_i − A)) − (A − B)
+ *   KL(p ‖ q) = sum p_i (log p_i − log q_i),   p = softmax(a), q = softmax(b)
+ *             = (sum e^(a_i − A) (a_i − b_i)) / (sum e^(a_i − A)) − (A − B)
  *
- * over the whole vocabulary, one pass, one exponential an entry; A and B are the log-sum-exps. Dividing by the sum takes the rounding of A out
- * of the weights; that of A − B stays: with the engine's f32 log-sum-exps below 4e-6 nats a position, and 0 where both rows are the same.
- * Test: test/eval/metrics.test.ts.
+ * over the whole vocabulary, one pass, one exponential an entry; A and B are the log-sum-exps. Dividing by the sum takes the rounding
+ * of A out of the weights; that of A − B stays: with the engine's f32 log-sum-exps below 4e-6 nats a position, and 0 where both rows are
+ * the same. Test: test/eval/metrics.test.ts.
  */
 import { InputError } from '../errors.ts';
 
@@ -25,7 +26,10 @@ const powers = Float64Array.from({ length: Math.ceil(depth * perStep) + 1 }, (_,
  */
 export function klDivergence(a: Float32Array, lseA: number, b: Float32Array, lseB: number): number {
   if (a.length !== b.length) {
-    throw new InputError('E_OPTION', { subject: 'rows of logits', found: `${a.length} and ${b.length} entries`, expected: 'one vocabulary', remedy: 'Compare models with the same tokenizer.' });
+    throw new InputError('E_OPTION', {
+      subject: 'rows of logits', found: `${a.length} and ${b.length} entries`, expected: 'one vocabulary',
+      remedy: 'Compare models with the same tokenizer.',
+    });
   }
   let mass = 0, moment = 0;
   for (let i = 0; i < a.length; i++) {

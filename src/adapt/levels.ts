@@ -1,4 +1,7 @@
-/** A method's levels: how far it goes, what that costs and what it loses, as measured at calibration. Between two rows, thresholds are interpolated. */
+/**
+ * A method's levels: how far it goes, what that costs and what it loses, as measured at calibration. Between two rows, thresholds are
+ * interpolated.
+ */
 import { InputError } from '../errors.ts';
 
 /** One setting of a method, and what it was measured to cost and to lose. */
@@ -28,7 +31,8 @@ export function atIndex(method: string, levels: readonly Level[], index: number)
   const level = levels[index];
   if (level) return level;
   throw new InputError('E_OPTION', {
-    subject: 'sparsity.level', found: String(index), expected: `0 … ${levels.length - 1}, the levels of ${method}`, remedy: 'clada inspect shows the table.',
+    subject: 'sparsity.level', found: String(index), expected: `0 … ${levels.length - 1}, the levels of ${method}`,
+    remedy: 'clada inspect shows the table.',
   });
 }
 
@@ -39,14 +43,14 @@ const mixLog = (a: number, b: number, t: number): number => (a > 0 && b > 0 ? Ma
 function between(a: Level, b: Level, t: number): Level {
   return {
     parameter: mixLog(a.parameter, b.parameter, t), cost: mix(a.cost, b.cost, t), up: mix(a.up, b.up, t), down: mix(a.down, b.down, t),
-    kl: mixLog(a.kl, b.kl, t), klError: mixLog(a.klError, b.klError, t), deltaNll: mix(a.deltaNll, b.deltaNll, t), top1: mix(a.top1, b.top1, t),
-    thresholds: Array.from(a.thresholds, (value, i) => mixLog(value, b.thresholds[i]!, t)),
+    kl: mixLog(a.kl, b.kl, t), klError: mixLog(a.klError, b.klError, t), deltaNll: mix(a.deltaNll, b.deltaNll, t),
+    top1: mix(a.top1, b.top1, t), thresholds: Array.from(a.thresholds, (value, i) => mixLog(value, b.thresholds[i]!, t)),
   };
 }
 
 /**
- * The level that `value` reaches `wanted` at, between its neighbours; the first or last row beyond them. Levels run from gentle to hard, and
- * which way `value` goes is said, not guessed from rows that may be noise: the first row beyond `wanted` ends the search.
+ * The level that `value` reaches `wanted` at, between its neighbours; the first or last row beyond them. Levels run from gentle to hard,
+ * and which way `value` goes is said, not guessed from rows that may be noise: the first row beyond `wanted` ends the search.
  */
 function reaching(levels: readonly Level[], wanted: number, direction: 'rising' | 'falling', value: (level: Level) => number): Level {
   const rising = direction === 'rising';
@@ -67,7 +71,9 @@ export function atCost(levels: readonly Level[], cost: number): Level {
 export const klBound = ({ kl, klError }: Level): number => kl + 2 * klError;
 
 /** The hardest level within the bound; undefined where even the gentlest is not. */
-export function hardestWithin(levels: readonly Level[], { maxKl, minTop1 }: { maxKl?: number | undefined; minTop1?: number | undefined }): Level | undefined {
+export function hardestWithin(
+  levels: readonly Level[], { maxKl, minTop1 }: { maxKl?: number | undefined; minTop1?: number | undefined },
+): Level | undefined {
   const first = levels[0]!;
   if (maxKl !== undefined) return klBound(first) > maxKl ? undefined : reaching(levels, maxKl, 'rising', klBound);
   return first.top1 < minTop1! ? undefined : reaching(levels, minTop1!, 'falling', ({ top1 }) => top1);
@@ -79,7 +85,8 @@ export function withinBound(levels: readonly Level[], bound: { maxKl?: number; m
   if (level) return level;
   throw new InputError('E_OPTION', {
     subject: 'sparsity bound', found: bound.maxKl !== undefined ? `maxKl ${bound.maxKl}` : `minTop1 ${bound.minTop1}`,
-    expected: bound.maxKl !== undefined ? `at least ${klBound(levels[0]!).toPrecision(3)}, the gentlest level` : `at most ${levels[0]!.top1.toPrecision(3)}, the gentlest level`,
+    expected: bound.maxKl !== undefined ? `at least ${klBound(levels[0]!).toPrecision(3)}, the gentlest level`
+      : `at most ${levels[0]!.top1.toPrecision(3)}, the gentlest level`,
     remedy: "Use method 'auto', which falls back to dense, or a looser bound.",
   });
 }

@@ -22,7 +22,10 @@ export class CogLoadReplay {
 
   constructor(private readonly cogLoad: CogLoadControl, private readonly refreshAfter = 0, private readonly refreshAbove = 0) {}
 
-  /** One decode step: surprisal of the token fed and entropy of the distribution it was drawn from, nats (NaN = not known). `own`: of the token itself. */
+  /**
+   * One decode step: surprisal of the token fed and entropy of the distribution it was drawn from, nats (NaN = not known). `own`: of the
+   * token itself.
+   */
   step(surprisal: number, entropy: number, own = 0): ReplayedStep {
     const { mode, gain, linear } = this.cogLoad;
     const cogLoad = mode === 'off' ? 0 : f32(this.#clamped(surprisal, entropy, own));

@@ -1,6 +1,6 @@
 /**
- * What a session is told about skipping neurons, in the terms of AdaptRecord: which stages, from which statistics, against which thresholds.
- * Methods and levels (methods.ts) become this; the engine writes it into memory and knows nothing of methods.
+ * What a session is told about skipping neurons, in the terms of AdaptRecord: which stages, from which statistics, against which
+ * thresholds. Methods and levels (resolve.ts) become this; the engine writes it into memory and knows nothing of methods.
  */
 import { ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
@@ -49,7 +49,9 @@ export interface Selection {
   readonly rerunAbove: number;
 }
 
-export const noCogLoad: CogLoadControl = { mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8 };
+export const noCogLoad: CogLoadControl = {
+  mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8,
+};
 
 export const denseSelection: Selection = {
   stages: 0, rule: 'none', density: 1, share: 0, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
@@ -67,5 +69,23 @@ const mostNeurons = 65_535;
 /** @throws ModelError `E_METHOD` where a layer has too many neurons to be told apart in a list */
 export function checkNeurons(ffn: number): void {
   if (ffn <= mostNeurons) return;
-  throw new ModelError('E_METHOD', { subject: 'skipping neurons', found: `layers of ${ffn} neurons`, expected: `at most ${mostNeurons}`, remedy: 'Use dense, which runs models of any width.' });
+  throw new ModelError('E_METHOD', {
+    subject: 'skipping neurons', found: `layers of ${ffn} neurons`, expected: `at most ${mostNeurons}`,
+    remedy: 'Use dense, which runs models of any width.',
+  });
+}
+
+/** The same selection, `factor` times as far from dense: thresholds times it, masks of 1 − factor (1 − density). */
+export function scaled(selection: Selection, factor: number): Selection {
+  const one = (base: number): number => (base < 0 ? base : base * factor);
+  const times = (base: Thresholds): Thresholds => (typeof base === 'number' ? one(base) : Array.from(base, (value) => value * factor));
+  return {
+    ...selection, scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
+    density: 1 - factor * (1 - selection.density),
+  };
+}
+
+/** Load that is given rather than measured: controls and experiments. */
+export function withForcedCogLoad(selection: Selection): Selection {
+  return { ...selection, cogLoad: { ...selection.cogLoad, mode: 'forced' } };
 }

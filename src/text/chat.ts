@@ -4,8 +4,8 @@ import { InputError } from '../errors.ts';
 import { checkNames, show } from '../options.ts';
 import { Line } from '../session/line.ts';
 import type { Claim } from '../session/pool.ts';
-import type { Prompt } from './generate.ts';
 import { Generation } from './generate.ts';
+import type { Prompt } from './overflow.ts';
 import { goingOn, saveChat } from './snapshot.ts';
 import type { ChatMessage, ChatTemplate, TemplateInput } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
@@ -16,14 +16,18 @@ export interface ChatOptions {
   system?: string;
   /** Earlier messages to start from. */
   messages?: readonly ChatMessage[];
-  /** What the template reads besides the messages, in every turn: `{ variables: { enable_thinking: false } }`. Saved with the conversation. */
+  /**
+   * What the template reads besides the messages, in every turn: `{ variables: { enable_thinking: false } }`. Saved with the conversation.
+   */
   template?: TemplateInput | undefined;
 }
 
 /** @internal where a saved conversation stood: its tokens in the cache, and an answer that had not ended */
 export interface ChatProgress { readonly tokens: readonly number[]; readonly answer?: GenerationState | undefined }
 
-/** The turn under way: what was asked, which joins the history with the answer. Of an answer that goes on the question is in the history. */
+/**
+ * The turn under way: what was asked, which joins the history with the answer. Of an answer that goes on the question is in the history.
+ */
 interface Turn { readonly answer: Answer; readonly question: ChatMessage | undefined }
 
 /** A conversation: turns in the template of the model, its past in the cache. */
@@ -39,8 +43,11 @@ export class Chat {
   readonly #line: Line;
 
   /** @internal use `model.chat`; `sparsity`: what `source` takes where a call says nothing */
-  constructor(private readonly source: (options: GenerateOptions) => GenerationSource, private readonly claim: Claim, private readonly template: ChatTemplate, options: ChatOptions,
-    private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] }) {
+  constructor(
+    private readonly source: (options: GenerateOptions) => GenerationSource, private readonly claim: Claim,
+    private readonly template: ChatTemplate, options: ChatOptions,
+    private readonly sparsity: SparsityOptions, progress: ChatProgress = { tokens: [] },
+  ) {
     checkNames('chat options', options, ['system', 'messages', 'template']);
     checkNames('chat template options', options.template ?? {}, ['tools', 'documents', 'variables']);
     this.#input = options.template;
@@ -54,13 +61,16 @@ export class Chat {
   /** The conversation so far. */
   get messages(): readonly ChatMessage[] { return this.#turn?.question ? [...this.#messages, this.#turn.question] : this.#messages; }
 
-  /** Of a restored conversation: what had been said of an answer that was saved while it was being given; {@link resume} goes on with it. */
+  /**
+   * Of a restored conversation: what had been said of an answer that was saved while it was being given; {@link resume} goes on with it.
+   */
   get unfinished(): string | undefined { return this.#unfinished?.text; }
 
   /**
-   * Says something and streams the answer. Question and answer join the history as far as it was generated, also when the iteration ends early. One turn
-   * follows the other: it begins when it is iterated, and waits until the turn before has ended; one that nobody has asked for a token for a second
-   * ends there. When the context is full the oldest turns are left out, not the system message (`overflow: 'error'`: it is refused).
+   * Says something and streams the answer. Question and answer join the history as far as it was generated, also when the iteration ends
+   * early. One turn follows the other: it begins when it is iterated, and waits until the turn before has ended; one that nobody has asked
+   * for a token for a second ends there. When the context is full the oldest turns are left out, not the system message
+   * (`overflow: 'error'`: it is refused).
    *
    * ```ts
    * for await (const { text } of model.chat().send('Hi')) process.stdout.write(text);
@@ -79,14 +89,17 @@ export class Chat {
   }
 
   /**
-   * Goes on with the answer that a restored conversation had not ended, with the options that it had and those given here: `maxTokens` counts
-   * from here. Streams the rest; the whole answer joins the history.
+   * Goes on with the answer that a restored conversation had not ended, with the options that it had and those given here: `maxTokens`
+   * counts from here. Streams the rest; the whole answer joins the history.
    * @throws InputError `E_OPTION` where there is none; as `model.generate`
    */
   resume(options: GenerateOptions = {}): Generation {
     const unfinished = this.#unfinished;
-    if (!unfinished) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'no unfinished answer', expected: 'a chat saved in the middle of one', remedy: 'Use chat.send.' });
-    if (options.sparsity) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'a sparsity', expected: 'the one that the answer began with', remedy: 'Give it to model.restore.' });
+    const refuse = (found: string, expected: string, remedy: string): never => {
+      throw new InputError('E_OPTION', { subject: 'chat.resume', found, expected, remedy });
+    };
+    if (!unfinished) return refuse('no unfinished answer', 'a chat saved in the middle of one', 'Use chat.send.');
+    if (options.sparsity) refuse('a sparsity', 'the one that the answer began with', 'Give it to model.restore.');
     const { state, options: merged } = goingOn(unfinished, options);
     const answer: Answer = new Answer(this.source({}), this.#prompt(undefined), merged, {
       begin: async (signal) => {
@@ -106,14 +119,19 @@ export class Chat {
   save(): Promise<Uint8Array<ArrayBuffer>> {
     return saveChat(this.source({}), () => {
       const answer = this.#turn ? this.#turn.answer.state : this.#unfinished;
-      return this.#turn && !answer ? undefined : { chat: { messages: this.messages, template: this.#input, sparsity: this.sparsity }, answer, tokens: this.#tokens };
+      if (this.#turn && !answer) return undefined;
+      return { chat: { messages: this.messages, template: this.#input, sparsity: this.sparsity }, answer, tokens: this.#tokens };
     }, async () => this.#turn?.answer.settled());
   }
 
-  /** History and question in the template, less the oldest turns where that is asked for: leading system messages stay, and the last question. */
+  /**
+   * History and question in the template, less the oldest turns where that is asked for: leading system messages stay, and the last
+   * question.
+   */
   #prompt(question: ChatMessage | undefined): Prompt {
     return (room) => {
-      const all = question ? [...this.#messages, question] : this.#messages, first = all.findIndex(({ role }) => role !== 'system'), system = all.slice(0, first);
+      const all = question ? [...this.#messages, question] : this.#messages;
+      const first = all.findIndex(({ role }) => role !== 'system'), system = all.slice(0, first);
       const encode = (from: number): Uint32Array => this.template.encode([...system, ...all.slice(from)], this.#input);
       let from = first, tokens = encode(from);
       while (room !== undefined && tokens.length > room) {
@@ -144,7 +162,8 @@ export class Chat {
 
   #end(answer: Answer): void {
     if (this.#turn?.answer !== answer) return; // another has gone on
-    const { question } = this.#turn, text = answer.said, withdrawn = text === '' && answer.stats().stopReason === undefined; // nothing was said: the question can be asked again
+    const { question } = this.#turn, text = answer.said;
+    const withdrawn = text === '' && answer.stats().stopReason === undefined; // nothing was said: the question can be asked again
     if (!withdrawn) this.#messages = [...this.#messages, ...(question ? [question] : []), { role: 'assistant', content: text }];
     else if (!question) this.#messages = this.#messages.slice(0, -1);
     this.#tokens = answer.ids;
@@ -160,7 +179,10 @@ interface Hooks {
 
 /** A generation that waits for its turn, and tells when it ends, however that is. */
 class Answer extends Generation {
-  constructor(source: GenerationSource, prompt: Prompt, private readonly own: GenerateOptions, private readonly hooks: Hooks, from?: GenerationState) {
+  constructor(
+    source: GenerationSource, prompt: Prompt,
+    private readonly own: GenerateOptions, private readonly hooks: Hooks, from?: GenerationState,
+  ) {
     super(source, prompt, own, from);
   }
 

@@ -1,11 +1,11 @@
 /**
- * The quality contract: what a generation measures of itself while it runs. Every `checkEvery` tokens one is computed a second time, dense; the
- * divergence of the two distributions is held against the bound, and where the bound is not kept the selection becomes gentler.
+ * The quality contract: what a generation measures of itself while it runs. Every `checkEvery` tokens one is computed a second time,
+ * dense; the divergence of the two distributions is held against the bound, and where the bound is not kept the selection becomes gentler.
  */
 import { klDivergence } from '../adapt/divergence.ts';
 import type { Bound } from '../adapt/methods.ts';
-import { scaled } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
+import { scaled } from '../adapt/selection.ts';
 import type { Distribution } from '../session/sequence.ts';
 
 /** What was measured while generating. */
@@ -53,7 +53,10 @@ export class Contract {
 
   /** Everything that later decisions depend on besides bound and selection. */
   get state(): ContractState {
-    return { kls: [...this.#kls], same: this.#same, since: this.#since, sinceSame: this.#sinceSame, sinceKl: this.#sinceKl, adjustments: this.#adjustments };
+    return {
+      kls: [...this.#kls], same: this.#same, since: this.#since, sinceSame: this.#sinceSame, sinceKl: this.#sinceKl,
+      adjustments: this.#adjustments,
+    };
   }
 
   /** Goes on from the state of another, whose selection this one was made with. */

@@ -1,35 +1,30 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection } from '../adapt/selection.ts';
-import type { Resolved } from '../adapt/methods.ts';
+import type { Resolved } from '../adapt/resolve.ts';
 import { AbortedError, InputError } from '../errors.ts';
-import { checkNames, checkNumber, saidOf, show } from '../options.ts';
-import { samplerOptionNames } from '../sampler/options.ts';
+import { checkNumber } from '../options.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import type { State } from '../session/sequence.ts';
 import type { DecodeStream } from '../tokenizer/tokenizer.ts';
+import { checkGenerateOptions } from './asked.ts';
 import { Contract } from './contract.ts';
 import type { LoopGuard } from './loop.ts';
 import { createLoopGuard } from './loop.ts';
+import type { Prompt } from './overflow.ts';
+import { withoutOldest } from './overflow.ts';
 import { samplerFor } from './sampling.ts';
 import { saveGeneration } from './snapshot.ts';
 import type { Stopper } from './stop.ts';
 import { createStopper } from './stop.ts';
 import { Tally } from './tally.ts';
 import { telemetryOf } from './telemetry.ts';
-import type { GenerateOptions, GeneratedToken, GenerationSource, GenerationState, GenerationStats, StepTelemetry, StopReason } from './types.ts';
+import type {
+  GenerateOptions, GeneratedToken, GenerationSource, GenerationState, GenerationStats, StepTelemetry, StopReason,
+} from './types.ts';
 
-/**
- * @internal the tokens that a generation begins with. `room`: how many there should be at most, where something can be left out; undefined: nothing
- * may. `keep`: the leading tokens that a full context never pushes out.
- */
-export type Prompt = (room?: number) => { readonly tokens: ArrayLike<number>; readonly keep: number };
-
-const ownNames = ['maxTokens', 'stop', 'ignoreEos', 'loopGuard', 'logprobs', 'telemetry', 'sparsity', 'overflow', 'signal', 'onPrompt'];
 const counts = { min: 0, integer: true } as const;
 const alternatives = { min: 0, max: 100, integer: true } as const;
-/** Where values are a few names. */
-const choices = { ignoreEos: [true, false], telemetry: [true, false, 'neurons'], overflow: ['error', 'shift'] } as const;
 
 /** A text in the making: iterated token by token, or run to its end by `text()` and `tokens()`. */
 export class Generation implements AsyncIterable<GeneratedToken> {
@@ -60,9 +55,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   #ended = false;
 
   /** @internal use `model.generate`; `from`: goes on there instead of at the prompt */
-  constructor(private readonly source: GenerationSource, private readonly prompt: Prompt, options: GenerateOptions, from?: GenerationState) {
-    checkNames('generate options', options, [...samplerOptionNames, ...ownNames]);
-    options = this.#options = saidOf(options);
+  constructor(
+    private readonly source: GenerationSource, private readonly prompt: Prompt, options: GenerateOptions, from?: GenerationState,
+  ) {
+    options = this.#options = checkGenerateOptions(options);
     this.#sampler = samplerFor(options, source.tokenizer);
     this.#maxTokens = (options.maxTokens ?? -1) === -1 ? Infinity : checkNumber('maxTokens', counts, options.maxTokens);
     this.#loopGuard = createLoopGuard(options.loopGuard);
@@ -70,11 +66,6 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#stopper = createStopper(typeof options.stop === 'string' ? [options.stop] : (options.stop ?? []));
     this.#decoder = source.tokenizer.decodeStream({ skipSpecial: true });
     this.#owner = from?.owner ?? this;
-    for (const [name, allowed] of Object.entries(choices)) {
-      const value = options[name as keyof typeof choices];
-      if (value === undefined || (allowed as readonly unknown[]).includes(value)) continue;
-      throw new InputError('E_OPTION', { subject: `option ${name}`, found: show(value), expected: allowed.map(show).join(' or '), remedy: 'Leave it out for the default.' });
-    }
     if (from) this.#goOn(from, options);
   }
 
@@ -82,8 +73,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   get ids(): readonly number[] { return this.#tokens; }
 
   /**
-   * Everything needed to go on from here in another process or runtime, between two tokens: also after the end, and while the tokens are being
-   * iterated. `model.resume` takes it.
+   * Everything needed to go on from here in another process or runtime, between two tokens: also after the end, and while the tokens are
+   * being iterated. `model.resume` takes it.
    *
    * ```ts
    * const snapshot = await generation.save();
@@ -100,9 +91,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     if (this.#stepping || !this.#sparsity) return undefined;
     const { signal: _signal, onPrompt: _onPrompt, ...options } = this.#options, { promptTokens, cost, shifted } = this.#tally;
     return {
-      options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) }, tokens: [...this.#tokens], promptTokens,
+      options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) },
+      tokens: [...this.#tokens], promptTokens,
       ...(shifted > 0 ? { shiftedTokens: shifted, decodeFrom: this.#decodeFrom } : {}),
-      random: this.#sampler.saveState().random, text: this.#text, cost, sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
+      random: this.#sampler.saveState().random, text: this.#text, cost,
+      sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
       stopReason: this.#stopReason, stop: this.#stop, owner: this.#owner,
     };
   }
@@ -142,13 +135,17 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   stats(): GenerationStats {
     return {
       ...this.#tally.figures, stopReason: this.#stopReason, stop: this.#stop, seed: this.#sampler.seed,
-      method: this.#sparsity?.method, expected: this.#sparsity?.expected, decideMs: this.#decideMs, warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
+      method: this.#sparsity?.method, expected: this.#sparsity?.expected, decideMs: this.#decideMs,
+      warnings: this.#sparsity?.warnings ?? [], measured: this.#contract?.measured,
     };
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {
     if (this.#started) {
-      throw new InputError('E_OPTION', { subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again; keep the first text if you need it twice.' });
+      throw new InputError('E_OPTION', {
+        subject: 'generation', found: 'a second iteration', expected: 'one',
+        remedy: 'Call generate() again; keep the first text if you need it twice.',
+      });
     }
     this.#started = true;
     const { claim } = this.source;
@@ -185,7 +182,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   /** How long choosing takes, once the answer is complete. */
   async #timeChoices(): Promise<void> {
     if (!this.#options.telemetry || this.#tally.generated < 2 || this.#selection.stages === 0 || this.#ended) return;
-    this.#decideMs = await this.source.claim.use(this.#tokens, this.#options.signal, (sequence) => sequence.exclusive((engine, ptr) => engine.decideMs(ptr)));
+    this.#decideMs = await this.source.claim.use(this.#tokens, this.#options.signal, (sequence) =>
+      sequence.exclusive((engine, ptr) => engine.decideMs(ptr)));
   }
 
   /** What must be known before the first token, once: the selection, the prompt's tokens. */
@@ -193,7 +191,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     return this.#ready ??= (async () => {
       const sparsity = await this.source.resolve(this.#options.signal), { contextSize } = this.source.pool.engine;
       this.#use(sparsity);
-      this.#tokens = Array.from(this.prompt(this.#options.overflow === 'shift' ? contextSize - Math.min(this.#maxTokens, contextSize >> 2) : undefined).tokens);
+      const room = this.#options.overflow === 'shift' ? contextSize - Math.min(this.#maxTokens, contextSize >> 2) : undefined;
+      this.#tokens = Array.from(this.prompt(room).tokens);
       this.#decodeFrom = this.#tally.promptTokens = this.#tokens.length;
       this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: this.#tokens });
       for (const id of this.#tokens) this.#sampler.accept(id);
@@ -217,7 +216,8 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#tally.goOn(from);
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
-    const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize
+    const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens
+      : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize
       : (options.ignoreEos === true && stopReason === 'eog') || (!this.#loopGuard && stopReason === 'loop');
     const own = Math.max(0, tokens.length - this.#tally.generated);
     this.#decoder = this.source.tokenizer.decodeStream({ skipSpecial: true, after: tokens.slice(0, own) });
@@ -229,21 +229,15 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     }
   }
 
-  /** Whether another token finds room in the context, which is made where that may be. A prompt alone is the sequence's to refuse. */
-  #hasRoom(): boolean {
-    if (this.#tally.generated === 0 || this.#tokens.length < this.source.pool.engine.contextSize) return true;
-    return this.#options.overflow === 'shift' && this.#shift();
-  }
-
   /**
-   * Pushes the oldest tokens out: of a chat whole turns, if that leaves a quarter of the context free; else all between what is to stay and the younger half.
-   * What stays is computed anew, as a prompt. False where too much is to stay.
+   * Whether another token finds room in the context, which is made where that may be: what stays is computed anew, as a prompt. A prompt
+   * alone is the sequence's to refuse.
    */
-  #shift(): boolean {
-    const { contextSize } = this.source.pool.engine, limit = contextSize - (contextSize >> 2), answer = this.#tokens.slice(-Math.min(this.#tokens.length, this.#tally.generated));
-    const { tokens, keep } = this.prompt(limit - answer.length), whole = [...Array.from(tokens), ...answer], young = Math.max(1, (contextSize - keep) >> 1);
-    const next = keep === tokens.length && whole.length <= limit ? whole : [...whole.slice(0, keep), ...whole.slice(keep).slice(-young)];
-    if (next.length >= contextSize) return false;
+  #hasRoom(): boolean {
+    const { contextSize } = this.source.pool.engine, { generated } = this.#tally;
+    if (generated === 0 || this.#tokens.length < contextSize) return true;
+    const next = this.#options.overflow === 'shift' ? withoutOldest(this.#tokens, generated, this.prompt, contextSize) : undefined;
+    if (!next) return false;
     this.#tally.shifted += this.#tokens.length - next.length;
     this.#tokens = next;
     this.#decodeFrom = next.length;
@@ -290,11 +284,13 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         tally.weightBytes += own.weightBytes + (sparse ? report.weightBytes : 0);
         tally.cost += own.cost;
       }
-      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#selection, this.#sparsity?.expected?.parameter, telemetry === 'neurons') : undefined;
+      const level = this.#sparsity?.expected?.parameter;
+      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#selection, level, telemetry === 'neurons') : undefined;
       if (sparse) this.#selection = contract!.add(sparse, { logits, logSumExp: report.logSumExp, topToken: report.topToken });
       return choose(state, step);
     }, {
-      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, room: this.selections.widest, decodeFrom: this.#decodeFrom, keepSparse: true, owner: this.#owner,
+      signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, room: this.selections.widest,
+      decodeFrom: this.#decodeFrom, keepSparse: true, owner: this.#owner,
       watch: telemetry === 'neurons', check: contract !== undefined,
     }));
   }

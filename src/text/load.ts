@@ -31,15 +31,15 @@ export interface PlanOptions extends NetworkOptions {
   /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
   kv?: KvName;
   /**
-   * 'fast' (default): weights as the file has them, activations in 8 bits. 'exact': weights expanded to f32, nothing rounded; the reference to
-   * measure quality against, at several times the memory and a fraction of the speed.
+   * 'fast' (default): weights as the file has them, activations in 8 bits. 'exact': weights expanded to f32, nothing rounded; the
+   * reference to measure quality against, at several times the memory and a fraction of the speed.
    */
   precision?: Precision;
   /** WebAssembly memory that is never exceeded, in bytes; `ceilings` names those of runtimes. Default: the 4 GiB of a 32-bit memory. */
   maxBytes?: number;
   /**
-   * Requests that are answered at the same time, each with a cache of its own (memory for each is taken when it is first needed); more wait their turn. Default:
-   * 4, or as many as `maxBytes` leaves room for.
+   * Requests that are answered at the same time, each with a cache of its own (memory for each is taken when it is first needed); more wait
+   * their turn. Default: 4, or as many as `maxBytes` leaves room for.
    */
   sequences?: number;
   /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
@@ -68,7 +68,10 @@ export interface Progress {
   total: number;
   /** Name of the (first) file. */
   file: string;
-  /** Where the model comes over the network: bytes of its files that are here, also those that a load before this one left, and in all. Absent where all are here from the start. */
+  /**
+   * Where the model comes over the network: bytes of its files that are here, also those that a load before this one left, and in all.
+   * Absent where all are here from the start.
+   */
   download?: { readonly loaded: number; readonly total: number };
 }
 
@@ -108,7 +111,9 @@ export async function plan(source: ModelSource, options: PlanOptions = {}): Prom
 function planOf(file: GgufFile, options: PlanOptions): Plan {
   const { precision = 'fast' } = options;
   if (precision !== 'fast' && precision !== 'exact') {
-    throw new InputError('E_OPTION', { subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.' });
+    throw new InputError('E_OPTION', {
+      subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.',
+    });
   }
   const model = planModel(file, precision);
   const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
@@ -123,8 +128,8 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
  * await using model = await load('models/smollm2-135m-instruct-q4_1.gguf');
  * for await (const { text } of model.generate('Once upon a time', { maxTokens: 64 })) process.stdout.write(text);
  * ```
- * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), TransferError (network, cache), AbortedError;
- * nothing is left behind
+ * @throws FormatError (not a sound GGUF file), ModelError (family, dtype, tensors, memory), InputError (options, path), TransferError
+ * (network, cache), AbortedError; nothing is left behind
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkNames('load options', options, [...planNames, 'tier', 'onProgress', 'calibration', 'chatTemplate']);
@@ -138,7 +143,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const loaded = parts.reduce((sum, { size }, part) => sum + (arrived.get(part) ?? size ?? 0), 0);
     options.onProgress?.(arrived.size === 0 ? progress : { ...progress, download: { loaded, total: fileBytes } });
   };
-  const network = networkOf(options), parts = await openParts(source, network, 'whole', (part, bytes) => { arrived.set(part, bytes); tell(); });
+  const network = networkOf(options);
+  const parts = await openParts(source, network, 'whole', (part, bytes) => { arrived.set(part, bytes); tell(); });
   try {
     throwIfAborted(options.signal, 'load');
     const file = await readGguf(parts, options.signal);
@@ -149,7 +155,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
-      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal, onProgress: (progress) => { tell({ ...progress, file: name }); },
+      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal,
+      onProgress: (progress) => { tell({ ...progress, file: name }); },
     });
     let calibration: Calibration | undefined;
     try {
@@ -159,11 +166,13 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
       engine.close();
       throw error;
     }
-    return new Model(new SequencePool(engine, memory.sequences), tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
+    const pool = new SequencePool(engine, memory.sequences);
+    return new Model(pool, tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
   } finally {
     await closeParts(parts);
   }
 }
 
 /** What of the options concerns the network: one object, so that the parts of a model share its connections. */
-const networkOf = (options: PlanOptions): NetworkOptions => Object.fromEntries(Object.entries(options).filter(([name]) => networkNames.includes(name)));
+const networkOf = (options: PlanOptions): NetworkOptions =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => networkNames.includes(name)));

@@ -13,7 +13,7 @@ import { Chat } from './chat.ts';
 import { Generation } from './generate.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
-import type { Restored } from './snapshot.ts';
+import type { Restored, SnapshotKind } from './snapshot.ts';
 import { generationState, goingOn, readSnapshot } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
@@ -30,8 +30,8 @@ export interface FollowOptions {
   /** Default: the model's own. */
   sparsity?: SparsityOptions;
   /**
-   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before had
-   * the same `owner` and computed them. Default 0.
+   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before
+   * had the same `owner` and computed them. Default 0.
    */
   from?: number;
   /** Who follows. Default: this call. */
@@ -95,7 +95,8 @@ export class Model implements AsyncDisposable {
 
   /** @internal use {@link load} */
   constructor(
-    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number, calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
+    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number,
+    calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
   ) {
     this.tokenizer = tokenizer;
     this.template = template;
@@ -108,7 +109,8 @@ export class Model implements AsyncDisposable {
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
-      name: hparams.name, file, architecture: hparams.architecture, params, layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
+      name: hparams.name, file, architecture: hparams.architecture, params,
+      layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
     };
   }
@@ -119,7 +121,8 @@ export class Model implements AsyncDisposable {
    * ```ts
    * const text = await model.generate('The capital of France is', { maxTokens: 8, temperature: 0 }).text();
    * ```
-   * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while iterating
+   * @throws InputError `E_OPTION` at once; `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`, `E_UTF8`, AbortedError, StateError while
+   * iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
     return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt, 'start'), keep: 1 }), options);
@@ -132,47 +135,59 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * A conversation that was saved with `chat.save()`, here or in another runtime, as it was: messages, cached tokens, sparsity. One saved in the
-   * middle of an answer has `unfinished` and goes on with `resume()`.
+   * A conversation that was saved with `chat.save()`, here or in another runtime, as it was: messages, cached tokens, sparsity. One saved
+   * in the middle of an answer has `unfinished` and goes on with `resume()`.
    *
    * ```ts
    * const chat = await model.restore(await readFile('chat.clada'));
    * ```
-   * @throws FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL` (another model, build, type of cache, calibration);
-   * InputError `E_CONTEXT_FULL`, `E_OPTION`; nothing has changed then
+   * @throws FormatError `E_SNAPSHOT`, `E_SNAPSHOT_VERSION`; ModelError `E_SNAPSHOT_MODEL` (another model, build, type of cache,
+   * calibration); InputError `E_CONTEXT_FULL`, `E_OPTION`; nothing has changed then
    */
   async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
     checkNames('restore options', options, ['sparsity']);
-    const { ids, sequence, chat, generation } = readSnapshot(snapshot, 'chat', this.#engine, () => this.#sparsity.digest, options.sparsity !== undefined);
-    const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true), source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
+    const { ids, sequence, chat, generation } = this.#read(snapshot, 'chat', options.sparsity);
+    const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true);
+    const source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
-    const begun = answer && new Generation(source({}), () => ({ tokens: ids, keep: ids.length }), answer.options, answer); // what cannot go on says so now
-    const restored = new Chat(source, claim, this.template, { messages: chat!.messages, template: chat!.template }, sparsity, { tokens: Array.from(ids), answer });
+    // what cannot go on says so now
+    const begun = answer && new Generation(source({}), () => ({ tokens: ids, keep: ids.length }), answer.options, answer);
+    const { messages, template } = chat!, progress = { tokens: Array.from(ids), answer };
+    const restored = new Chat(source, claim, this.template, { messages, template }, sparsity, progress);
     source({});
-    if (begun || ids.length > 0) await claim.use(ids, undefined, (own) => own.restore(sequence, begun?.selections.now, answer?.owner ?? restored, begun?.selections.widest));
+    if (begun || ids.length > 0) {
+      const owner = answer?.owner ?? restored, { now, widest } = begun?.selections ?? {};
+      await claim.use(ids, undefined, (own) => own.restore(sequence, now, owner, widest));
+    }
     return restored;
   }
 
   /**
-   * A generation that was saved with `generation.save()`, going on where it stood: the iteration gives the tokens that follow. Options are those
-   * that it had, but for those given here (`signal` and `onPrompt` are never saved); `maxTokens` counts from here, also after the end.
+   * A generation that was saved with `generation.save()`, going on where it stood: the iteration gives the tokens that follow. Options are
+   * those that it had, but for those given here (`signal` and `onPrompt` are never saved); `maxTokens` counts from here, also after the
+   * end.
    * @throws as {@link restore}, and as {@link generate}
    */
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
-    const { ids, sequence, generation } = readSnapshot(snapshot, 'generation', this.#engine, () => this.#sparsity.digest, options.sparsity !== undefined);
+    const { ids, sequence, generation } = this.#read(snapshot, 'generation', options.sparsity);
     const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
-    const source = this.#source({}), resumed = new Generation(source, () => ({ tokens: ids, keep: 1 }), merged, state), { now, widest } = resumed.selections;
+    const source = this.#source({}), resumed = new Generation(source, () => ({ tokens: ids, keep: 1 }), merged, state);
+    const { now, widest } = resumed.selections;
     await source.claim.use(ids, merged.signal, (own) => own.restore(sequence, now, state.owner, widest));
     return resumed;
   }
 
-  /** Tokens of messages in the chat template, up to where the assistant begins unless `options` say otherwise. @throws as {@link ChatTemplate} */
+  /**
+   * Tokens of messages in the chat template, up to where the assistant begins unless `options` say otherwise.
+   * @throws as {@link ChatTemplate}
+   */
   encodeChat(messages: readonly ChatMessage[], options: RenderOptions = {}): Uint32Array {
     return this.template.encode(messages, options);
   }
 
   /**
-   * How well the model predicts a text: surprisal of every token in nats. Longer than the context: in windows, each with a context of its own.
+   * How well the model predicts a text: surprisal of every token in nats. Longer than the context: in windows, each with a context of its
+   * own.
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
@@ -185,23 +200,28 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async evaluate(tokens: ArrayLike<number>, options: EvaluateOptions = {}): Promise<{ logits: Float32Array; report: StepReport }> {
-    return this.#pool.run(tokens, options.signal, (sequence) => sequence.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options));
+    return this.#pool.run(tokens, options.signal, (sequence) =>
+      sequence.evaluate(tokens, ({ logits, report }) => ({ logits: logits.slice(), report }), options));
   }
 
   /**
    * Feeds `prompt` dense, then `continuation` token by token with `sparsity`, whatever the model would have said: how methods are compared.
-   * `each` is called after the prompt (fed = 0) and after every token of the continuation, with a view of the logits [vocab] and its report.
-   * A prompt that the cache holds already is not computed again.
+   * `each` is called after the prompt (fed = 0) and after every token of the continuation, with a view of the logits [vocab] and its
+   * report. A prompt that the cache holds already is not computed again.
    * @throws as {@link generate}
    */
-  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {}): Promise<void> {
+  async follow(
+    prompt: ArrayLike<number>, continuation: ArrayLike<number>,
+    each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {},
+  ): Promise<void> {
     const { sparsity = this.#default, from = 0, signal } = options;
     const { selection } = await this.#sparsity.resolve(sparsity)(signal);
     const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
     await this.#pool.run(tokens, signal, async (sequence) => {
       if (from === 0) await sequence.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
       await sequence.evaluate(tokens, () => undefined, {
-        selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal, onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
+        selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal,
+        onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
       });
     });
   }
@@ -225,14 +245,22 @@ export class Model implements AsyncDisposable {
     this.close();
   }
 
-  async #stateOf(generation: NonNullable<Restored['generation']>, ids: Int32Array, sparsity: SparsityOptions | undefined): Promise<GenerationState> {
+  #read(snapshot: Uint8Array | ArrayBuffer, wanted: SnapshotKind, sparsity: SparsityOptions | undefined): Restored {
+    return readSnapshot(snapshot, wanted, this.#engine, () => this.#sparsity.digest, sparsity !== undefined);
+  }
+
+  async #stateOf(
+    generation: NonNullable<Restored['generation']>, ids: Int32Array, sparsity: SparsityOptions | undefined,
+  ): Promise<GenerationState> {
     if (!sparsity) return generationState(generation, ids, this.#sparsity.again(generation.sparsity));
     return generationState({ ...generation, contract: undefined }, ids, await this.#sparsity.resolve(sparsity)());
   }
 
   #source({ sparsity: asked }: GenerateOptions, claim = this.#pool.claim()): GenerationSource {
     const sparsity = asked ?? this.#default;
-    return { pool: this.#pool, claim, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest };
+    return {
+      pool: this.#pool, claim, tokenizer: this.tokenizer, resolve: this.#sparsity.resolve(sparsity), digest: () => this.#sparsity.digest,
+    };
   }
 
   #tokens(text: string | ArrayLike<number>, addSpecial: true | 'start'): ArrayLike<number> {

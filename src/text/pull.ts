@@ -42,7 +42,8 @@ export interface Pulled {
 }
 
 /**
- * Fetches all parts of a model, verifies and keeps them; goes on where an earlier one was cut. `load` of the same address then reads the cache.
+ * Fetches all parts of a model, verifies and keeps them; goes on where an earlier one was cut. `load` of the same address then reads the
+ * cache.
  *
  * ```ts
  * const [{ path }] = await pull('hf:owner/repo/model.gguf', { onProgress: ({ loaded, total }) => console.log(loaded, total) });
@@ -52,11 +53,16 @@ export interface Pulled {
 export async function pull(from: string | URL, options: PullOptions = {}): Promise<Pulled[]> {
   const source = located(from);
   checkNames('pull options', options, [...networkNames, 'calibration', 'onProgress']);
-  if (!isRemote(source)) throw new InputError('E_OPTION', { subject: 'pull', found: String(source), expected: 'a URL or hf:owner/repo/file', remedy: 'A file that is here already needs no pull.' });
+  if (!isRemote(source)) {
+    throw new InputError('E_OPTION', {
+      subject: 'pull', found: String(source), expected: 'a URL or hf:owner/repo/file', remedy: 'A file that is here already needs no pull.',
+    });
+  }
   const { calibration = true, onProgress, ...network } = options, { openRemote } = await import('../net/open.ts');
   const fetchOne = async (address: string | URL, part: number, options: NetworkOptions): Promise<Pulled> => {
     const file = await openRemote(address, options, {
-      mode: 'whole', part, recheck: true, mustKeep: true, onProgress: (loaded, total) => onProgress?.({ file: redacted(String(address)), loaded, total }),
+      mode: 'whole', part, recheck: true, mustKeep: true,
+      onProgress: (loaded, total) => onProgress?.({ file: redacted(String(address)), loaded, total }),
     });
     try {
       await file.verified();

@@ -5,7 +5,8 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
 /** @throws InputError `E_OPTION` */
 export function samplerFor(options: SamplerOptions & { readonly ignoreEos?: boolean }, tokenizer: Tokenizer): Sampler {
-  const sampling = Object.fromEntries(Object.entries(options).filter(([name]) => (samplerOptionNames as readonly string[]).includes(name))) as SamplerOptions;
+  const ours: readonly string[] = samplerOptionNames;
+  const sampling: SamplerOptions = Object.fromEntries(Object.entries(options).filter(([name]) => ours.includes(name)));
   if (!options.ignoreEos) return createSampler(sampling);
   const ends = Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => tokenizer.isEog(id));
   return createSampler({ ...sampling, logitBias: forbidding(sampling.logitBias, ends) });

@@ -39,15 +39,17 @@ export async function scoreTokens(pool: SequencePool, tokens: ArrayLike<number>,
   checkNames('score options', options, ['window', 'signal', 'onProgress']);
   const window = checkNumber('window', { min: 1, max: pool.engine.contextSize, integer: true }, options.window ?? pool.engine.contextSize);
   if (tokens.length === 0) {
-    throw new InputError('E_EMPTY_PROMPT', { subject: 'text to score', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text.' });
+    throw new InputError('E_EMPTY_PROMPT', {
+      subject: 'text to score', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text.',
+    });
   }
   const scored: ScoredToken[] = [];
   const windowNll: number[] = [];
   for (let from = 0; from < tokens.length; from += window) {
     const part = Array.from({ length: Math.min(window, tokens.length - from) }, (_, i) => tokens[from + i]!);
-    await pool.run([], options.signal, (sequence) => sequence.score(part, ({ token, surprisal, entropy }) => { scored.push({ id: token, surprisal, entropy }); }, {
-      signal: options.signal, onProgress: (done) => options.onProgress?.(from + done, tokens.length),
-    }));
+    await pool.run([], options.signal, (sequence) => sequence.score(part, ({ token, surprisal, entropy }) => {
+      scored.push({ id: token, surprisal, entropy });
+    }, { signal: options.signal, onProgress: (done) => options.onProgress?.(from + done, tokens.length) }));
     windowNll.push(meanSurprisal(scored.slice(from)));
   }
   const meanNll = meanSurprisal(scored);

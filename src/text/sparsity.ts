@@ -2,8 +2,10 @@
 import type { Calibration } from '../adapt/calibration.ts';
 import { checkBinding, readCalibration, writeCalibration } from '../adapt/calibration.ts';
 import { atCost, hardestWithin } from '../adapt/levels.ts';
-import type { Bound, MethodName, ModelTraits, Resolved, SparsityOptions } from '../adapt/methods.ts';
-import { boundOf, checkSparsity, methodNames, resolveSparsity } from '../adapt/methods.ts';
+import type { Bound, MethodName, SparsityOptions } from '../adapt/methods.ts';
+import { boundOf, checkSparsity, methodNames } from '../adapt/methods.ts';
+import type { ModelTraits, Resolved } from '../adapt/resolve.ts';
+import { resolveSparsity } from '../adapt/resolve.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { SourceInput } from '../bytes/open.ts';
 import { located, openSource } from '../bytes/open.ts';
@@ -28,13 +30,19 @@ export function calibrationPath(model: string): string {
 /** How a server says that a file beside the model is not there: some refuse what they do not have, and offline nobody can say. */
 const absent = ['E_NOT_FOUND', 'E_ACCESS', 'E_NETWORK'];
 
-/** Reads the calibration and checks that it belongs to the model. Undefined where there is none. @throws as readCalibration and checkBinding */
-export async function openCalibration(from: CalibrationSource, given: unknown, engine: Engine, network: NetworkOptions = {}): Promise<Calibration | undefined> {
+/**
+ * Reads the calibration and checks that it belongs to the model. Undefined where there is none.
+ * @throws as readCalibration and checkBinding
+ */
+export async function openCalibration(
+  from: CalibrationSource, given: unknown, engine: Engine, network: NetworkOptions = {},
+): Promise<Calibration | undefined> {
   if (from === false) return undefined;
   const auto = from === 'auto';
   const modelSource = located(given), remote = isRemote(modelSource), model = remote ? String(modelSource) : modelSource;
   if (auto && (typeof model !== 'string' || !/\.gguf$/i.test(remote ? fileName(model) : model))) return undefined;
-  const options: NetworkOptions = { ...network, ...(auto ? { retries: Math.min(network.retries ?? 5, 2) } : {}) }; // what may not exist is not waited for
+  const options: NetworkOptions = { ...network };
+  if (auto) options.retries = Math.min(network.retries ?? 5, 2); // what may not exist is not waited for
   delete options.sha256;
   const source = await openSource(auto ? calibrationPath(model as string) : from, options, { mode: 'whole' }).catch((error: unknown) => {
     if (auto && error instanceof CladaError && (remote ? absent : ['E_NOT_FOUND']).includes(error.code)) return undefined;
@@ -61,7 +69,8 @@ export class Sparsity {
 
   constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
     const { hparams } = pool.engine.plan;
-    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu: hparams.layers.every(({ activation }) => activation === 'relu') };
+    const relu = hparams.layers.every(({ activation }) => activation === 'relu');
+    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
   }
 
   /**
@@ -89,7 +98,10 @@ export class Sparsity {
     return { ...this.#prepare(options ?? { method: 'dense' }), bound, warnings };
   }
 
-  /** The fastest method and level on this machine that keeps the bound (of a density: the method that loses least); dense where none does or none is faster. */
+  /**
+   * The fastest method and level on this machine that keeps the bound (of a density: the method that loses least); dense where none does or
+   * none is faster.
+   */
   async #auto(options: SparsityOptions, bound: Bound | undefined, signal: AbortSignal | undefined): Promise<Resolved> {
     const key = JSON.stringify([options, bound]), known = this.#chosen.get(key);
     if (known) return known;
@@ -98,21 +110,27 @@ export class Sparsity {
     for (const [method, levels] of this.calibration?.levels ?? []) {
       if (!(methodNames as readonly string[]).includes(method)) continue; // of a later version
       const level = bound ? hardestWithin(levels, bound) : atCost(levels, density!);
-      if (level && level.cost < 0.97) choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
+      if (!level || level.cost >= 0.97) continue;
+      choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
     }
     if (this.#traits.relu) choices.push(this.#prepare({ ...rest, method: 'exact' }));
     const dense = this.#prepare({ method: 'dense' });
     const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
     const cost = ({ expected }: Resolved): number => expected?.cost ?? 0; // exact: known when it runs
     const loss = ({ expected }: Resolved): number => expected?.kl ?? 0;
-    const fewest = bound ? choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3) : choices.sort((a, b) => loss(a) - loss(b)).slice(0, 1); // the dearest cannot be the fastest
+    const fewest = bound ? choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3) // the dearest cannot be the fastest
+      : choices.sort((a, b) => loss(a) - loss(b)).slice(0, 1);
     let chosen: Resolved;
-    if (fewest.length === 0) chosen = because(this.calibration ? 'no level of any method keeps the bound: dense' : 'no calibration of this model, so no bound can be promised: dense');
-    else {
-      const selections = fewest.map(({ selection }) => selection), shares = await this.pool.run([], signal, (sequence) => timeSelections(sequence, dense.selection, selections, signal)), least = Math.min(...shares);
-      const times = fewest.map(({ method }, i) => `${method} ${shares[i]!.toFixed(2)}`).join(', ');
+    if (fewest.length === 0) {
+      chosen = because(this.calibration ? 'no level of any method keeps the bound: dense'
+        : 'no calibration of this model, so no bound can be promised: dense');
+    } else {
+      const selections = fewest.map(({ selection }) => selection);
+      const shares = await this.pool.run([], signal, (sequence) => timeSelections(sequence, dense.selection, selections, signal));
+      const least = Math.min(...shares), times = fewest.map(({ method }, i) => `${method} ${shares[i]!.toFixed(2)}`).join(', ');
+      const best = bound ? 'the fastest on this machine that keeps the bound' : 'as fast on this machine at that density';
       chosen = least < worthwhile ? fewest[shares.indexOf(least)]!
-        : because(`dense is ${bound ? 'the fastest on this machine that keeps the bound' : 'as fast on this machine at that density'} (a token's time as a share of dense's: ${times})`);
+        : because(`dense is ${best} (a token's time as a share of dense's: ${times})`);
     }
     this.#chosen.set(key, chosen);
     return chosen;
@@ -137,16 +155,23 @@ export class Sparsity {
 
 /** Prompt tokens, decoded tokens and rounds of a speed measurement: a second a selection on a model of 135M parameters. */
 const timedPrompt = 24, timedTokens = 8, timedRounds = 3;
-/** A selection is worth its loss if it takes less than this share of dense's time. Below it lies what a shared machine makes of equal speeds. */
+/**
+ * A selection is worth its loss if it takes less than this share of dense's time. Between it and 1 lies what a shared machine makes of
+ * equal speeds.
+ */
 const worthwhile = 0.96;
 
 /**
- * Time of a token of each selection as a share of dense's: each is run between two dense runs, because machines drift within a second; the median of the rounds.
+ * Time of a token of each selection as a share of dense's: each is run between two dense runs, because machines drift within a second; the
+ * median of the rounds.
  */
-async function timeSelections(sequence: Sequence, dense: Selection, selections: readonly Selection[], signal: AbortSignal | undefined): Promise<number[]> {
+async function timeSelections(
+  sequence: Sequence, dense: Selection, selections: readonly Selection[], signal: AbortSignal | undefined,
+): Promise<number[]> {
   const shares: number[][] = selections.map(() => []), total = Math.min(timedPrompt + timedTokens, sequence.contextSize);
   const ids = [7919 % sequence.engine.vocab], decodeFrom = Math.min(timedPrompt, total - 1);
-  while (ids.length < total) ids.push(await sequence.evaluate(ids, ({ report }) => report.topToken, { signal })); // the model's own words: what is kept depends on the text
+  // the model's own words: what is kept depends on the text
+  while (ids.length < total) ids.push(await sequence.evaluate(ids, ({ report }) => report.topToken, { signal }));
   const time = async (selection: Selection): Promise<number> => {
     await sequence.evaluate(ids.slice(0, decodeFrom + 1), () => undefined, { selection, decodeFrom, signal }); // the mask is made here
     const started = performance.now();
@@ -161,5 +186,8 @@ async function timeSelections(sequence: Sequence, dense: Selection, selections: 
       before = after;
     }
   }
-  return shares.map((values) => { values.sort((a, b) => a - b); return (values[(values.length - 1) >> 1]! + values[values.length >> 1]!) / 2; });
+  return shares.map((values) => {
+    values.sort((a, b) => a - b);
+    return (values[(values.length - 1) >> 1]! + values[values.length >> 1]!) / 2;
+  });
 }

@@ -1,6 +1,11 @@
 /** What a generation has counted so far. Times in ms. */
 import type { GenerationState, GenerationStats } from './types.ts';
 
+/** What it says of the figures of a generation. */
+type Figures = Pick<GenerationStats,
+  | 'promptTokens' | 'cachedTokens' | 'promptMs' | 'promptPerSecond'
+  | 'generatedTokens' | 'shiftedTokens' | 'generateMs' | 'generatePerSecond' | 'weightBytesPerSecond' | 'density'>;
+
 export class Tally {
   promptTokens = 0;
   cachedTokens = 0;
@@ -28,7 +33,7 @@ export class Tally {
     else this.generateMs += ms;
   }
 
-  get figures(): Pick<GenerationStats, 'promptTokens' | 'cachedTokens' | 'promptMs' | 'generatedTokens' | 'shiftedTokens' | 'generateMs' | 'promptPerSecond' | 'generatePerSecond' | 'weightBytesPerSecond' | 'density'> {
+  get figures(): Figures {
     const perSecond = (count: number, ms: number): number => (count > 0 ? (1000 * count) / ms : NaN);
     return {
       promptTokens: this.promptTokens, cachedTokens: this.cachedTokens, promptMs: this.promptMs,

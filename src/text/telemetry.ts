@@ -7,12 +7,14 @@ import type { StepTelemetry } from './types.ts';
 
 /** `level`: the method's own setting; `neurons`: which ran, too. */
 export function telemetryOf(
-  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes }: StepReport, { stages }: Selection, level: number | undefined, neurons: boolean,
+  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes }: StepReport, { stages }: Selection,
+  level: number | undefined, neurons: boolean,
 ): StepTelemetry {
   const has = (flag: number): boolean => (flags & flag) !== 0, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
   return {
     cogLoad, factor, density: cost, level, thresholds: stages === 0 ? {} : sequence.adapt.thresholds(factor), weightBytes,
     refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-    layers: stages === 0 || has(StepFlag.refreshed) ? [] : sequence.adapt.counts(), ...(ran && neurons ? { neurons: sequence.engine.used() } : {}),
+    layers: stages === 0 || has(StepFlag.refreshed) ? [] : sequence.adapt.counts(),
+    ...(ran && neurons ? { neurons: sequence.engine.used() } : {}),
   };
 }

@@ -183,8 +183,11 @@ function checkMessages(messages: readonly ChatMessage[]): void {
 
 /** Tools and documents: lists of objects, as transformers wants them. */
 function checkList(subject: string, list: unknown): void {
-  if (list === undefined || (Array.isArray(list) && list.every((item) => typeof item === 'object' && item !== null && !Array.isArray(item)))) return;
-  throw new InputError('E_OPTION', { subject, found: show(list), expected: 'a list of objects', remedy: `Pass ${subject} as plain objects.` });
+  const isPlain = (item: unknown): boolean => typeof item === 'object' && item !== null && !Array.isArray(item);
+  if (list === undefined || (Array.isArray(list) && list.every(isPlain))) return;
+  throw new InputError('E_OPTION', {
+    subject, found: show(list), expected: 'a list of objects', remedy: `Pass ${subject} as plain objects.`,
+  });
 }
 
 function checkVariables(variables: Readonly<Record<string, unknown>>): void {

@@ -1,6 +1,7 @@
 /** What generating takes and gives: options, tokens, figures, and the state between two tokens. */
 import type { Level } from '../adapt/levels.ts';
-import type { MethodName, Resolved, SparsityOptions } from '../adapt/methods.ts';
+import type { MethodName, SparsityOptions } from '../adapt/methods.ts';
+import type { Resolved } from '../adapt/resolve.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { StepThresholds } from '../engine/adapt.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
@@ -18,7 +19,10 @@ export interface GenerateOptions extends SamplerOptions {
   stop?: string | readonly string[];
   /** Never end by itself: the logits of end-of-generation tokens are -Infinity, as with llama.cpp's --ignore-eos. Default false. */
   ignoreEos?: boolean;
-  /** End where the text says one passage (of at most 256 tokens) this many times in a row, over at least 32 tokens; from 2 up. Default 0: never. */
+  /**
+   * End where the text says one passage (of at most 256 tokens) this many times in a row, over at least 32 tokens; from 2 up.
+   * Default 0: never.
+   */
   loopGuard?: number;
   /** Log-probabilities of this many alternatives with each token. Default 0: none. */
   logprobs?: number;
@@ -27,9 +31,9 @@ export interface GenerateOptions extends SamplerOptions {
   /** How feed-forward neurons are skipped. Default: what the model was loaded with. */
   sparsity?: SparsityOptions;
   /**
-   * What happens when the context is full. 'error': a prompt that does not fit is refused, and a text ends there (stopReason 'context'). 'shift': the oldest
-   * half of what follows the first token is dropped, and the text goes on from the rest; of a chat, the oldest turns but the system message.
-   * Default 'error'; of chats 'shift'.
+   * What happens when the context is full. 'error': a prompt that does not fit is refused, and a text ends there (stopReason 'context').
+   * 'shift': the oldest half of what follows the first token is dropped, and the text goes on from the rest; of a chat, the oldest turns
+   * but the system message. Default 'error'; of chats 'shift'.
    */
   overflow?: 'error' | 'shift';
   /** Stops between tokens; iterating then throws {@link AbortedError}. */
@@ -67,16 +71,19 @@ export interface StepTelemetry {
   /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
   readonly layers: readonly { gate: number; up: number; down: number }[];
   /**
-   * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes, [layers, ceil(ffn / 8)].
-   * Absent where the token ran dense.
+   * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes,
+   * [layers, ceil(ffn / 8)]. Absent where the token ran dense.
    */
   readonly neurons?: Uint8Array<ArrayBuffer>;
   /**
-   * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was calibrated), and the
-   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
+   * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was
+   * calibrated).
    */
   readonly level: number | undefined;
-  /** The thresholds that held for this token. */
+  /**
+   * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one
+   * a layer.
+   */
   readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */
   readonly refreshed: boolean;
@@ -106,7 +113,9 @@ export interface GenerationState {
   /** Prompt, then what was generated; what a full context has pushed out is gone. */
   readonly tokens: readonly number[];
   readonly promptTokens: number;
-  /** Tokens that a full context has pushed out, and from which of `tokens` on they are decoded one by one; absent: none, and the prompt's. */
+  /**
+   * Tokens that a full context has pushed out, and from which of `tokens` on they are decoded one by one; absent: none, and the prompt's.
+   */
   readonly shiftedTokens?: number | undefined;
   readonly decodeFrom?: number | undefined;
   readonly random: RandomState;

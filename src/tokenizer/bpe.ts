@@ -5,8 +5,8 @@ import type { PreTokenizer } from './pretokenize.ts';
 import type { TextEncoderOf, Vocab } from './vocab.ts';
 
 /**
- * GPT-2 writes each byte as a printable character; code point → byte, or -1. Tokens and merges are looked up in that spelling, as the file
- * has them.
+ * GPT-2 writes each byte as a printable character; code point → byte, or -1. Tokens and merges are looked up in that spelling, as the
+ * file has them.
  */
 const byteOfChar = new Int16Array(0x180).fill(-1);
 /** Byte → its character in UTF-8, one or two bytes. */

@@ -68,7 +68,10 @@ export interface Tokenizer {
   encodeParts(text: string, change: (text: string) => string): Uint32Array;
   /** @throws InputError `E_TOKEN_RANGE` */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
-  /** Decodes token by token: a character that is cut waits for its rest. @throws InputError `E_TOKEN_RANGE`, for an id in `after` at once */
+  /**
+   * Decodes token by token: a character that is cut waits for its rest.
+   * @throws InputError `E_TOKEN_RANGE`, for an id in `after` at once
+   */
   decodeStream(options?: DecodeStreamOptions): DecodeStream;
   /** The bytes that a token stands for; need not be valid UTF-8. @throws InputError `E_TOKEN_RANGE` */
   tokenBytes(id: number): Uint8Array;

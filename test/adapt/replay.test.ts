@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SparsityOptions } from '../../src/adapt/methods.ts';
-import { resolveSparsity } from '../../src/adapt/methods.ts';
+import { resolveSparsity } from '../../src/adapt/resolve.ts';
 import type { ReplayedStep } from '../../src/adapt/replay.ts';
 import { CogLoadReplay } from '../../src/adapt/replay.ts';
 import type { CogLoadControl } from '../../src/adapt/selection.ts';
