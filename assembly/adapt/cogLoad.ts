@@ -1,6 +1,7 @@
 /**
- * The load of a token (after arXiv 2502.19078: surprisal of the token that comes in, entropy of the distribution it was drawn from), standardised
- * by the mean and deviation of the tokens before it in the same sequence, and the factor by which it moves the thresholds of this step:
+ * The load of a token (after arXiv 2502.19078: surprisal of the token that comes in, entropy of the distribution it was drawn from),
+ * standardised by the mean and deviation of the tokens before it in the same sequence, and the factor by which it moves the thresholds of
+ * this step:
  *   raw = surprisalWeight * S + entropyWeight * H [+ a value of the token itself];  z = clamp((raw - mean) / deviation)
  *   factor = exp(-gain * z)   or   1 - gain * z:  a hard token lowers thresholds and so keeps more neurons.
  * State is f32, arithmetic f64 from the four operations and sqrt, so `src/adapt/replay.ts` repeats every decision bit for bit.

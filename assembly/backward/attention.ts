@@ -10,7 +10,9 @@ import { madd } from '../base/simd';
 import { scale } from '../kernels/activation/activation';
 import { softmax } from '../kernels/attention/attention';
 
-/** out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64. */
+/**
+ * out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64.
+ */
 @inline function dots(x: usize, y: usize, stride: usize, bytes: usize, count: i32, factor: f32, out: usize): void {
   const f = f32x4.splat(factor);
   for (const end = out + (<usize>count << 2); out < end; out += 16) {
@@ -59,8 +61,8 @@ import { softmax } from '../kernels/attention/attention';
 }
 
 /**
- * out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. k and v have rows up to there; what they hold behind nTokens may be
- * anything finite.
+ * out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. k and v have rows up to there; what they hold behind nTokens may
+ * be anything finite.
  */
 export function attention(
   q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32, scores: usize, out: usize,

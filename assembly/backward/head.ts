@@ -1,5 +1,6 @@
 /**
- * The two ends of the model: embedding, and the head with its loss. Labels are drawn from the model's own distribution (a given label stays):
+ * The two ends of the model: embedding, and the head with its loss. Labels are drawn from the model's own distribution (a given label
+ * stays):
  *   L = sum_t -log p_t(label_t),   dL/dlogits = softmax(logits) - onehot(label)
  * Their outer product is, in expectation, the Fisher information. Logits of at most `logitRows` positions exist at a time. Sums over the
  * vocabulary in f64 across stretches of 1,024. Test: test/calibrate/gradient.test.ts.
@@ -17,7 +18,9 @@ import { modelOf, slot } from './layer';
 import { normBackward } from './norm';
 import { product, transposed } from './product';
 
-/** An odd number of cache lines: vocabularies like multiples of 1,024, and all rows would share a few sets of the cache (2.5 times slower). */
+/**
+ * An odd number of cache lines: vocabularies like multiples of 1,024, and all rows would share a few sets of the cache (2.5 times slower).
+ */
 @inline function logitStride(model: ModelRecord): usize { return (((<usize>model.vocab << 2) + 63) & ~63) | 64; }
 
 /** Slot 0, and the angles of every position in both directions. */
@@ -127,8 +130,8 @@ function halfVariance(a: usize, b: usize, vocab: i32): f64 {
 }
 
 /**
- * How far the distributions of slot `other` are from those of slot nLayers, at `count` positions first, first + every, … (2 count <= logitRows): the
- * part of their KL that is quadratic in the perturbation, to nllPtr[0 .. count - 1].
+ * How far the distributions of slot `other` are from those of slot nLayers, at `count` positions first, first + every, … (2 count <=
+ * logitRows): the part of their KL that is quadratic in the perturbation, to nllPtr[0 .. count - 1].
  */
 export function divergenceRows(record: CalibrateRecord, other: i32, first: i32, count: i32, every: i32): void {
   const model = modelOf(record), rowBytes = logitStride(model), clean = <usize>record.logitsPtr, moved = clean + <usize>count * rowBytes;

@@ -1,7 +1,7 @@
 /**
- * One transformer block of a whole document, forward and backward, with respect to activations only: the block of forward/parts.ts in f32. What the
- * backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less memory.
- * Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
+ * One transformer block of a whole document, forward and backward, with respect to activations only: the block of forward/parts.ts in f32.
+ * What the backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less
+ * memory. Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
  */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';

@@ -1,6 +1,7 @@
 /**
- * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved matrices,
- * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/copies.ts).
+ * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved
+ * matrices, down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast
+ * (kernels/neurons/copies.ts).
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer } from '../adapt/state';

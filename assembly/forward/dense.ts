@@ -1,4 +1,7 @@
-/** A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens' sequences. */
+/**
+ * A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens'
+ * sequences.
+ */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/kv';

@@ -1,7 +1,8 @@
 /**
- * What a transformer block consists of, in the order in which papers draw it: the one description, for every family and for every kind of pass. What a
- * family does not have (a norm, a bias, a gate, rotation) is a null pointer of the layer's record, never a branch on its name. `P` is who multiplies and
- * attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache, DocumentPass (backward/document.ts) in f32 without.
+ * What a transformer block consists of, in the order in which papers draw it: the one description, for every family and for every kind of
+ * pass. What a family does not have (a norm, a bias, a gate, rotation) is a null pointer of the layer's record, never a branch on its name.
+ * `P` is who multiplies and attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache,
+ * DocumentPass (backward/document.ts) in f32 without.
  */
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { add } from '../kernels/activation/activation';

@@ -1,7 +1,8 @@
 /**
- * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be dropped,
- * by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the neurons whose gate is above; and the mean of h where the
- * cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores). Never runs while users generate.
+ * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be
+ * dropped, by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the
+ * neurons whose gate is above; and the mean of h where the cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores).
+ * Never runs while users generate.
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, WorkspaceRecord } from '../abi/records';
 import { hsum } from '../base/simd';

@@ -1,4 +1,7 @@
-/** Turning queries and keys: the angles of the positions of a pass, a table for each RopeRecord, and the heads of a layer turned by the one it points at. */
+/**
+ * Turning queries and keys: the angles of the positions of a pass, a table for each RopeRecord, and the heads of a layer turned by the one
+ * it points at.
+ */
 import { LayerRecord, ModelRecord, RopeRecord } from '../abi/records';
 import { rope, ropeFrequencies, ropeTable } from '../kernels/rope/rope';
 

@@ -1,7 +1,7 @@
 /**
- * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the processor foresees
- * the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites the workspace's activation
- * buffers, nothing else.
+ * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the
+ * processor foresees the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites
+ * the workspace's activation buffers, nothing else.
  */
 import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';

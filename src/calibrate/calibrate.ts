@@ -1,7 +1,8 @@
 /**
- * Calibration: everything that a model's sparsity can know beforehand, measured by the model itself, no corpus and no Python. In order: samples of
- * its own; statistics and gradients over them (statistics.ts); thresholds and means (thresholds.ts); on held-out samples what every method costs
- * and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M parameters; resumable.
+ * Calibration: everything that a model's sparsity can know beforehand, measured by the model itself, no corpus and no Python. In order:
+ * samples of its own; statistics and gradients over them (statistics.ts); thresholds and means (thresholds.ts); on held-out samples what
+ * every method costs and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M
+ * parameters; resumable.
  */
 import type { Calibration } from '../adapt/calibration.ts';
 import { openSource } from '../bytes/open.ts';
@@ -57,8 +58,8 @@ export interface CalibrateOptions {
   /** Token ids of texts to use instead of the model's own samples; the last `heldOut` are held out. */
   readonly documents?: readonly (readonly number[])[] | undefined;
   /**
-   * 'fisher' (default): every neuron's own, by a backward pass. 'perturbation': one scale a layer from forward passes alone, times the norm of
-   * the neuron's column; for comparison (it costs more time than it saves).
+   * 'fisher' (default): every neuron's own, by a backward pass. 'perturbation': one scale a layer from forward passes alone, times the norm
+   * of the neuron's column; for comparison (it costs more time than it saves).
    */
   readonly gradients?: 'fisher' | 'perturbation' | undefined;
   /** Default 'auto'. */
@@ -220,8 +221,8 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
 }
 
 /**
- * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log KL
- * standardised). Scaled to a sum of 1; half each where nothing was measured.
+ * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log
+ * KL standardised). Scaled to a sum of 1; half each where nothing was measured.
  */
 export function fitCogLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
   let ss = 0, hh = 0, sh = 0, sk = 0, hk = 0;

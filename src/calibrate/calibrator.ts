@@ -1,6 +1,6 @@
 /**
- * A model in the calibration binary: one document at a time, forward and backward, a turn for the event loop between layers. Weights stay as
- * the file has them, all arithmetic on activations is f32. What it measures is taken out by `statistics.ts` and `perturb.ts`.
+ * A model in the calibration binary: one document at a time, forward and backward, a turn for the event loop between layers. Weights stay
+ * as the file has them, all arithmetic on activations is f32. What it measures is taken out by `statistics.ts` and `perturb.ts`.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { Arena } from '../engine/arena.ts';
@@ -9,7 +9,7 @@ import type { Instance, LoaderExports } from '../engine/instantiate.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { InputError, StateError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { planModel } from '../model/plan.ts';
 import { RecordView, recordBytes } from '../model/records.ts';
 import type { Random } from '../sampler/random.ts';
@@ -106,8 +106,8 @@ export class Calibrator {
   }
 
   /**
-   * Loss of every position from a slot, in nats. Labels are drawn with `random`, or given (then the draw is void). With `gradient` the gradient at
-   * the last layer's output is made ready for {@link backward}.
+   * Loss of every position from a slot, in nats. Labels are drawn with `random`, or given (then the draw is void). With `gradient` the
+   * gradient at the last layer's output is made ready for {@link backward}.
    */
   async loss(labels: Random | ArrayLike<number>, { slot = this.hparams.nLayers, gradient = false, signal }: { slot?: number; gradient?: boolean; signal?: AbortSignal | undefined } = {}): Promise<Float64Array> {
     const { exports, memory } = this.#live, n = this.#nTokens;
@@ -146,7 +146,9 @@ export class Calibrator {
     return result;
   }
 
-  /** Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden]. */
+  /**
+   * Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden].
+   */
   nudge(layer: number, what: 'h' | 'y', value: (token: number, index: number) => number): void {
     const width = what === 'h' ? this.hparams.layers[layer]!.ffn : this.hparams.hidden, ptr = this.nudgePtrs[what];
     const buffer = new Float32Array(this.#live.memory.buffer, ptr, this.capacity * rowWidth(width)).fill(0);

@@ -1,6 +1,7 @@
 /**
- * Documents to calibrate on: the model's own samples, so that no corpus is needed and what it is calibrated on is what it says. Three of four are
- * chats (a question, the model's answer, the next question …) where the file has a chat template, the others continue a plain opening.
+ * Documents to calibrate on: the model's own samples, so that no corpus is needed and what it is calibrated on is what it says. Three of
+ * four are chats (a question, the model's answer, the next question …) where the file has a chat template, the others continue a plain
+ * opening.
  */
 import { CladaError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';

@@ -1,8 +1,9 @@
 /**
  * Gradient norms without gradients: how far the next-token distributions move when a layer's FFN output is shaken. With random signs z,
  *   E_z sum_t KL(p_t || p_t(y + eps z)) = eps^2 / 2  sum_t' E ||dL/dy_t'||^2  + higher orders
- * (the Fisher information of all later distributions, its trace estimated as Hutchinson does: 10.1080/03610919008812866), L as in statistics.ts.
- * Only forward passes, but from every layer to the top: on a model of 30 layers several times the price of the backward pass.
+ * (the Fisher information of all later distributions, its trace estimated as Hutchinson does: 10.1080/03610919008812866), L as in
+ * statistics.ts. Only forward passes, but from every layer to the top: on a model of 30 layers several times the price of the backward
+ * pass.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { InputError, throwIfAborted } from '../errors.ts';

@@ -1,5 +1,5 @@
 /** The calibration's record (assembly/abi/calibrate.ts) and the buffers behind it. test/calibrate/record.test.ts compares the two sides. */
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { ropeDims } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';

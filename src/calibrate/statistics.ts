@@ -1,7 +1,7 @@
 /**
- * The offline statistics of a model: means over the tokens of its documents, for every neuron of every layer. h = g u with g = act(gate), u = up
- * (without a gate: g = h, u = 1). Fisher information: E (dL/dh)^2 with L the summed -log p of labels that are drawn from the model's own
- * distributions, so no corpus and no ground truth are needed. The first 4 positions of a document are not counted.
+ * The offline statistics of a model: means over the tokens of its documents, for every neuron of every layer. h = g u with g = act(gate), u
+ * = up (without a gate: g = h, u = 1). Fisher information: E (dL/dh)^2 with L the summed -log p of labels that are drawn from the model's
+ * own distributions, so no corpus and no ground truth are needed. The first 4 positions of a document are not counted.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
@@ -103,8 +103,8 @@ export interface CollectOptions {
   /** False: activations only, a third of the time; `fisher` and `layerGradSq` stay 0. Default true. */
   readonly gradients?: boolean | undefined;
   /**
-   * Labels drawn for each position, each set with a backward pass of its own (0.7 of a document's time). Default 1, which leaves 3 to 4 % of noise in
-   * F after 12,000 tokens, as much as F varies within a layer that treats its neurons alike.
+   * Labels drawn for each position, each set with a backward pass of its own (0.7 of a document's time). Default 1, which leaves 3 to 4 %
+   * of noise in F after 12,000 tokens, as much as F varies within a layer that treats its neurons alike.
    */
   readonly draws?: number | undefined;
   /** Go on from here, with the same documents and options. */
@@ -131,8 +131,8 @@ export function piecesOf(documents: readonly ArrayLike<number>[], maxTokens = In
 }
 
 /**
- * Runs documents (token ids, each from an empty context) forward and backward and returns the means. Weights as the file has them, activations in
- * f32. Offline work: about 25 ms a token of a 135M model on one core.
+ * Runs documents (token ids, each from an empty context) forward and backward and returns the means. Weights as the file has them,
+ * activations in f32. Offline work: about 25 ms a token of a 135M model on one core.
  *
  * ```ts
  * const { fisher } = await collectStatistics('model.gguf', documents, { seed: 1 });

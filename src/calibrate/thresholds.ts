@@ -1,13 +1,13 @@
 /**
- * Per-layer thresholds from a probe of dense decode steps: for `tt` and `clada-paper` the largest eps with mean CETT at most eta (arXiv 2402.03804), for
- * `cats` the quantile of |gate| (arXiv 2404.08763), and the mean of every neuron where the cascade drops it. One pass over a grid; between
- * its points, interpolation on logarithms.
+ * Per-layer thresholds from a probe of dense decode steps: for `tt` and `clada-paper` the largest eps with mean CETT at most eta (arXiv
+ * 2402.03804), for `cats` the quantile of |gate| (arXiv 2404.08763), and the mean of every neuron where the cascade drops it. One pass over
+ * a grid; between its points, interpolation on logarithms.
  */
 import { denseSelection } from '../adapt/selection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { Sequence } from '../session/sequence.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 
 /** Points of the grid a layer, and how far it reaches around the layer's RMS. */
 const nPoints = 24, lowest = 10 ** -2.5, highest = 10 ** 1.5;

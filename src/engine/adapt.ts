@@ -1,8 +1,11 @@
-/** The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its first sparse token. */
+/**
+ * The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its
+ * first sparse token.
+ */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { checkNeurons, usesStatistics } from '../adapt/selection.ts';
 import { CogLoadMode, Rule, Stage } from '../model/enums.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
 import { aligned } from '../model/plan.ts';
 import { layoutSequenceSkipping } from '../model/forms.ts';
@@ -19,7 +22,10 @@ export interface StepThresholds {
   readonly product?: number | readonly number[];
 }
 
-/** What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the cascade's budget. */
+/**
+ * What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the
+ * cascade's budget.
+ */
 export interface ProbeGrid {
   readonly productAt: Float32Array;
   readonly gateAt: Float32Array;

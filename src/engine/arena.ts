@@ -1,7 +1,7 @@
 /**
- * The memory map of an engine, low to high: static data, records, weights, workspace, then what comes and goes: sequences, forms, copies of masks.
- * The host drives it while it plans, opens and closes; nothing is allocated while tokens run. What is given back is used again: a WebAssembly memory
- * never shrinks.
+ * The memory map of an engine, low to high: static data, records, weights, workspace, then what comes and goes: sequences, forms, copies of
+ * masks. The host drives it while it plans, opens and closes; nothing is allocated while tokens run. What is given back is used again: a
+ * WebAssembly memory never shrinks.
  */
 import { ModelError, StateError } from '../errors.ts';
 import { aligned } from '../model/plan.ts';

@@ -1,7 +1,7 @@
 /**
- * From which share of neurons on the dense kernel is faster than reading neurons one by one, measured here: on a machine that is bound by its
- * memory sooner than on one whose cache holds the model. Every layer's product is timed once a round, so the weights are as cold as while decoding.
- * And what choosing neurons takes.
+ * From which share of neurons on the dense kernel is faster than reading neurons one by one, measured here: on a machine that is bound by
+ * its memory sooner than on one whose cache holds the model. Every layer's product is timed once a round, so the weights are as cold as
+ * while decoding. And what choosing neurons takes.
  */
 import { Trial } from '../model/enums.ts';
 
@@ -10,7 +10,10 @@ type RunTrial = (layer: number, part: number, count: number) => void;
 
 /** Shares that are timed; time is taken as linear between and beyond them, which from memory it is not quite: it grows less and less. */
 const low = 0.35, high = 0.65;
-/** Each kernel runs so long, in ms, before it is timed (engines compile what is hot anew, in the background), and is then timed in so many rounds. */
+/**
+ * Each kernel runs so long, in ms, before it is timed (engines compile what is hot anew, in the background), and is then timed in so many
+ * rounds.
+ */
 const warmMs = 30, rounds = 6;
 
 /** Least milliseconds over all layers of each of `parts`: [part, count], taking turns. */

@@ -1,6 +1,6 @@
 /**
- * A model in memory and the calls into it. Everything that is decided once is decided on this side; a pass runs on the other. Three owners: the
- * model (weights, forms, constants), one workspace that computes, and sequences, which come and go.
+ * A model in memory and the calls into it. Everything that is decided once is decided on this side; a pass runs on the other. Three owners:
+ * the model (weights, forms, constants), one workspace that computes, and sequences, which come and go.
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
@@ -169,8 +169,8 @@ export class Engine {
   }
 
   /**
-   * Makes what a selection reads fast: the model's forms, and for a mask room for its copies. Where those find none, an only sequence's mask
-   * orders the model's rows in place, and stays the only one; beside others it is computed whole.
+   * Makes what a selection reads fast: the model's forms, and for a mask room for its copies. Where those find none, an only sequence's
+   * mask orders the model's rows in place, and stays the only one; beside others it is computed whole.
    * @throws ModelError `E_WONT_FIT` where not even the lists fit
    */
   makeForms(sequence: number, selection: Selection): void {
@@ -184,7 +184,10 @@ export class Engine {
     this.forms.orderInPlace();
   }
 
-  /** `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it can. */
+  /**
+   * `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it
+   * can.
+   */
   #setBreakEven(sequence: number): void {
     const { exports, tier } = this.#live, { nLayers, ffn } = this.plan.hparams;
     if (tier !== 'base') this.forms.model.assign(breakEven(this.#trial(exports, sequence), nLayers, ffn, this.forms.complete));

@@ -82,8 +82,8 @@ function forbidden(cause: unknown): ModelError | undefined {
 }
 
 /**
- * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a policy forbids
- * to compile it
+ * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a
+ * policy forbids to compile it
  */
 export async function instantiate<E extends LoaderExports = EngineExports>(tier: Tier | 'auto' = 'auto', program: Program = 'engine'): Promise<Instance<E>> {
   if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {

@@ -1,9 +1,9 @@
 /**
- * The first positions of a key/value cache, copied between caches of different capacity (the layout of assembly/kernels/attention/kv.ts depends on
- * it): what a snapshot holds is a cache whose capacity is its positions, rounded up to 8.
+ * The first positions of a key/value cache, copied between caches of different capacity (the layout of assembly/kernels/attention/kv.ts
+ * depends on it): what a snapshot holds is a cache whose capacity is its positions, rounded up to 8.
  */
 import type { KvName } from '../model/enums.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { allKvHeads } from '../model/hparams.ts';
 
 /** Keys or values of all layers, one behind the other. */

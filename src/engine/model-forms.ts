@@ -1,6 +1,6 @@
 /**
- * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read from, from
- * which share of them on the dense kernel is faster, and the constants of the methods.
+ * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read
+ * from, from which share of them on the dense kernel is faster, and the constants of the methods.
  */
 import type { Selection } from '../adapt/selection.ts';
 import { Layout } from '../model/layouts.ts';
@@ -65,8 +65,8 @@ export class ModelForms {
   constant(name: keyof Constants, i: number): number { return this.layer(i).get(fieldOf[name]); }
 
   /**
-   * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without such a form, is
-   * computed whole instead, with the same result. True where any was made; `before` is called before the first.
+   * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without
+   * such a form, is computed whole instead, with the same result. True where any was made; `before` is called before the first.
    */
   make({ stages }: Selection, before: () => void): boolean {
     const { hidden } = this.plan.hparams, { arena } = this, { exports } = this.live();
@@ -96,8 +96,8 @@ export class ModelForms {
   }
 
   /**
-   * Lets masks order the rows of gate and up in place (assembly/forward/order.ts), where a layer has both and no bias that would have to follow. The one
-   * way in which weights are written while tokens run: the caller sees to it that there is one sequence only.
+   * Lets masks order the rows of gate and up in place (assembly/forward/order.ts), where a layer has both and no bias that would have to
+   * follow. The one way in which weights are written while tokens run: the caller sees to it that there is one sequence only.
    */
   orderInPlace(): void {
     for (const [i, { ffn }] of this.plan.hparams.layers.entries()) {

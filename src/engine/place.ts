@@ -2,7 +2,7 @@
 import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';

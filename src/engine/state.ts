@@ -1,6 +1,9 @@
-/** The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token, statistics, loads. */
+/**
+ * The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token,
+ * statistics, loads.
+ */
 import type { KvName } from '../model/enums.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
@@ -58,7 +61,10 @@ export function saveState({ memory, sequence, hparams, kv, adapt }: Place, lengt
   };
 }
 
-/** Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same one. */
+/**
+ * Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same
+ * one.
+ */
 export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
   const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity')), { logits, report, load, statistics } = state;
   for (const part of parts) {

@@ -1,6 +1,6 @@
 /** What skipping neurons needs in memory beside the model, from the plan alone: upper bounds, so that what fits by them does fit. */
 import { Stage } from './enums.ts';
-import type { Hparams } from './hparams.ts';
+import type { Hparams } from './types.ts';
 import { columnFormBytes, rowFormBytes } from './layouts.ts';
 import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';

@@ -1,6 +1,6 @@
 /**
- * The keys under the architecture's name (`llama.…`): every one of them is read, or known not to matter, or refused with its value. A key that
- * nobody looked at would change what the model says without a word.
+ * The keys under the architecture's name (`llama.…`): every one of them is read, or known not to matter, or refused with its value. A key
+ * that nobody looked at would change what the model says without a word.
  */
 import { ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
@@ -12,7 +12,7 @@ const idle: ReadonlySet<string> = new Set([
   'vocab_size', // the embedding says it
   'tensor_data_layout', // of q and k in files of 2023: what every `llama` file has
   'attention.layer_norm_epsilon', 'attention.layer_norm_rms_epsilon', // the one that the family does not use
-  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window, and that key is looked at
+  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts)
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
 /** The same of whole groups: of experts there are none, which `checkKind` has made sure of. */
@@ -68,6 +68,12 @@ export class Keys {
     const name = this.name(key), all = Array.from(getNumbers(this.metadata, name), Number);
     if (all.length !== nLayers) bad(name, `${all.length} values`, `one, or one for each of ${nLayers} layers`);
     return all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit) ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
+  }
+
+  /** The numbers of a key that lists some; undefined where it is absent, or one value. */
+  list(key: string): readonly number[] | undefined {
+    if (typeof this.metadata.get(`${this.architecture}.${key}`) !== 'object') return undefined;
+    return Array.from(getNumbers(this.metadata, this.name(key)), Number);
   }
 
   positive(key: string, fallback?: number): number {

@@ -1,10 +1,13 @@
-/** Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices alone. */
+/**
+ * Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices
+ * alone.
+ */
 import type { Fit } from '../errors.ts';
 import { InputError, WontFitError } from '../errors.ts';
 import type { KvName } from './enums.ts';
 import { KvKind, Stage } from './enums.ts';
 import { compactBytes, formBytes, skippingBytes } from './forms.ts';
-import type { Hparams } from './hparams.ts';
+import type { Hparams } from './types.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
@@ -22,7 +25,10 @@ const scratchBytes = 1024;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
-/** Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first needed. */
+/**
+ * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
+ * needed.
+ */
 export const SEQUENCES = 4;
 
 /** The context that a model is planned for. */
@@ -75,7 +81,10 @@ export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions)
   return { capacity, kvBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
 }
 
-/** Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded model: its tokenizer, the engine and the runtime take 14 MB. */
+/**
+ * Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded
+ * model: its tokenizer, the engine and the runtime take 14 MB.
+ */
 export const ceilings = { wasm32: MAX_BYTES, edge: 112_000_000 } as const;
 
 /** What a method skips, as far as memory cares; stages 0 = dense. */
@@ -93,7 +102,10 @@ export interface MemoryPlan {
   readonly activations: number;
   /** Lists, masks and statistics of a sparse method; 0 where none was asked for. */
   readonly adaptive: number;
-  /** The second copy of feed-forward matrices that makes a sparse method fast: as much of it as fits, and all of it; of a mask, a copy a sequence. */
+  /**
+   * The second copy of feed-forward matrices that makes a sparse method fast: as much of it as fits, and all of it; of a mask, a copy a
+   * sequence.
+   */
   readonly forms: number;
   /** All of that copy. */
   readonly formsWanted: number;
@@ -119,9 +131,10 @@ function required(plan: ModelPlan, options: SequenceOptions, skipping: Skipping,
 }
 
 /**
- * Bytes by part, before anything is allocated. What one sequence cannot do without is required; second copies, and then further sequences, are made as far as there is
- * room. `sequences`: how many there must be room for. Default: up to {@link SEQUENCES}.
- * @throws InputError `E_OPTION` (contextSize, kv, maxBytes, sequences); WontFitError `E_WONT_FIT` above `maxBytes`, with the largest context that would fit for each type of cache.
+ * Bytes by part, before anything is allocated. What one sequence cannot do without is required; second copies, and then further sequences,
+ * are made as far as there is room. `sequences`: how many there must be room for. Default: up to {@link SEQUENCES}.
+ * @throws InputError `E_OPTION` (contextSize, kv, maxBytes, sequences); WontFitError `E_WONT_FIT` above `maxBytes`, with the largest
+ * context that would fit for each type of cache.
  */
 export function planMemory(
   plan: ModelPlan, options: SequenceOptions, maxBytes: number = MAX_BYTES, skipping: Skipping = { stages: 0, density: 1 }, sequences?: number,

@@ -1,12 +1,12 @@
 /**
- * What loading a model will do, decided before a byte of weights is read: for every tensor its file dtype, the layout that the arena will hold
- * it in, its size there, and the record field that will point at it. Pure, and printable with {@link describePlan}.
+ * What loading a model will do, decided before a byte of weights is read: for every tensor its file dtype, the layout that the arena will
+ * hold it in, its size there, and the record field that will point at it. Pure, and printable with {@link describePlan}.
  */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
 import { dtypes, hasShape } from '../format/gguf/types.ts';
-import type { Family, SizeName, TensorRole } from './family.ts';
-import type { Hparams, LayerHparams } from './hparams.ts';
+import type { Family, SizeName, TensorRole } from './types.ts';
+import type { Hparams, LayerHparams } from './types.ts';
 import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';

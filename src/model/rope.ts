@@ -28,8 +28,8 @@ function scaleOf(keys: Keys): number {
 }
 
 /**
- * YaRN (arXiv 2309.00071): pairs that turn more than 32 times within the original context keep their frequency, those that turn less than once are
- * stretched in full, those between by a share; as factors beside `scale`, which stretches all.
+ * YaRN (arXiv 2309.00071): pairs that turn more than 32 times within the original context keep their frequency, those that turn less than
+ * once are stretched in full, those between by a share; as factors beside `scale`, which stretches all.
  */
 function yarnFactors({ dim, base, scale }: { dim: number; base: number; scale: number }, originalContext: number): number[] {
   const pairOf = (turns: number): number => (dim * Math.log(originalContext / (2 * Math.PI * turns))) / (2 * Math.log(base));

@@ -47,7 +47,8 @@ export interface Unpacked<H> {
 
 /**
  * Checks magic, version, length and fingerprint, and takes the parts apart. The header's own fields are still to be checked.
- * @throws InputError `E_OPTION` for what is not bytes; FormatError `E_SNAPSHOT` (not a snapshot, cut, changed), `E_SNAPSHOT_VERSION` (of a later release)
+ * @throws InputError `E_OPTION` for what is not bytes; FormatError `E_SNAPSHOT` (not a snapshot, cut, changed), `E_SNAPSHOT_VERSION` (of a
+ * later release)
  */
 export function unpackSnapshot<H>(snapshot: Uint8Array | ArrayBuffer): Unpacked<H> {
   if (!(snapshot instanceof Uint8Array || snapshot instanceof ArrayBuffer)) {

@@ -1,9 +1,10 @@
 /**
  * One sequence of tokens in the engine: its key/value cache and the logits after its last token.
  *
- * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache already
- * holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence run one after the
- * other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace outlives one.
+ * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache
+ * already holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence
+ * run one after the other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace
+ * outlives one.
  */
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
@@ -24,7 +25,9 @@ export interface State {
   /** Tokens taken from the cache, and tokens computed. */
   readonly reused: number;
   readonly computed: number;
-  /** Where the last token was decoded and then checked: what the sparse step said, and decided. Logits and report are the dense ones then. */
+  /**
+   * Where the last token was decoded and then checked: what the sparse step said, and decided. Logits and report are the dense ones then.
+   */
   readonly sparse?: Distribution & { readonly report: StepReport };
 }
 
@@ -41,13 +44,21 @@ export interface EvaluateOptions {
   readonly selection?: Selection | undefined;
   /** @internal The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
   readonly room?: Selection | undefined;
-  /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
+  /**
+   * Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt.
+   */
   readonly decodeFrom?: number | undefined;
-  /** @internal Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
+  /**
+   * @internal Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false:
+   * they are computed again, dense.
+   */
   readonly keepSparse?: boolean | undefined;
   /** @internal Sparse steps note which neurons they used (`engine.used`). Default false. */
   readonly watch?: boolean | undefined;
-  /** @internal The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on from there. Default false. */
+  /**
+   * @internal The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on
+   * from there. Default false.
+   */
   readonly check?: boolean | undefined;
   /** @internal Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
   readonly owner?: object | undefined;
@@ -121,7 +132,8 @@ export class Sequence {
 
   /**
    * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
-   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
+   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed
+   * stays cached).
    */
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
     const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, watch = false, owner = selection } = options;
@@ -193,8 +205,8 @@ export class Sequence {
   }
 
   /**
-   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives undefined where
-   * it is not the moment. Tokens that others left in the cache are not part of it.
+   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives
+   * undefined where it is not the moment. Tokens that others left in the cache are not part of it.
    */
   async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(of: () => T | undefined): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
     return this.#enqueue(async () => {
@@ -214,8 +226,8 @@ export class Sequence {
   }
 
   /**
-   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that will
-   * follow. Nothing has changed when it throws.
+   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that
+   * will follow. Nothing has changed when it throws.
    * @throws ModelError `E_WONT_FIT`
    */
   async restore({ tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection): Promise<void> {
@@ -244,7 +256,10 @@ export class Sequence {
     this.engine.truncate(this.#ptr, length);
   }
 
-  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be dense. */
+  /**
+   * Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be
+   * dense.
+   */
   #reusable(tokens: ArrayLike<number>, denseTo: number): number {
     const limit = this.common(tokens);
     let same = 0;
@@ -259,8 +274,9 @@ export class Sequence {
   }
 
   /**
-   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens that were
-   * decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution the first load needs.
+   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens
+   * that were decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution
+   * the first load needs.
    */
   #resume(same: number, decodeFrom: number, owner: object): number {
     const { stages, cogLoad, refreshAfter } = this.#selection;

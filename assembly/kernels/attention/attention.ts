@@ -170,7 +170,10 @@ const STRETCH: i32 = 256;
   }
 }
 
-/** `first`: the first position that is seen. `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache behind nPositions may hold anything but NaN scales. */
+/**
+ * `first`: the first position that is seen. `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache
+ * behind nPositions may hold anything but NaN scales.
+ */
 export function attend(
   kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32, scale: f32,
   scores: usize, out: usize,
