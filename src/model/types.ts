@@ -33,7 +33,7 @@ export interface Family {
   /** Metadata key (behind the architecture) of the norm's epsilon. */
   readonly epsKey: string;
   readonly model: readonly TensorRole[];
-  /** Of so many layers the last sees everything where the file has a window, unless the file says another number. Absent: no layer has one. */
+  /** Where the file has a window and no number of its own: of so many layers the last sees everything. Absent: no layer has a window. */
   readonly windowPeriod?: number;
   /** What layer `i` is made of. */
   layer(said: FileHparams, i: number): LayerHparams;
