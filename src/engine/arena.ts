@@ -25,7 +25,9 @@ export class Arena {
   /** @throws StateError `E_CLOSED` */
   get memory(): WebAssembly.Memory {
     if (this.#memory) return this.#memory;
-    throw new StateError('E_CLOSED', { subject: 'model', found: 'a call after close()', expected: 'an open model', remedy: 'Load the model again.' });
+    throw new StateError('E_CLOSED', {
+      subject: 'model', found: 'a call after close()', expected: 'an open model', remedy: 'Load the model again.',
+    });
   }
 
   /** First address that nothing behind it is taken from. */
@@ -50,7 +52,8 @@ export class Arena {
 
   #refuse(bytes: number, cause?: unknown): never {
     throw new ModelError('E_WONT_FIT', {
-      subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`, expected: `at most ${this.maxBytes} bytes, and that the runtime grants them`,
+      subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`,
+      expected: `at most ${this.maxBytes} bytes, and that the runtime grants them`,
       remedy: 'Use a smaller context, kv: "q8", or a smaller model.', cause,
     });
   }

@@ -19,7 +19,9 @@ export interface Binary {
  */
 const imports = {
   engine: { base: () => import('../../build/wasm/base.wasm.js'), relaxed: () => import('../../build/wasm/relaxed.wasm.js') },
-  calibrate: { base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js') },
+  calibrate: {
+    base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js'),
+  },
 } as const;
 
 export async function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {

@@ -20,7 +20,8 @@ const warmMs = 30, rounds = 6;
 function times(trial: RunTrial, nLayers: number, ffn: number, parts: readonly (readonly [part: number, count: number])[]): number[] {
   let turn = 0;
   const run = ([part, count]: readonly [number, number]): number => {
-    if (part !== Trial.choose) trial(turn++ % nLayers, Trial.draw, count || ffn); // inputs that are not zero but where the part leaves neurons out
+    // inputs that are not zero but where the part leaves neurons out
+    if (part !== Trial.choose) trial(turn++ % nLayers, Trial.draw, count || ffn);
     const started = performance.now();
     for (let layer = 0; layer < nLayers; layer++) trial(layer, part, count);
     return performance.now() - started;
@@ -37,11 +38,18 @@ export function decideTime(trial: RunTrial, nLayers: number, ffn: number): numbe
 }
 
 /** Counts below which rows of up, and columns of down, are read one by one; 0 = never, ffn = always. `forms`: which there are. */
-export function breakEven(trial: RunTrial, nLayers: number, ffn: number, forms: { rows: boolean; columns: boolean }): { rowsBelow: number; columnsBelow: number } {
+export function breakEven(
+  trial: RunTrial, nLayers: number, ffn: number, forms: { rows: boolean; columns: boolean },
+): { rowsBelow: number; columnsBelow: number } {
   const count = (dense: number, listed: number): number => {
-    const [whole, few, many] = times(trial, nLayers, ffn, [[dense, 0], [listed, Math.round(low * ffn)], [listed, Math.round(high * ffn)]]) as [number, number, number];
+    const [whole, few, many] = times(trial, nLayers, ffn, [
+      [dense, 0], [listed, Math.round(low * ffn)], [listed, Math.round(high * ffn)],
+    ]) as [number, number, number];
     const share = low + ((whole - few) * (high - low)) / Math.max(many - few, 1e-6);
     return Math.round(ffn * Math.min(1, Math.max(0, share)));
   };
-  return { rowsBelow: forms.rows ? count(Trial.upWhole, Trial.upListed) : ffn, columnsBelow: forms.columns ? count(Trial.downWhole, Trial.downListed) : ffn };
+  return {
+    rowsBelow: forms.rows ? count(Trial.upWhole, Trial.upListed) : ffn,
+    columnsBelow: forms.columns ? count(Trial.downWhole, Trial.downListed) : ffn,
+  };
 }

@@ -25,7 +25,8 @@ export interface Constants {
 }
 
 const fieldOf = {
-  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
+  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr',
+  mean: 'meanPtr', meanOut: 'meanOutPtr',
 } as const satisfies Record<keyof Constants, keyof typeof layerFields>;
 
 export class ModelForms {
@@ -33,8 +34,8 @@ export class ModelForms {
 
   /** `live` throws where the model is closed; `addresses` of the tensors of the plan. */
   constructor(
-    private readonly live: () => Instance, private readonly arena: Arena, private readonly plan: ModelPlan, private readonly modelPtr: number,
-    private readonly addresses: readonly number[],
+    private readonly live: () => Instance, private readonly arena: Arena, private readonly plan: ModelPlan,
+    private readonly modelPtr: number, private readonly addresses: readonly number[],
   ) {
     const { ffn } = plan.hparams;
     this.model.assign({ rowsBelow: ffn, columnsBelow: ffn });
@@ -70,7 +71,8 @@ export class ModelForms {
    */
   make({ stages }: Selection, before: () => void): boolean {
     const { hidden } = this.plan.hparams, { arena } = this, { exports } = this.live();
-    const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
+    const all = Object.entries(formStages) as [FormField, number][];
+    const fields = all.filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
     let made = false;
     for (const [i, tensor] of this.plan.tensors.entries()) {
       const { role: { field }, layer, layout } = tensor, ffn = neuronsOf(tensor);
@@ -92,7 +94,9 @@ export class ModelForms {
   /** Which forms every layer has. */
   get complete(): { rows: boolean; columns: boolean } {
     const every = Array.from({ length: this.plan.hparams.nLayers }, (_, i) => this.layer(i));
-    return { rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0) };
+    return {
+      rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0),
+    };
   }
 
   /**
@@ -102,7 +106,9 @@ export class ModelForms {
   orderInPlace(): void {
     for (const [i, { ffn }] of this.plan.hparams.layers.entries()) {
       const layer = this.layer(i);
-      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('gateBiasPtr') !== 0 || layer.get('upBiasPtr') !== 0) continue;
+      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('gateBiasPtr') !== 0 || layer.get('upBiasPtr') !== 0) {
+        continue;
+      }
       const orderPtr = this.arena.take(2 * ffn);
       new Uint16Array(this.arena.memory.buffer, orderPtr, ffn).forEach((_, k, order) => { order[k] = k; });
       this.layer(i).set('orderPtr', orderPtr);
@@ -132,7 +138,8 @@ export class ModelForms {
 
   /** Calls `use` with each down matrix, its columns first, and three scratch vectors, two of [ffn] f32 and one of [hidden]. */
   #everyDown(use: (layer: number, own: number, layout: number, w: number, row: number, x: number, result: number) => void): void {
-    const { ffn, hidden } = this.plan.hparams, row = this.arena.take(2 * aligned(4 * ffn) + aligned(4 * hidden)), x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
+    const { ffn, hidden } = this.plan.hparams, row = this.arena.take(2 * aligned(4 * ffn) + aligned(4 * hidden));
+    const x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
     for (const [i, { role, layer, layout, cols }] of this.plan.tensors.entries()) {
       if (role.field === 'down' && layer !== undefined) use(layer, cols, Layout[layout], this.addresses[i]!, row, x, result);
     }
