@@ -121,12 +121,15 @@ export class SequencePool {
    * a new one; the one whose conversation, or reader, was heard of longest ago. Undefined where all are in use.
    */
   #pick(tokens: ArrayLike<number>): Slot | undefined {
-    const free = this.#slots.filter(({ holder }) => { const claim = holder?.deref(); return !claim || claim.patience === 0; }).sort((a, b) => a.used - b.used);
+    const isFree = (claim: Claim | undefined): boolean => !claim || claim.patience === 0;
+    const free = this.#slots.filter(({ holder }) => isFree(holder?.deref())).sort((a, b) => a.used - b.used);
     const common = new Map(free.map((slot) => [slot, slot.sequence.common(tokens)]));
-    const longest = (slots: Slot[]): Slot | undefined => slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
-    const idle = free.filter(({ holder }) => !holder?.deref()?.waits), kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
-    return longest(idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length)) ?? longest(idle.filter((slot) => !kept(slot)))
-      ?? this.#open() ?? idle[0] ?? free[0];
+    const longest = (slots: Slot[]): Slot | undefined =>
+      slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
+    const idle = free.filter(({ holder }) => !holder?.deref()?.waits);
+    const kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
+    const continued = idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length);
+    return longest(continued) ?? longest(idle.filter((slot) => !kept(slot))) ?? this.#open() ?? idle[0] ?? free[0];
   }
 
   #open(): Slot | undefined {
@@ -136,7 +139,8 @@ export class SequencePool {
       this.#slots.push(slot);
       return slot;
     } catch (error) {
-      if (this.#slots.length > 0 && error instanceof CladaError && error.code === 'E_WONT_FIT') return undefined; // the runtime grants no more
+      // the runtime grants no more
+      if (this.#slots.length > 0 && error instanceof CladaError && error.code === 'E_WONT_FIT') return undefined;
       throw error;
     }
   }
