@@ -139,16 +139,24 @@ export function piecesOf(documents: readonly ArrayLike<number>[], maxTokens = In
  * ```
  * @throws as `load`; InputError `E_TOKEN_RANGE`, `E_OPTION` (a state of something else), `E_EMPTY_PROMPT` (nothing to count); AbortedError
  */
-export async function collectStatistics(source: ModelSource, documents: readonly ArrayLike<number>[], options: CollectOptions = {}): Promise<Statistics> {
+export async function collectStatistics(
+  source: ModelSource, documents: readonly ArrayLike<number>[], options: CollectOptions = {},
+): Promise<Statistics> {
   checkNames('calibration options', options, optionNames);
   const { signal, gradients = true } = options, seed = checkNumber('seed', seedRange, options.seed ?? 1);
   const draws = checkNumber('draws', { min: 1, integer: true }, options.draws ?? 1);
-  const pieces = piecesOf(documents, options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', { min: 1, integer: true }, options.maxTokens));
+  const { maxTokens } = options;
+  const pieces = piecesOf(documents, maxTokens === undefined ? Infinity : checkNumber('maxTokens', { min: 1, integer: true }, maxTokens));
   if (pieces.length === 0) {
-    throw new InputError('E_EMPTY_PROMPT', { subject: 'calibration documents', found: 'no token to count', expected: `a document of more than ${SKIPPED} tokens`, remedy: 'Make some with sampleDocuments().' });
+    throw new InputError('E_EMPTY_PROMPT', {
+      subject: 'calibration documents', found: 'no token to count', expected: `a document of more than ${SKIPPED} tokens`,
+      remedy: 'Make some with sampleDocuments().',
+    });
   }
   throwIfAborted(signal, 'calibration');
-  const calibrator = await Calibrator.open(source, { tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0) });
+  const calibrator = await Calibrator.open(source, {
+    tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0),
+  });
   try {
     const state = options.state ?? emptyState(calibrator, { seed, gradients, draws });
     checkState(state, calibrator, { seed, gradients, draws });
@@ -168,18 +176,22 @@ function emptyState({ hparams: { nLayers, ffn, hidden } }: Calibrator, settings:
   const zeros = (): Float64Array => new Float64Array(nLayers * ffn);
   return {
     nLayers, ffn, hidden, ...settings, nDocuments: 0, nTokens: 0, nll: 0,
-    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(), layerGradSq: new Float64Array(nLayers),
+    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(),
+    layerGradSq: new Float64Array(nLayers),
   };
 }
 
 /** One document joins the sums, all at once at its end: an abort leaves them as they were. */
-async function collectDocument(calibrator: Calibrator, tokens: ArrayLike<number>, state: StatisticsState, signal?: AbortSignal): Promise<void> {
+async function collectDocument(
+  calibrator: Calibrator, tokens: ArrayLike<number>, state: StatisticsState, signal?: AbortSignal,
+): Promise<void> {
   await calibrator.run(tokens, { collect: true, signal });
   let nll = state.gradients ? 0 : NaN;
   // a generator a document: whoever goes on from a state draws the same labels
   const random = new Random((state.seed + Math.imul(state.nDocuments, 0x9e3779b9)) >>> 0);
   for (let draw = 0; state.gradients && draw < state.draws; draw++) {
-    nll += (await calibrator.loss(random, { gradient: true, signal })).subarray(SKIPPED).reduce((sum, value) => sum + value, 0) / state.draws;
+    const losses = await calibrator.loss(random, { gradient: true, signal });
+    nll += losses.subarray(SKIPPED).reduce((sum, value) => sum + value, 0) / state.draws;
     await calibrator.backward({ signal });
   }
   for (const name of neuronSums) calibrator.addSum(name, state[name], name === 'fisher' ? 1 / state.draws : 1);
@@ -194,7 +206,8 @@ export function meansOf(state: StatisticsState): Statistics {
   const { nLayers, ffn, hidden, nDocuments, nTokens } = state;
   const mean = (sums: Float64Array): Float32Array => Float32Array.from(sums, (sum) => sum / nTokens);
   return {
-    nLayers, ffn, hidden, nDocuments, nTokens, hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
+    nLayers, ffn, hidden, nDocuments, nTokens,
+    hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
     gateSq: mean(state.gateSq), fisher: mean(state.fisher), layerGradSq: mean(state.layerGradSq), meanNll: state.nll / nTokens,
   };
 }
@@ -205,6 +218,8 @@ function checkState(state: StatisticsState, { hparams: { nLayers, ffn, hidden } 
   const found = shape(state), expected = shape({ nLayers, ffn, hidden, ...settings });
   const sound = neuronSums.every((name) => state[name] instanceof Float64Array && state[name].length === nLayers * ffn);
   if (found !== expected || !sound || state.layerGradSq.length !== nLayers) {
-    throw new InputError('E_OPTION', { subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.' });
+    throw new InputError('E_OPTION', {
+      subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.',
+    });
   }
 }

@@ -57,7 +57,9 @@ function reach(x: Float32Array, y: Float32Array, wanted: number): number {
 }
 
 /** Decodes the documents (past their first 4 tokens) dense and measures. Constants must be in place (sensitivity, upSquare, columnNorm). */
-export async function measureCurves(engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions): Promise<Curves> {
+export async function measureCurves(
+  engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions,
+): Promise<Curves> {
   const { hparams: h } = engine.plan, { nLayers, layers } = h, { hSquare, gateSquare, columnNorm, signal } = options;
   const productAt = gridAround(h, (i) => hSquare[i]! * columnNorm[i]! ** 2), gateAt = gridAround(h, (i) => gateSquare[i]!);
   await sequence.exclusive((own, ptr) => {
@@ -78,14 +80,18 @@ export async function measureCurves(engine: Engine, sequence: Sequence, document
     }
   }
   const { cett, maskCett, gateCount, droppedSum, droppedCount } = sequence.adapt.measured();
-  const curve = (at: Float32Array, sums: Float32Array, scale: (layer: number) => number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
-    const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
-    return reach(x!, y!.map((value) => value / scale(l)), wanted);
-  });
+  const curve = (at: Float32Array, sums: Float32Array, scale: (layer: number) => number, wanted: number): Float32Array =>
+    Float32Array.from({ length: nLayers }, (_, l) => {
+      const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
+      return reach(x!, y!.map((value) => value / scale(l)), wanted);
+    });
   return {
     eps: (eta) => curve(productAt, cett, () => tokens, eta),
     maskEps: (eta) => curve(productAt, maskCett, () => tokens, eta),
-    gate: (density) => (gateCount.some((count) => count > 0) ? curve(gateAt, gateCount, (layer) => tokens * layers[layer]!.ffn, density) : undefined),
+    gate: (density) => {
+      if (!gateCount.some((count) => count > 0)) return undefined;
+      return curve(gateAt, gateCount, (layer) => tokens * layers[layer]!.ffn, density);
+    },
     mean: droppedSum.map((sum, i) => (droppedCount[i]! > 0 ? sum / droppedCount[i]! : 0)),
   };
 }
