@@ -25,7 +25,8 @@ import { softmax } from '../kernels/attention/attention';
       d = madd(v, v128.load(y3), d);
     }
     y = y3 + stride - bytes;
-    const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7)), cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
+    const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
+    const cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
     v128.store(out, f32x4.mul(f, f32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7))));
   }
 }
@@ -65,7 +66,8 @@ import { softmax } from '../kernels/attention/attention';
  * be anything finite.
  */
 export function attention(
-  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32, scores: usize, out: usize,
+  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32,
+  factor: f32, scores: usize, out: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads;
   for (let h = 0; h < heads; h++) {
@@ -81,7 +83,8 @@ export function attention(
 
 /** Adds to dq, dk and dv. `scores`: two rows of `scoresBytes`. */
 export function attentionBackward(
-  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32,
+  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32,
+  nTokens: i32, factor: f32,
   scores: usize, scoresBytes: usize, dq: usize, dk: usize, dv: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads, dScores = scores + scoresBytes;

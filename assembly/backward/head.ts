@@ -38,9 +38,15 @@ export function embedDocument(record: CalibrateRecord): void {
 function logitsOf(record: CalibrateRecord, iSlot: i32, first: i32, count: i32, every: i32, logits: usize): void {
   const model = modelOf(record), stride = rowStride(model.hidden), normed = <usize>record.normedPtr;
   for (let row = 0; row < count; row++) {
-    normRows(model, slot(record, iSlot) + <usize>(first + row * every) * stride, model.outNormPtr, model.outNormBiasPtr, 1, normed + <usize>row * stride);
+    normRows(
+      model, slot(record, iSlot) + <usize>(first + row * every) * stride, model.outNormPtr, model.outNormBiasPtr, 1,
+      normed + <usize>row * stride,
+    );
   }
-  product(model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, normed, stride, count, logits, logitStride(model), record.weightsPtr);
+  product(
+    model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, normed, stride, count, logits, logitStride(model),
+    record.weightsPtr,
+  );
 }
 
 /** Largest of a row of logits; the padding up to 4 is set to -infinity first. */
@@ -109,7 +115,9 @@ export function headRows(record: CalibrateRecord, iSlot: i32, first: i32, count:
   memory.fill(d, 0, <usize>count * stride);
   transposed(model.headLayout, model.headPtr, model.vocab, model.hidden, logits, rowBytes, count, d, stride, record.weightsPtr);
   memory.fill(dx, 0, <usize>count * stride);
-  for (let row = 0; row < count; row++, d += stride, x += stride, dx += stride) normBackward(model.norm, x, model.outNormPtr, d, model.hidden, model.normEps, dx);
+  for (let row = 0; row < count; row++, d += stride, x += stride, dx += stride) {
+    normBackward(model.norm, x, model.outNormPtr, d, model.hidden, model.normEps, dx);
+  }
 }
 
 /** Half the variance of b - a under softmax(a): KL(softmax a || softmax b) up to third order in b - a. */

@@ -29,7 +29,9 @@ export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: 
 export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
   enterFfn<P>(pass, model, layer, x, nTokens);
-  if (layer.gatePtr) pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+  if (layer.gatePtr) {
+    pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+  }
   pass.multiply(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
 }
 
@@ -37,12 +39,15 @@ export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x:
 export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
   const hStride = rowStride(layer.ffn);
   pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
-  pass.multiply(layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden));
+  pass.multiply(
+    layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden),
+  );
 }
 
 /** q, k and v of norm(x), as the products give them. */
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden), kvStride = rowStride(kvWidth);
+  const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
+  const kvStride = rowStride(kvWidth);
   const input = <usize>pass.normedPtr;
   normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
   pass.prepare(input, xStride, hidden, nTokens, formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout));

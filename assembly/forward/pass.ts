@@ -53,7 +53,8 @@ function finite(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): bool {
  * each sequence gets a copy of its last. False where they are no distribution: then those before are lost too.
  */
 function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32): bool {
-  const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model), direct = rows == 1;
+  const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model);
+  const direct = rows == 1;
   const last = sequenceOf(work, nTokens - 1);
   let logits = <usize>(direct ? last.logitsPtr : work.logitsPtr), report = <usize>(direct ? last.reportPtr : work.reportsPtr);
   // known now, lost once the logits are overwritten: what the token cost under the distribution before it

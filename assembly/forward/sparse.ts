@@ -57,7 +57,9 @@ function topShare(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, values: u
  * What a stage keeps of the `nList` neurons of `list`, by the rule of the sequence: returns how many, their list at `out`; other values
  * become zero. Those outside `list` are zero.
  */
-export function choose(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
+export function choose(
+  work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize,
+): i32 {
   if (adapt.share > 0) {
     const count = topShare(work, adapt, ffn, values, weights, out);
     keepListed(work, ffn, out, count, values);
@@ -79,7 +81,8 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
  * Those that are not listed are zero where `clear` asks for it.
  */
 @inline function someRows(
-  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, layout: i32, whole: usize, bias: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, layout: i32, whole: usize, bias: usize, rows: usize, list: usize,
+  count: i32, y: usize, clear: bool,
 ): void {
   const hidden = model.hidden, ffn = layer.ffn, stride = rowStride(ffn);
   if (rows && count < min(ffn, model.rowsBelow)) {
@@ -99,7 +102,9 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
  * out = down times h [+ biases]; h is zero but for `count` neurons. Compensation takes zero for dropped: it needs a product stage with a
  * threshold >= 0.
  */
-function downPart(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
+function downPart(
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32,
+): void {
   const hidden = model.hidden, ffn = layer.ffn, out = <usize>work.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
   const compensate = count < ffn && adapt.compensate && layer.meanPtr != 0;
   if (compensate) subtractKept(h, layer.meanPtr, ffn);
