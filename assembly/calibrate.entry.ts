@@ -1,6 +1,6 @@
 /**
- * The calibration binary: a document forward and backward, layer by layer as the host asks (offline work: it gives the event loop a turn between
- * layers). Loading is that of the engine; who only runs models never downloads this one.
+ * The calibration binary: a document forward and backward, layer by layer as the host asks (offline work: it gives the event loop a turn
+ * between layers). Loading is that of the engine; who only runs models never downloads this one.
  */
 import { CalibrateRecord } from './abi/calibrate';
 import { divergenceRows, embedDocument, headRows } from './backward/head';

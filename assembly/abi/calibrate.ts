@@ -1,6 +1,6 @@
 /**
- * The record of the calibration binary: one document, forward and backward, and the sums that become statistics. As in records.ts every field
- * is one word; `src/calibrate/record.ts` lists the same fields, a test compares them. Rows of activations are padded to 32 values
+ * The record of the calibration binary: one document, forward and backward, and the sums that become statistics. As in records.ts every
+ * field is one word; `src/calibrate/record.ts` lists the same fields, a test compares them. Rows of activations are padded to 32 values
  * (`rowStride`). "Slots" are residual streams: slot l is the input of layer l, slot nLayers the output of the last, nLayers + 1 is spare.
  */
 @unmanaged export class CalibrateRecord {

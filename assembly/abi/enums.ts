@@ -18,7 +18,10 @@ export const enum CogLoadMode { off = 0, measured = 1, forced = 2 }
 /** What happened in a step, as bits of StepReport.flags. */
 export const enum StepFlag { sparse = 1, refreshed = 2, reran = 4, prior = 8 }
 
-/** Parts of a feed-forward layer that the host times (forward/trial.ts). `listed`: neuron by neuron; `draw` makes the list and the inputs of those; `choose` the lists of a step. */
+/**
+ * Parts of a feed-forward layer that the host times (forward/trial.ts). `listed`: neuron by neuron; `draw` makes the list and the inputs of
+ * those; `choose` the lists of a step.
+ */
 export const enum Trial { upWhole = 0, upListed = 1, downWhole = 2, downListed = 3, draw = 4, choose = 5 }
 
 export const enum KvKind { f32 = 0, f16 = 1, q8 = 2 }

@@ -19,7 +19,7 @@
   headBiasPtr: u32;                     // [vocab]
   nRopes: i32; ropesPtr: u32;           // [nRopes] RopeRecord
   layersPtr: u32;                       // [nLayers] LayerRecord
-  rowsBelow: i32; columnsBelow: i32;    // fewer neurons than this are read one by one, more by the dense kernel (break-even, measured or ffn)
+  rowsBelow: i32; columnsBelow: i32;    // fewer neurons than this are read one by one, more by the dense kernel (measured, or ffn)
 }
 
 /** Angles that layers turn by: several may share one. A pass has a table [rows, dim] of each, one behind the other. */
@@ -47,7 +47,7 @@
   qPtr: u32; qLayout: i32; qBiasPtr: u32;            // [heads * headDim, hidden]
   kPtr: u32; kLayout: i32; kBiasPtr: u32;            // [kvHeads * headDim, hidden]
   vPtr: u32; vLayout: i32; vBiasPtr: u32;            // [kvHeads * headDim, hidden]
-  qNormPtr: u32; kNormPtr: u32; headNorm: i32;       // before they are turned: of every head [headDim] (headNorm 1), or of all of them as one row
+  qNormPtr: u32; kNormPtr: u32; headNorm: i32;       // before they are turned: of every head [headDim] (headNorm 1), or of all as one row
   oPtr: u32; oLayout: i32; oBiasPtr: u32;            // [hidden, heads * headDim]
   attnPostNormPtr: u32;                              // [hidden], of attention's output before it joins the residual
   ffnNormPtr: u32; ffnNormBiasPtr: u32;              // [hidden]
@@ -77,7 +77,7 @@
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32; quantBytes: u32;       // quantised activations: X4 records of a chunk in the first half, X8 in the second (kernels/quantize)
+  quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
   qPtr: u32;          // [chunk, heads * headDim]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headDim]
   attnPtr: u32;       // [chunk, heads * headDim]

@@ -1,6 +1,7 @@
 /**
- * The load of a token (after arXiv 2502.19078: surprisal of the token that comes in, entropy of the distribution it was drawn from), standardised
- * by the mean and deviation of the tokens before it in the same sequence, and the factor by which it moves the thresholds of this step:
+ * The load of a token (after arXiv 2502.19078: surprisal of the token that comes in, entropy of the distribution it was drawn from),
+ * standardised by the mean and deviation of the tokens before it in the same sequence, and the factor by which it moves the thresholds of
+ * this step:
  *   raw = surprisalWeight * S + entropyWeight * H [+ a value of the token itself];  z = clamp((raw - mean) / deviation)
  *   factor = exp(-gain * z)   or   1 - gain * z:  a hard token lowers thresholds and so keeps more neurons.
  * State is f32, arithmetic f64 from the four operations and sqrt, so `src/adapt/replay.ts` repeats every decision bit for bit.
@@ -12,8 +13,8 @@ import { AdaptRecord } from '../abi/records';
 function exp64(x: f64): f64 {
   const k = floor<f64>(x * 1.4426950408889634 + 0.5);
   const r = (x - k * 6.93147180369123816490e-1) - k * 1.90821492927058770002e-10;
-  const tail = <f64>1 / 6 + r * (<f64>1 / 24 + r * (<f64>1 / 120 + r * (<f64>1 / 720 + r * (<f64>1 / 5040 + r * (<f64>1 / 40320 + r * (<f64>1 / 362880
-    + r * (<f64>1 / 3628800 + r * (<f64>1 / 39916800 + r * (<f64>1 / 479001600 + r * (<f64>1 / 6227020800))))))))));
+  const tail = <f64>1 / 6 + r * (<f64>1 / 24 + r * (<f64>1 / 120 + r * (<f64>1 / 720 + r * (<f64>1 / 5040 + r * (<f64>1 / 40320
+    + r * (<f64>1 / 362880 + r * (<f64>1 / 3628800 + r * (<f64>1 / 39916800 + r * (<f64>1 / 479001600 + r * (<f64>1 / 6227020800))))))))));
   const y = <f64>1 + (r + r * r * (0.5 + r * tail));
   return y * reinterpret<f64>(<i64>(<i32>k + 1023) << 52);
 }

@@ -3,8 +3,8 @@
  * offline, counts for `shrink` tokens; without any token it stands alone, without a prior the prompt does.
  *   topK     GRIFFIN: the `density` share of every layer by sum (h / |h|)^2
  *   global   the `density` share of the whole network by E h^2 * sensitivity^2, the damage that dropping a neuron would do
- *   cett     sqrt(E h^2) * |down column|, held against a threshold a layer at every step; with a density, all thresholds are moved by one factor
- *            so that this prompt keeps that share: short prompts have small means
+ *   cett     sqrt(E h^2) * |down column|, held against a threshold a layer at every step; with a density, all thresholds are moved by one
+ *            factor so that this prompt keeps that share: short prompts have small means
  *   cascade  weights of the gate: sensitivity * sqrt(E u^2)
  * Test: test/adapt/refresh.test.ts.
  */

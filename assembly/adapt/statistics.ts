@@ -1,6 +1,6 @@
 /**
- * What the prompt's tokens made of every neuron: sums of h^2, (h / |h|)^2 (GRIFFIN, arXiv 2404.01365) and u^2 over the tokens counted, where
- * h = act(gate) * up and u = up (no gate: h alone), [ffn] f32 each, padded to 4 with anything; sums are [ffn padded to 4].
+ * What the prompt's tokens made of every neuron: sums of h^2, (h / |h|)^2 (GRIFFIN, arXiv 2404.01365) and u^2 over the tokens counted,
+ * where h = act(gate) * up and u = up (no gate: h alone), [ffn] f32 each, padded to 4 with anything; sums are [ffn padded to 4].
  * Test: test/adapt/statistics.test.ts.
  */
 import { AdaptLayer, AdaptRecord } from '../abi/records';

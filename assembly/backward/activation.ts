@@ -2,7 +2,8 @@
  * The feed-forward nonlinearity backwards, and the statistics of its neurons. a is the gate's product before the nonlinearity, u the up
  * product, h = act(a) u; without a gate h = act(u), which counts as a gate of h with u = 1.
  *   du = dh act(a),  da = dh u act'(a)
- *   silu' = s (1 + a (1 - s)), s = sigmoid(a);  gelu' = s + a s (1 - s) z', s = sigmoid(z), z = 1.5957691 (a + 0.044715 a^3);  relu' = a > 0
+ *   silu' = s (1 + a (1 - s)), s = sigmoid(a);  relu' = a > 0
+ *   gelu' = s + a s (1 - s) z', s = sigmoid(z), z = 1.5957691 (a + 0.044715 a^3)
  * [cols] f32, rows padded to 4 values. Test: test/calibrate/gradient.test.ts.
  */
 import { Activation } from '../abi/enums';
@@ -53,7 +54,8 @@ export function activationBackward(kind: i32, gate: usize, up: usize, dh: usize,
 @inline function addTo(p: usize, v: v128): void { v128.store(p, f32x4.add(v128.load(p), v)); }
 
 @inline function observeOf(
-  kind: i32, gated: bool, gate: usize, up: usize, h: usize, cols: i32, hSum: usize, hSq: usize, hNormedSq: usize, upSq: usize, gateSq: usize,
+  kind: i32, gated: bool, gate: usize, up: usize, h: usize, cols: i32, hSum: usize, hSq: usize, hNormedSq: usize, upSq: usize,
+  gateSq: usize,
 ): void {
   const bytes = <usize>cols << 2;
   let acc = f32x4.splat(0);

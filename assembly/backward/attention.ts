@@ -10,7 +10,9 @@ import { madd } from '../base/simd';
 import { scale } from '../kernels/activation/activation';
 import { softmax } from '../kernels/attention/attention';
 
-/** out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64. */
+/**
+ * out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64.
+ */
 @inline function dots(x: usize, y: usize, stride: usize, bytes: usize, count: i32, factor: f32, out: usize): void {
   const f = f32x4.splat(factor);
   for (const end = out + (<usize>count << 2); out < end; out += 16) {
@@ -23,7 +25,8 @@ import { softmax } from '../kernels/attention/attention';
       d = madd(v, v128.load(y3), d);
     }
     y = y3 + stride - bytes;
-    const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7)), cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
+    const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
+    const cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
     v128.store(out, f32x4.mul(f, f32x4.add(i32x4.shuffle(ab, cd, 0, 1, 4, 5), i32x4.shuffle(ab, cd, 2, 3, 6, 7))));
   }
 }
@@ -59,11 +62,12 @@ import { softmax } from '../kernels/attention/attention';
 }
 
 /**
- * out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. k and v have rows up to there; what they hold behind nTokens may be
- * anything finite.
+ * out [nTokens, heads * headDim]. `scores`: room for nTokens padded to 8. k and v have rows up to there; what they hold behind nTokens may
+ * be anything finite.
  */
 export function attention(
-  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32, scores: usize, out: usize,
+  q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32,
+  factor: f32, scores: usize, out: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads;
   for (let h = 0; h < heads; h++) {
@@ -79,7 +83,8 @@ export function attention(
 
 /** Adds to dq, dk and dv. `scores`: two rows of `scoresBytes`. */
 export function attentionBackward(
-  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32, factor: f32,
+  q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32,
+  nTokens: i32, factor: f32,
   scores: usize, scoresBytes: usize, dq: usize, dk: usize, dv: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads, dScores = scores + scoresBytes;

@@ -11,12 +11,17 @@ import { product } from './product';
 
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
 
-  @inline multiply(layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+  @inline multiply(
+    layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  ): void {
     product(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride, this.weightsPtr);
   }
 
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
     const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads;
-    attention(this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, layer.window, nTokens, layer.attnScale, this.scoresPtr, this.attnPtr);
+    attention(
+      this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, layer.window,
+      nTokens, layer.attnScale, this.scoresPtr, this.attnPtr,
+    );
   }
 }

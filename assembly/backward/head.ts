@@ -1,5 +1,6 @@
 /**
- * The two ends of the model: embedding, and the head with its loss. Labels are drawn from the model's own distribution (a given label stays):
+ * The two ends of the model: embedding, and the head with its loss. Labels are drawn from the model's own distribution (a given label
+ * stays):
  *   L = sum_t -log p_t(label_t),   dL/dlogits = softmax(logits) - onehot(label)
  * Their outer product is, in expectation, the Fisher information. Logits of at most `logitRows` positions exist at a time. Sums over the
  * vocabulary in f64 across stretches of 1,024. Test: test/calibrate/gradient.test.ts.
@@ -17,7 +18,9 @@ import { modelOf, slot } from './layer';
 import { normBackward } from './norm';
 import { product, transposed } from './product';
 
-/** An odd number of cache lines: vocabularies like multiples of 1,024, and all rows would share a few sets of the cache (2.5 times slower). */
+/**
+ * An odd number of cache lines: vocabularies like multiples of 1,024, and all rows would share a few sets of the cache (2.5 times slower).
+ */
 @inline function logitStride(model: ModelRecord): usize { return (((<usize>model.vocab << 2) + 63) & ~63) | 64; }
 
 /** Slot 0, and the angles of every position in both directions. */
@@ -35,9 +38,15 @@ export function embedDocument(record: CalibrateRecord): void {
 function logitsOf(record: CalibrateRecord, iSlot: i32, first: i32, count: i32, every: i32, logits: usize): void {
   const model = modelOf(record), stride = rowStride(model.hidden), normed = <usize>record.normedPtr;
   for (let row = 0; row < count; row++) {
-    normRows(model, slot(record, iSlot) + <usize>(first + row * every) * stride, model.outNormPtr, model.outNormBiasPtr, 1, normed + <usize>row * stride);
+    normRows(
+      model, slot(record, iSlot) + <usize>(first + row * every) * stride, model.outNormPtr, model.outNormBiasPtr, 1,
+      normed + <usize>row * stride,
+    );
   }
-  product(model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, normed, stride, count, logits, logitStride(model), record.weightsPtr);
+  product(
+    model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, normed, stride, count, logits, logitStride(model),
+    record.weightsPtr,
+  );
 }
 
 /** Largest of a row of logits; the padding up to 4 is set to -infinity first. */
@@ -106,7 +115,9 @@ export function headRows(record: CalibrateRecord, iSlot: i32, first: i32, count:
   memory.fill(d, 0, <usize>count * stride);
   transposed(model.headLayout, model.headPtr, model.vocab, model.hidden, logits, rowBytes, count, d, stride, record.weightsPtr);
   memory.fill(dx, 0, <usize>count * stride);
-  for (let row = 0; row < count; row++, d += stride, x += stride, dx += stride) normBackward(model.norm, x, model.outNormPtr, d, model.hidden, model.normEps, dx);
+  for (let row = 0; row < count; row++, d += stride, x += stride, dx += stride) {
+    normBackward(model.norm, x, model.outNormPtr, d, model.hidden, model.normEps, dx);
+  }
 }
 
 /** Half the variance of b - a under softmax(a): KL(softmax a || softmax b) up to third order in b - a. */
@@ -127,8 +138,8 @@ function halfVariance(a: usize, b: usize, vocab: i32): f64 {
 }
 
 /**
- * How far the distributions of slot `other` are from those of slot nLayers, at `count` positions first, first + every, … (2 count <= logitRows): the
- * part of their KL that is quadratic in the perturbation, to nllPtr[0 .. count - 1].
+ * How far the distributions of slot `other` are from those of slot nLayers, at `count` positions first, first + every, … (2 count <=
+ * logitRows): the part of their KL that is quadratic in the perturbation, to nllPtr[0 .. count - 1].
  */
 export function divergenceRows(record: CalibrateRecord, other: i32, first: i32, count: i32, every: i32): void {
   const model = modelOf(record), rowBytes = logitStride(model), clean = <usize>record.logitsPtr, moved = clean + <usize>count * rowBytes;

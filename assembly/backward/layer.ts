@@ -1,7 +1,7 @@
 /**
- * One transformer block of a whole document, forward and backward, with respect to activations only: the block of forward/parts.ts in f32. What the
- * backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less memory.
- * Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
+ * One transformer block of a whole document, forward and backward, with respect to activations only: the block of forward/parts.ts in f32.
+ * What the backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less
+ * memory. Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
  */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
@@ -43,7 +43,8 @@ function activated(pass: DocumentPass, layer: LayerRecord): void {
 
 /** Slot `from` through layer iLayer into slot `to` (may be the same). `collect`: the neurons' activations join their sums. */
 export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to: i32, collect: bool): void {
-  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, gated = layer.gatePtr != 0;
+  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
+  const gated = layer.gatePtr != 0;
   const xStride = rowStride(model.hidden), hStride = rowStride(layer.ffn), y = slot(record, to);
   const nudged = iLayer == record.nudgeLayer, h = <usize>record.hPtr, out = <usize>record.outPtr;
   attentionInto(pass, model, layer, slot(record, from));
@@ -55,7 +56,8 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
     for (let t = record.skip; t < n; t++) {
       const row = <usize>t * hStride;
       observe(layer.activation, gated ? <usize>record.gatePtr + row : 0, <usize>record.upPtr + row, h + row, layer.ffn,
-        <usize>record.hSumPtr + sums, <usize>record.hSqPtr + sums, <usize>record.hNormedSqPtr + sums, <usize>record.upSqPtr + sums, <usize>record.gateSqPtr + sums);
+        <usize>record.hSumPtr + sums, <usize>record.hSqPtr + sums, <usize>record.hNormedSqPtr + sums, <usize>record.upSqPtr + sums,
+        <usize>record.gateSqPtr + sums);
     }
   }
   down<DocumentPass>(pass, model, layer, h, n);
@@ -68,7 +70,9 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
 function throughNorm(record: CalibrateRecord, x: usize, weight: usize, d: usize, dx: usize): void {
   const model = modelOf(record), stride = rowStride(model.hidden);
   if (!weight) { add(dx, d, <i32>(stride >> 2) * record.nTokens); return; }
-  for (let t = 0; t < record.nTokens; t++, x += stride, dx += stride, d += stride) normBackward(model.norm, x, weight, d, model.hidden, model.normEps, dx);
+  for (let t = 0; t < record.nTokens; t++, x += stride, dx += stride, d += stride) {
+    normBackward(model.norm, x, weight, d, model.hidden, model.normEps, dx);
+  }
 }
 
 /** Gradient at a part's output before its post-norm, from dx where it joins the residual: dx itself, or in dNormed. */
@@ -84,24 +88,32 @@ function throughHeadNorms(model: ModelRecord, layer: LayerRecord, x: usize, weig
   const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = rowStride(heads * model.headDim);
   memory.fill(dx, 0, <usize>n * stride);
   for (let t = 0; t < n; t++, x += stride, d += stride, dx += stride) {
-    for (let at: usize = 0; at < bytes; at += <usize>width << 2) normBackward(model.norm, x + at, weight, d + at, width, model.normEps, dx + at);
+    for (let at: usize = 0; at < bytes; at += <usize>width << 2) {
+      normBackward(model.norm, x + at, weight, d + at, width, model.normEps, dx + at);
+    }
   }
 }
 
 /** Gradient at the block's attention input, from dx at its output (x + o(attention)). */
 function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   const n = pass.nTokens, hidden = model.hidden, scratch = <usize>pass.weightsPtr, heads = layer.heads, kvHeads = layer.kvHeads;
-  const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden), qStride = rowStride(qWidth), kvStride = rowStride(kvWidth);
+  const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden), qStride = rowStride(qWidth);
+  const kvStride = rowStride(kvWidth);
   const dAttn = <usize>pass.attnPtr, dNormed = <usize>pass.dNormedPtr, dv = <usize>pass.dvPtr;
   let dq = <usize>pass.dqPtr, dk = <usize>pass.dkPtr;
-  if (layer.attnPostNormPtr) pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, n, pass.outPtr, xStride);
+  if (layer.attnPostNormPtr) {
+    pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, n, pass.outPtr, xStride);
+  }
   const dOut = beforePostNorm(pass, pass.outPtr, layer.attnPostNormPtr);
   memory.fill(dAttn, 0, <usize>n * qStride);
   transposed(layer.oLayout, layer.oPtr, hidden, qWidth, dOut, xStride, n, dAttn, qStride, scratch);
   memory.fill(dq, 0, <usize>n * qStride);
   memory.fill(dk, 0, <usize>n * kvStride);
   memory.fill(dv, 0, <usize>n * kvStride);
-  attentionBackward(pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, layer.window, n, layer.attnScale, pass.scoresPtr, scoresBytes(pass), dq, dk, dv);
+  attentionBackward(
+    pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, layer.window, n, layer.attnScale,
+    pass.scoresPtr, scoresBytes(pass), dq, dk, dv,
+  );
   rotate(model, layer, dq, qStride, heads, n, pass.anglesBackPtr, pass.rows);
   rotate(model, layer, dk, kvStride, kvHeads, n, pass.anglesBackPtr, pass.rows);
   if (layer.qNormPtr) { // q and k as they were before their norms, and room that attention has done with
@@ -120,7 +132,8 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
 
 /** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; it and dL/dy join their sums. Layer 0 ends there. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
-  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens, hidden = model.hidden, ffn = layer.ffn;
+  const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
+  const hidden = model.hidden, ffn = layer.ffn;
   const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr, last = iLayer == 0;
   const x = slot(record, iLayer), dh = <usize>record.hPtr, dNormed = <usize>record.dNormedPtr;
 
@@ -135,7 +148,8 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const dy = beforePostNorm(record, record.outPtr, layer.ffnPostNormPtr);
   memory.fill(dh, 0, <usize>n * hStride);
   transposed(layer.downLayout, layer.downPtr, hidden, ffn, dy, xStride, n, dh, hStride, scratch);
-  const gradSq = <usize>record.layerGradSqPtr + (<usize>iLayer << 3), fisher = <usize>record.fisherPtr + <usize>iLayer * rowStride(model.ffn);
+  const gradSq = <usize>record.layerGradSqPtr + (<usize>iLayer << 3);
+  const fisher = <usize>record.fisherPtr + <usize>iLayer * rowStride(model.ffn);
   for (let t = record.skip; t < n; t++) {
     addSquares(dh + <usize>t * hStride, ffn, fisher);
     store<f64>(gradSq, load<f64>(gradSq) + sumOfSquares(dy + <usize>t * xStride, hidden));

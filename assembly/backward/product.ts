@@ -46,7 +46,8 @@ function groupProduct(w0: usize, cols: i32, x: usize, xStride: usize, nTokens: i
 
 /** `bias` [rows padded to 8] f32 or 0; Y's rows have room for `rows` padded to 8. */
 export function product(
-  layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize, scratch: usize,
+  layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  scratch: usize,
 ): void {
   const groupBytes = layoutBytes(layout, 8, cols), row = scratch + (<usize>cols << 5);
   for (const end = y + (<usize>((rows + 7) >> 3) << 5); y < end; y += 32, w += groupBytes) {
@@ -58,7 +59,9 @@ export function product(
 }
 
 /** dX += dY W over `count` expanded rows. Both tokens of an odd end are the same one: it is loaded twice before it is stored twice. */
-function tileTransposed(w0: usize, wStride: usize, count: i32, cols: i32, dy: usize, dyStride: usize, nTokens: i32, dx: usize, dxStride: usize): void {
+function tileTransposed(
+  w0: usize, wStride: usize, count: i32, cols: i32, dy: usize, dyStride: usize, nTokens: i32, dx: usize, dxStride: usize,
+): void {
   const last = <usize>(nTokens - 1), dyBytes = <usize>count << 2;
   for (const wEnd = w0 + (<usize>cols << 2); w0 < wEnd; w0 += 64, dx += 64) {
     for (let t: usize = 0; t <= last; t += 2) {

@@ -5,8 +5,8 @@
  */
 import { madd, rounded, roundedFloat, roundedInt } from './simd';
 
-// Four times each, because V8 13 and later rebuild a `v128.const` at every use: 88 | -87 | log2 e | minus ln 2 in two parts (Cody and Waite): the first has
-// few enough bits that n times it is exact | six coefficients | 1 | i32 127
+// Four times each, because V8 13 and later rebuild a `v128.const` at every use: 88 | -87 | log2 e | minus ln 2 in two parts (Cody and
+// Waite): the first has few enough bits that n times it is exact | six coefficients | 1 | i32 127
 const TABLE: usize = memory.data<f32>([
   88, 88, 88, 88, -87, -87, -87, -87, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634, 1.4426950408889634,
   -0.693359375, -0.693359375, -0.693359375, -0.693359375, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4, 2.12194440e-4,

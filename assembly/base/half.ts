@@ -13,5 +13,6 @@
 /** The f16 at `p` as f32, exact for every finite value. */
 @inline export function halfAt(p: usize): f32 {
   const h = <u32>load<u16>(p);
-  return reinterpret<f32>((h & 0x8000) << 16 | (h & 0x7fff) << 13) * <f32>5.192296858534828e33; // 2^112: what the shifted exponent is short of
+  // 2^112: what the shifted exponent is short of
+  return reinterpret<f32>((h & 0x8000) << 16 | (h & 0x7fff) << 13) * <f32>5.192296858534828e33;
 }

@@ -33,8 +33,8 @@ const TABLE: usize = memory.data<u32>([
 export const TWO112: f32 = 5.192296858534828e33;
 
 /**
- * Of 2^112 the part that x's constants carry (kernels/quantize), and the rest, that a kernel multiplies its finished sums with: with all of it in
- * the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
+ * Of 2^112 the part that x's constants carry (kernels/quantize), and the rest, that a kernel multiplies its finished sums with: with all of
+ * it in the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
  */
 export const TWO80: f32 = 1.2089258196146292e24;
 export const TWO32: f32 = 4294967296;
@@ -47,8 +47,8 @@ export const TWO32: f32 = 4294967296;
 }
 
 /**
- * f32 + 2^23 + 2^22, whose last bits are the nearest integer, halves to even, for |v| < 2^22: `roundedInt` and `roundedFloat` read it. Three
- * instructions where `nearest` and a saturating conversion are eight.
+ * f32 + 2^23 + 2^22, whose last bits are the nearest integer, halves to even, for |v| < 2^22: `roundedInt` and `roundedFloat` read it.
+ * Three instructions where `nearest` and a saturating conversion are eight.
  */
 @inline export function rounded(v: v128): v128 { return f32x4.add(v, v128.load(TABLE, 144)); }
 @inline export function roundedInt(r: v128): v128 { return i32x4.sub(r, v128.load(TABLE, 144)); }
@@ -60,8 +60,8 @@ export const TWO32: f32 = 4294967296;
 }
 
 /**
- * Of eight f16 in pairs, the four that `which` (evenHalves() or oddHalves()) chooses: a product with 2^13 shifts and extends the sign in one
- * instruction, and not on the ports that are busy with shuffles. `mask` is halfMask(). f32 times 2^-112 as well.
+ * Of eight f16 in pairs, the four that `which` (evenHalves() or oddHalves()) chooses: a product with 2^13 shifts and extends the sign in
+ * one instruction, and not on the ports that are busy with shuffles. `mask` is halfMask(). f32 times 2^-112 as well.
  */
 @inline export function halfOf(pairs: v128, which: v128, mask: v128): v128 {
   return v128.and(i32x4.dot_i16x8_s(pairs, which), mask);

@@ -1,6 +1,7 @@
 /**
- * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved matrices,
- * down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast (kernels/neurons/copies.ts).
+ * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved
+ * matrices, down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast
+ * (kernels/neurons/copies.ts).
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer } from '../adapt/state';
@@ -20,8 +21,10 @@ import { layerOf } from './tokens';
 function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
   const n = own.nMask, hidden = model.hidden, ffn = layer.ffn;
   own.compactGatePtr = 0;
-  if (n == ffn || n == 0 || !layer.gatePtr || layer.gateBiasPtr || layer.upBiasPtr) return ptr; // all or nothing: no copy; a bias would have to be copied too
-  const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden)), down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
+  // all or nothing: no copy; a bias would have to be copied too
+  if (n == ffn || n == 0 || !layer.gatePtr || layer.gateBiasPtr || layer.upBiasPtr) return ptr;
+  const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden));
+  const down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
   const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), pieces = positions + aligned(<usize>n << 1);
   if (pieces + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;
   compactRows(layer.gateLayout, layer.gatePtr, hidden, own.maskPtr, n, gate);
@@ -48,7 +51,9 @@ export function copyMasked(model: ModelRecord, work: WorkspaceRecord, adapt: Ada
     const layer = layerOf(model, iLayer), own = adaptLayer(adapt, iLayer);
     if (ptr < end) unorderLayer(model, layer, work.quantPtr);
     ptr = copyLayer(model, layer, own, ptr, end);
-    if (!own.compactGatePtr && layer.orderPtr && layer.gatePtr && own.nMask > 0 && own.nMask < layer.ffn) orderLayer(model, layer, own, work.scratchPtr, work.quantPtr);
+    if (!own.compactGatePtr && layer.orderPtr && layer.gatePtr && own.nMask > 0 && own.nMask < layer.ffn) {
+      orderLayer(model, layer, own, work.scratchPtr, work.quantPtr);
+    }
   }
 }
 

@@ -1,4 +1,7 @@
-/** A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens' sequences. */
+/**
+ * A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens'
+ * sequences.
+ */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/kv';
@@ -12,21 +15,30 @@ import { sequenceOf, tokenOf } from './tokens';
   @inline get rows(): i32 { return this.chunk; }
 
   /** Before products read x: quantises it into the formats that they want. */
-  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void { prepareInput(this, x, xStride, cols, nTokens, formats); }
+  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
+    prepareInput(this, x, xStride, cols, nTokens, formats);
+  }
 
-  @inline multiply(layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
+  @inline multiply(
+    layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  ): void {
     linear(this, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }
 
   /** attn = attention of each token's q over the cache of its sequence, to which its k and v are appended. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads, qStride = rowStride(heads * headDim), kvStride = rowStride(kvHeads * headDim);
+    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads, qStride = rowStride(heads * headDim);
+    const kvStride = rowStride(kvHeads * headDim);
     let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
     for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
       const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
-      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own, values = <usize>sequence.valuesPtr + own;
+      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
+      const values = <usize>sequence.valuesPtr + own;
       storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
-      attend(kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale, this.scoresPtr, out);
+      attend(
+        kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale,
+        this.scoresPtr, out,
+      );
     }
   }
 }

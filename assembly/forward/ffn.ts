@@ -1,4 +1,7 @@
-/** The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no gate. */
+/**
+ * The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no
+ * gate.
+ */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { counts, gather } from '../adapt/statistics';

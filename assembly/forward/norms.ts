@@ -19,7 +19,9 @@ export function normRows(model: ModelRecord, x: usize, weight: usize, bias: usiz
 }
 
 /** Values that a norm of q or k runs over: of one head, or of all. */
-@inline export function headNormWidth(model: ModelRecord, layer: LayerRecord, heads: i32): i32 { return layer.headNorm ? model.headDim : heads * model.headDim; }
+@inline export function headNormWidth(model: ModelRecord, layer: LayerRecord, heads: i32): i32 {
+  return layer.headNorm ? model.headDim : heads * model.headDim;
+}
 
 /** Rows of `heads` heads normed in place, head by head or as a whole; `weight` 0: not at all. */
 export function normHeads(model: ModelRecord, layer: LayerRecord, x: usize, weight: usize, heads: i32, nTokens: i32): void {

@@ -1,8 +1,8 @@
 /**
- * A mask without a second copy, where there is no room for one: the rows of gate and up are ordered in place, the mask's neurons first, and the
- * mask is how many rows a product runs over. Down stays as it is and is read whole, with zeros for the others: its scales belong to 32 columns of
- * the file, so its columns cannot be moved without loss. What is computed over all rows is put back into the file's order before anybody looks at
- * it, so dense gives the same bits. Test: test/engine/order.test.ts.
+ * A mask without a second copy, where there is no room for one: the rows of gate and up are ordered in place, the mask's neurons first, and
+ * the mask is how many rows a product runs over. Down stays as it is and is read whole, with zeros for the others: its scales belong to 32
+ * columns of the file, so its columns cannot be moved without loss. What is computed over all rows is put back into the file's order before
+ * anybody looks at it, so dense gives the same bits. Test: test/engine/order.test.ts.
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';

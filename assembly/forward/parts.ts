@@ -1,7 +1,8 @@
 /**
- * What a transformer block consists of, in the order in which papers draw it: the one description, for every family and for every kind of pass. What a
- * family does not have (a norm, a bias, a gate, rotation) is a null pointer of the layer's record, never a branch on its name. `P` is who multiplies and
- * attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache, DocumentPass (backward/document.ts) in f32 without.
+ * What a transformer block consists of, in the order in which papers draw it: the one description, for every family and for every kind of
+ * pass. What a family does not have (a norm, a bias, a gate, rotation) is a null pointer of the layer's record, never a branch on its name.
+ * `P` is who multiplies and attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache,
+ * DocumentPass (backward/document.ts) in f32 without.
  */
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { add } from '../kernels/activation/activation';
@@ -28,7 +29,9 @@ export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: 
 export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
   enterFfn<P>(pass, model, layer, x, nTokens);
-  if (layer.gatePtr) pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+  if (layer.gatePtr) {
+    pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+  }
   pass.multiply(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
 }
 
@@ -36,12 +39,15 @@ export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x:
 export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
   const hStride = rowStride(layer.ffn);
   pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
-  pass.multiply(layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden));
+  pass.multiply(
+    layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden),
+  );
 }
 
 /** q, k and v of norm(x), as the products give them. */
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden), kvStride = rowStride(kvWidth);
+  const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
+  const kvStride = rowStride(kvWidth);
   const input = <usize>pass.normedPtr;
   normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
   pass.prepare(input, xStride, hidden, nTokens, formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout));

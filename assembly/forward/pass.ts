@@ -1,7 +1,7 @@
 /**
- * A pass: tokens in, keys and values appended to the caches of their sequences, logits and reports out. Decode is a pass of one token; prefill is
- * a pass of many that keeps the last token's logits, or all of them. Whose tokens they are is data (TokenRecord): only positions, attention,
- * statistics and the rows of the head look at it.
+ * A pass: tokens in, keys and values appended to the caches of their sequences, logits and reports out. Decode is a pass of one token;
+ * prefill is a pass of many that keeps the last token's logits, or all of them. Whose tokens they are is data (TokenRecord): only
+ * positions, attention, statistics and the rows of the head look at it.
  */
 import { Status } from '../abi/enums';
 import { ModelRecord, SequenceRecord, StepReport, WorkspaceRecord } from '../abi/records';
@@ -49,11 +49,12 @@ function finite(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): bool {
 }
 
 /**
- * Logits of the last `rows` tokens of the pass, and their reports. One row goes straight to its sequence; of several, in the workspace, each
- * sequence gets a copy of its last. False where they are no distribution: then those before are lost too.
+ * Logits of the last `rows` tokens of the pass, and their reports. One row goes straight to its sequence; of several, in the workspace,
+ * each sequence gets a copy of its last. False where they are no distribution: then those before are lost too.
  */
 function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32): bool {
-  const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model), direct = rows == 1;
+  const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model);
+  const direct = rows == 1;
   const last = sequenceOf(work, nTokens - 1);
   let logits = <usize>(direct ? last.logitsPtr : work.logitsPtr), report = <usize>(direct ? last.reportPtr : work.reportsPtr);
   // known now, lost once the logits are overwritten: what the token cost under the distribution before it

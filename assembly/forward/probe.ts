@@ -1,7 +1,8 @@
 /**
- * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be dropped,
- * by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the neurons whose gate is above; and the mean of h where the
- * cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores). Never runs while users generate.
+ * What calibration asks of a dense decode step, layer by layer, before down is applied: at a grid of thresholds the CETT of what would be
+ * dropped, by the token's own activations or by a mask (arXiv 2402.03804: |sum of dropped outputs| / |output of the layer|), and the
+ * neurons whose gate is above; and the mean of h where the cascade at budget tau would drop it (weights of the prior: AdaptLayer.scores).
+ * Never runs while users generate.
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, ProbeRecord, WorkspaceRecord } from '../abi/records';
 import { hsum } from '../base/simd';
@@ -25,7 +26,9 @@ function down(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, h: 
 }
 
 /** |down (h where v * columnNorm <= threshold)|, v = |h|, or for a mask sqrt(E h^2). */
-function dropped(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, mask: bool, threshold: f32): f32 {
+function dropped(
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, mask: bool, threshold: f32,
+): f32 {
   const out = <usize>work.hPtr, norms = <usize>layer.columnNormPtr;
   memory.fill(out, 0, rowStride(layer.ffn));
   for (let i: usize = 0, end = <usize>layer.ffn << 2; i < end; i += 4) {
@@ -37,14 +40,18 @@ function dropped(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, 
 }
 
 /** h and the activated gate of one token; `gate` is 0 where the family has none. Uses outPtr and hPtr. */
-export function probe(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, iLayer: i32, gate: usize, h: usize): void {
+export function probe(
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, iLayer: i32, gate: usize, h: usize,
+): void {
   const p = changetype<ProbeRecord>(<usize>adapt.probePtr), ffn = layer.ffn;
   const at = <usize>(iLayer * p.nPoints) << 2, whole = down(model, work, layer, h);
   for (let j: usize = 0, end = <usize>p.nPoints << 2; j < end; j += 4) {
     const cett = <usize>p.cettPtr + at + j;
-    store<f32>(cett, load<f32>(cett) + dropped(model, work, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(cett, load<f32>(cett)
+      + dropped(model, work, layer, adapt, own, h, false, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     const masked = <usize>p.maskCettPtr + at + j;
-    store<f32>(masked, load<f32>(masked) + dropped(model, work, layer, adapt, own, h, true, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
+    store<f32>(masked, load<f32>(masked)
+      + dropped(model, work, layer, adapt, own, h, true, load<f32>(<usize>p.productAtPtr + at + j)) / max<f32>(whole, 1e-30));
     if (gate) {
       const count = <usize>p.gateCountPtr + at + j;
       store<f32>(count, load<f32>(count) + <f32>selectAbove(gate, 0, load<f32>(<usize>p.gateAtPtr + at + j), ffn, work.listPtr));
@@ -54,7 +61,8 @@ export function probe(model: ModelRecord, work: WorkspaceRecord, layer: LayerRec
   const before = <usize>(iLayer * model.ffn) << 2, sums = <usize>p.droppedSumPtr + before, counts = <usize>p.droppedCountPtr + before;
   for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
     const v = load<f32>(h + i);
-    const kept = abs(load<f32>(gate + i)) * load<f32>(<usize>own.scoresPtr + i) > p.tau && abs(v) * load<f32>(<usize>layer.sensitivityPtr + i) > p.tau;
+    const kept = abs(load<f32>(gate + i)) * load<f32>(<usize>own.scoresPtr + i) > p.tau
+      && abs(v) * load<f32>(<usize>layer.sensitivityPtr + i) > p.tau;
     if (kept) continue;
     store<f32>(sums + i, load<f32>(sums + i) + v);
     store<f32>(counts + i, load<f32>(counts + i) + 1);

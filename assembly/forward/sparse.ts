@@ -5,9 +5,10 @@
  *   K  i in A with |h_i| * w2_i > t2, h = g * up x;    down only there
  * or, of one stage, the largest share of all neurons instead of those above a threshold;
  *   y = down h over K,   with compensation b + down (h - mean) over K, b = down mean
- * Which stages there are is data (Stage). After each of them g and h are zero where nothing was selected, which is all that the next one and `down`
- * need to know; only rows are read by a list. A selection that turns out to be all neurons runs the dense kernel: full density is dense, bit for bit.
- * Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the same numbers, no speed.
+ * Which stages there are is data (Stage). After each of them g and h are zero where nothing was selected, which is all that the next one
+ * and `down` need to know; only rows are read by a list. A selection that turns out to be all neurons runs the dense kernel: full density
+ * is dense, bit for bit. Where a layout has no form to read single neurons from, the dense kernel computes and the others are zeroed: the
+ * same numbers, no speed.
  */
 import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
@@ -52,8 +53,13 @@ function topShare(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, values: u
   return selectTop(scores, ffn, max(1, <i32>nearest<f32>(adapt.share * <f32>ffn)), out);
 }
 
-/** What a stage keeps of the `nList` neurons of `list`, by the rule of the sequence: returns how many, their list at `out`; other values become zero. Those outside `list` are zero. */
-export function choose(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize): i32 {
+/**
+ * What a stage keeps of the `nList` neurons of `list`, by the rule of the sequence: returns how many, their list at `out`; other values
+ * become zero. Those outside `list` are zero.
+ */
+export function choose(
+  work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize,
+): i32 {
   if (adapt.share > 0) {
     const count = topShare(work, adapt, ffn, values, weights, out);
     keepListed(work, ffn, out, count, values);
@@ -71,11 +77,12 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
 }
 
 /**
- * y = the listed rows of a matrix times x [+ bias]: row by row where there is a form for that (x permuted in scratch), else all of them. Those that
- * are not listed are zero where `clear` asks for it.
+ * y = the listed rows of a matrix times x [+ bias]: row by row where there is a form for that (x permuted in scratch), else all of them.
+ * Those that are not listed are zero where `clear` asks for it.
  */
 @inline function someRows(
-  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, layout: i32, whole: usize, bias: usize, rows: usize, list: usize, count: i32, y: usize, clear: bool,
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, layout: i32, whole: usize, bias: usize, rows: usize, list: usize,
+  count: i32, y: usize, clear: bool,
 ): void {
   const hidden = model.hidden, ffn = layer.ffn, stride = rowStride(ffn);
   if (rows && count < min(ffn, model.rowsBelow)) {
@@ -91,8 +98,13 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
   if (clear && count < ffn) keepListed(work, ffn, list, count, y);
 }
 
-/** out = down times h [+ biases]; h is zero but for `count` neurons. Compensation takes zero for dropped: it needs a product stage with a threshold >= 0. */
-function downPart(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32): void {
+/**
+ * out = down times h [+ biases]; h is zero but for `count` neurons. Compensation takes zero for dropped: it needs a product stage with a
+ * threshold >= 0.
+ */
+function downPart(
+  model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, h: usize, count: i32,
+): void {
   const hidden = model.hidden, ffn = layer.ffn, out = <usize>work.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
   const compensate = count < ffn && adapt.compensate && layer.meanPtr != 0;
   if (compensate) subtractKept(h, layer.meanPtr, ffn);

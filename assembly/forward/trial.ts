@@ -1,7 +1,7 @@
 /**
- * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the processor foresees
- * the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites the workspace's activation
- * buffers, nothing else.
+ * One feed-forward product of a layer, dense or neuron by neuron, over `count` neurons drawn by lot, because at even distances the
+ * processor foresees the next: what the host times to find out from which share on the dense kernel is faster on this machine. Overwrites
+ * the workspace's activation buffers, nothing else.
  */
 import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
@@ -33,11 +33,14 @@ function draw(list: usize, ffn: i32, count: i32, seed: u32): void {
 
 /** The lists of a step from what the buffers hold; what is dropped stays dropped. */
 function chooseAgain(work: WorkspaceRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, ffn: i32): void {
-  const stages = adapt.stages, list = <usize>work.listPtr, second = list + (<usize>(ffn + 8) << 1), h = <usize>(layer.gatePtr ? work.gatePtr : work.upPtr);
+  const stages = adapt.stages, list = <usize>work.listPtr, second = list + (<usize>(ffn + 8) << 1);
+  const h = <usize>(layer.gatePtr ? work.gatePtr : work.upPtr);
   let n = ffn;
   if (stages & Stage.scores) n = chooseByScore(adapt, ffn, own, list);
   if (stages & Stage.gate) n = choose(work, adapt, ffn, list, n, work.gatePtr, own.gateWeightPtr, own.gateBase * adapt.factor, second);
-  if (stages & Stage.product) choose(work, adapt, ffn, stages & Stage.gate ? second : list, n, h, own.productWeightPtr, own.productBase * adapt.factor, second);
+  if (stages & Stage.product) {
+    choose(work, adapt, ffn, stages & Stage.gate ? second : list, n, h, own.productWeightPtr, own.productBase * adapt.factor, second);
+  }
 }
 
 /** One `part` (Trial) of a layer, over `wanted` neurons where it is listed. The draw of a layer gives another set than that of the next. */
@@ -48,7 +51,9 @@ export function runTrial(work: WorkspaceRecord, sequence: SequenceRecord, iLayer
     case Trial.upWhole:
     case Trial.upListed:
       prepareInput(work, work.normedPtr, rowStride(hidden), hidden, 1, formatOf(layer.upLayout));
-      if (part == Trial.upWhole) linear(work, layer.upLayout, layer.upPtr, 0, ffn, hidden, work.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
+      if (part == Trial.upWhole) {
+        linear(work, layer.upLayout, layer.upPtr, 0, ffn, hidden, work.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
+      }
       else {
         permuteX4(work.quantPtr, hidden, work.scratchPtr);
         rowsMatvec(layer.upLayout, layer.upRowsPtr, hidden, list, count, work.scratchPtr, AHEAD, h);

@@ -1,7 +1,8 @@
 /**
- * Calibration: everything that a model's sparsity can know beforehand, measured by the model itself, no corpus and no Python. In order: samples of
- * its own; statistics and gradients over them (statistics.ts); thresholds and means (thresholds.ts); on held-out samples what every method costs
- * and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M parameters; resumable.
+ * Calibration: everything that a model's sparsity can know beforehand, measured by the model itself, no corpus and no Python. In order:
+ * samples of its own; statistics and gradients over them (statistics.ts); thresholds and means (thresholds.ts); on held-out samples what
+ * every method costs and loses at every setting (grid.ts), and how surprisal and entropy foretell the loss. Minutes for a model of 135M
+ * parameters; resumable.
  */
 import type { Calibration } from '../adapt/calibration.ts';
 import { openSource } from '../bytes/open.ts';
@@ -57,8 +58,8 @@ export interface CalibrateOptions {
   /** Token ids of texts to use instead of the model's own samples; the last `heldOut` are held out. */
   readonly documents?: readonly (readonly number[])[] | undefined;
   /**
-   * 'fisher' (default): every neuron's own, by a backward pass. 'perturbation': one scale a layer from forward passes alone, times the norm of
-   * the neuron's column; for comparison (it costs more time than it saves).
+   * 'fisher' (default): every neuron's own, by a backward pass. 'perturbation': one scale a layer from forward passes alone, times the norm
+   * of the neuron's column; for comparison (it costs more time than it saves).
    */
   readonly gradients?: 'fisher' | 'perturbation' | undefined;
   /** Default 'auto'. */
@@ -93,7 +94,10 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
 
   const opened = await open(path, tier, signal);
   const { engine } = opened, { hparams } = engine.plan;
-  const key = JSON.stringify([engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0, options.gradients ?? 'fisher']);
+  const key = JSON.stringify([
+    engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
+    options.gradients ?? 'fisher',
+  ]);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
   try {
     if (options.documents) {
@@ -101,10 +105,15 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
       state.heldOut = options.documents.slice(-heldOutCount).map((ids) => ids.slice(0, heldOutTokens));
     }
     if (!state.documents || !state.heldOut) {
-      const model = await load(path, { tier, contextSize: Math.min(512, hparams.contextLength), calibration: false, ...(signal ? { signal } : {}) });
+      const model = await load(path, {
+        tier, contextSize: Math.min(512, hparams.contextLength), calibration: false, ...(signal ? { signal } : {}),
+      });
       const total = count + heldOutCount;
       const sample = (many: number, size: number, from: number, first: number): Promise<number[][]> =>
-        sampleDocuments(model, { count: many, tokens: Math.min(size, model.info.contextSize), seed: from, signal, onProgress: (done) => onProgress('samples', first + done, total) });
+        sampleDocuments(model, {
+          count: many, tokens: Math.min(size, model.info.contextSize), seed: from, signal,
+          onProgress: (done) => onProgress('samples', first + done, total),
+        });
       try {
         state.documents = await sample(count, tokens, seed, 0);
         state.heldOut = await sample(heldOutCount, heldOutTokens, (seed + 0x5eed) >>> 0, count);
@@ -123,7 +132,9 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
         },
       });
       if (options.gradients === 'perturbation') {
-        const { scale } = await estimateGradientNorms(path, state.documents.slice(0, shakenDocuments), { seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total) });
+        const { scale } = await estimateGradientNorms(path, state.documents.slice(0, shakenDocuments), {
+          seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total),
+        });
         state.scale = scale;
       }
       state.statisticsDone = true;
@@ -139,8 +150,10 @@ function checkDocuments(documents: readonly (readonly number[])[], heldOutCount:
   const shortest = documents.slice(-heldOutCount).reduce((least, { length }) => Math.min(least, length), Infinity);
   if (documents.length > heldOutCount && shortest >= fewestHeldOut) return;
   throw new InputError('E_OPTION', {
-    subject: 'calibration documents', found: documents.length > heldOutCount ? `one of ${shortest} tokens among the last ${heldOutCount}` : String(documents.length),
-    expected: `more than ${heldOutCount}, the last ${heldOutCount} of at least ${fewestHeldOut} tokens`, remedy: 'Give more text, or cut it into other pieces.',
+    subject: 'calibration documents',
+    found: documents.length > heldOutCount ? `one of ${shortest} tokens among the last ${heldOutCount}` : String(documents.length),
+    expected: `more than ${heldOutCount}, the last ${heldOutCount} of at least ${fewestHeldOut} tokens`,
+    remedy: 'Give more text, or cut it into other pieces.',
   });
 }
 
@@ -165,12 +178,16 @@ async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | und
 }
 
 /** Budgets from gentle to hard, so that the cascade's cost goes from above 0.92 to below 0.48. */
-async function budgets(sequence: Sequence, ids: readonly number[], signal: AbortSignal | undefined): Promise<{ taus: number[]; middle: number }> {
+async function budgets(
+  sequence: Sequence, ids: readonly number[], signal: AbortSignal | undefined,
+): Promise<{ taus: number[]; middle: number }> {
   const cost = async (tau: number): Promise<number> => {
     const selection = cascade(tau, false);
     let sum = 0, n = 0;
     for (let fed = 0; fed <= 24; fed++) {
-      await sequence.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, { selection, decodeFrom: promptTokens, signal });
+      await sequence.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, {
+        selection, decodeFrom: promptTokens, signal,
+      });
     }
     return sum / n;
   };
@@ -183,15 +200,21 @@ async function budgets(sequence: Sequence, ids: readonly number[], signal: Abort
   return { taus, middle };
 }
 
-async function tables({ engine, sequence }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions): Promise<Calibration> {
+async function tables(
+  { engine, sequence }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions,
+): Promise<Calibration> {
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
   const { hparams } = engine.plan, { nLayers, ffn, hidden, name } = hparams, gated = isGated(hparams);
   const statistics = meansOf(state.statistics!), columnNorm = engine.forms.columnNorms();
-  const { scale } = state, sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt), heldOut = state.heldOut!;
+  const { scale } = state;
+  const sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt);
+  const heldOut = state.heldOut!;
   engine.forms.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
   const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, signal) : { taus: [], middle: 0 };
-  const curves = await measureCurves(engine, sequence, state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens)), {
-    hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal, onProgress: (done, total) => onProgress('thresholds', done, total),
+  const probed = state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
+  const curves = await measureCurves(engine, sequence, probed, {
+    hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal,
+    onProgress: (done, total) => onProgress('thresholds', done, total),
   });
   const meanOut = gated ? engine.forms.throughDown(curves.mean) : undefined;
   if (gated) engine.forms.place({ mean: curves.mean, meanOut });
@@ -204,7 +227,9 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
     for (const [j, { selection }] of settings.entries()) {
       throwIfAborted(signal, 'calibration');
       if (known?.length === settings.length && j !== middleIndex) { own.push(known[j]!); continue; } // measured in an earlier run
-      own.push(await measure(sequence, ids, promptTokens, dense, selection, signal, j === middleIndex ? (token) => damage.push(token) : undefined));
+      own.push(await measure(
+        sequence, ids, promptTokens, dense, selection, signal, j === middleIndex ? (token) => damage.push(token) : undefined,
+      ));
       onProgress('levels', i * settings.length + j + 1, heldOut.length * settings.length);
     }
     damages.push(damage);
@@ -213,15 +238,17 @@ async function tables({ engine, sequence }: Opened, state: CalibrationState, see
   }
   const byCandidate = settings.map((_, j) => rows.map((own) => own[j]!));
   return {
-    fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens, heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
-    gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, mean: gated ? curves.mean : undefined, meanOut,
+    fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens,
+    heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
+    gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq,
+    mean: gated ? curves.mean : undefined, meanOut,
     ...fitCogLoad(damages), levels: levelsOf(settings, byCandidate, hparams.layers.reduce((sum, layer) => sum + layer.ffn, 0) / nLayers),
   };
 }
 
 /**
- * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log KL
- * standardised). Scaled to a sum of 1; half each where nothing was measured.
+ * Weights of surprisal and entropy that foretell a token's loss best: least squares of log KL on both, centred within their document (log
+ * KL standardised). Scaled to a sum of 1; half each where nothing was measured.
  */
 export function fitCogLoad(documents: readonly (readonly Damage[])[]): { surprisalWeight: number; entropyWeight: number } {
   let ss = 0, hh = 0, sh = 0, sk = 0, hk = 0;
@@ -232,13 +259,15 @@ export function fitCogLoad(documents: readonly (readonly Damage[])[]): { surpris
       return values.map((v) => v - mean);
     };
     const cs = centred(({ surprisal }) => surprisal), ch = centred(({ entropy }) => entropy), logs = centred(({ kl }) => Math.log(kl));
-    const deviation = Math.sqrt(logs.reduce((sum, v) => sum + v ** 2, 0) / logs.length), k = logs.map((v) => (deviation > 0 ? v / deviation : 0));
+    const deviation = Math.sqrt(logs.reduce((sum, v) => sum + v ** 2, 0) / logs.length);
+    const k = logs.map((v) => (deviation > 0 ? v / deviation : 0));
     for (let i = 0; i < k.length; i++) {
       ss += cs[i]! ** 2; hh += ch[i]! ** 2; sh += cs[i]! * ch[i]!; sk += cs[i]! * k[i]!; hk += ch[i]! * k[i]!;
     }
   }
   const determinant = ss * hh - sh * sh;
   if (!(determinant > 1e-12)) return { surprisalWeight: 0.5, entropyWeight: 0.5 };
-  const surprisal = Math.max(0, (sk * hh - hk * sh) / determinant), entropy = Math.max(0, (hk * ss - sk * sh) / determinant), sum = surprisal + entropy;
+  const surprisal = Math.max(0, (sk * hh - hk * sh) / determinant), entropy = Math.max(0, (hk * ss - sk * sh) / determinant);
+  const sum = surprisal + entropy;
   return sum > 0 ? { surprisalWeight: surprisal / sum, entropyWeight: entropy / sum } : { surprisalWeight: 0.5, entropyWeight: 0.5 };
 }

@@ -1,6 +1,6 @@
 /**
- * A model in the calibration binary: one document at a time, forward and backward, a turn for the event loop between layers. Weights stay as
- * the file has them, all arithmetic on activations is f32. What it measures is taken out by `statistics.ts` and `perturb.ts`.
+ * A model in the calibration binary: one document at a time, forward and backward, a turn for the event loop between layers. Weights stay
+ * as the file has them, all arithmetic on activations is f32. What it measures is taken out by `statistics.ts` and `perturb.ts`.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { Arena } from '../engine/arena.ts';
@@ -9,7 +9,7 @@ import type { Instance, LoaderExports } from '../engine/instantiate.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { InputError, StateError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { planModel } from '../model/plan.ts';
 import { RecordView, recordBytes } from '../model/records.ts';
 import type { Random } from '../sampler/random.ts';
@@ -57,7 +57,9 @@ export class Calibrator {
       const instance = await instantiate<CalibrateExports>(tier, 'calibrate');
       const arena = new Arena(instance.memory, instance.exports.heapBase());
       const layout = layoutCalibration(plan, Math.min(maxTokens, plan.hparams.contextLength));
-      const { records: modelPtr } = await placeModel(file, plan, instance, arena, layout.bytes + recordBytes(calibrateFields) + 64, { signal, onProgress: undefined });
+      const { records: modelPtr } = await placeModel(file, plan, instance, arena, layout.bytes + recordBytes(calibrateFields) + 64, {
+        signal, onProgress: undefined,
+      });
       return new Calibrator(plan.hparams, layout, instance, arena, modelPtr);
     } finally {
       await closeParts(parts);
@@ -65,14 +67,16 @@ export class Calibrator {
   }
 
   private constructor(
-    readonly hparams: Hparams, private readonly layout: CalibrateLayout, instance: Instance<CalibrateExports>, arena: Arena, modelPtr: number,
+    readonly hparams: Hparams, private readonly layout: CalibrateLayout, instance: Instance<CalibrateExports>, arena: Arena,
+    modelPtr: number,
   ) {
     this.#instance = instance;
     this.#ptr = arena.take(recordBytes(calibrateFields));
     const pointers = Object.fromEntries(Object.entries(layout.buffers).map(([field, bytes]) => [field, arena.take(bytes)]));
     this.nudgePtrs = { h: pointers['nudgeHPtr']!, y: pointers['nudgeYPtr']! };
     this.#record.assign({
-      ...pointers, modelPtr, capacity: layout.capacity, logitRows: layout.logitRows, skip: SKIPPED, nudgeLayer: -1, nudgeHPtr: 0, nudgeYPtr: 0,
+      ...pointers, modelPtr, capacity: layout.capacity, logitRows: layout.logitRows, skip: SKIPPED,
+      nudgeLayer: -1, nudgeHPtr: 0, nudgeYPtr: 0,
     });
   }
 
@@ -86,7 +90,9 @@ export class Calibrator {
   get spareSlot(): number { return this.hparams.nLayers + 1; }
 
   /** A document's residual streams into slots 0 … nLayers. `collect`: its activations into the sums, which begin at 0. */
-  async run(tokens: ArrayLike<number>, { collect = false, signal }: { collect?: boolean; signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async run(
+    tokens: ArrayLike<number>, { collect = false, signal }: { collect?: boolean; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const { exports } = this.#live;
     this.#check(tokens);
     this.#nTokens = tokens.length;
@@ -94,7 +100,9 @@ export class Calibrator {
     this.#i32('tokensPtr', tokens.length).set(tokens);
     if (collect) for (const name of [...neuronSums, 'layerGradSq']) this.#bytes(`${name}Ptr` as keyof typeof calibrateFields).fill(0);
     exports.embed(this.#ptr);
-    for (let layer = 0; layer < this.hparams.nLayers; layer++) await this.#step(signal, () => exports.forward(this.#ptr, layer, layer, layer + 1, collect ? 1 : 0));
+    for (let layer = 0; layer < this.hparams.nLayers; layer++) {
+      await this.#step(signal, () => exports.forward(this.#ptr, layer, layer, layer + 1, collect ? 1 : 0));
+    }
   }
 
   /** Slot `from` (the input of layer `from`) through the layers from there on, into the spare slot. */
@@ -106,10 +114,13 @@ export class Calibrator {
   }
 
   /**
-   * Loss of every position from a slot, in nats. Labels are drawn with `random`, or given (then the draw is void). With `gradient` the gradient at
-   * the last layer's output is made ready for {@link backward}.
+   * Loss of every position from a slot, in nats. Labels are drawn with `random`, or given (then the draw is void). With `gradient` the
+   * gradient at the last layer's output is made ready for {@link backward}.
    */
-  async loss(labels: Random | ArrayLike<number>, { slot = this.hparams.nLayers, gradient = false, signal }: { slot?: number; gradient?: boolean; signal?: AbortSignal | undefined } = {}): Promise<Float64Array> {
+  async loss(
+    labels: Random | ArrayLike<number>,
+    { slot = this.hparams.nLayers, gradient = false, signal }: { slot?: number; gradient?: boolean; signal?: AbortSignal | undefined } = {},
+  ): Promise<Float64Array> {
     const { exports, memory } = this.#live, n = this.#nTokens;
     const drawn = 'float64' in labels;
     const record = this.#record;
@@ -125,7 +136,9 @@ export class Calibrator {
   get labels(): Int32Array { return this.#i32('labelsPtr', this.#nTokens).slice(); }
 
   /** From the last {@link loss} with `gradient` down to the first layer's neurons; `each` sees dL/dh of a layer while it is there. */
-  async backward({ signal, each }: { signal?: AbortSignal | undefined; each?: (layer: number, dh: (token: number) => Float32Array) => void } = {}): Promise<void> {
+  async backward(
+    { signal, each }: { signal?: AbortSignal | undefined; each?: (layer: number, dh: (token: number) => Float32Array) => void } = {},
+  ): Promise<void> {
     const { exports } = this.#live, { nLayers, layers } = this.hparams;
     for (let layer = nLayers - 1; layer >= 0; layer--) {
       await this.#step(signal, () => exports.backward(this.#ptr, layer));
@@ -146,11 +159,15 @@ export class Calibrator {
     return result;
   }
 
-  /** Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden]. */
+  /**
+   * Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden].
+   */
   nudge(layer: number, what: 'h' | 'y', value: (token: number, index: number) => number): void {
     const width = what === 'h' ? this.hparams.layers[layer]!.ffn : this.hparams.hidden, ptr = this.nudgePtrs[what];
     const buffer = new Float32Array(this.#live.memory.buffer, ptr, this.capacity * rowWidth(width)).fill(0);
-    for (let token = 0; token < this.#nTokens; token++) for (let i = 0; i < width; i++) buffer[token * rowWidth(width) + i] = value(token, i);
+    for (let token = 0; token < this.#nTokens; token++) {
+      for (let i = 0; i < width; i++) buffer[token * rowWidth(width) + i] = value(token, i);
+    }
     this.#record.assign({ nudgeLayer: layer, nudgeHPtr: what === 'h' ? ptr : 0, nudgeYPtr: what === 'y' ? ptr : 0 });
   }
 
@@ -186,18 +203,24 @@ export class Calibrator {
 
   get #live(): Instance<CalibrateExports> {
     if (this.#instance) return this.#instance;
-    throw new StateError('E_CLOSED', { subject: 'calibrator', found: 'a call after close()', expected: 'an open one', remedy: 'Open it again.' });
+    throw new StateError('E_CLOSED', {
+      subject: 'calibrator', found: 'a call after close()', expected: 'an open one', remedy: 'Open it again.',
+    });
   }
 
   get #record(): RecordView<typeof calibrateFields> { return new RecordView(this.#live.memory, this.#ptr, calibrateFields); }
 
-  #i32(field: keyof typeof calibrateFields, length: number): Int32Array { return new Int32Array(this.#live.memory.buffer, this.#record.get(field), length); }
+  #i32(field: keyof typeof calibrateFields, length: number): Int32Array {
+    return new Int32Array(this.#live.memory.buffer, this.#record.get(field), length);
+  }
 
   #f32(field: keyof typeof calibrateFields, from: number, length: number): Float32Array {
     return new Float32Array(this.#live.memory.buffer, this.#record.get(field) + 4 * from, length);
   }
 
-  #bytes(field: keyof typeof calibrateFields): Uint8Array { return new Uint8Array(this.#live.memory.buffer, this.#record.get(field), this.layout.buffers[field]!); }
+  #bytes(field: keyof typeof calibrateFields): Uint8Array {
+    return new Uint8Array(this.#live.memory.buffer, this.#record.get(field), this.layout.buffers[field]!);
+  }
 
   #check(tokens: ArrayLike<number>): void {
     if (tokens.length < 1 || tokens.length > this.capacity) {
@@ -208,7 +231,8 @@ export class Calibrator {
     for (let i = 0; i < tokens.length; i++) {
       if (Number.isInteger(tokens[i]) && tokens[i]! >= 0 && tokens[i]! < this.hparams.vocab) continue;
       throw new InputError('E_TOKEN_RANGE', {
-        subject: `token ${i} of a document`, found: String(tokens[i]), expected: `an integer from 0 to ${this.hparams.vocab - 1}`, remedy: 'Encode the text with the tokenizer of this model.',
+        subject: `token ${i} of a document`, found: String(tokens[i]), expected: `an integer from 0 to ${this.hparams.vocab - 1}`,
+        remedy: 'Encode the text with the tokenizer of this model.',
       });
     }
   }

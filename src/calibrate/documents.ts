@@ -1,6 +1,7 @@
 /**
- * Documents to calibrate on: the model's own samples, so that no corpus is needed and what it is calibrated on is what it says. Three of four are
- * chats (a question, the model's answer, the next question …) where the file has a chat template, the others continue a plain opening.
+ * Documents to calibrate on: the model's own samples, so that no corpus is needed and what it is calibrated on is what it says. Three of
+ * four are chats (a question, the model's answer, the next question …) where the file has a chat template, the others continue a plain
+ * opening.
  */
 import { CladaError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
@@ -38,12 +39,14 @@ const sampling = { temperature: 0.9, topK: 0, topP: 1, minP: 0 } as const;
 export async function sampleDocuments(model: Model, options: SampleOptions = {}): Promise<number[][]> {
   checkNames('sample options', options, ['count', 'tokens', 'seed', 'signal', 'onProgress']);
   const count = checkNumber('count', { min: 1, integer: true }, options.count ?? 32);
-  const size = checkNumber('tokens', { min: 16, max: Math.min(MAX_DOCUMENT, model.info.contextSize), integer: true }, options.tokens ?? Math.min(320, model.info.contextSize));
+  const { contextSize } = model.info, most = Math.min(MAX_DOCUMENT, contextSize);
+  const size = checkNumber('tokens', { min: 16, max: most, integer: true }, options.tokens ?? Math.min(320, contextSize));
   const random = new Random(checkNumber('seed', seedRange, options.seed ?? 1)), { signal } = options, chats = canChat(model);
   const ask = inRandomOrder(questions, random), open = inRandomOrder(openings, random);
   const documents: number[][] = [];
   for (let i = 0; i < count; i++) {
-    documents.push(await (chats && i % 4 !== 3 ? chatDocument(model, ask, size, random, signal) : plainDocument(model, open(), size, random, signal)));
+    const chat = chats && i % 4 !== 3;
+    documents.push(await (chat ? chatDocument(model, ask, size, random, signal) : plainDocument(model, open(), size, random, signal)));
     options.onProgress?.(i + 1, count);
   }
   return documents;
@@ -68,14 +71,18 @@ function inRandomOrder<T>(entries: readonly T[], random: Random): () => T {
   };
 }
 
-async function chatDocument(model: Model, ask: () => string, size: number, random: Random, signal: AbortSignal | undefined): Promise<number[]> {
+async function chatDocument(
+  model: Model, ask: () => string, size: number, random: Random, signal: AbortSignal | undefined,
+): Promise<number[]> {
   const messages: ChatMessage[] = [];
   for (;;) {
     messages.push({ role: 'user', content: ask() });
     const ids = [...model.template.encode(messages, { addGenerationPrompt: true })];
     if (ids.length >= size) return ids.slice(0, size);
     let answer = '';
-    for await (const { id, text } of model.generate(ids, { ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ...(signal ? { signal } : {}) })) {
+    for await (const { id, text } of model.generate(ids, {
+      ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ...(signal ? { signal } : {}),
+    })) {
       ids.push(id);
       answer += text;
     }
@@ -84,9 +91,15 @@ async function chatDocument(model: Model, ask: () => string, size: number, rando
   }
 }
 
-async function plainDocument(model: Model, opening: string, size: number, random: Random, signal: AbortSignal | undefined): Promise<number[]> {
+async function plainDocument(
+  model: Model, opening: string, size: number, random: Random, signal: AbortSignal | undefined,
+): Promise<number[]> {
   const ids = [...model.tokenizer.encode(opening, { addSpecial: 'start' })].slice(0, size);
   if (ids.length === size) return ids;
-  for await (const { id } of model.generate([...ids], { ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ignoreEos: true, ...(signal ? { signal } : {}) })) ids.push(id);
+  for await (const { id } of model.generate([...ids], {
+    ...sampling, seed: random.uint32(), maxTokens: size - ids.length, ignoreEos: true, ...(signal ? { signal } : {}),
+  })) {
+    ids.push(id);
+  }
   return ids;
 }

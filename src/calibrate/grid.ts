@@ -19,26 +19,32 @@ export interface Candidate {
   readonly selection: Selection;
 }
 
-const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4], paperEtas = [0.03, 0.06, 0.1, 0.15, 0.25, 0.35, 0.45];
+const masks = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], gates = [0.85, 0.7, 0.55, 0.4, 0.25], etas = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4];
+const paperEtas = [0.03, 0.06, 0.1, 0.15, 0.25, 0.35, 0.45];
 
 export function cascade(tau: number, compensate: boolean): Selection {
   return {
-    ...denseSelection, stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', gateBase: tau, productBase: tau, compensate,
+    ...denseSelection, stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity',
+    gateBase: tau, productBase: tau, compensate,
   };
 }
 
 /** All settings, gentle before hard within each method. */
 export function candidates(curves: Curves, nLayers: number, gated: boolean, taus: readonly number[]): Candidate[] {
   const mask = (method: MethodName, rule: Selection['rule']): Candidate[] =>
-    masks.map((density) => ({ method, parameter: density, thresholds: [], selection: { ...denseSelection, stages: Stage.mask, rule, density } }));
+    masks.map((density) => ({
+      method, parameter: density, thresholds: [], selection: { ...denseSelection, stages: Stage.mask, rule, density },
+    }));
   const cett = (method: MethodName, eta: number, eps: Float32Array, selection: (eps: Float32Array) => Partial<Selection>): Candidate => {
     return { method, parameter: eta, thresholds: eps, selection: { ...denseSelection, ...selection(eps) } };
   };
   const all = [
     ...mask('griffin', 'topK'), ...mask('mask', 'global'),
-    ...etas.map((eta) => cett('tt', eta, curves.eps(eta), (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
+    ...etas.map((eta) =>
+      cett('tt', eta, curves.eps(eta), (productBase) => ({ stages: Stage.product, productWeights: 'columnNorm', productBase }))),
     ...paperEtas.map((eta) => cett('clada-paper', eta, curves.maskEps(eta), (scoreBase) => ({
-      stages: Stage.scores, rule: 'cett', scoreBase, cogLoad: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
+      stages: Stage.scores, rule: 'cett', scoreBase,
+      cogLoad: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
     }))),
   ];
   if (!gated) return all;
@@ -46,7 +52,9 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
     const gateBase = curves.gate(density)!;
     all.push({ method: 'cats', parameter: density, thresholds: gateBase, selection: { ...denseSelection, stages: Stage.gate, gateBase } });
   }
-  for (const tau of taus) all.push({ method: 'clada', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: cascade(tau, true) });
+  for (const tau of taus) {
+    all.push({ method: 'clada', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: cascade(tau, true) });
+  }
   return all;
 }
 
@@ -66,7 +74,12 @@ export interface Row {
   top1: number;
 }
 
-export interface Dense { readonly logits: Float32Array; readonly logSumExp: Float64Array; readonly topToken: Int32Array; readonly vocab: number }
+export interface Dense {
+  readonly logits: Float32Array;
+  readonly logSumExp: Float64Array;
+  readonly topToken: Int32Array;
+  readonly vocab: number;
+}
 
 /** The dense distributions after the tokens from `prompt` on. */
 export async function denseRows(sequence: Sequence, ids: readonly number[], prompt: number, signal?: AbortSignal): Promise<Dense> {
@@ -90,7 +103,8 @@ export interface Damage { readonly surprisal: number; readonly entropy: number; 
 
 /** One document under one setting; means over its positions. `each` hears of every token. */
 export async function measure(
-  sequence: Sequence, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal, each?: (damage: Damage) => void,
+  sequence: Sequence, ids: readonly number[], prompt: number, dense: Dense, selection: Selection, signal?: AbortSignal,
+  each?: (damage: Damage) => void,
 ): Promise<Row> {
   let entropy = NaN;
   const count = ids.length - prompt, row: Row = { cost: 0, up: 0, down: 0, kl: 0, deltaNll: 0, top1: 0 };
@@ -111,7 +125,10 @@ export async function measure(
       row.down += layers.reduce((sum, { down }) => sum + down, 0) / layers.length;
     }, { selection, decodeFrom: prompt, signal });
   }
-  return { cost: row.cost / count, up: row.up / count, down: row.down / count, kl: row.kl / count, deltaNll: row.deltaNll / (count - 1), top1: row.top1 / count };
+  return {
+    cost: row.cost / count, up: row.up / count, down: row.down / count, kl: row.kl / count, deltaNll: row.deltaNll / (count - 1),
+    top1: row.top1 / count,
+  };
 }
 
 /** Tables from the rows of every setting, one a document. `ffn`, neurons of a layer in the mean, turns counts into shares. */
@@ -120,7 +137,8 @@ export function levelsOf(settings: readonly Candidate[], rows: readonly (readonl
   for (const [i, { method, parameter, thresholds }] of settings.entries()) {
     const mean = (field: keyof Row): number => estimate(rows[i]!.map((row) => row[field])).mean;
     const level: Level = {
-      parameter, thresholds, cost: mean('cost'), up: mean('up') / ffn, down: mean('down') / ffn, kl: mean('kl'), klError: estimate(rows[i]!.map(({ kl }) => kl)).se,
+      parameter, thresholds, cost: mean('cost'), up: mean('up') / ffn, down: mean('down') / ffn, kl: mean('kl'),
+      klError: estimate(rows[i]!.map(({ kl }) => kl)).se,
       deltaNll: mean('deltaNll'), top1: mean('top1'),
     };
     levels.set(method, [...(levels.get(method) ?? []), level]);

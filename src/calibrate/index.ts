@@ -1,4 +1,7 @@
-/** clada/calibrate: the offline statistics of a model, computed by the model itself. An entry of its own: who only runs models never loads it. */
+/**
+ * clada/calibrate: the offline statistics of a model, computed by the model itself. An entry of its own: who only runs models never loads
+ * it.
+ */
 export { calibrate } from './calibrate.ts';
 export type { CalibrateOptions, CalibrationPhase, CalibrationState } from './calibrate.ts';
 export { sampleDocuments } from './documents.ts';

@@ -1,8 +1,9 @@
 /**
  * Gradient norms without gradients: how far the next-token distributions move when a layer's FFN output is shaken. With random signs z,
  *   E_z sum_t KL(p_t || p_t(y + eps z)) = eps^2 / 2  sum_t' E ||dL/dy_t'||^2  + higher orders
- * (the Fisher information of all later distributions, its trace estimated as Hutchinson does: 10.1080/03610919008812866), L as in statistics.ts.
- * Only forward passes, but from every layer to the top: on a model of 30 layers several times the price of the backward pass.
+ * (the Fisher information of all later distributions, its trace estimated as Hutchinson does: 10.1080/03610919008812866), L as in
+ * statistics.ts. Only forward passes, but from every layer to the top: on a model of 30 layers several times the price of the backward
+ * pass.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
@@ -48,16 +49,23 @@ const targetKl = 1e-5;
  * ```
  * @throws as `collectStatistics`
  */
-export async function estimateGradientNorms(source: ModelSource, documents: readonly ArrayLike<number>[], options: PerturbOptions = {}): Promise<GradientNorms> {
+export async function estimateGradientNorms(
+  source: ModelSource, documents: readonly ArrayLike<number>[], options: PerturbOptions = {},
+): Promise<GradientNorms> {
   checkNames('perturbation options', options, ['signal', 'onProgress', 'seed', 'maxTokens', 'every', 'tier']);
   const { signal } = options, every = checkNumber('every', { min: 1, integer: true }, options.every ?? 4);
   const random = new Random(checkNumber('seed', seedRange, options.seed ?? 1));
   const pieces = piecesOf(documents, options.maxTokens).filter(({ length }) => length > SKIPPED + every);
   if (pieces.length === 0) {
-    throw new InputError('E_EMPTY_PROMPT', { subject: 'calibration documents', found: 'no token to shake', expected: `a document of more than ${SKIPPED + every} tokens`, remedy: 'Make some with sampleDocuments().' });
+    throw new InputError('E_EMPTY_PROMPT', {
+      subject: 'calibration documents', found: 'no token to shake', expected: `a document of more than ${SKIPPED + every} tokens`,
+      remedy: 'Make some with sampleDocuments().',
+    });
   }
   throwIfAborted(signal, 'calibration');
-  const calibrator = await Calibrator.open(source, { tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0) });
+  const calibrator = await Calibrator.open(source, {
+    tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0),
+  });
   try {
     const { nLayers, hidden } = calibrator.hparams;
     const sums = new Float64Array(nLayers), last = new Float64Array(nLayers);
@@ -83,7 +91,9 @@ export async function estimateGradientNorms(source: ModelSource, documents: read
 }
 
 /** Squared gradient norm a position, from one perturbation of `eps` times random signs at all counted positions of a layer. */
-async function shake(calibrator: Calibrator, layer: number, eps: number, random: Random, every: number, signal: AbortSignal | undefined): Promise<number> {
+async function shake(
+  calibrator: Calibrator, layer: number, eps: number, random: Random, every: number, signal: AbortSignal | undefined,
+): Promise<number> {
   calibrator.nudge(layer, 'y', (token) => (token < SKIPPED ? 0 : random.uint32() & 1 ? eps : -eps));
   await calibrator.rerun(layer, signal);
   const kl = await calibrator.divergence(SKIPPED + (random.uint32() % every), every, signal);

@@ -1,16 +1,16 @@
 /** The calibration's record (assembly/abi/calibrate.ts) and the buffers behind it. test/calibrate/record.test.ts compares the two sides. */
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { ropeDims } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
 
 export const calibrateFields = {
-  modelPtr: 'u32', capacity: 'i32', nTokens: 'i32', skip: 'i32', logitRows: 'i32', tokensPtr: 'u32', labelsPtr: 'u32', drawsPtr: 'u32', nllPtr: 'u32',
-  anglesPtr: 'u32', anglesBackPtr: 'u32', streamPtr: 'u32', midPtr: 'u32', normedPtr: 'u32', qPtr: 'u32', attnPtr: 'u32', kPtr: 'u32', vPtr: 'u32',
-  gatePtr: 'u32', upPtr: 'u32', hPtr: 'u32', outPtr: 'u32', dxPtr: 'u32', dNormedPtr: 'u32', dqPtr: 'u32', dkPtr: 'u32', dvPtr: 'u32',
-  scoresPtr: 'u32', logitsPtr: 'u32', weightsPtr: 'u32', hSumPtr: 'u32', hSqPtr: 'u32', hNormedSqPtr: 'u32', upSqPtr: 'u32', gateSqPtr: 'u32',
-  fisherPtr: 'u32', layerGradSqPtr: 'u32', nudgeLayer: 'i32', nudgeHPtr: 'u32', nudgeYPtr: 'u32',
+  modelPtr: 'u32', capacity: 'i32', nTokens: 'i32', skip: 'i32', logitRows: 'i32', tokensPtr: 'u32', labelsPtr: 'u32', drawsPtr: 'u32',
+  nllPtr: 'u32', anglesPtr: 'u32', anglesBackPtr: 'u32', streamPtr: 'u32', midPtr: 'u32', normedPtr: 'u32', qPtr: 'u32', attnPtr: 'u32',
+  kPtr: 'u32', vPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', hPtr: 'u32', outPtr: 'u32', dxPtr: 'u32', dNormedPtr: 'u32', dqPtr: 'u32',
+  dkPtr: 'u32', dvPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', weightsPtr: 'u32', hSumPtr: 'u32', hSqPtr: 'u32', hNormedSqPtr: 'u32',
+  upSqPtr: 'u32', gateSqPtr: 'u32', fisherPtr: 'u32', layerGradSqPtr: 'u32', nudgeLayer: 'i32', nudgeHPtr: 'u32', nudgeYPtr: 'u32',
 } as const satisfies Fields;
 
 /** Most tokens of a document: attention is quadratic in it, buffers are linear. */
@@ -39,23 +39,31 @@ export function layoutCalibration({ hparams: h, tensors }: ModelPlan, maxTokens:
   const capacity = pad(Math.min(maxTokens, MAX_DOCUMENT), 8), logitRow = oddLines(4 * h.vocab);
   // an even number, so that two slots' logits fit side by side
   const logitRows = Math.max(2, Math.min(capacity, 2 * Math.floor(logitBytes / logitRow / 2)));
-  const buffers = { ...activationBuffers(h, capacity), ...sumBuffers(h), logitsPtr: logitRow * logitRows, weightsPtr: weightsBytes(tensors.map(({ cols }) => cols)) };
+  const buffers = {
+    ...activationBuffers(h, capacity), ...sumBuffers(h), logitsPtr: logitRow * logitRows,
+    weightsPtr: weightsBytes(tensors.map(({ cols }) => cols)),
+  };
   return { capacity, logitRows, buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
 }
 
 function activationBuffers(h: Hparams, capacity: number): Record<string, number> {
   const row = (width: number): number => 4 * capacity * rowWidth(width);
-  const angles = 4 * capacity * ropeDims(h), hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headDim), kv = row(h.kvHeads * h.headDim);
+  const angles = 4 * capacity * ropeDims(h), hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headDim);
+  const kv = row(h.kvHeads * h.headDim);
   return {
-    tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity, anglesPtr: angles, anglesBackPtr: angles,
-    streamPtr: (h.nLayers + 2) * hidden, midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
-    qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv, gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 8 * capacity,
+    tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity,
+    anglesPtr: angles, anglesBackPtr: angles, streamPtr: (h.nLayers + 2) * hidden,
+    midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
+    qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv,
+    gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 8 * capacity,
   };
 }
 
 function sumBuffers(h: Hparams): Record<string, number> {
   const bytes = 4 * h.nLayers * rowWidth(h.ffn);
-  return { hSumPtr: bytes, hSqPtr: bytes, hNormedSqPtr: bytes, upSqPtr: bytes, gateSqPtr: bytes, fisherPtr: bytes, layerGradSqPtr: 8 * h.nLayers };
+  return {
+    hSumPtr: bytes, hSqPtr: bytes, hNormedSqPtr: bytes, upSqPtr: bytes, gateSqPtr: bytes, fisherPtr: bytes, layerGradSqPtr: 8 * h.nLayers,
+  };
 }
 
 function weightsBytes(cols: readonly number[]): number {

@@ -1,7 +1,7 @@
 /**
- * The offline statistics of a model: means over the tokens of its documents, for every neuron of every layer. h = g u with g = act(gate), u = up
- * (without a gate: g = h, u = 1). Fisher information: E (dL/dh)^2 with L the summed -log p of labels that are drawn from the model's own
- * distributions, so no corpus and no ground truth are needed. The first 4 positions of a document are not counted.
+ * The offline statistics of a model: means over the tokens of its documents, for every neuron of every layer. h = g u with g = act(gate), u
+ * = up (without a gate: g = h, u = 1). Fisher information: E (dL/dh)^2 with L the summed -log p of labels that are drawn from the model's
+ * own distributions, so no corpus and no ground truth are needed. The first 4 positions of a document are not counted.
  */
 import type { Tier } from '../engine/binaries.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
@@ -103,8 +103,8 @@ export interface CollectOptions {
   /** False: activations only, a third of the time; `fisher` and `layerGradSq` stay 0. Default true. */
   readonly gradients?: boolean | undefined;
   /**
-   * Labels drawn for each position, each set with a backward pass of its own (0.7 of a document's time). Default 1, which leaves 3 to 4 % of noise in
-   * F after 12,000 tokens, as much as F varies within a layer that treats its neurons alike.
+   * Labels drawn for each position, each set with a backward pass of its own (0.7 of a document's time). Default 1, which leaves 3 to 4 %
+   * of noise in F after 12,000 tokens, as much as F varies within a layer that treats its neurons alike.
    */
   readonly draws?: number | undefined;
   /** Go on from here, with the same documents and options. */
@@ -131,24 +131,32 @@ export function piecesOf(documents: readonly ArrayLike<number>[], maxTokens = In
 }
 
 /**
- * Runs documents (token ids, each from an empty context) forward and backward and returns the means. Weights as the file has them, activations in
- * f32. Offline work: about 25 ms a token of a 135M model on one core.
+ * Runs documents (token ids, each from an empty context) forward and backward and returns the means. Weights as the file has them,
+ * activations in f32. Offline work: about 25 ms a token of a 135M model on one core.
  *
  * ```ts
  * const { fisher } = await collectStatistics('model.gguf', documents, { seed: 1 });
  * ```
  * @throws as `load`; InputError `E_TOKEN_RANGE`, `E_OPTION` (a state of something else), `E_EMPTY_PROMPT` (nothing to count); AbortedError
  */
-export async function collectStatistics(source: ModelSource, documents: readonly ArrayLike<number>[], options: CollectOptions = {}): Promise<Statistics> {
+export async function collectStatistics(
+  source: ModelSource, documents: readonly ArrayLike<number>[], options: CollectOptions = {},
+): Promise<Statistics> {
   checkNames('calibration options', options, optionNames);
   const { signal, gradients = true } = options, seed = checkNumber('seed', seedRange, options.seed ?? 1);
   const draws = checkNumber('draws', { min: 1, integer: true }, options.draws ?? 1);
-  const pieces = piecesOf(documents, options.maxTokens === undefined ? Infinity : checkNumber('maxTokens', { min: 1, integer: true }, options.maxTokens));
+  const { maxTokens } = options;
+  const pieces = piecesOf(documents, maxTokens === undefined ? Infinity : checkNumber('maxTokens', { min: 1, integer: true }, maxTokens));
   if (pieces.length === 0) {
-    throw new InputError('E_EMPTY_PROMPT', { subject: 'calibration documents', found: 'no token to count', expected: `a document of more than ${SKIPPED} tokens`, remedy: 'Make some with sampleDocuments().' });
+    throw new InputError('E_EMPTY_PROMPT', {
+      subject: 'calibration documents', found: 'no token to count', expected: `a document of more than ${SKIPPED} tokens`,
+      remedy: 'Make some with sampleDocuments().',
+    });
   }
   throwIfAborted(signal, 'calibration');
-  const calibrator = await Calibrator.open(source, { tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0) });
+  const calibrator = await Calibrator.open(source, {
+    tier: options.tier, signal, maxTokens: pieces.reduce((most, { length }) => Math.max(most, length), 0),
+  });
   try {
     const state = options.state ?? emptyState(calibrator, { seed, gradients, draws });
     checkState(state, calibrator, { seed, gradients, draws });
@@ -168,18 +176,22 @@ function emptyState({ hparams: { nLayers, ffn, hidden } }: Calibrator, settings:
   const zeros = (): Float64Array => new Float64Array(nLayers * ffn);
   return {
     nLayers, ffn, hidden, ...settings, nDocuments: 0, nTokens: 0, nll: 0,
-    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(), layerGradSq: new Float64Array(nLayers),
+    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(),
+    layerGradSq: new Float64Array(nLayers),
   };
 }
 
 /** One document joins the sums, all at once at its end: an abort leaves them as they were. */
-async function collectDocument(calibrator: Calibrator, tokens: ArrayLike<number>, state: StatisticsState, signal?: AbortSignal): Promise<void> {
+async function collectDocument(
+  calibrator: Calibrator, tokens: ArrayLike<number>, state: StatisticsState, signal?: AbortSignal,
+): Promise<void> {
   await calibrator.run(tokens, { collect: true, signal });
   let nll = state.gradients ? 0 : NaN;
   // a generator a document: whoever goes on from a state draws the same labels
   const random = new Random((state.seed + Math.imul(state.nDocuments, 0x9e3779b9)) >>> 0);
   for (let draw = 0; state.gradients && draw < state.draws; draw++) {
-    nll += (await calibrator.loss(random, { gradient: true, signal })).subarray(SKIPPED).reduce((sum, value) => sum + value, 0) / state.draws;
+    const losses = await calibrator.loss(random, { gradient: true, signal });
+    nll += losses.subarray(SKIPPED).reduce((sum, value) => sum + value, 0) / state.draws;
     await calibrator.backward({ signal });
   }
   for (const name of neuronSums) calibrator.addSum(name, state[name], name === 'fisher' ? 1 / state.draws : 1);
@@ -194,7 +206,8 @@ export function meansOf(state: StatisticsState): Statistics {
   const { nLayers, ffn, hidden, nDocuments, nTokens } = state;
   const mean = (sums: Float64Array): Float32Array => Float32Array.from(sums, (sum) => sum / nTokens);
   return {
-    nLayers, ffn, hidden, nDocuments, nTokens, hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
+    nLayers, ffn, hidden, nDocuments, nTokens,
+    hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
     gateSq: mean(state.gateSq), fisher: mean(state.fisher), layerGradSq: mean(state.layerGradSq), meanNll: state.nll / nTokens,
   };
 }
@@ -205,6 +218,8 @@ function checkState(state: StatisticsState, { hparams: { nLayers, ffn, hidden } 
   const found = shape(state), expected = shape({ nLayers, ffn, hidden, ...settings });
   const sound = neuronSums.every((name) => state[name] instanceof Float64Array && state[name].length === nLayers * ffn);
   if (found !== expected || !sound || state.layerGradSq.length !== nLayers) {
-    throw new InputError('E_OPTION', { subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.' });
+    throw new InputError('E_OPTION', {
+      subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.',
+    });
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Per-layer thresholds from a probe of dense decode steps: for `tt` and `clada-paper` the largest eps with mean CETT at most eta (arXiv 2402.03804), for
- * `cats` the quantile of |gate| (arXiv 2404.08763), and the mean of every neuron where the cascade drops it. One pass over a grid; between
- * its points, interpolation on logarithms.
+ * Per-layer thresholds from a probe of dense decode steps: for `tt` and `clada-paper` the largest eps with mean CETT at most eta (arXiv
+ * 2402.03804), for `cats` the quantile of |gate| (arXiv 2404.08763), and the mean of every neuron where the cascade drops it. One pass over
+ * a grid; between its points, interpolation on logarithms.
  */
 import { denseSelection } from '../adapt/selection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { Sequence } from '../session/sequence.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 
 /** Points of the grid a layer, and how far it reaches around the layer's RMS. */
 const nPoints = 24, lowest = 10 ** -2.5, highest = 10 ** 1.5;
@@ -57,7 +57,9 @@ function reach(x: Float32Array, y: Float32Array, wanted: number): number {
 }
 
 /** Decodes the documents (past their first 4 tokens) dense and measures. Constants must be in place (sensitivity, upSquare, columnNorm). */
-export async function measureCurves(engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions): Promise<Curves> {
+export async function measureCurves(
+  engine: Engine, sequence: Sequence, documents: readonly (readonly number[])[], options: CurveOptions,
+): Promise<Curves> {
   const { hparams: h } = engine.plan, { nLayers, layers } = h, { hSquare, gateSquare, columnNorm, signal } = options;
   const productAt = gridAround(h, (i) => hSquare[i]! * columnNorm[i]! ** 2), gateAt = gridAround(h, (i) => gateSquare[i]!);
   await sequence.exclusive((own, ptr) => {
@@ -78,14 +80,18 @@ export async function measureCurves(engine: Engine, sequence: Sequence, document
     }
   }
   const { cett, maskCett, gateCount, droppedSum, droppedCount } = sequence.adapt.measured();
-  const curve = (at: Float32Array, sums: Float32Array, scale: (layer: number) => number, wanted: number): Float32Array => Float32Array.from({ length: nLayers }, (_, l) => {
-    const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
-    return reach(x!, y!.map((value) => value / scale(l)), wanted);
-  });
+  const curve = (at: Float32Array, sums: Float32Array, scale: (layer: number) => number, wanted: number): Float32Array =>
+    Float32Array.from({ length: nLayers }, (_, l) => {
+      const [x, y] = [at, sums].map((values) => values.slice(l * nPoints, (l + 1) * nPoints));
+      return reach(x!, y!.map((value) => value / scale(l)), wanted);
+    });
   return {
     eps: (eta) => curve(productAt, cett, () => tokens, eta),
     maskEps: (eta) => curve(productAt, maskCett, () => tokens, eta),
-    gate: (density) => (gateCount.some((count) => count > 0) ? curve(gateAt, gateCount, (layer) => tokens * layers[layer]!.ffn, density) : undefined),
+    gate: (density) => {
+      if (!gateCount.some((count) => count > 0)) return undefined;
+      return curve(gateAt, gateCount, (layer) => tokens * layers[layer]!.ffn, density);
+    },
     mean: droppedSum.map((sum, i) => (droppedCount[i]! > 0 ? sum / droppedCount[i]! : 0)),
   };
 }

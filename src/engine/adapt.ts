@@ -1,8 +1,11 @@
-/** The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its first sparse token. */
+/**
+ * The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its
+ * first sparse token.
+ */
 import type { Selection, Thresholds } from '../adapt/selection.ts';
 import { checkNeurons, usesStatistics } from '../adapt/selection.ts';
 import { CogLoadMode, Rule, Stage } from '../model/enums.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { RecordView, adaptFields, adaptLayerFields, probeFields, recordBytes } from '../model/records.ts';
 import { aligned } from '../model/plan.ts';
 import { layoutSequenceSkipping } from '../model/forms.ts';
@@ -19,7 +22,10 @@ export interface StepThresholds {
   readonly product?: number | readonly number[];
 }
 
-/** What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the cascade's budget. */
+/**
+ * What calibration measures at: thresholds [nLayers, nPoints] of |h| and of sqrt(E h^2), both times the column norm, and of |gate|; the
+ * cascade's budget.
+ */
 export interface ProbeGrid {
   readonly productAt: Float32Array;
   readonly gateAt: Float32Array;
@@ -91,7 +97,8 @@ export class AdaptState {
     const { cogLoad: load } = selection;
     if (selection.stages !== 0) checkNeurons(this.h.ffn);
     this.record.assign({
-      stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1, density: selection.density, share: selection.share,
+      stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1,
+      density: selection.density, share: selection.share,
       shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,
       cogLoadMode: CogLoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
       linear: load.linear ? 1 : 0, clamp: load.clamp, warmup: load.warmup,
@@ -102,7 +109,8 @@ export class AdaptState {
       layer.assign({
         ...scoreThreshold(selection, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
         gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
-        productWeightPtr: selection.productWeights === 'ones' ? 0 : this.forms.constant(selection.productWeights, i), nMask: this.h.layers[i]!.ffn,
+        productWeightPtr: selection.productWeights === 'ones' ? 0 : this.forms.constant(selection.productWeights, i),
+        nMask: this.h.layers[i]!.ffn,
       });
     }
   }
@@ -134,7 +142,8 @@ export class AdaptState {
       return ptr;
     };
     const fields = {
-      nPoints: productAt.length / nLayers, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.#take(cells), maskCettPtr: this.#take(cells), gateCountPtr: this.#take(cells),
+      nPoints: productAt.length / nLayers, tau, productAtPtr: take(productAt), gateAtPtr: take(gateAt), cettPtr: this.#take(cells),
+      maskCettPtr: this.#take(cells), gateCountPtr: this.#take(cells),
       droppedSumPtr: this.#take(neurons), droppedCountPtr: this.#take(neurons),
     };
     const ptr = this.#take(recordBytes(probeFields));
@@ -144,11 +153,21 @@ export class AdaptState {
   }
 
   /** Ends measuring; sums over the tokens that were decoded. */
-  measured(): { cett: Float32Array; maskCett: Float32Array; gateCount: Float32Array; droppedSum: Float32Array; droppedCount: Float32Array } {
+  measured(): {
+    cett: Float32Array;
+    maskCett: Float32Array;
+    gateCount: Float32Array;
+    droppedSum: Float32Array;
+    droppedCount: Float32Array;
+  } {
     const { ptr, cells } = this.#probe!, view = new RecordView(this.arena.memory, ptr, probeFields), neurons = this.h.nLayers * this.h.ffn;
     this.record.set('probePtr', 0);
-    const copy = (field: 'cettPtr' | 'maskCettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array => this.arena.f32(view.get(field), length).slice();
-    return { cett: copy('cettPtr', cells), maskCett: copy('maskCettPtr', cells), gateCount: copy('gateCountPtr', cells), droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons) };
+    const copy = (field: 'cettPtr' | 'maskCettPtr' | 'gateCountPtr' | 'droppedSumPtr' | 'droppedCountPtr', length: number): Float32Array =>
+      this.arena.f32(view.get(field), length).slice();
+    return {
+      cett: copy('cettPtr', cells), maskCett: copy('maskCettPtr', cells), gateCount: copy('gateCountPtr', cells),
+      droppedSum: copy('droppedSumPtr', neurons), droppedCount: copy('droppedCountPtr', neurons),
+    };
   }
 
   /** What the stages of the selection were held against in a step whose load moved thresholds by `factor`. */
@@ -177,6 +196,9 @@ export class AdaptState {
   /** Sums over the tokens counted, [ffn] of layer `i`; views. */
   sums(i: number): { h: Float32Array; normed: Float32Array; up: Float32Array } {
     const layer = this.layer(i), { ffn } = this.h.layers[i]!;
-    return { h: this.arena.f32(layer.get('sumHPtr'), ffn), normed: this.arena.f32(layer.get('sumNormedPtr'), ffn), up: this.arena.f32(layer.get('sumUpPtr'), ffn) };
+    return {
+      h: this.arena.f32(layer.get('sumHPtr'), ffn), normed: this.arena.f32(layer.get('sumNormedPtr'), ffn),
+      up: this.arena.f32(layer.get('sumUpPtr'), ffn),
+    };
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The memory map of an engine, low to high: static data, records, weights, workspace, then what comes and goes: sequences, forms, copies of masks.
- * The host drives it while it plans, opens and closes; nothing is allocated while tokens run. What is given back is used again: a WebAssembly memory
- * never shrinks.
+ * The memory map of an engine, low to high: static data, records, weights, workspace, then what comes and goes: sequences, forms, copies of
+ * masks. The host drives it while it plans, opens and closes; nothing is allocated while tokens run. What is given back is used again: a
+ * WebAssembly memory never shrinks.
  */
 import { ModelError, StateError } from '../errors.ts';
 import { aligned } from '../model/plan.ts';
@@ -25,7 +25,9 @@ export class Arena {
   /** @throws StateError `E_CLOSED` */
   get memory(): WebAssembly.Memory {
     if (this.#memory) return this.#memory;
-    throw new StateError('E_CLOSED', { subject: 'model', found: 'a call after close()', expected: 'an open model', remedy: 'Load the model again.' });
+    throw new StateError('E_CLOSED', {
+      subject: 'model', found: 'a call after close()', expected: 'an open model', remedy: 'Load the model again.',
+    });
   }
 
   /** First address that nothing behind it is taken from. */
@@ -50,7 +52,8 @@ export class Arena {
 
   #refuse(bytes: number, cause?: unknown): never {
     throw new ModelError('E_WONT_FIT', {
-      subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`, expected: `at most ${this.maxBytes} bytes, and that the runtime grants them`,
+      subject: 'WebAssembly memory', found: `${this.#top + bytes} bytes needed`,
+      expected: `at most ${this.maxBytes} bytes, and that the runtime grants them`,
       remedy: 'Use a smaller context, kv: "q8", or a smaller model.', cause,
     });
   }

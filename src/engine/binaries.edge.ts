@@ -1,6 +1,7 @@
 /**
- * Takes the place of binaries.ts in the build for edge-light, whose imports are `./wasm/NAME.wasm?module`. The base build alone: these platforms compile
- * every binary that a function may import before it runs (Next does, in `next start`), and one that knows no relaxed SIMD (Node 20) would not start.
+ * Takes the place of binaries.ts in the build for edge-light, whose imports are `./wasm/NAME.wasm?module`. The base build alone: these
+ * platforms compile every binary that a function may import before it runs (Next does, in `next start`), and one that knows no relaxed SIMD
+ * (Node 20) would not start.
  */
 import base from '../../build/wasm/base.wasm';
 import type { Binary, Program, Tier } from './binaries.ts';

@@ -1,7 +1,7 @@
 /**
- * Takes the place of binaries.ts in the build for workerd, which refuses to compile bytes: the platform compiles what is imported. scripts/build.ts
- * leaves these imports in place, as `./wasm/NAME.wasm`. The relaxed build is asked for when it is wanted, so that a runtime without relaxed SIMD
- * still starts.
+ * Takes the place of binaries.ts in the build for workerd, which refuses to compile bytes: the platform compiles what is imported.
+ * scripts/build.ts leaves these imports in place, as `./wasm/NAME.wasm`. The relaxed build is asked for when it is wanted, so that a
+ * runtime without relaxed SIMD still starts.
  */
 import base from '../../build/wasm/base.wasm';
 import type { Binary, Program, Tier } from './binaries.ts';

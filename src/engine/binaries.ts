@@ -13,10 +13,15 @@ export interface Binary {
   readonly bytes: number;
 }
 
-/** One literal import a binary: bundlers follow nothing else. A build with threads is to be one more tier here, in binaries.modules.ts and in binaries.edge.ts. */
+/**
+ * One literal import a binary: bundlers follow nothing else. A build with threads is to be one more tier here, in binaries.modules.ts and
+ * in binaries.edge.ts.
+ */
 const imports = {
   engine: { base: () => import('../../build/wasm/base.wasm.js'), relaxed: () => import('../../build/wasm/relaxed.wasm.js') },
-  calibrate: { base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js') },
+  calibrate: {
+    base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js'),
+  },
 } as const;
 
 export async function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {

@@ -1,18 +1,18 @@
 /**
- * A model in memory and the calls into it. Everything that is decided once is decided on this side; a pass runs on the other. Three owners: the
- * model (weights, forms, constants), one workspace that computes, and sequences, which come and go.
+ * A model in memory and the calls into it. Everything that is decided once is decided on this side; a pass runs on the other. Three owners:
+ * the model (weights, forms, constants), one workspace that computes, and sequences, which come and go.
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
-import { ModelError, StateError } from '../errors.ts';
+import { StateError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { KvKind, Stage, Status } from '../model/enums.ts';
+import { KvKind, Stage } from '../model/enums.ts';
 import { compactBytes, layoutSkipping } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
-import type { ModelPlan, Precision } from '../model/plan.ts';
+import type { ModelPlan } from '../model/plan.ts';
 import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
@@ -23,10 +23,14 @@ import { ABI_VERSION, instantiate } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
 import { placeModel } from './place.ts';
-import type { SequenceState } from './state.ts';
+import type { StepReport } from './report.ts';
+import { readReport } from './report.ts';
+import type { Binding, SequenceState } from './state.ts';
 import { restoreState, saveState } from './state.ts';
+import { checkStatus } from './status.ts';
 
-export type { SequenceState } from './state.ts';
+export type { StepReport } from './report.ts';
+export type { Binding, SequenceState } from './state.ts';
 
 export interface EngineOptions extends SequenceOptions {
   /** Most that the memory may grow to. Default: what 32 bits address. */
@@ -35,42 +39,6 @@ export interface EngineOptions extends SequenceOptions {
   readonly tier: Tier | 'auto';
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
-
-/** What one token decided, natural logarithms (nats). */
-export interface StepReport {
-  /** The token that was fed, and its position from 0. */
-  readonly token: number;
-  /** Its position, from 0. */
-  readonly position: number;
-  /** -log p(token) under the distribution before it; NaN where that was not kept (first token, inside a prompt). */
-  readonly surprisal: number;
-  /** Entropy of the distribution after it. */
-  readonly entropy: number;
-  /** The largest logit after it. */
-  readonly maxLogit: number;
-  /** log of the sum of exp over all logits. */
-  readonly logSumExp: number;
-  /** The most likely next token; the lowest id on ties. */
-  readonly topToken: number;
-  /** Bytes of weights that the pass read. */
-  readonly weightBytes: number;
-  /** Standardised load that moved the thresholds of this step, 0 where none did, and what they were multiplied by. */
-  readonly cogLoad: number;
-  /** What the thresholds were multiplied by. */
-  readonly factor: number;
-  /** Share of the feed-forward weights used, each matrix a third; 1 = dense. */
-  readonly cost: number;
-  /** StepFlag bits. */
-  readonly flags: number;
-}
-
-/** What the state of a sequence depends on: the weights, and what computed it. */
-export interface Binding {
-  /** The model. */
-  readonly model: { readonly name: string; readonly fingerprint: string };
-  /** The build, and how it keeps keys and values. */
-  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
 }
 
 /** What is a sequence's: the blocks that hold it, and what skipping remembers, once it does. */
@@ -102,8 +70,10 @@ export class Engine {
     return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
   }
 
-  private constructor(readonly plan: ModelPlan, private readonly options: SequenceOptions, instance: Instance, arena: Arena, modelPtr: number,
-    addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string) {
+  private constructor(
+    readonly plan: ModelPlan, private readonly options: SequenceOptions, instance: Instance, arena: Arena, modelPtr: number,
+    addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string,
+  ) {
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
@@ -124,11 +94,15 @@ export class Engine {
 
   get binding(): Binding {
     const { plan: { tensors, hparams: { name } }, fingerprint, tier, kv } = this;
-    return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' } };
+    return {
+      model: { name, fingerprint },
+      build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' },
+    };
   }
 
   #take<F extends string>(buffers: Readonly<Record<F, number>>): Record<F, number> {
-    return Object.fromEntries(Object.entries<number>(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)])) as Record<F, number>;
+    const taken = Object.entries<number>(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)] as const);
+    return Object.fromEntries(taken) as Record<F, number>;
   }
 
   /** Whether another sequence finds room. */
@@ -137,7 +111,8 @@ export class Engine {
   /** Lays out a sequence in memory and returns its address. @throws ModelError `E_WONT_FIT` */
   openSequence(): number {
     const { capacity, buffers } = layoutSequence(this.plan.hparams, this.options);
-    const ptr = this.#arena.take(recordBytes(sequenceFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields)), pointers = this.#take(buffers);
+    const ptr = this.#arena.take(recordBytes(sequenceFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields));
+    const pointers = this.#take(buffers);
     this.#sequence(ptr).assign({ ...pointers, adaptPtr, position: 0, hasLogits: 0, capacity, kvKind: KvKind[this.options.kv] });
     this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values(pointers)], adapt: undefined });
     return ptr;
@@ -169,8 +144,8 @@ export class Engine {
   }
 
   /**
-   * Makes what a selection reads fast: the model's forms, and for a mask room for its copies. Where those find none, an only sequence's mask
-   * orders the model's rows in place, and stays the only one; beside others it is computed whole.
+   * Makes what a selection reads fast: the model's forms, and for a mask room for its copies. Where those find none, an only sequence's
+   * mask orders the model's rows in place, and stays the only one; beside others it is computed whole.
    * @throws ModelError `E_WONT_FIT` where not even the lists fit
    */
   makeForms(sequence: number, selection: Selection): void {
@@ -184,7 +159,10 @@ export class Engine {
     this.forms.orderInPlace();
   }
 
-  /** `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it can. */
+  /**
+   * `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it
+   * can.
+   */
   #setBreakEven(sequence: number): void {
     const { exports, tier } = this.#live, { nLayers, ffn } = this.plan.hparams;
     if (tier !== 'base') this.forms.model.assign(breakEven(this.#trial(exports, sequence), nLayers, ffn, this.forms.complete));
@@ -241,15 +219,7 @@ export class Engine {
       this.#poison = trap;
       throw this.#poisoned();
     }
-    if (status === Status.notFinite) {
-      throw new ModelError('E_LOGITS', {
-        subject: 'the pass of a token', found: 'activations or logits that are not finite', expected: 'numbers',
-        remedy: 'The weights are damaged, or the activations overflowed: compare the checksum of the file; the sequence stands where it did before.',
-      });
-    }
-    if (status !== undefined && status !== Status.ok) {
-      throw new StateError('E_ABI', { subject: 'pass', found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada: the host must check what it asks for. Please report it.' });
-    }
+    if (status !== undefined) checkStatus(status);
   }
 
   truncate(sequence: number, length: number): void {
@@ -268,21 +238,25 @@ export class Engine {
   }
 
   #place(sequence: number): Parameters<typeof saveState>[0] {
-    return { memory: this.#live.memory, sequence: this.#sequence(sequence), hparams: this.plan.hparams, kv: this.kv, adapt: this.#open.get(sequence)!.adapt };
+    return {
+      memory: this.#live.memory, sequence: this.#sequence(sequence), hparams: this.plan.hparams, kv: this.kv,
+      adapt: this.#open.get(sequence)!.adapt,
+    };
   }
 
   /** Logits [vocab] f32 after the last token of a sequence; or those of a row of the last pass, where it kept several. A view. */
   logits(sequence: number, row?: number): Float32Array {
     const stride = 4 * 8 * Math.ceil(this.vocab / 8);
-    return this.#arena.f32(row === undefined ? this.#sequence(sequence).get('logitsPtr') : this.#record.get('logitsPtr') + row * stride, this.vocab);
+    const ptr = row === undefined ? this.#sequence(sequence).get('logitsPtr') : this.#record.get('logitsPtr') + row * stride;
+    return this.#arena.f32(ptr, this.vocab);
   }
 
   /** The same of the report. */
   report(sequence: number, row?: number): StepReport {
-    const ptr = row === undefined ? this.#sequence(sequence).get('reportPtr') : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
-    const view = new RecordView(this.#live.memory, ptr, reportFields);
-    const { weightWords, ...rest } = Object.fromEntries((Object.keys(reportFields) as (keyof typeof reportFields)[]).map((field) => [field, view.get(field)])) as Record<keyof typeof reportFields, number>;
-    return { ...rest, weightBytes: 4 * weightWords };
+    const ptr = row === undefined
+      ? this.#sequence(sequence).get('reportPtr')
+      : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
+    return readReport(this.#live.memory, ptr);
   }
 
   /** Reads all weights once and returns the bytes: the memory bandwidth that decode is held against, when the caller times it. */
@@ -313,7 +287,8 @@ export class Engine {
 
   #poisoned(): StateError {
     return new StateError('E_POISONED', {
-      subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap', remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
+      subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap',
+      remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
     });
   }
 }

@@ -57,7 +57,9 @@ export const MAX_PAGES = 65535;
 async function build<E extends LoaderExports>(program: Program, tier: Tier, tierReason: string): Promise<Instance<E>> {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
   const { source, bytes } = await readBinary(tier, program);
-  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } }).catch((cause: unknown) => { throw forbidden(cause) ?? cause; });
+  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } }).catch((cause: unknown) => {
+    throw forbidden(cause) ?? cause;
+  });
   const engine = exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
@@ -74,7 +76,9 @@ function forbidden(cause: unknown): ModelError | undefined {
   if (!policy && !/disallowed by embedder/i.test(String(cause))) return undefined;
   return new ModelError('E_WASM_BLOCKED', policy ? {
     subject: 'WebAssembly', found: "a content security policy that forbids it", expected: "'wasm-unsafe-eval' in its script-src",
-    remedy: "Send Content-Security-Policy: script-src 'self' 'wasm-unsafe-eval' with the page, and with the worker's script where it has a policy of its own.", cause,
+    remedy: "Send Content-Security-Policy: script-src 'self' 'wasm-unsafe-eval' with the page, "
+      + "and with the worker's script where it has a policy of its own.",
+    cause,
   } : {
     subject: 'WebAssembly', found: 'a runtime that compiles no bytes', expected: 'a module that it compiled itself',
     remedy: "Let the bundler resolve clada with the condition 'workerd' or 'edge-light': the binaries are imported there.", cause,
@@ -82,12 +86,17 @@ function forbidden(cause: unknown): ModelError | undefined {
 }
 
 /**
- * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a policy forbids
- * to compile it
+ * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a
+ * policy forbids to compile it
  */
-export async function instantiate<E extends LoaderExports = EngineExports>(tier: Tier | 'auto' = 'auto', program: Program = 'engine'): Promise<Instance<E>> {
+export async function instantiate<E extends LoaderExports = EngineExports>(
+  tier: Tier | 'auto' = 'auto', program: Program = 'engine',
+): Promise<Instance<E>> {
   if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {
-    throw new InputError('E_OPTION', { subject: 'tier', found: String(tier), expected: 'auto, base or relaxed', remedy: 'Leave it out for the fastest build that is sound here.' });
+    throw new InputError('E_OPTION', {
+      subject: 'tier', found: String(tier), expected: 'auto, base or relaxed',
+      remedy: 'Leave it out for the fastest build that is sound here.',
+    });
   }
   if (typeof WebAssembly === 'undefined' || !hasSimd()) {
     throw new ModelError('E_NO_SIMD', {
@@ -99,7 +108,8 @@ export async function instantiate<E extends LoaderExports = EngineExports>(tier:
   if (!carried.includes('relaxed')) {
     if (tier === 'auto') return build(program, 'base', 'an edge function carries no other');
     throw new ModelError('E_NO_SIMD', {
-      subject: 'tier "relaxed"', found: 'the build for edge functions', expected: 'one that carries it', remedy: 'Use tier "auto" or "base": hosts that compile all a function imports might not know relaxed SIMD.',
+      subject: 'tier "relaxed"', found: 'the build for edge functions', expected: 'one that carries it',
+      remedy: 'Use tier "auto" or "base": hosts that compile all a function imports might not know relaxed SIMD.',
     });
   }
   if (!hasRelaxedSimd()) {

@@ -1,6 +1,6 @@
 /**
- * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read from, from
- * which share of them on the dense kernel is faster, and the constants of the methods.
+ * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read
+ * from, from which share of them on the dense kernel is faster, and the constants of the methods.
  */
 import type { Selection } from '../adapt/selection.ts';
 import { Layout } from '../model/layouts.ts';
@@ -25,7 +25,8 @@ export interface Constants {
 }
 
 const fieldOf = {
-  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr', mean: 'meanPtr', meanOut: 'meanOutPtr',
+  sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr',
+  mean: 'meanPtr', meanOut: 'meanOutPtr',
 } as const satisfies Record<keyof Constants, keyof typeof layerFields>;
 
 export class ModelForms {
@@ -33,8 +34,8 @@ export class ModelForms {
 
   /** `live` throws where the model is closed; `addresses` of the tensors of the plan. */
   constructor(
-    private readonly live: () => Instance, private readonly arena: Arena, private readonly plan: ModelPlan, private readonly modelPtr: number,
-    private readonly addresses: readonly number[],
+    private readonly live: () => Instance, private readonly arena: Arena, private readonly plan: ModelPlan,
+    private readonly modelPtr: number, private readonly addresses: readonly number[],
   ) {
     const { ffn } = plan.hparams;
     this.model.assign({ rowsBelow: ffn, columnsBelow: ffn });
@@ -65,12 +66,13 @@ export class ModelForms {
   constant(name: keyof Constants, i: number): number { return this.layer(i).get(fieldOf[name]); }
 
   /**
-   * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without such a form, is
-   * computed whole instead, with the same result. True where any was made; `before` is called before the first.
+   * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without
+   * such a form, is computed whole instead, with the same result. True where any was made; `before` is called before the first.
    */
   make({ stages }: Selection, before: () => void): boolean {
     const { hidden } = this.plan.hparams, { arena } = this, { exports } = this.live();
-    const fields = (Object.entries(formStages) as [FormField, number][]).filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
+    const all = Object.entries(formStages) as [FormField, number][];
+    const fields = all.filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
     let made = false;
     for (const [i, tensor] of this.plan.tensors.entries()) {
       const { role: { field }, layer, layout } = tensor, ffn = neuronsOf(tensor);
@@ -92,17 +94,21 @@ export class ModelForms {
   /** Which forms every layer has. */
   get complete(): { rows: boolean; columns: boolean } {
     const every = Array.from({ length: this.plan.hparams.nLayers }, (_, i) => this.layer(i));
-    return { rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0) };
+    return {
+      rows: every.every((layer) => layer.get('upRowsPtr') !== 0), columns: every.every((layer) => layer.get('downColumnsPtr') !== 0),
+    };
   }
 
   /**
-   * Lets masks order the rows of gate and up in place (assembly/forward/order.ts), where a layer has both and no bias that would have to follow. The one
-   * way in which weights are written while tokens run: the caller sees to it that there is one sequence only.
+   * Lets masks order the rows of gate and up in place (assembly/forward/order.ts), where a layer has both and no bias that would have to
+   * follow. The one way in which weights are written while tokens run: the caller sees to it that there is one sequence only.
    */
   orderInPlace(): void {
     for (const [i, { ffn }] of this.plan.hparams.layers.entries()) {
       const layer = this.layer(i);
-      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('gateBiasPtr') !== 0 || layer.get('upBiasPtr') !== 0) continue;
+      if (layer.get('orderPtr') !== 0 || layer.get('gatePtr') === 0 || layer.get('gateBiasPtr') !== 0 || layer.get('upBiasPtr') !== 0) {
+        continue;
+      }
       const orderPtr = this.arena.take(2 * ffn);
       new Uint16Array(this.arena.memory.buffer, orderPtr, ffn).forEach((_, k, order) => { order[k] = k; });
       this.layer(i).set('orderPtr', orderPtr);
@@ -132,7 +138,8 @@ export class ModelForms {
 
   /** Calls `use` with each down matrix, its columns first, and three scratch vectors, two of [ffn] f32 and one of [hidden]. */
   #everyDown(use: (layer: number, own: number, layout: number, w: number, row: number, x: number, result: number) => void): void {
-    const { ffn, hidden } = this.plan.hparams, row = this.arena.take(2 * aligned(4 * ffn) + aligned(4 * hidden)), x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
+    const { ffn, hidden } = this.plan.hparams, row = this.arena.take(2 * aligned(4 * ffn) + aligned(4 * hidden));
+    const x = row + aligned(4 * ffn), result = x + aligned(4 * ffn);
     for (const [i, { role, layer, layout, cols }] of this.plan.tensors.entries()) {
       if (role.field === 'down' && layer !== undefined) use(layer, cols, Layout[layout], this.addresses[i]!, row, x, result);
     }

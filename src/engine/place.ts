@@ -2,7 +2,7 @@
 import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
@@ -28,21 +28,35 @@ export async function placeModel(
 }
 
 /** Addresses of a model's records, and of each RopeRecord's frequencies and factors (0: it has none of its own). */
-interface Records { readonly model: number; readonly layers: number; readonly ropes: number; readonly frequencies: readonly number[]; readonly factors: readonly number[] }
+interface Records {
+  readonly model: number;
+  readonly layers: number;
+  readonly ropes: number;
+  readonly frequencies: readonly number[];
+  readonly factors: readonly number[];
+}
 
 function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
   return {
-    model: arena.take(recordBytes(modelFields)), layers: arena.take(nLayers * recordBytes(layerFields)), ropes: arena.take(ropes.length * recordBytes(ropeFields)),
-    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)), factors: ropes.map(({ factors }) => (factors ? arena.take(4 * factors.length) : 0)),
+    model: arena.take(recordBytes(modelFields)),
+    layers: arena.take(nLayers * recordBytes(layerFields)),
+    ropes: arena.take(ropes.length * recordBytes(ropeFields)),
+    frequencies: ropes.map(({ dim }) => arena.take(2 * dim)),
+    factors: ropes.map(({ factors }) => (factors ? arena.take(4 * factors.length) : 0)),
   };
 }
 
-function fillRecords({ family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records): void {
-  const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> => new RecordView(memory, ptr + i * recordBytes(fields), fields);
+function fillRecords(
+  { family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records,
+): void {
+  const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> =>
+    new RecordView(memory, ptr + i * recordBytes(fields), fields);
   const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i));
   const ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
   const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
-  model.assign({ hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers });
+  model.assign({
+    hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers,
+  });
   h.ropes.forEach(({ kind, dim, base, scale, magnitude, factors }, i) => {
     const before = h.ropes.slice(0, i).reduce((sum, rope) => sum + rope.dim, 0);
     if (factors) new Float32Array(memory.buffer, at.factors[i], factors.length).set(factors);

@@ -1,10 +1,15 @@
-/** The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token, statistics, loads. */
+/**
+ * The state of one sequence copied out of engine memory and back into it: cached positions, logits and report of the last token,
+ * statistics, loads.
+ */
 import type { KvName } from '../model/enums.ts';
-import type { Hparams } from '../model/hparams.ts';
+import type { Hparams } from '../model/types.ts';
 import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
+import type { Precision } from '../model/plan.ts';
 import type { AdaptState } from './adapt.ts';
+import type { Tier } from './binaries.ts';
 import { capacityOf, clearBehind, copyCache } from './kvCache.ts';
 
 /** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
@@ -21,6 +26,14 @@ export interface SequenceState {
   readonly statistics?: { readonly nStat: number; readonly sums: Float32Array } | undefined;
 }
 
+/** What the state of a sequence depends on: the weights, and what computed it. */
+export interface Binding {
+  /** The model. */
+  readonly model: { readonly name: string; readonly fingerprint: string };
+  /** The build, and how it keeps keys and values. */
+  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
+}
+
 /** Where a sequence lies. */
 export interface Place {
   readonly memory: WebAssembly.Memory;
@@ -34,11 +47,14 @@ export interface Place {
 export const reportWords = recordBytes(reportFields) / 4;
 const parts = ['keys', 'values'] as const;
 
-export function saveState({ memory, sequence, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
+export function saveState(
+  { memory, sequence, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean },
+): SequenceState {
   const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity'));
   const [keys, values] = parts.map((part) => {
     const to = { bytes: new Uint8Array(cacheBytes(hparams, kv, capacity)), capacity };
-    copyCache(hparams, kv, part, capacity, { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') }, to);
+    const from = { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') };
+    copyCache(hparams, kv, part, capacity, from, to);
     clearBehind(hparams, kv, part, length, to);
     return to.bytes;
   }) as [Uint8Array, Uint8Array];
@@ -52,17 +68,29 @@ export function saveState({ memory, sequence, hparams, kv, adapt }: Place, lengt
   }
   return {
     keys, values,
-    ...(what.logits ? { logits: new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).slice(), report: new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).slice() } : {}),
-    ...(record && what.load ? { load: { count: record.get('cogLoadCount'), mean: record.get('cogLoadMean'), m2: record.get('cogLoadM2'), highRun: record.get('highRun') } } : {}),
+    ...(what.logits ? {
+      logits: new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).slice(),
+      report: new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).slice(),
+    } : {}),
+    ...(record && what.load ? {
+      load: {
+        count: record.get('cogLoadCount'), mean: record.get('cogLoadMean'), m2: record.get('cogLoadM2'), highRun: record.get('highRun'),
+      },
+    } : {}),
     ...(record && what.statistics ? { statistics: { nStat: record.get('nStat'), sums } } : {}),
   };
 }
 
-/** Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same one. */
+/**
+ * Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same
+ * one.
+ */
 export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
-  const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity')), { logits, report, load, statistics } = state;
+  const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity'));
+  const { logits, report, load, statistics } = state;
   for (const part of parts) {
-    copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') });
+    const to = { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') };
+    copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, to);
   }
   sequence.assign({ position: length, hasLogits: logits ? 1 : 0 });
   if (logits && report) {
@@ -71,7 +99,8 @@ export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, le
   }
   if (!adapt) return;
   adapt.record.assign({
-    nStat: statistics?.nStat ?? 0, cogLoadCount: load?.count ?? 0, cogLoadMean: load?.mean ?? 0, cogLoadM2: load?.m2 ?? 0, highRun: load?.highRun ?? 0, dirty: 1,
+    nStat: statistics?.nStat ?? 0, cogLoadCount: load?.count ?? 0, cogLoadMean: load?.mean ?? 0, cogLoadM2: load?.m2 ?? 0,
+    highRun: load?.highRun ?? 0, dirty: 1,
   });
   for (let i = 0; i < hparams.nLayers; i++) {
     const { h, normed, up } = adapt.sums(i);

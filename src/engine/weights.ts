@@ -25,7 +25,8 @@ export interface LoadProgress {
  * @throws FormatError `E_SOURCE_READ`, `E_GGUF_TRUNCATED`; ModelError `E_NAN_WEIGHTS`; AbortedError.
  */
 export async function loadWeights(
-  plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: LoaderExports, signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void,
+  plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: LoaderExports, signal?: AbortSignal,
+  onProgress?: (progress: LoadProgress) => void,
 ): Promise<{ addresses: number[]; fingerprint: string }> {
   const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes)), state = arena.take(16);
   const staging = arena.top; // not taken: sessions will lie here
@@ -46,7 +47,9 @@ export async function loadWeights(
       exports.fingerprint(staging, rows * rowBytes, state);
       const target = addresses[i]! + (row / 8) * groupBytes, { through } = tensor;
       const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
-      const status = exports.repack(dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols);
+      const status = exports.repack(
+        dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols,
+      );
       if (status !== Status.ok) refuse(tensor, status);
       if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + repacked, target);
       loaded += rows * rowBytes;
@@ -57,11 +60,14 @@ export async function loadWeights(
   return { addresses, fingerprint: [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
 }
 
-async function readExactly(source: ByteSource, tensor: PlannedTensor, offset: number, target: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+async function readExactly(
+  source: ByteSource, tensor: PlannedTensor, offset: number, target: Uint8Array, signal: AbortSignal | undefined,
+): Promise<void> {
   const read = await source.read(offset, target, signal);
   if (read === target.length) return;
   throw new FormatError('E_GGUF_TRUNCATED', {
-    subject: `${source.name}, tensor ${tensor.source.name}`, found: `the end of the data at byte ${offset + read}`, expected: `${target.length - read} bytes more`,
+    subject: `${source.name}, tensor ${tensor.source.name}`, found: `the end of the data at byte ${offset + read}`,
+    expected: `${target.length - read} bytes more`,
     remedy: 'The file is cut short; fetch it again.',
   });
 }
@@ -69,8 +75,12 @@ async function readExactly(source: ByteSource, tensor: PlannedTensor, offset: nu
 function refuse(tensor: PlannedTensor, status: number): never {
   if (status === Status.nonFinite) {
     throw new ModelError('E_NAN_WEIGHTS', {
-      subject: `tensor ${tensor.source.name}`, found: 'NaN or infinite weights', expected: 'finite ones', remedy: 'The file is damaged or the conversion overflowed; fetch or convert the model again.',
+      subject: `tensor ${tensor.source.name}`, found: 'NaN or infinite weights', expected: 'finite ones',
+      remedy: 'The file is damaged or the conversion overflowed; fetch or convert the model again.',
     });
   }
-  throw new StateError('E_ABI', { subject: `repack of ${tensor.dtype} to ${tensor.layout}`, found: `status ${status}`, expected: '0', remedy: 'This is a bug in clada; please report the model.' });
+  throw new StateError('E_ABI', {
+    subject: `repack of ${tensor.dtype} to ${tensor.layout}`, found: `status ${status}`, expected: '0',
+    remedy: 'This is a bug in clada; please report the model.',
+  });
 }

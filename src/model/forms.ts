@@ -1,6 +1,6 @@
 /** What skipping neurons needs in memory beside the model, from the plan alone: upper bounds, so that what fits by them does fit. */
 import { Stage } from './enums.ts';
-import type { Hparams } from './hparams.ts';
+import type { Hparams } from './types.ts';
 import { columnFormBytes, rowFormBytes } from './layouts.ts';
 import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';
@@ -23,7 +23,10 @@ function compactOf(tensor: PlannedTensor, density: number): number {
 
 /** Bytes of compact copies of all layers. */
 export function compactBytes({ tensors, hparams }: ModelPlan, density: number): number {
-  return tensors.reduce((sum, tensor) => sum + (tensor.layer !== undefined && isForm(tensor.role.field) ? compactOf(tensor, density) : 0), 256 * hparams.nLayers);
+  return tensors.reduce(
+    (sum, tensor) => sum + (tensor.layer !== undefined && isForm(tensor.role.field) ? compactOf(tensor, density) : 0),
+    256 * hparams.nLayers,
+  );
 }
 
 /** Bytes of a matrix by neuron; 0 where its layout has no such form. */
@@ -49,13 +52,21 @@ const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
 const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 
 /** Bytes of what a sparse pass needs of the workspace: pointer field → bytes. `usedPtr`: the neurons of the last step, as bits. */
-export function layoutSkipping({ nLayers, ffn, hidden }: Hparams): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'usedPtr', number>; bytes: number } {
-  const buffers = { listPtr: 3 * listOf(ffn), hPtr: 4 * 32 * Math.ceil(ffn / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024, usedPtr: nLayers * Math.ceil(ffn / 8) };
+export function layoutSkipping(
+  { nLayers, ffn, hidden }: Hparams,
+): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'usedPtr', number>; bytes: number } {
+  const buffers = {
+    listPtr: 3 * listOf(ffn), hPtr: 4 * 32 * Math.ceil(ffn / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
+    usedPtr: nLayers * Math.ceil(ffn / 8),
+  };
   return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
 }
 
 /** Bytes of what a sequence remembers, one block: its AdaptLayers, then for each layer these, field → bytes. */
-export function layoutSequenceSkipping({ nLayers, ffn }: Hparams): { layer: Record<'scoresPtr' | 'sumHPtr' | 'sumNormedPtr' | 'sumUpPtr' | 'maskPtr', number>; bytes: number } {
-  const floats = aligned(4 * pad8(ffn)), layer = { scoresPtr: floats, sumHPtr: floats, sumNormedPtr: floats, sumUpPtr: floats, maskPtr: aligned(listOf(ffn)) };
+export function layoutSequenceSkipping(
+  { nLayers, ffn }: Hparams,
+): { layer: Record<'scoresPtr' | 'sumHPtr' | 'sumNormedPtr' | 'sumUpPtr' | 'maskPtr', number>; bytes: number } {
+  const floats = aligned(4 * pad8(ffn));
+  const layer = { scoresPtr: floats, sumHPtr: floats, sumNormedPtr: floats, sumUpPtr: floats, maskPtr: aligned(listOf(ffn)) };
   return { layer, bytes: aligned(nLayers * recordBytes(adaptLayerFields)) + nLayers * (4 * floats + layer.maskPtr) };
 }

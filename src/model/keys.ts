@@ -1,6 +1,6 @@
 /**
- * The keys under the architecture's name (`llama.…`): every one of them is read, or known not to matter, or refused with its value. A key that
- * nobody looked at would change what the model says without a word.
+ * The keys under the architecture's name (`llama.…`): every one of them is read, or known not to matter, or refused with its value. A key
+ * that nobody looked at would change what the model says without a word.
  */
 import { ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
@@ -12,7 +12,7 @@ const idle: ReadonlySet<string> = new Set([
   'vocab_size', // the embedding says it
   'tensor_data_layout', // of q and k in files of 2023: what every `llama` file has
   'attention.layer_norm_epsilon', 'attention.layer_norm_rms_epsilon', // the one that the family does not use
-  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window, and that key is looked at
+  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts)
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
 /** The same of whole groups: of experts there are none, which `checkKind` has made sure of. */
@@ -21,22 +21,27 @@ const idleGroup = /^expert_/;
 /** Values of keys that say "not here": with another one they stand for something that no family of this engine has. */
 const neutral: Readonly<Record<string, readonly (number | boolean)[]>> = {
   'leading_dense_block_count': [0], 'nextn_predict_layers': [0],
-  'logit_scale': [0, 1], 'residual_scale': [0, 1], 'embedding_scale': [0, 1], 'attention.output_scale': [0, 1], 'attention.value_scale': [1],
+  'logit_scale': [0, 1], 'residual_scale': [0, 1], 'embedding_scale': [0, 1],
+  'attention.output_scale': [0, 1], 'attention.value_scale': [1],
   'attn_logit_softcapping': [0], 'final_logit_softcapping': [0], 'attention.max_alibi_bias': [0], 'attention.clamp_kqv': [0],
   'attention.causal': [true], 'use_parallel_residual': [false], 'pooling_type': [0],
-  'rope.scaling.alpha': [0], 'rope.scaling.yarn_log_multiplier': [0], 'rope.scaling.yarn_ext_factor': [1], 'rope.scaling.yarn_attn_factor': [1],
+  'rope.scaling.alpha': [0], 'rope.scaling.yarn_log_multiplier': [0],
+  'rope.scaling.yarn_ext_factor': [1], 'rope.scaling.yarn_attn_factor': [1],
   'rope.scaling.yarn_beta_fast': [32], 'rope.scaling.yarn_beta_slow': [1],
 };
 
 const remedy = 'This engine would compute something else than the model means. Use another model, or one converted without it.';
 
 /** @throws ModelError `E_HPARAM` */
-export function bad(key: string, found: unknown, expected: string, what = 'The file is damaged, or of a kind that this version does not run.'): never {
+export function bad(
+  key: string, found: unknown, expected: string, what = 'The file is damaged, or of a kind that this version does not run.',
+): never {
   throw new ModelError('E_HPARAM', { subject: `metadata key ${key}`, found: String(found), expected, remedy: what });
 }
 
 function shown(value: GgufValue): string {
-  return typeof value === 'object' ? `${value.length} values` : typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
+  if (typeof value === 'object') return `${value.length} values`;
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 60)) : String(value);
 }
 
 export class Keys {
@@ -67,7 +72,14 @@ export class Keys {
     if (typeof value !== 'object') return new Array<number>(nLayers).fill(this.count(key, limit));
     const name = this.name(key), all = Array.from(getNumbers(this.metadata, name), Number);
     if (all.length !== nLayers) bad(name, `${all.length} values`, `one, or one for each of ${nLayers} layers`);
-    return all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit) ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
+    const whole = all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit);
+    return whole ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
+  }
+
+  /** The numbers of a key that lists some; undefined where it is absent, or one value. */
+  list(key: string): readonly number[] | undefined {
+    if (typeof this.metadata.get(`${this.architecture}.${key}`) !== 'object') return undefined;
+    return Array.from(getNumbers(this.metadata, this.name(key)), Number);
   }
 
   positive(key: string, fallback?: number): number {

@@ -1,10 +1,13 @@
-/** Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices alone. */
+/**
+ * Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices
+ * alone.
+ */
 import type { Fit } from '../errors.ts';
 import { InputError, WontFitError } from '../errors.ts';
 import type { KvName } from './enums.ts';
 import { KvKind, Stage } from './enums.ts';
 import { compactBytes, formBytes, skippingBytes } from './forms.ts';
-import type { Hparams } from './hparams.ts';
+import type { Hparams } from './types.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
@@ -22,7 +25,10 @@ const scratchBytes = 1024;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
-/** Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first needed. */
+/**
+ * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
+ * needed.
+ */
 export const SEQUENCES = 4;
 
 /** The context that a model is planned for. */
@@ -56,9 +62,11 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const qWidth = h.heads * h.headDim, kvWidth = h.kvHeads * h.headDim;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
-    tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden), quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
-    qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden), gatePtr: row(h.ffn), upPtr: row(h.ffn),
-    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes, logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
+    tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
+    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
+    gatePtr: row(h.ffn), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
   }, recordBytes(workspaceFields));
 }
 
@@ -75,7 +83,10 @@ export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions)
   return { capacity, kvBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
 }
 
-/** Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded model: its tokenizer, the engine and the runtime take 14 MB. */
+/**
+ * Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded
+ * model: its tokenizer, the engine and the runtime take 14 MB.
+ */
 export const ceilings = { wasm32: MAX_BYTES, edge: 112_000_000 } as const;
 
 /** What a method skips, as far as memory cares; stages 0 = dense. */
@@ -93,7 +104,10 @@ export interface MemoryPlan {
   readonly activations: number;
   /** Lists, masks and statistics of a sparse method; 0 where none was asked for. */
   readonly adaptive: number;
-  /** The second copy of feed-forward matrices that makes a sparse method fast: as much of it as fits, and all of it; of a mask, a copy a sequence. */
+  /**
+   * The second copy of feed-forward matrices that makes a sparse method fast: as much of it as fits, and all of it; of a mask, a copy a
+   * sequence.
+   */
   readonly forms: number;
   /** All of that copy. */
   readonly formsWanted: number;
@@ -108,7 +122,8 @@ const overheadBytes = 512 * 1024;
 
 /** What the model and its workspace need, and what each sequence adds; without second copies. */
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
-  const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams), sequence = layoutSequence(hparams, options).bytes + skips.sequence;
+  const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
+  const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
   const shared = layoutWorkspace(hparams, options.contextSize).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
 }
@@ -119,49 +134,71 @@ function required(plan: ModelPlan, options: SequenceOptions, skipping: Skipping,
 }
 
 /**
- * Bytes by part, before anything is allocated. What one sequence cannot do without is required; second copies, and then further sequences, are made as far as there is
- * room. `sequences`: how many there must be room for. Default: up to {@link SEQUENCES}.
- * @throws InputError `E_OPTION` (contextSize, kv, maxBytes, sequences); WontFitError `E_WONT_FIT` above `maxBytes`, with the largest context that would fit for each type of cache.
+ * Bytes by part, before anything is allocated. What one sequence cannot do without is required; second copies, and then further sequences,
+ * are made as far as there is room. `sequences`: how many there must be room for. Default: up to {@link SEQUENCES}.
+ * @throws InputError `E_OPTION` (contextSize, kv, maxBytes, sequences); WontFitError `E_WONT_FIT` above `maxBytes`, with the largest
+ * context that would fit for each type of cache.
  */
 export function planMemory(
-  plan: ModelPlan, options: SequenceOptions, maxBytes: number = MAX_BYTES, skipping: Skipping = { stages: 0, density: 1 }, sequences?: number,
+  plan: ModelPlan, options: SequenceOptions, maxBytes: number = MAX_BYTES, skipping: Skipping = { stages: 0, density: 1 },
+  sequences?: number,
 ): MemoryPlan {
   checkOptions(plan, options, maxBytes, sequences);
-  const { hparams } = plan, limit = Math.min(maxBytes, MAX_BYTES), { shared, sequence } = parts(plan, options, skipping), least = required(plan, options, skipping, sequences);
+  const { hparams } = plan, limit = Math.min(maxBytes, MAX_BYTES), { shared, sequence } = parts(plan, options, skipping);
+  const least = required(plan, options, skipping, sequences);
   if (least > limit) wontFit(plan, options, least, limit, skipping, sequences);
-  const masks = skipping.stages === Stage.mask, copy = masks ? compactBytes(plan, skipping.density) : 0, form = skipping.stages === 0 || masks ? 0 : formBytes(plan, skipping.stages);
-  const room = limit - least, hasCopies = masks && room >= (sequences ?? 1) * copy, each = sequence + (hasCopies ? copy : 0), forms = Math.min(form, room);
+  const masks = skipping.stages === Stage.mask, copy = masks ? compactBytes(plan, skipping.density) : 0;
+  const form = skipping.stages === 0 || masks ? 0 : formBytes(plan, skipping.stages);
+  const room = limit - least, hasCopies = masks && room >= (sequences ?? 1) * copy, each = sequence + (hasCopies ? copy : 0);
+  const forms = Math.min(form, room);
   // a mask without copies orders the model's rows, which only one sequence may
   const n = sequences ?? (masks && !hasCopies ? 1 : Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each))));
-  const { kvBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes, skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
+  const { kvBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes;
+  const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
-    weights: plan.weightBytes, sequences: n, kv: n * kv, activations: layoutWorkspace(hparams, options.contextSize).bytes + n * (bytes - kv),
-    adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form, total: shared + forms + n * each, maxBytes,
+    weights: plan.weightBytes, sequences: n, kv: n * kv,
+    activations: layoutWorkspace(hparams, options.contextSize).bytes + n * (bytes - kv),
+    adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form,
+    total: shared + forms + n * each, maxBytes,
   };
 }
 
 /** Lines for people. */
 export function describeMemory({ sequences, kv, activations, adaptive, forms, formsWanted, total, maxBytes }: MemoryPlan): string[] {
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-  const sparse = adaptive === 0 ? '' : `, skipping ${mb(adaptive)}, copies by neuron ${mb(forms)}${forms < formsWanted ? ` of ${mb(formsWanted)}: the rest is computed whole or ordered in place` : ''}`;
-  return [`memory ${mb(total)}${maxBytes < MAX_BYTES ? ` of ${mb(maxBytes)}` : ''}: key/value cache ${mb(kv)} (${sequences} ${sequences === 1 ? 'sequence' : 'sequences'} of ${mb(kv / sequences)}, each made when it is needed), activations ${mb(activations)}${sparse}`];
+  const limit = maxBytes < MAX_BYTES ? ` of ${mb(maxBytes)}` : '', noun = sequences === 1 ? 'sequence' : 'sequences';
+  const cache = `key/value cache ${mb(kv)} (${sequences} ${noun} of ${mb(kv / sequences)}, each made when it is needed)`;
+  const lacking = forms < formsWanted ? ` of ${mb(formsWanted)}: the rest is computed whole or ordered in place` : '';
+  const sparse = adaptive === 0 ? '' : `, skipping ${mb(adaptive)}, copies by neuron ${mb(forms)}${lacking}`;
+  return [`memory ${mb(total)}${limit}: ${cache}, activations ${mb(activations)}${sparse}`];
 }
 
 function checkOptions({ hparams }: ModelPlan, { contextSize, kv }: SequenceOptions, maxBytes: number, sequences: number | undefined): void {
   if (sequences !== undefined && !(Number.isInteger(sequences) && sequences >= 1 && sequences <= 256)) {
-    throw new InputError('E_OPTION', { subject: 'sequences', found: String(sequences), expected: 'an integer from 1 to 256', remedy: 'Leave it out for the default.' });
+    throw new InputError('E_OPTION', {
+      subject: 'sequences', found: String(sequences), expected: 'an integer from 1 to 256', remedy: 'Leave it out for the default.',
+    });
   }
   if (!(typeof maxBytes === 'number' && maxBytes > 0)) {
-    throw new InputError('E_OPTION', { subject: 'maxBytes', found: String(maxBytes), expected: 'a number of bytes', remedy: 'Leave it out for the 4 GiB of a 32-bit memory.' });
+    throw new InputError('E_OPTION', {
+      subject: 'maxBytes', found: String(maxBytes), expected: 'a number of bytes', remedy: 'Leave it out for the 4 GiB of a 32-bit memory.',
+    });
   }
   if (!(Number.isInteger(contextSize) && contextSize >= 1)) {
-    throw new InputError('E_OPTION', { subject: 'contextSize', found: String(contextSize), expected: 'a positive integer', remedy: 'Leave it out for the default.' });
+    throw new InputError('E_OPTION', {
+      subject: 'contextSize', found: String(contextSize), expected: 'a positive integer', remedy: 'Leave it out for the default.',
+    });
   }
   if (!Object.hasOwn(KvKind, kv)) {
-    throw new InputError('E_OPTION', { subject: 'kv', found: String(kv), expected: Object.keys(KvKind).join(', '), remedy: 'Leave it out for the default.' });
+    throw new InputError('E_OPTION', {
+      subject: 'kv', found: String(kv), expected: Object.keys(KvKind).join(', '), remedy: 'Leave it out for the default.',
+    });
   }
   if (contextSize > hparams.contextLength) {
-    throw new InputError('E_OPTION', { subject: 'contextSize', found: String(contextSize), expected: `at most ${hparams.contextLength}, what the model was trained on`, remedy: 'Use a smaller context.' });
+    throw new InputError('E_OPTION', {
+      subject: 'contextSize', found: String(contextSize), expected: `at most ${hparams.contextLength}, what the model was trained on`,
+      remedy: 'Use a smaller context.',
+    });
   }
 }
 
@@ -178,11 +215,17 @@ function largestContexts(plan: ModelPlan, maxBytes: number, skipping: Skipping, 
   });
 }
 
-function wontFit(plan: ModelPlan, { kv, contextSize }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1): never {
+function wontFit(
+  plan: ModelPlan, { kv, contextSize }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1,
+): never {
   const fits = largestContexts(plan, limit, skipping, sequences).filter((fit) => fit.contextSize > 0);
-  const sparse = skipping.stages === 0 ? '' : `, ${sequences * skippingBytes(plan.hparams).sequence + skippingBytes(plan.hparams).shared} of lists and statistics to skip neurons`, several = sequences === 1 ? '' : `, ${sequences} sequences`;
+  const skips = skippingBytes(plan.hparams), lists = sequences * skips.sequence + skips.shared;
+  const sparse = skipping.stages === 0 ? '' : `, ${lists} of lists and statistics to skip neurons`;
+  const several = sequences === 1 ? '' : `, ${sequences} sequences`;
   throw new WontFitError({
-    subject: plan.hparams.name, found: `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`, expected: `at most ${limit}`,
+    subject: plan.hparams.name,
+    found: `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`,
+    expected: `at most ${limit}`,
     remedy: fits.length > 0
       ? `What would fit: ${fits.map((fit) => `contextSize ${fit.contextSize} with kv "${fit.kv}"`).join(', or ')}.`
       : 'Not even a context of one token fits: use a smaller model or a smaller quantisation.',

@@ -1,12 +1,12 @@
 /**
- * What loading a model will do, decided before a byte of weights is read: for every tensor its file dtype, the layout that the arena will hold
- * it in, its size there, and the record field that will point at it. Pure, and printable with {@link describePlan}.
+ * What loading a model will do, decided before a byte of weights is read: for every tensor its file dtype, the layout that the arena will
+ * hold it in, its size there, and the record field that will point at it. Pure, and printable with {@link describePlan}.
  */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
 import { dtypes, hasShape } from '../format/gguf/types.ts';
-import type { Family, SizeName, TensorRole } from './family.ts';
-import type { Hparams, LayerHparams } from './hparams.ts';
+import type { Family, SizeName, TensorRole } from './types.ts';
+import type { Hparams, LayerHparams } from './types.ts';
 import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
@@ -56,7 +56,8 @@ export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) *
 /** Of a layer; of tensors that belong to no layer, those that are the same for all. */
 function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
   return {
-    hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim, context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
+    hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim,
+    context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
   };
 }
 
@@ -64,7 +65,9 @@ function isSupported(dtype: string): dtype is DtypeName {
   return dtype in heldAs;
 }
 
-function planTensor(role: TensorRole, layer: number | undefined, source: GgufTensor, size: Record<SizeName, number>, fusedRows: number, precision: Precision): PlannedTensor {
+function planTensor(
+  role: TensorRole, layer: number | undefined, source: GgufTensor, size: Record<SizeName, number>, fusedRows: number, precision: Precision,
+): PlannedTensor {
   const rows = size[role.rows], cols = size[role.cols];
   const before = (role.after ?? []).reduce((sum, name) => sum + size[name], 0);
   const isVector = role.kind === 'vector';
@@ -72,7 +75,8 @@ function planTensor(role: TensorRole, layer: number | undefined, source: GgufTen
   const expected = isVector && role.rows === 'one' ? [role.after ? fusedRows : cols] : [cols, role.after ? fusedRows : rows];
   if (!hasShape(source, expected)) {
     throw new ModelError('E_TENSOR_SHAPE', {
-      subject: `tensor ${source.name}`, found: `[${source.dims.join(', ')}]`, expected: `[${expected.join(', ')}] (contiguous dimension first)`,
+      subject: `tensor ${source.name}`, found: `[${source.dims.join(', ')}]`,
+      expected: `[${expected.join(', ')}] (contiguous dimension first)`,
       remedy: 'The tensor does not fit the metadata; convert the model again.',
     });
   }
@@ -113,7 +117,8 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
         if (role.optional) continue;
         throw new ModelError('E_TENSOR_MISSING', {
           subject: `tensor ${name}`, found: 'nothing', expected: `the ${role.field} of a ${hparams.architecture} model`,
-          remedy: 'The file lists no such tensor: its converter left it out, or it is of another variant of the family; of a split model pass all parts.',
+          remedy: 'The file lists no such tensor: its converter left it out, or it is of another variant of the family; '
+            + 'of a split model pass all parts.',
         });
       }
       const fusedRows = roles.filter((r) => r.name === role.name).reduce((sum, r) => sum + size[r.kind === 'vector' ? r.cols : r.rows], 0);
@@ -141,7 +146,9 @@ function refuseUnused(file: GgufFile, used: ReadonlySet<string>, architecture: s
   const unused = [...file.tensors.keys()].filter((name) => !used.has(name));
   if (unused.length === 0) return;
   throw new ModelError('E_TENSOR_UNKNOWN', {
-    subject: `${unused.length} of ${file.tensors.size} tensors`, found: `${unused.slice(0, 8).join(', ')}${unused.length > 8 ? ', …' : ''}`, expected: `only what family ${architecture} has a place for`,
+    subject: `${unused.length} of ${file.tensors.size} tensors`,
+    found: `${unused.slice(0, 8).join(', ')}${unused.length > 8 ? ', …' : ''}`,
+    expected: `only what family ${architecture} has a place for`,
     remedy: 'Without them this engine would compute something else than the model means. Use another model, or one converted without them.',
   });
 }
@@ -159,6 +166,7 @@ export function describePlan(plan: ModelPlan): string[] {
     const growth = bytes > 1.01 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
-  lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${plan.tiedHead ? ', head = embedding' : ''}; all conversions lossless`);
+  const head = plan.tiedHead ? ', head = embedding' : '';
+  lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${head}; all conversions lossless`);
   return lines;
 }

@@ -1,10 +1,11 @@
-/** The records of assembly/abi/records.ts, field by field, for the host: name → type, in order. test/model/abi.test.ts compares the two. */
+/** The records of assembly/abi/records.ts for the host: name → type, in order. test/model/abi.test.ts compares the two. */
 export type FieldType = 'i32' | 'u32' | 'f32';
 export type Fields = Readonly<Record<string, FieldType>>;
 
 export const modelFields = {
-  hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32', embedLayout: 'i32', positionPtr: 'u32',
-  outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32', headBiasPtr: 'u32', nRopes: 'i32', ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32', columnsBelow: 'i32',
+  hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32', embedLayout: 'i32',
+  positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32', headBiasPtr: 'u32', nRopes: 'i32',
+  ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32', columnsBelow: 'i32',
 } as const satisfies Fields;
 
 export const ropeFields = {
@@ -14,22 +15,24 @@ export const ropeFields = {
 export const layerFields = {
   heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', window: 'i32', ropePtr: 'u32',
   attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
-  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32', kNormPtr: 'u32', headNorm: 'i32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', attnPostNormPtr: 'u32',
-  ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32',
-  downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
-  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
+  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32', kNormPtr: 'u32', headNorm: 'i32', oPtr: 'u32', oLayout: 'i32',
+  oBiasPtr: 'u32', attnPostNormPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32',
+  upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32',
+  orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32',
+  hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
 } as const satisfies Fields;
 
 export const workspaceFields = {
-  modelPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32',
-  kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32',
-  listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  modelPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32',
+  quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32',
+  anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
 } as const satisfies Fields;
 
 export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32' } as const satisfies Fields;
 
 export const sequenceFields = {
-  position: 'i32', hasLogits: 'i32', capacity: 'i32', kvKind: 'i32', keysPtr: 'u32', valuesPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32',
+  position: 'i32', hasLogits: 'i32', capacity: 'i32', kvKind: 'i32', keysPtr: 'u32', valuesPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32',
+  adaptPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {
@@ -38,20 +41,22 @@ export const reportFields = {
 } as const satisfies Fields;
 
 export const adaptFields = {
-  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', shrink: 'f32', compensate: 'i32', nStat: 'i32',
-  skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32', entropyWeight: 'f32', tokenCogLoadPtr: 'u32', gain: 'f32',
-  linear: 'i32', clamp: 'f32', warmup: 'i32', cogLoadCount: 'i32', cogLoadMean: 'f32', cogLoadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32',
-  highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32', factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32',
+  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', shrink: 'f32',
+  compensate: 'i32', nStat: 'i32', skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32',
+  entropyWeight: 'f32', tokenCogLoadPtr: 'u32', gain: 'f32', linear: 'i32', clamp: 'f32', warmup: 'i32', cogLoadCount: 'i32',
+  cogLoadMean: 'f32', cogLoadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32', highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32',
+  factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32',
 } as const satisfies Fields;
 
 export const adaptLayerFields = {
-  scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32',
-  productWeightPtr: 'u32', maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32',
-  compactUpPtr: 'u32', compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
+  scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32', productWeightPtr: 'u32',
+  maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32', compactUpPtr: 'u32',
+  compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
 } as const satisfies Fields;
 
 export const probeFields = {
-  nPoints: 'i32', productAtPtr: 'u32', cettPtr: 'u32', maskCettPtr: 'u32', gateAtPtr: 'u32', gateCountPtr: 'u32', tau: 'f32', droppedSumPtr: 'u32', droppedCountPtr: 'u32',
+  nPoints: 'i32', productAtPtr: 'u32', cettPtr: 'u32', maskCettPtr: 'u32', gateAtPtr: 'u32', gateCountPtr: 'u32', tau: 'f32',
+  droppedSumPtr: 'u32', droppedCountPtr: 'u32',
 } as const satisfies Fields;
 
 /** Bytes of a record. */

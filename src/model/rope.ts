@@ -18,7 +18,8 @@ export interface RopeHparams {
 }
 
 export const sameRope = (a: RopeHparams, b: RopeHparams): boolean =>
-  a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale && a.magnitude === b.magnitude && String(a.factors) === String(b.factors);
+  a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale && a.magnitude === b.magnitude
+  && String(a.factors) === String(b.factors);
 
 /** 1 over the factor that a file was stretched by: of the old key where the new one is absent, and 1 for a factor of 0. */
 function scaleOf(keys: Keys): number {
@@ -28,8 +29,8 @@ function scaleOf(keys: Keys): number {
 }
 
 /**
- * YaRN (arXiv 2309.00071): pairs that turn more than 32 times within the original context keep their frequency, those that turn less than once are
- * stretched in full, those between by a share; as factors beside `scale`, which stretches all.
+ * YaRN (arXiv 2309.00071): pairs that turn more than 32 times within the original context keep their frequency, those that turn less than
+ * once are stretched in full, those between by a share; as factors beside `scale`, which stretches all.
  */
 function yarnFactors({ dim, base, scale }: { dim: number; base: number; scale: number }, originalContext: number): number[] {
   const pairOf = (turns: number): number => (dim * Math.log(originalContext / (2 * Math.PI * turns))) / (2 * Math.log(base));
@@ -42,9 +43,13 @@ function yarnFactors({ dim, base, scale }: { dim: number; base: number; scale: n
 
 /** @throws ModelError `E_HPARAM` */
 export function readRope(keys: Keys, headDim: number, contextLength: number): Omit<RopeHparams, 'kind'> {
-  const dim = keys.count('rope.dimension_count', headDim, headDim), base = keys.positive('rope.freq_base', 10_000), type = keys.string('rope.scaling.type', 'linear');
+  const dim = keys.count('rope.dimension_count', headDim, headDim), base = keys.positive('rope.freq_base', 10_000);
+  const type = keys.string('rope.scaling.type', 'linear');
   if (dim % 2 !== 0) bad(keys.name('rope.dimension_count'), dim, 'an even number');
-  if (!['none', 'linear', 'yarn'].includes(type)) bad(keys.name('rope.scaling.type'), JSON.stringify(type), 'none, linear or yarn (llama3 scaling comes as the tensor rope_freqs.weight)');
+  if (!['none', 'linear', 'yarn'].includes(type)) {
+    const expected = 'none, linear or yarn (llama3 scaling comes as the tensor rope_freqs.weight)';
+    bad(keys.name('rope.scaling.type'), JSON.stringify(type), expected);
+  }
   const read = scaleOf(keys), scale = type === 'none' ? 1 : read, magnitude = keys.positive('rope.scaling.attn_factor', 1);
   if (type !== 'yarn') return { dim, base, scale, magnitude };
   const factors = yarnFactors({ dim, base, scale }, keys.count('rope.scaling.original_context_length', 2 ** 31, contextLength));

@@ -47,22 +47,33 @@ export interface Unpacked<H> {
 
 /**
  * Checks magic, version, length and fingerprint, and takes the parts apart. The header's own fields are still to be checked.
- * @throws InputError `E_OPTION` for what is not bytes; FormatError `E_SNAPSHOT` (not a snapshot, cut, changed), `E_SNAPSHOT_VERSION` (of a later release)
+ * @throws InputError `E_OPTION` for what is not bytes; FormatError `E_SNAPSHOT` (not a snapshot, cut, changed), `E_SNAPSHOT_VERSION` (of a
+ * later release)
  */
 export function unpackSnapshot<H>(snapshot: Uint8Array | ArrayBuffer): Unpacked<H> {
   if (!(snapshot instanceof Uint8Array || snapshot instanceof ArrayBuffer)) {
-    throw new InputError('E_OPTION', { subject: 'snapshot', found: show(snapshot), expected: 'the bytes that save() gave', remedy: 'Pass a Uint8Array.' });
+    throw new InputError('E_OPTION', {
+      subject: 'snapshot', found: show(snapshot), expected: 'the bytes that save() gave', remedy: 'Pass a Uint8Array.',
+    });
   }
-  const given = snapshot instanceof ArrayBuffer ? new Uint8Array(snapshot) : snapshot, bytes = given.byteOffset % 4 === 0 ? given : given.slice();
+  const given = snapshot instanceof ArrayBuffer ? new Uint8Array(snapshot) : snapshot;
+  const bytes = given.byteOffset % 4 === 0 ? given : given.slice();
   const damaged = (found: string, expected: string): never => {
-    throw new FormatError('E_SNAPSHOT', { subject: 'snapshot', found, expected, remedy: 'The bytes are not those that save() gave: fetch or save them again.' });
+    throw new FormatError('E_SNAPSHOT', {
+      subject: 'snapshot', found, expected, remedy: 'The bytes are not those that save() gave: fetch or save them again.',
+    });
   };
-  if (bytes.length < headerAt || magic.some((byte, i) => bytes[i] !== byte)) damaged(`${bytes.length} bytes that do not begin with CLADAKV`, 'a snapshot of clada');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length), version = view.getUint32(8, true), total = view.getUint32(12, true);
+  if (bytes.length < headerAt || magic.some((byte, i) => bytes[i] !== byte)) {
+    damaged(`${bytes.length} bytes that do not begin with CLADAKV`, 'a snapshot of clada');
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length), version = view.getUint32(8, true);
+  const total = view.getUint32(12, true);
   if (version !== SNAPSHOT_VERSION) {
     throw new FormatError('E_SNAPSHOT_VERSION', {
       subject: 'snapshot', found: `format version ${version}`, expected: `${SNAPSHOT_VERSION}`,
-      remedy: version > SNAPSHOT_VERSION ? 'It was saved by a later clada: update this one.' : 'The bytes are damaged: fetch or save them again.',
+      remedy: version > SNAPSHOT_VERSION
+        ? 'It was saved by a later clada: update this one.'
+        : 'The bytes are damaged: fetch or save them again.',
     });
   }
   if (bytes.length !== total) damaged(`${bytes.length} bytes`, `${total}: it was ${bytes.length < total ? 'cut' : 'added to'}`);
@@ -70,11 +81,15 @@ export function unpackSnapshot<H>(snapshot: Uint8Array | ArrayBuffer): Unpacked<
   if (sum !== written) damaged('a fingerprint that does not fit', 'unchanged bytes');
   const headerBytes = view.getUint32(bodyAt, true), places = new Map<string, Uint8Array>();
   const header = headerBytes <= total - headerAt ? parse(bytes.subarray(headerAt, headerAt + headerBytes)) : undefined;
-  if (typeof header !== 'object' || header === null || !Array.isArray(header.sections)) return damaged('a header that cannot be read', 'JSON with sections');
+  if (typeof header !== 'object' || header === null || !Array.isArray(header.sections)) {
+    return damaged('a header that cannot be read', 'JSON with sections');
+  }
   let at = headerAt + padded(headerBytes);
   for (const entry of header.sections as unknown[]) {
     const [name, length] = (Array.isArray(entry) ? entry : []) as unknown[];
-    if (typeof name !== 'string' || !Number.isInteger(length) || (length as number) < 0 || at + (length as number) > total) return damaged('sections that do not fit', `${total} bytes in all`);
+    if (typeof name !== 'string' || !Number.isInteger(length) || (length as number) < 0 || at + (length as number) > total) {
+      return damaged('sections that do not fit', `${total} bytes in all`);
+    }
     places.set(name, bytes.subarray(at, at + (length as number)));
     at += padded(length as number);
   }

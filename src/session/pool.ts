@@ -1,13 +1,16 @@
 /**
- * The sequences of a model, and who has which. Every request gets one of its own while there are any: requests side by side keep their caches
- * instead of computing each other's away. Where there are none left, requests wait their turn.
+ * The sequences of a model, and who has which. Every request gets one of its own while there are any: requests side by side keep their
+ * caches instead of computing each other's away. Where there are none left, requests wait their turn.
  */
 import type { Engine } from '../engine/engine.ts';
 import { CladaError } from '../errors.ts';
 import { Line } from './line.ts';
 import { Sequence } from './sequence.ts';
 
-/** Milliseconds without being asked for a token after which a request that still holds a sequence has to give it up where another waits: its reader may be gone. */
+/**
+ * Milliseconds without being asked for a token after which a request that still holds a sequence has to give it up where another waits: its
+ * reader may be gone.
+ */
 export const PATIENCE_MS = 1000;
 
 interface Slot {
@@ -17,7 +20,10 @@ interface Slot {
   used: number;
 }
 
-/** A right to a sequence: of one request, or of a conversation, which comes back to its cache. It ends with its owner: the pool does not keep it alive. */
+/**
+ * A right to a sequence: of one request, or of a conversation, which comes back to its cache. It ends with its owner: the pool does not
+ * keep it alive.
+ */
 export class Claim {
   #slot: Slot | undefined;
   #state: 'idle' | 'busy' | 'resting' = 'idle';
@@ -26,7 +32,10 @@ export class Claim {
   /** @internal use {@link SequencePool.claim} */
   constructor(private readonly pool: SequencePool, /** Its cache is worth keeping when it is idle. */ readonly keeps: boolean) {}
 
-  /** Runs `request` on the claim's sequence, once it has one; `tokens` are what it will be asked for. Requests of a claim are made one after the other. */
+  /**
+   * Runs `request` on the claim's sequence, once it has one; `tokens` are what it will be asked for. Requests of a claim are made one after
+   * the other.
+   */
   async use<T>(tokens: ArrayLike<number>, signal: AbortSignal | undefined, request: (sequence: Sequence) => Promise<T>): Promise<T> {
     const before = this.#state;
     this.awake();
@@ -108,16 +117,19 @@ export class SequencePool {
   }
 
   /**
-   * A sequence for `tokens`, in this order: one whose whole cache they continue; one that nobody will come back to, the most similar first; a new one;
-   * the one whose conversation, or reader, was heard of longest ago. Undefined where all are in use.
+   * A sequence for `tokens`, in this order: one whose whole cache they continue; one that nobody will come back to, the most similar first;
+   * a new one; the one whose conversation, or reader, was heard of longest ago. Undefined where all are in use.
    */
   #pick(tokens: ArrayLike<number>): Slot | undefined {
-    const free = this.#slots.filter(({ holder }) => { const claim = holder?.deref(); return !claim || claim.patience === 0; }).sort((a, b) => a.used - b.used);
+    const isFree = (claim: Claim | undefined): boolean => !claim || claim.patience === 0;
+    const free = this.#slots.filter(({ holder }) => isFree(holder?.deref())).sort((a, b) => a.used - b.used);
     const common = new Map(free.map((slot) => [slot, slot.sequence.common(tokens)]));
-    const longest = (slots: Slot[]): Slot | undefined => slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
-    const idle = free.filter(({ holder }) => !holder?.deref()?.waits), kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
-    return longest(idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length)) ?? longest(idle.filter((slot) => !kept(slot)))
-      ?? this.#open() ?? idle[0] ?? free[0];
+    const longest = (slots: Slot[]): Slot | undefined =>
+      slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
+    const idle = free.filter(({ holder }) => !holder?.deref()?.waits);
+    const kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
+    const continued = idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length);
+    return longest(continued) ?? longest(idle.filter((slot) => !kept(slot))) ?? this.#open() ?? idle[0] ?? free[0];
   }
 
   #open(): Slot | undefined {
@@ -127,7 +139,8 @@ export class SequencePool {
       this.#slots.push(slot);
       return slot;
     } catch (error) {
-      if (this.#slots.length > 0 && error instanceof CladaError && error.code === 'E_WONT_FIT') return undefined; // the runtime grants no more
+      // the runtime grants no more
+      if (this.#slots.length > 0 && error instanceof CladaError && error.code === 'E_WONT_FIT') return undefined;
       throw error;
     }
   }

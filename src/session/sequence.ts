@@ -1,65 +1,24 @@
 /**
  * One sequence of tokens in the engine: its key/value cache and the logits after its last token.
  *
- * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache already
- * holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence run one after the
- * other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace outlives one.
+ * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache
+ * already holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence
+ * run one after the other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace
+ * outlives one.
  */
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
-import { InputError, ModelError, throwIfAborted } from '../errors.ts';
+import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
+import type { EvaluateOptions, State } from './request.ts';
+import { checkTokens } from './request.ts';
 import type { SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
 import { Turns } from './turn.ts';
 
-/** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
-export interface State {
-  /** Logits after the last token, [vocab] f32: a view of engine memory. */
-  readonly logits: Float32Array;
-  /** What the last token decided. */
-  readonly report: StepReport;
-  /** Tokens taken from the cache, and tokens computed. */
-  readonly reused: number;
-  readonly computed: number;
-  /** Where the last token was decoded and then checked: what the sparse step said, and decided. Logits and report are the dense ones then. */
-  readonly sparse?: Distribution & { readonly report: StepReport };
-}
-
-/** Logits [vocab] with what one sweep over them gave. */
-export interface Distribution {
-  readonly logits: Float32Array;
-  readonly logSumExp: number;
-  readonly topToken: number;
-}
-
-/** How tokens are evaluated. */
-export interface EvaluateOptions {
-  /** @internal What tokens from `decodeFrom` on may skip. Default: nothing. */
-  readonly selection?: Selection | undefined;
-  /** @internal The widest selection that may follow: a mask that must grow has its room from the beginning. Default: the selection. */
-  readonly room?: Selection | undefined;
-  /** Tokens before this index are the prompt, computed dense in chunks; those from it on are decoded one by one. Default: all are prompt. */
-  readonly decodeFrom?: number | undefined;
-  /** @internal Rows of the prompt that are cached from sparse steps (an earlier answer) may stay where decoding is sparse. Default false: they are computed again, dense. */
-  readonly keepSparse?: boolean | undefined;
-  /** @internal Sparse steps note which neurons they used (`engine.used`). Default false. */
-  readonly watch?: boolean | undefined;
-  /** @internal The last token, where it is decoded, is computed a second time, dense and in the same place; the tokens that follow go on from there. Default false. */
-  readonly check?: boolean | undefined;
-  /** @internal Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
-  readonly owner?: object | undefined;
-  /** Ends it between two steps. */
-  readonly signal?: AbortSignal | undefined;
-  /** Tokens from this index on are computed even where the cache holds them. Default: what is cached stays. */
-  readonly computeFrom?: number | undefined;
-  /** @internal After each token that is decoded, with its index. */
-  readonly onStep?: ((state: Pick<State, 'logits' | 'report'>, index: number) => void) | undefined;
-  /** After each chunk of the prompt. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
+export type { Distribution, EvaluateOptions, State } from './request.ts';
 
 const { counted, uncounted, sparse } = RowKind;
 
@@ -121,13 +80,17 @@ export class Sequence {
 
   /**
    * Brings the cache to exactly `tokens` and hands the state after them to `use`, synchronously.
-   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed stays cached).
+   * @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE`; StateError; AbortedError between chunks (what was computed
+   * stays cached).
    */
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
-    const { signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false, watch = false, owner = selection } = options;
+    const {
+      signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false,
+      watch = false, owner = selection,
+    } = options;
     return this.#enqueue(async () => {
       throwIfAborted(signal, 'evaluation');
-      this.#check(tokens);
+      checkTokens(tokens, this.engine);
       this.#select(selection, options.room);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
       const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
@@ -156,7 +119,8 @@ export class Sequence {
 
   /** Computes the last token again, dense and in the same place, and hands over both distributions. */
   #recheck<T>(use: (state: State) => T, reused: number, computed: number): T {
-    const report = this.engine.report(this.#ptr), before = { logits: this.engine.logits(this.#ptr).slice(), logSumExp: report.logSumExp, topToken: report.topToken, report };
+    const report = this.engine.report(this.#ptr);
+    const before = { logits: this.engine.logits(this.#ptr).slice(), logSumExp: report.logSumExp, topToken: report.topToken, report };
     const last = this.#tokens.slice(this.#length - 1, this.#length);
     this.#truncate(this.#length - 1);
     this.#run(last, 0, 1, 1, false);
@@ -172,9 +136,12 @@ export class Sequence {
    * Feeds `tokens` from an empty cache and hands over the logits after every one of them (a view, valid during the call) with its report.
    * @throws as {@link evaluate}
    */
-  async score(tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void, { signal, onProgress }: EvaluateOptions = {}): Promise<void> {
+  async score(
+    tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void,
+    { signal, onProgress }: EvaluateOptions = {},
+  ): Promise<void> {
     return this.#enqueue(async () => {
-      this.#check(tokens);
+      checkTokens(tokens, this.engine);
       if (this.#counted > 0) this.#forget();
       this.#truncate(0);
       for (let done = 0; done < tokens.length;) {
@@ -193,10 +160,12 @@ export class Sequence {
   }
 
   /**
-   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives undefined where
-   * it is not the moment. Tokens that others left in the cache are not part of it.
+   * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives
+   * undefined where it is not the moment. Tokens that others left in the cache are not part of it.
    */
-  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(of: () => T | undefined): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
+  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(
+    of: () => T | undefined,
+  ): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
     return this.#enqueue(async () => {
       const asked = of();
       if (!asked) return undefined;
@@ -206,7 +175,8 @@ export class Sequence {
       return {
         asked,
         sequence: {
-          tokens: this.#tokens.slice(0, same), rows, counted: known ? this.#counted : 0, owned: whole && owner !== undefined && owner === this.#owner,
+          tokens: this.#tokens.slice(0, same), rows, counted: known ? this.#counted : 0,
+          owned: whole && owner !== undefined && owner === this.#owner,
           state: this.engine.saveState(this.#ptr, same, { logits: whole && this.#hasLogits, load: whole, statistics: known }),
         },
       };
@@ -214,11 +184,13 @@ export class Sequence {
   }
 
   /**
-   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that will
-   * follow. Nothing has changed when it throws.
+   * Replaces the cache by a saved sequence (checked by the caller), decoded by `owner` with `selection`. `room`: the widest selection that
+   * will follow. Nothing has changed when it throws.
    * @throws ModelError `E_WONT_FIT`
    */
-  async restore({ tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection): Promise<void> {
+  async restore(
+    { tokens, rows, counted: known, owned, state }: SavedSequence, selection: Selection | undefined, owner: object, room = selection,
+  ): Promise<void> {
     return this.#enqueue(async () => {
       if (selection) this.#select(selection, room);
       this.engine.restoreState(this.#ptr, tokens.length, state);
@@ -244,7 +216,10 @@ export class Sequence {
     this.engine.truncate(this.#ptr, length);
   }
 
-  /** Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be dense. */
+  /**
+   * Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be
+   * dense.
+   */
   #reusable(tokens: ArrayLike<number>, denseTo: number): number {
     const limit = this.common(tokens);
     let same = 0;
@@ -259,8 +234,9 @@ export class Sequence {
   }
 
   /**
-   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens that were
-   * decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution the first load needs.
+   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens
+   * that were decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution
+   * the first load needs.
    */
   #resume(same: number, decodeFrom: number, owner: object): number {
     const { stages, cogLoad, refreshAfter } = this.#selection;
@@ -306,28 +282,5 @@ export class Sequence {
     this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;
     if (dense) this.#counted = this.#length;
     this.#hasLogits = true;
-  }
-
-  #check(tokens: ArrayLike<number>): void {
-    if (tokens.length === 0) {
-      throw new InputError('E_EMPTY_PROMPT', {
-        subject: 'prompt', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text, or start from the BOS token.',
-      });
-    }
-    if (tokens.length > this.contextSize) {
-      throw new InputError('E_CONTEXT_FULL', {
-        subject: 'context', found: `${tokens.length} tokens`, expected: `at most ${this.contextSize} (contextSize)`,
-        remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
-      });
-    }
-    for (let i = 0; i < tokens.length; i++) {
-      const id = tokens[i]!;
-      if (!(Number.isInteger(id) && id >= 0 && id < this.engine.vocab)) {
-        throw new InputError('E_TOKEN_RANGE', {
-          subject: `token ${i}`, found: String(id), expected: `an integer from 0 to ${this.engine.vocab - 1}`,
-          remedy: 'Encode the text with the tokenizer of this model.',
-        });
-      }
-    }
   }
 }

@@ -5,8 +5,8 @@
 const sliceMs = 12;
 
 /**
- * One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers, else a timer: where
- * there is neither, or a stub that throws (Next's edge runtime has one of each).
+ * One task later: setImmediate where there is one (Node, Deno, Bun), else a message, which browsers do not delay as they do timers, else a
+ * timer: where there is neither, or a stub that throws (Next's edge runtime has one of each).
  */
 function nextTask(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => unknown };
@@ -26,7 +26,10 @@ function message(resolve: () => void): void {
   port2.postMessage(null);
 }
 
-/** A clock that yields once `sliceMs` of work have passed since the last turn; every time where the clock stands still (Workers, between I/O). */
+/**
+ * A clock that yields once `sliceMs` of work have passed since the last turn; every time where the clock stands still (Workers, between
+ * I/O).
+ */
 export class Turns {
   #last = performance.now();
 

@@ -18,7 +18,7 @@ import type { NetworkOptions } from '../net/options.ts';
 import { networkNames } from '../net/options.ts';
 import { checkNames } from '../options.ts';
 import { SequencePool } from '../session/pool.ts';
-import { createTokenizer } from '../tokenizer/tokenizer.ts';
+import { createTokenizer, readTokens } from '../tokenizer/tokenizer.ts';
 import { Model } from './model.ts';
 import type { CalibrationSource } from './sparsity.ts';
 import { openCalibration } from './sparsity.ts';
@@ -102,7 +102,9 @@ export async function plan(source: ModelSource, options: PlanOptions = {}): Prom
   checkNames('plan options', options, planNames);
   const parts = await openParts(source, networkOf(options), 'demand');
   try {
-    return planOf(await readGguf(parts, options.signal), options);
+    const file = await readGguf(parts, options.signal), planned = planOf(file, options);
+    readTokens(file.metadata, planned.model.hparams.vocab);
+    return planned;
   } finally {
     await closeParts(parts);
   }

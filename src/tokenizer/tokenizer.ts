@@ -2,6 +2,7 @@
 import { InputError, ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
 import { getBool, getNumbers, getString, getStrings } from '../format/gguf/metadata.ts';
+import type { StringArray } from '../format/gguf/types.ts';
 import { byteLevelEncoder, unspell } from './bpe.ts';
 import { preTokenizer } from './pretokenize.ts';
 import type { Roles } from './roles.ts';
@@ -102,6 +103,16 @@ function stripOf(metadata: Metadata, vocab: Vocab): Strip {
   return { left: (id) => id === mask, right: (id) => phi3 && !kept.has(id) };
 }
 
+/** The texts of a vocabulary. @throws ModelError `E_TOKENIZER` where the model's embedding has `rows` of another number */
+export function readTokens(metadata: Metadata, rows?: number): StringArray {
+  const tokens = getStrings(metadata, 'tokenizer.ggml.tokens'), size = tokens.length;
+  if (rows === undefined || rows === size) return tokens;
+  throw new ModelError('E_TOKENIZER', {
+    subject: 'vocabulary', found: `${size} tokens and ${rows} rows in token_embd.weight`, expected: 'a row for each token',
+    remedy: 'Convert the model again: a token without a row cannot be read, a row without a token cannot be said.',
+  });
+}
+
 /**
  * ```ts
  * const ids = createTokenizer(file.metadata).encode('Hello');
@@ -111,13 +122,7 @@ function stripOf(metadata: Metadata, vocab: Vocab): Strip {
  */
 export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
   const model = getString(metadata, 'tokenizer.ggml.model');
-  const tokens = getStrings(metadata, 'tokenizer.ggml.tokens'), size = tokens.length;
-  if (rows !== undefined && rows !== size) {
-    throw new ModelError('E_TOKENIZER', {
-      subject: 'vocabulary', found: `${size} tokens and ${rows} rows in token_embd.weight`, expected: 'a row for each token',
-      remedy: 'Convert the model again: a token without a row cannot be read, a row without a token cannot be said.',
-    });
-  }
+  const tokens = readTokens(metadata, rows), size = tokens.length;
   const types = Uint8Array.from(perToken(metadata, 'tokenizer.ggml.token_type', size, TokenType.normal));
   const vocab = new Vocab(tokens.bytes, tokens.offsets, types);
   const warnings: string[] = [], warn = (text: string): void => { warnings.push(text); };

@@ -97,6 +97,14 @@ export const variants: Readonly<Record<string, readonly [base: string, change: C
     moreLayers(parts, 5);
   }],
   'qwen2: a bias of the head': ['qwen2', (parts) => { replace(parts, [tensor('output.bias', [variantVocab], 2)]); }],
+  'olmo2: windows in a period of its own': ['llama', (parts) => {
+    variants['olmo2: windows, and two tables of angles']![1](parts);
+    parts.metadata['olmo2.attention.sliding_window_pattern'] = { type: 'u32', value: 3 };
+  }],
+  'olmo2: windows as its converter lists them': ['llama', (parts) => {
+    variants['olmo2: windows, and two tables of angles']![1](parts);
+    parts.metadata['olmo2.attention.sliding_window_pattern'] = { type: 'bools', value: [true, true, true, false, true] };
+  }],
 };
 
 export async function variantBytes(name: string): Promise<Uint8Array> {

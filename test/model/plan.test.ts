@@ -11,6 +11,8 @@ import { writeGguf, type WriteTensor, type WriteValue } from '../../src/format/g
 import { describePlan, planModel } from '../../src/model/plan.ts';
 import { cacheBytes, layoutSequence, planMemory } from '../../src/model/memory.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
+import { rewritten } from '../helpers/twin.ts';
+import { variantBytes } from '../helpers/variants.ts';
 
 async function header(path: string): Promise<GgufFile> {
   const source = await openFile(path);
@@ -44,12 +46,12 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   assert.is(plan.tiedHead, true);
   assert.is(plan.params, 134_515_008);
   assert.is(plan.weightBytesPerToken, 96_436_224);
-  const { layers, layerHeads, layerKvHeads, layerFfn, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1, magnitude: 1 };
+  const { layers, layerHeads, layerKvHeads, layerFfn, layerWindows, ...rest } = plan.hparams, rope = { dim: 64, base: 100_000, scale: 1, magnitude: 1 };
   assert.equal(rest, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
-    normEps: rest.normEps, rope, window: 0, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
+    normEps: rest.normEps, rope, ropes: [{ kind: 'adjacent', ...rope }], attnScale: 0.125, activation: undefined,
   });
-  assert.equal([layerHeads, layerKvHeads, layerFfn].map((values) => values.length), [30, 30, 30]);
+  assert.equal([layerHeads, layerKvHeads, layerFfn, layerWindows].map((values) => values.length), [30, 30, 30, 30]);
   for (const { tensors: roles, ...row } of layers) {
     assert.equal(row, { heads: 9, kvHeads: 3, ffn: 1536, activation: 'silu', rope: { kind: 'adjacent', ...rope }, attnScale: 0.125, window: 0 });
     assert.is(roles.filter(({ optional }) => !optional).length, 9);
@@ -108,6 +110,27 @@ test('keys that nobody reads: refused with their value, unless they say what is 
   ] as [string, WriteValue][]) {
     const file = await made({ [`llama.${key}`]: value, 'other.key': u32(1) });
     assert.is(refusal(() => planModel(file)), 'none', key);
+  }
+});
+
+test('windows: in the periods that the file or its family says, else refused by name', async () => {
+  const bytes = await variantBytes('olmo2: windows, and two tables of angles');
+  const planned = async (keys: Record<string, WriteValue>): Promise<readonly number[]> => {
+    const own = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`olmo2.${key}`, value]));
+    const changed = await rewritten(bytes, ({ metadata }) => { Object.assign(metadata, own); });
+    return planModel(await readGguf(new MemorySource(changed))).hparams.layers.map(({ window }) => window);
+  };
+  const pattern = (...value: boolean[]): Record<string, WriteValue> => ({ 'attention.sliding_window_pattern': { type: 'bools', value } });
+  const period = (value: number): Record<string, WriteValue> => ({ 'attention.sliding_window_pattern': { type: 'u32', value } });
+  const base = (value: number): Record<string, WriteValue> => ({ 'rope.freq_base': { type: 'f32', value: 5e5 }, 'rope.freq_base_swa': { type: 'f32', value } });
+  for (const keys of [{}, period(4), pattern(true, true, true, false, true), base(5e5)]) assert.equal(await planned(keys), [5, 5, 5, 0, 5]);
+  assert.equal(await planned(period(2)), [5, 0, 5, 0, 5]);
+  for (const [keys, name] of [
+    [pattern(true, true, false, true, true), 'attention.sliding_window_pattern'], [pattern(true, true, true, false), 'attention.sliding_window_pattern'],
+    [period(0), 'attention.sliding_window_pattern'], [period(1), 'attention.sliding_window'], [base(1e4), 'rope.freq_base_swa'],
+  ] as const) {
+    const message = await planned(keys).then(String, (error: CladaError) => `${error.code} ${error.message}`);
+    assert.ok(message.startsWith(`E_HPARAM metadata key olmo2.${name}:`), message);
   }
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { WriteValue } from '../../src/format/gguf/write.ts';
-import { load } from '../../src/text/load.ts';
+import { load, plan } from '../../src/text/load.ts';
 import type { Model } from '../../src/text/model.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { codeOf } from '../helpers/errors.ts';
@@ -17,7 +17,11 @@ const known = new Map((await vocabularies()).map((vocabulary) => [vocabulary.nam
 
 /** A tiny llama with that vocabulary: rows drawn anew, `spare` more than tokens. */
 async function modelWith(entries: Record<string, WriteValue>, spare = 0): Promise<Model> {
-  const bytes = await rewritten(readFileSync(tinyPath('llama.gguf')), ({ metadata, tensors }) => {
+  return load(await bytesWith(entries, spare), { contextSize: 64 });
+}
+
+function bytesWith(entries: Record<string, WriteValue>, spare: number): Promise<Uint8Array> {
+  return rewritten(readFileSync(tinyPath('llama.gguf')), ({ metadata, tensors }) => {
     for (const key of Object.keys(metadata)) if (key.startsWith('tokenizer.')) delete metadata[key];
     Object.assign(metadata, entries);
     const rows = (entries['tokenizer.ggml.tokens'] as { value: readonly string[] }).value.length + spare;
@@ -28,7 +32,6 @@ async function modelWith(entries: Record<string, WriteValue>, spare = 0): Promis
       Object.assign(tensor, { dims: [tensor.dims[0]!, rows], dtype: 'f32', data: new Uint8Array(values.buffer) });
     }
   });
-  return load(bytes, { contextSize: 64 });
 }
 
 const spm = await modelWith(known.get('spm')!);
@@ -91,8 +94,11 @@ test('EOS that belongs to every text stands behind none that is continued', asyn
   model.close();
 });
 
-test('a vocabulary that is not the embedding\'s is refused when loading', async () => {
-  for (const spare of [8, -8]) assert.is(await codeOf(() => modelWith(known.get('spm')!, spare)), 'E_TOKENIZER');
+test('a vocabulary that is not the embedding\'s is refused when loading and when planning', async () => {
+  for (const spare of [8, -8]) {
+    assert.is(await codeOf(() => modelWith(known.get('spm')!, spare)), 'E_TOKENIZER');
+    assert.is(await codeOf(async () => plan(await bytesWith(known.get('spm')!, spare))), 'E_TOKENIZER');
+  }
 });
 
 test('damaged vocabularies: ids out of range are warnings, what cannot be read is refused', async () => {

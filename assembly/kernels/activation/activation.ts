@@ -54,7 +54,9 @@ export function multiply(y: usize, x: usize, cols: i32): void {
   for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(x)));
 }
 
-/** y -= x over [cols] (padded to 4), where y is not zero: of values that a threshold >= 0 kept (kernels/neurons/keep.ts) those that it kept. */
+/**
+ * y -= x over [cols] (padded to 4), where y is not zero: of values that a threshold >= 0 kept (kernels/neurons/keep.ts) those that it kept.
+ */
 export function subtractKept(y: usize, x: usize, cols: i32): void {
   const zero = f32x4.splat(0);
   for (const end = y + (<usize>cols << 2); y < end; y += 16, x += 16) {

@@ -83,7 +83,9 @@ const STRETCH: i32 = 256;
   return hsum(sum);
 }
 
-@inline function mixFloat(kind: i32, weights: usize, norm: f32, values: usize, headDim: i32, capacity: i32, nPositions: i32, out: usize): void {
+@inline function mixFloat(
+  kind: i32, weights: usize, norm: f32, values: usize, headDim: i32, capacity: i32, nPositions: i32, out: usize,
+): void {
   const b = cellBytes(kind), n = f32x4.splat(norm);
   const even = weights + (<usize>(nPositions & ~1) << 2);
   for (const end = out + (<usize>headDim << 2); out < end; out += 64) {
@@ -123,7 +125,9 @@ const STRETCH: i32 = 256;
   return live ? amax / 32767 : 0;
 }
 
-@inline function mixQ8(weights: usize, norm: f32, values: usize, scales: usize, headDim: i32, capacity: i32, nPositions: i32, scratch: usize, out: usize): void {
+@inline function mixQ8(
+  weights: usize, norm: f32, values: usize, scales: usize, headDim: i32, capacity: i32, nPositions: i32, scratch: usize, out: usize,
+): void {
   for (let p = out, end = out + (<usize>headDim << 2); p < end; p += 16) v128.store(p, f32x4.splat(0));
   for (let first = 0; first < nPositions; first += STRETCH) {
     const count = (min(STRETCH, nPositions - first) + 7) & ~7;
@@ -151,11 +155,12 @@ const STRETCH: i32 = 256;
 
 /** Cells are read from the group of 8 positions that `first` is in; those before it get no weight. */
 @inline function attendOf(
-  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32, scale: f32,
-  scores: usize, out: usize,
+  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32,
+  scale: f32, scores: usize, out: usize,
 ): void {
   const perKv = heads / kvHeads, bytes = headBytes(kind, headDim, capacity), cell: usize = kind == KvKind.q8 ? 1 : cellBytes(kind);
-  const scratch = scores + (<usize>capacity << 2), begin = <usize>(first & ~7), n = nPositions - <i32>begin, before = scores + (<usize>(first & 7) << 2);
+  const scratch = scores + (<usize>capacity << 2), begin = <usize>(first & ~7), n = nPositions - <i32>begin;
+  const before = scores + (<usize>(first & 7) << 2);
   const cells = <usize>headDim * <usize>capacity, scalesAt = cells + (begin << 2);
   for (let h = 0; h < heads; h++) {
     const at = <usize>(h / perKv) * bytes, k = keys + at + begin * <usize>headDim * cell, v = values + at + (begin << 4) * cell;
@@ -170,12 +175,16 @@ const STRETCH: i32 = 256;
   }
 }
 
-/** `first`: the first position that is seen. `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache behind nPositions may hold anything but NaN scales. */
+/**
+ * `first`: the first position that is seen. `scores`: scratch of 8 * capacity bytes, at least 1,024 + 4 * capacity. Entries of the cache
+ * behind nPositions may hold anything but NaN scales.
+ */
 export function attend(
-  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32, scale: f32,
-  scores: usize, out: usize,
+  kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32,
+  scale: f32, scores: usize, out: usize,
 ): void {
   if (kind == KvKind.f32) attendOf(KvKind.f32, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
-  else if (kind == KvKind.f16) attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
-  else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
+  else if (kind == KvKind.f16) {
+    attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
+  } else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
 }

@@ -45,7 +45,8 @@ import { toHalf } from '../../base/half';
     const amax = peak(x, headDim);
     const live = amax > 1e-30 && amax < Infinity;
     inverse = live ? <f32>127 / amax : 0;
-    store<f32>(head + <usize>headDim * <usize>capacity + (<usize>position << 2), live ? amax / 127 : amax * 0); // NaN where a value is not finite
+    // NaN where a value is not finite
+    store<f32>(head + <usize>headDim * <usize>capacity + (<usize>position << 2), live ? amax / 127 : amax * 0);
   }
   for (let dim = 0; dim < headDim; dim++, x += 4) {
     const value = load<f32>(x);
@@ -56,7 +57,9 @@ import { toHalf } from '../../base/half';
   }
 }
 
-@inline function storeHeads(kind: i32, k: usize, v: usize, keys: usize, values: usize, kvHeads: i32, headDim: i32, capacity: i32, position: i32): void {
+@inline function storeHeads(
+  kind: i32, k: usize, v: usize, keys: usize, values: usize, kvHeads: i32, headDim: i32, capacity: i32, position: i32,
+): void {
   const bytes = headBytes(kind, headDim, capacity);
   for (let h = 0; h < kvHeads; h++) {
     storeHead(kind, true, k, keys, headDim, capacity, position);
@@ -67,7 +70,9 @@ import { toHalf } from '../../base/half';
 }
 
 /** Writes k and v [kvHeads, headDim] f32 of one position into a layer's cache. */
-export function storeKv(kind: i32, k: usize, v: usize, keys: usize, values: usize, kvHeads: i32, headDim: i32, capacity: i32, position: i32): void {
+export function storeKv(
+  kind: i32, k: usize, v: usize, keys: usize, values: usize, kvHeads: i32, headDim: i32, capacity: i32, position: i32,
+): void {
   if (kind == KvKind.f32) storeHeads(KvKind.f32, k, v, keys, values, kvHeads, headDim, capacity, position);
   else if (kind == KvKind.f16) storeHeads(KvKind.f16, k, v, keys, values, kvHeads, headDim, capacity, position);
   else storeHeads(KvKind.q8, k, v, keys, values, kvHeads, headDim, capacity, position);

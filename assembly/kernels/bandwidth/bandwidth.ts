@@ -1,6 +1,7 @@
 /**
  * Reads memory as fast as this runtime lets a program read it: the ceiling that decode is measured against. Four chains of 16 bytes,
- * strictly sequential; `bytes` a multiple of 64. The sum is returned so that nothing is optimised away. Test: test/kernels/bandwidth.test.ts.
+ * strictly sequential; `bytes` a multiple of 64. The sum is returned so that nothing is optimised away.
+ * Test: test/kernels/bandwidth.test.ts.
  */
 export function readMemory(ptr: usize, bytes: usize): i32 {
   let a = i32x4.splat(0), b = a, c = a, d = a;

@@ -1,7 +1,7 @@
 /**
- * A fingerprint of bytes, 128 bits in `state`: state = (state ^ 16 bytes) * odd constant, lane by lane, lanes rotated each time, so order and
- * place count. Not cryptographic: it tells models apart, it does not resist an adversary. A tail shorter than 16 bytes is padded with zeros.
- * Runs at the speed of a copy. Test: test/kernels/fingerprint.test.ts.
+ * A fingerprint of bytes, 128 bits in `state`: state = (state ^ 16 bytes) * odd constant, lane by lane, lanes rotated each time, so order
+ * and place count. Not cryptographic: it tells models apart, it does not resist an adversary. A tail shorter than 16 bytes is padded with
+ * zeros. Runs at the speed of a copy. Test: test/kernels/fingerprint.test.ts.
  */
 export function fingerprint(ptr: usize, bytes: usize, state: usize): void {
   const prime = i32x4.splat(0x01000193 | 0x58000000);

@@ -87,7 +87,8 @@ export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
     const near = i32x4.max_s(peakOf(x), peakOf(x + 32)), far = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
     const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(near, far)));
-        const live = amax > 1e-30 && amax < Infinity; // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
+        // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
+        const live = amax > 1e-30 && amax < Infinity;
     const scale: f32 = live ? amax / 127 : amax * 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);

@@ -2,7 +2,7 @@
  * GPT-2: learned positions, LayerNorm with biases, no gate, GELU in its tanh form, biases everywhere, and one fused matrix for q, k and v
  * whose rows are taken apart here. The head is the embedding unless the file brings one.
  */
-import type { Family, SizeName, TensorRole } from '../family.ts';
+import type { Family, SizeName, TensorRole } from '../types.ts';
 import { bias, embedding, head, layerOf, matrix, vector } from './parts.ts';
 
 const fused = (field: string, rows: SizeName, after: readonly SizeName[]): TensorRole[] => [

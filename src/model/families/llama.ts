@@ -1,9 +1,9 @@
 /**
- * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971); `deci` is a Llama whose layers differ in heads and widths. q and k rows are permuted by the converter so that
- * rotated pairs are adjacent. Llama 3.1 and later bring frequency factors as a tensor. A missing head is the embedding.
- * Models with `attention_bias` or `mlp_bias` have biases anywhere.
+ * Llama 1 to 3, Mistral, SmolLM and whatever else GGUF calls `llama` (arXiv 2302.13971); `deci` is a Llama whose layers differ in heads and
+ * widths. q and k rows are permuted by the converter so that rotated pairs are adjacent. Llama 3.1 and later bring frequency factors as a
+ * tensor. A missing head is the embedding. Models with `attention_bias` or `mlp_bias` have biases anywhere.
  */
-import type { Family } from '../family.ts';
+import type { Family } from '../types.ts';
 import { bias, gatedTensors, layerOf, optional, qkvBiases, rmsModel } from './parts.ts';
 
 const biases = [

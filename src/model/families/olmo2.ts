@@ -1,19 +1,21 @@
 /**
- * OLMo 2 (arXiv 2501.00656): no norm before a part but one behind it, and q and k normed as whole rows before their heads are turned. OLMo 3 comes
- * under the same name: three layers of four see a window, and turn unscaled.
+ * OLMo 2 (arXiv 2501.00656): no norm before a part but one behind it, and q and k normed as whole rows before their heads are turned.
+ * OLMo 3 comes under the same name: three layers of four see a window, and turn unscaled.
  */
-import type { Family } from '../family.ts';
+import type { Family } from '../types.ts';
 import { attentionMatrices, ffnMatrices, layerOf, postNorms, rmsModel, vector } from './parts.ts';
 
 const rowNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'qWidth'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'kvWidth')];
+const tensors = [...attentionMatrices, ...rowNorms, ...ffnMatrices, ...postNorms];
 
 export const olmo2: Family = {
   architectures: ['olmo2'],
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
+  windowPeriod: 4,
   layer: (said, i) => {
-    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors: [...attentionMatrices, ...rowNorms, ...ffnMatrices, ...postNorms] }), { dim, base } = said.rope;
-    return said.window > 0 && i % 4 < 3 ? { ...row, window: said.window, rope: { kind: 'halves', dim, base, scale: 1, magnitude: 1 } } : row;
+    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors }), { dim, base } = said.rope;
+    return row.window > 0 ? { ...row, rope: { kind: 'halves', dim, base, scale: 1, magnitude: 1 } } : row;
   },
 };

@@ -1,20 +1,22 @@
 /** Rows that families share. */
 import type { Activation } from '../enums.ts';
-import type { SizeName, TensorRole } from '../family.ts';
-import type { FileHparams, LayerHparams } from '../hparams.ts';
+import type { SizeName, TensorRole } from '../types.ts';
+import type { FileHparams, LayerHparams } from '../types.ts';
 import type { RopeHparams } from '../rope.ts';
 
 /** Layer `i` with the sizes that the file gives it. `rope`: how the file's rotation pairs dimensions; absent: the layer does not rotate. */
 export function layerOf(
-  said: FileHparams, i: number, { activation, rope, tensors }: { activation: keyof typeof Activation; rope?: RopeHparams['kind']; tensors: readonly TensorRole[] },
+  said: FileHparams, i: number,
+  { activation, rope, tensors }: { activation: keyof typeof Activation; rope?: RopeHparams['kind']; tensors: readonly TensorRole[] },
 ): LayerHparams {
   return {
     heads: said.layerHeads[i]!, kvHeads: said.layerKvHeads[i]!, ffn: said.layerFfn[i]!, activation: said.activation ?? activation,
-    rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, window: 0, tensors,
+    rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, window: said.layerWindows[i]!, tensors,
   };
 }
 
-export const matrix = (field: string, name: string, rows: SizeName, cols: SizeName): TensorRole => ({ field, name, kind: 'matrix', rows, cols });
+export const matrix = (field: string, name: string, rows: SizeName, cols: SizeName): TensorRole =>
+  ({ field, name, kind: 'matrix', rows, cols });
 export const vector = (field: string, name: string, cols: SizeName): TensorRole => ({ field, name, kind: 'vector', rows: 'one', cols });
 export const bias = (of: string, name: string, cols: SizeName): TensorRole => vector(`${of}Bias`, name, cols);
 export const optional = (role: TensorRole): TensorRole => ({ ...role, optional: true });
@@ -44,8 +46,15 @@ export const ffnMatrices: readonly TensorRole[] = [
 ];
 
 export const preNorms = [vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'), vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden')];
-export const postNorms = [vector('attnPostNorm', 'blk.{}.post_attention_norm.weight', 'hidden'), vector('ffnPostNorm', 'blk.{}.post_ffw_norm.weight', 'hidden')];
+export const postNorms = [
+  vector('attnPostNorm', 'blk.{}.post_attention_norm.weight', 'hidden'),
+  vector('ffnPostNorm', 'blk.{}.post_ffw_norm.weight', 'hidden'),
+];
 
 export const gatedTensors: readonly TensorRole[] = [...preNorms, ...attentionMatrices, ...ffnMatrices];
 
-export const qkvBiases: readonly TensorRole[] = [bias('q', 'blk.{}.attn_q.bias', 'qWidth'), bias('k', 'blk.{}.attn_k.bias', 'kvWidth'), bias('v', 'blk.{}.attn_v.bias', 'kvWidth')];
+export const qkvBiases: readonly TensorRole[] = [
+  bias('q', 'blk.{}.attn_q.bias', 'qWidth'),
+  bias('k', 'blk.{}.attn_k.bias', 'kvWidth'),
+  bias('v', 'blk.{}.attn_v.bias', 'kvWidth'),
+];

@@ -1,5 +1,5 @@
 /** Qwen 3 (arXiv 2505.09388): Qwen 2 without biases, every head of q and k normed before it is turned. */
-import type { Family } from '../family.ts';
+import type { Family } from '../types.ts';
 import { gatedTensors, layerOf, rmsModel, vector } from './parts.ts';
 
 const headNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim')];

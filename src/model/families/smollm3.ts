@@ -1,5 +1,5 @@
 /** SmolLM 3 (arXiv 2501.18795 for the missing positions): a Llama that does not turn the queries and keys of every fourth layer. */
-import type { Family } from '../family.ts';
+import type { Family } from '../types.ts';
 import { gatedTensors, layerOf, rmsModel } from './parts.ts';
 
 export const smollm3: Family = {
