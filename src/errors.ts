@@ -16,7 +16,8 @@ export type ErrorCode =
   | 'E_GGUF_MAGIC' | 'E_GGUF_VERSION' | 'E_GGUF_TRUNCATED' | 'E_GGUF_LIMIT' | 'E_GGUF_TYPE' | 'E_GGUF_KEY'
   | 'E_GGUF_TENSOR' | 'E_GGUF_SPLIT' | 'E_SOURCE_READ' | 'E_DATA' | 'E_SNAPSHOT' | 'E_SNAPSHOT_VERSION'
   // ModelError
-  | 'E_KIND' | 'E_FAMILY' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_UNKNOWN' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS' | 'E_WONT_FIT'
+  | 'E_KIND' | 'E_FAMILY' | 'E_DTYPE' | 'E_HPARAM' | 'E_TENSOR_MISSING' | 'E_TENSOR_UNKNOWN' | 'E_TENSOR_SHAPE' | 'E_NAN_WEIGHTS'
+  | 'E_WONT_FIT'
   | 'E_TOKENIZER' | 'E_CHAT_TEMPLATE' | 'E_NO_SIMD' | 'E_LOGITS' | 'E_CALIBRATION' | 'E_METHOD' | 'E_SNAPSHOT_MODEL'
   | 'E_WASM_BLOCKED'
   // InputError
@@ -42,7 +43,10 @@ export interface ErrorParts {
   cause?: unknown;
 }
 
-/** Every error of clada is one: `code` is stable, the message says the other four. Names are written out, since bundlers shorten those of classes. */
+/**
+ * Every error of clada is one: `code` is stable, the message says the other four. Names are written out, since bundlers shorten those of
+ * classes.
+ */
 export class CladaError extends Error {
   /** The class, as written here. */
   override name: string = 'CladaError';
@@ -58,7 +62,8 @@ export class CladaError extends Error {
   readonly remedy: string;
 
   constructor(code: ErrorCode, { cause, ...parts }: ErrorParts) {
-    const [subject, found, expected, remedy] = [parts.subject, parts.found, parts.expected, parts.remedy].map(redacted) as [string, string, string, string];
+    const [subject, found, expected, remedy] = [parts.subject, parts.found, parts.expected, parts.remedy]
+      .map(redacted) as [string, string, string, string];
     super(`${subject}: found ${found}; expected ${expected}. ${remedy} [${code}]`, cause === undefined ? undefined : { cause });
     this.code = code;
     this.subject = subject;
@@ -81,7 +86,10 @@ export interface Fit {
   readonly contextSize: number;
 }
 
-/** `E_WONT_FIT`, with its figures: bytes needed and allowed, and the largest context that fits for each type of cache (none where not even one token does). */
+/**
+ * `E_WONT_FIT`, with its figures: bytes needed and allowed, and the largest context that fits for each type of cache (none where not even
+ * one token does).
+ */
 export class WontFitError extends ModelError {
   /** The class. */
   override name: string = 'WontFitError';

@@ -1,4 +1,7 @@
-/** What may be shown of text that can hold an address: the one place that decides it. Every error and every address in progress passes through here. */
+/**
+ * What may be shown of text that can hold an address: the one place that decides it. Every error and every address in progress passes
+ * through here.
+ */
 
 /** User, password and fragment go, of a query the values; what is left still tells which file of which server is meant. */
 function shownUrl(scheme: string, rest: string): string {

@@ -20,7 +20,8 @@ export class BlobSource implements ByteSource {
       return part.length;
     } catch (cause) { // a File whose disk file has changed since it was picked
       throw new FormatError('E_SOURCE_READ', {
-        subject: this.name, found: String(cause), expected: `bytes ${offset} to ${offset + target.length}`, remedy: 'Pick the file again.', cause,
+        subject: this.name, found: String(cause), expected: `bytes ${offset} to ${offset + target.length}`,
+        remedy: 'Pick the file again.', cause,
       });
     }
   }

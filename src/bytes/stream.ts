@@ -24,7 +24,8 @@ export class StreamSource implements ByteSource {
   async read(offset: number, target: Uint8Array, signal?: AbortSignal): Promise<number> {
     if (offset < this.#start) {
       throw new FormatError('E_SOURCE_READ', {
-        subject: this.name, found: `a read at byte ${offset}, ${this.#end - offset} behind the stream`, expected: `at most ${windowBytes} behind`,
+        subject: this.name, found: `a read at byte ${offset}, ${this.#end - offset} behind the stream`,
+        expected: `at most ${windowBytes} behind`,
         remedy: 'Load this model from a file, a Blob or bytes: its tensors do not lie in the order of the header.',
       });
     }
@@ -46,7 +47,10 @@ export class StreamSource implements ByteSource {
 
   async #pull(wanted: number): Promise<void> {
     const { value, done } = await this.#reader.read().catch((cause: unknown) => {
-      throw new FormatError('E_SOURCE_READ', { subject: this.name, found: String(cause), expected: `bytes from ${this.#end} on`, remedy: 'Fetch the model again.', cause });
+      throw new FormatError('E_SOURCE_READ', {
+        subject: this.name, found: String(cause), expected: `bytes from ${this.#end} on`,
+        remedy: 'Fetch the model again.', cause,
+      });
     });
     if (done) { this.#done = true; return; }
     this.#pieces.push(value);

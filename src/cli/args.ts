@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import { AbortedError, CladaError, InputError } from '../errors.ts';
 import { describeRange, inRange, nearest } from '../options.ts';
 import { samplerOptionNames, type SamplerOptions } from '../sampler/options.ts';
-import { commandNames, commands, type Command, type CommandName, type Flag, type Values } from './commands.ts';
+import { commandNames, commands, type Command, type CommandName, type Values } from './commands.ts';
+import type { Flag } from './flags.ts';
 
 export type Parsed =
   | { [C in CommandName]: { command: C; values: Values<C> } }[CommandName]
@@ -133,7 +134,10 @@ function describeValue(flag: Flag): string {
     case 'text': return 'a text';
     case 'texts': return 'a text that is not empty';
     case 'choice': return flag.choices.join(', ').replace(/, ([^,]*)$/, ' or $1');
-    case 'list': return flag.choices ? `any of ${[...flag.choices, ...(flag.all ? ['all'] : [])].join(', ')}, with commas between` : 'words with commas between';
+    case 'list': {
+      const words = flag.choices && [...flag.choices, ...(flag.all ? ['all'] : [])];
+      return words ? `any of ${words.join(', ')}, with commas between` : 'words with commas between';
+    }
     case 'number': return describeRange(flag.range);
     case 'numbers': return `${describeRange(flag.range)}, or several with commas between`;
     case 'bias': return 'a token id, + or -, and a number (or -inf)';
@@ -153,7 +157,8 @@ function looksLikeFlag({ flags }: Command, text: string): boolean {
 function unknownFlag(name: CommandName, { flags }: Command, raw: string): InputError {
   const known = Object.values(flags).map((flag) => `--${flag.name}`);
   const guess = nearest(raw, known);
-  return usage(`clada ${name}`, `unknown flag ${raw}`, `flags of ${name}`, guess ? `Did you mean ${guess}?` : `clada ${name} --help lists them.`);
+  const remedy = guess ? `Did you mean ${guess}?` : `clada ${name} --help lists them.`;
+  return usage(`clada ${name}`, `unknown flag ${raw}`, `flags of ${name}`, remedy);
 }
 
 function refuseWith(subject: string, text: string, expected: string, guess: string | undefined): never {

@@ -41,7 +41,10 @@ function tests(values: Values<'bench'>): Test[] {
 
 export async function bench(values: Values<'bench'>, signal: AbortSignal): Promise<void> {
   if (values.threads?.some((n) => n !== 1)) {
-    throw new InputError('E_USAGE', { subject: 'clada bench --threads', found: values.threads.join(','), expected: '1', remedy: 'This version computes on one thread.' });
+    throw new InputError('E_USAGE', {
+      subject: 'clada bench --threads', found: values.threads.join(','), expected: '1',
+      remedy: 'This version computes on one thread.',
+    });
   }
   const list = tests(values);
   const contextSize = Math.max(8, ...list.map(({ prompt, generate, depth }) => depth + prompt + generate + 1));
@@ -64,8 +67,12 @@ export async function bench(values: Values<'bench'>, signal: AbortSignal): Promi
 function report(model: Model, results: readonly Result[], bandwidth: number, output: 'md' | 'json' | 'jsonl' | 'csv'): void {
   const { info } = model;
   const rows = results.map(({ name, samples, generate }) => ({
-    model: info.name, size: info.fileBytes, params: info.params, backend: `WASM ${info.tier}`, threads: 1, test: name, avg_ts: mean(samples), stddev_ts: deviation(samples), samples_ts: samples,
-    ...(generate > 0 ? { weight_bytes_per_token: info.weightBytesPerToken, gb_per_second: (mean(samples) * info.weightBytesPerToken) / 1e9 } : {}), memory_gb_per_second: bandwidth,
+    model: info.name, size: info.fileBytes, params: info.params, backend: `WASM ${info.tier}`, threads: 1, test: name,
+    avg_ts: mean(samples), stddev_ts: deviation(samples), samples_ts: samples,
+    ...(generate > 0 ? {
+      weight_bytes_per_token: info.weightBytesPerToken, gb_per_second: (mean(samples) * info.weightBytesPerToken) / 1e9,
+    } : {}),
+    memory_gb_per_second: bandwidth,
   }));
   if (output === 'json') printJson(rows);
   else if (output === 'jsonl') rows.forEach(printJson);
@@ -76,12 +83,16 @@ function report(model: Model, results: readonly Result[], bandwidth: number, out
   } else {
     print('| model | size | params | backend | threads | test | t/s |\n| --- | ---: | ---: | --- | ---: | ---: | ---: |');
     for (const { model: name, size, params, backend, threads, test, avg_ts: mu, stddev_ts: sd } of rows) {
-      print(`| ${name} | ${(size / 2 ** 20).toFixed(2)} MiB | ${(params / 1e6).toFixed(2)} M | ${backend} | ${threads} | ${test} | ${mu.toFixed(2)} ± ${sd.toFixed(2)} |`);
+      const cells = [
+        name, `${(size / 2 ** 20).toFixed(2)} MiB`, `${(params / 1e6).toFixed(2)} M`, backend, threads, test,
+        `${mu.toFixed(2)} ± ${sd.toFixed(2)}`,
+      ];
+      print(`| ${cells.join(' | ')} |`);
     }
     for (const { test, gb_per_second: reached } of rows) {
-      if (reached !== undefined) {
-        print(`\n${test}: ${(info.weightBytesPerToken / 1e6).toFixed(1)} MB of weights a token, ${reached.toFixed(1)} GB/s of ${bandwidth.toFixed(1)} GB/s memory bandwidth (${Math.round((100 * reached) / bandwidth)} %)`);
-      }
+      if (reached === undefined) continue;
+      print(`\n${test}: ${(info.weightBytesPerToken / 1e6).toFixed(1)} MB of weights a token, ${reached.toFixed(1)} GB/s of `
+        + `${bandwidth.toFixed(1)} GB/s memory bandwidth (${Math.round((100 * reached) / bandwidth)} %)`);
     }
   }
 }

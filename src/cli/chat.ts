@@ -33,7 +33,10 @@ class Talk {
   /** How often the last message has been answered anew. */
   #again = 0;
 
-  constructor(private readonly model: Model, public chat: Chat, private readonly values: Values<'chat'>, private readonly telemetry: TelemetryFile | undefined) {}
+  constructor(
+    private readonly model: Model, public chat: Chat, private readonly values: Values<'chat'>,
+    private readonly telemetry: TelemetryFile | undefined,
+  ) {}
 
   async atTerminal(): Promise<void> {
     const { bold } = styleFor(process.stderr, process.env);
@@ -118,7 +121,9 @@ class Talk {
       if (!(error instanceof InputError)) throw error; // what was asked for cannot be: the next message can
       if (json) printJson({ message, error: { code: error.code, message: error.message } });
       complain(error);
-      if (error.code === 'E_CONTEXT_FULL') note('The conversation fills the context: /reset begins a new one, --ctx-size makes room for a longer one.');
+      if (error.code === 'E_CONTEXT_FULL') {
+        note('The conversation fills the context: /reset begins a new one, --ctx-size makes room for a longer one.');
+      }
     } finally {
       this.#answering = undefined;
     }

@@ -1,31 +1,14 @@
 /**
- * The command line as data: every command with its flags, from which parsing, types, messages and help all follow. Names are
- * llama.cpp's (and llama-bench's for `bench`); ranges and defaults of sampling flags are the sampler's own. A flag's key is the
- * name of the property it fills.
+ * The command line as data: every command with its flags, from which parsing, types, messages and help all follow. A flag's key is the name
+ * of the property it fills.
  */
-import { methodNames } from '../adapt/methods.ts';
 import { generationNames } from '../eval/generation.ts';
 import { taskNames } from '../eval/items.ts';
-import type { NumberRange, NumberSpec } from '../options.ts';
-import { samplerNumbers, samplerSeedRange, seedRange } from '../sampler/options.ts';
-
-interface FlagBase {
-  /** The long name, without dashes. */
-  readonly name: string;
-  readonly short?: string;
-  readonly help: string;
-  /** What applies when the flag is absent; shown in the help only. */
-  readonly default?: string | number;
-}
-
-export type Flag = FlagBase & (
-  | { readonly kind: 'switch' }
-  | { readonly kind: 'text' | 'texts'; readonly value: string } // texts: may be repeated
-  | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange } // numbers: separated by commas
-  | { readonly kind: 'choice'; readonly choices: readonly string[] }
-  | { readonly kind: 'list'; readonly value: string; readonly choices?: readonly string[]; readonly all?: readonly string[] } // words separated by commas; all: what "all" stands for
-  | { readonly kind: 'bias'; readonly value: string } // may be repeated
-);
+import { seedRange } from '../sampler/options.ts';
+import {
+  chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, session, skipping, stats,
+  system, verify, type Flag,
+} from './flags.ts';
 
 export interface Command {
   readonly summary: string;
@@ -38,59 +21,6 @@ export interface Command {
   readonly notes?: readonly string[];
 }
 
-const fromSpec = <const Name extends string>(name: Name, { help, default: value, ...range }: NumberSpec) =>
-  ({ kind: 'number', name, value: 'N', range, help, default: value }) as const;
-
-const count = { min: 1, integer: true } as const;
-const countOrNone = { min: 0, integer: true } as const;
-
-const model = { kind: 'text', name: 'model', short: 'm', value: 'FILE', help: 'GGUF file, URL or hf:owner/repo/file[@revision]; of a split model the first part', default: 'the embedded one' } as const;
-const prompt = { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text' } as const;
-const file = { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: 'read the text from a file; - is stdin' } as const;
-const json = { kind: 'switch', name: 'json', help: 'print JSON' } as const;
-const stats = { kind: 'switch', name: 'stats', help: 'close with a line of statistics on stderr' } as const;
-
-const loading = {
-  kv: { kind: 'choice', name: 'kv', choices: ['f32', 'f16', 'q8'], help: 'type of the KV cache' },
-  calibration: { kind: 'text', name: 'calibration', value: 'FILE', help: "of the model's sparsity; none = do without", default: 'NAME.clada.gguf beside the model, if it is there' },
-  tier: { kind: 'choice', name: 'tier', choices: ['auto', 'base', 'relaxed'], help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto' },
-} as const;
-
-const contextSize = { kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: countOrNone, help: 'context size in tokens; 0 = what the model was trained on', default: 'that, at most 4096' } as const;
-
-const generating = {
-  predict: { kind: 'number', name: 'predict', short: 'n', value: 'N', range: { min: -1, integer: true }, help: 'tokens to generate at most; -1 = until the end', default: -1 },
-  temperature: fromSpec('temp', samplerNumbers.temperature),
-  topK: fromSpec('top-k', samplerNumbers.topK),
-  topP: fromSpec('top-p', samplerNumbers.topP),
-  minP: fromSpec('min-p', samplerNumbers.minP),
-  typicalP: fromSpec('typical', samplerNumbers.typicalP),
-  repeatPenalty: fromSpec('repeat-penalty', samplerNumbers.repeatPenalty),
-  frequencyPenalty: fromSpec('frequency-penalty', samplerNumbers.frequencyPenalty),
-  presencePenalty: fromSpec('presence-penalty', samplerNumbers.presencePenalty),
-  repeatLastN: fromSpec('repeat-last-n', samplerNumbers.repeatLastN),
-  logitBias: { kind: 'bias', name: 'logit-bias', value: 'ID±BIAS', help: 'add to a logit: 15043+1, 15043-0.5, 15043-inf; may be repeated' },
-  seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: samplerSeedRange, help: 'repeats a run exactly; -1 = a fresh one, which --stats and --json report', default: -1 },
-  stop: { kind: 'texts', name: 'stop', value: 'TEXT', help: 'stop at this text, which is not shown; may be repeated' },
-  ignoreEos: { kind: 'switch', name: 'ignore-eos', help: 'never sample a token that ends the answer' },
-} as const;
-
-const loopGuard = { kind: 'number', name: 'loop-guard', value: 'N', range: countOrNone, help: 'stop where one passage was said N times in a row; 0 = off' } as const;
-const chatTemplate = { kind: 'text', name: 'chat-template', value: 'FILE', help: "a Jinja template instead of the model's own" } as const;
-
-const skipping = {
-  sparsity: { kind: 'choice', name: 'sparsity', choices: [...methodNames, 'auto'], help: 'how feed-forward neurons are skipped while generating', default: 'dense; clada where a density is given, auto where a bound is' },
-  density: { kind: 'number', name: 'density', value: 'N', range: { min: Number.MIN_VALUE, max: 1 }, help: 'share of the feed-forward weights to use', default: 0.6 },
-  maxKl: { kind: 'number', name: 'max-kl', value: 'N', range: { min: Number.MIN_VALUE }, help: 'bound on the KL divergence to dense, nats a token' },
-  minTop1: { kind: 'number', name: 'min-top1', value: 'N', range: { min: 0, max: 1 }, help: 'bound on the share of equal top tokens' },
-  telemetry: { kind: 'text', name: 'telemetry', value: 'FILE', help: 'what every token decided: JSON lines, or CSV where FILE ends in .csv' },
-} as const;
-
-const session = {
-  loadSession: { kind: 'text', name: 'load-session', value: 'FILE', help: 'go on where --save-session left off, with its kv and tier' },
-  saveSession: { kind: 'text', name: 'save-session', value: 'FILE', help: 'keep what was computed, to go on later or elsewhere' },
-} as const;
-
 /** What a line of a chat may be besides a message. */
 export const slashCommands = {
   '/help': 'this list',
@@ -100,12 +30,11 @@ export const slashCommands = {
   '/quit': 'end the chat (also /exit, Ctrl-D)',
 } as const;
 
-const embeddedNote = 'Without -m, chats have a system message for short answers in English, --temp 0.1 and --repeat-penalty 1.05, unless flags say otherwise: the embedded model is small.';
+const embeddedNote = 'Without -m, chats have a system message for short answers in English, --temp 0.1 and --repeat-penalty 1.05, '
+  + 'unless flags say otherwise: the embedded model is small.';
 
 /** Repetitions after which a chat's answer is stopped. */
 export const chatLoopGuard = 4;
-
-const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
 
 export const commands = {
   run: {
@@ -118,36 +47,58 @@ export const commands = {
       chatTemplate: { ...chatTemplate, help: `${chatTemplate.help}; implies --chat` },
       parseSpecial: { kind: 'switch', name: 'parse-special', help: 'read control tokens in the prompt as such' },
       ...generating, loopGuard: { ...loopGuard, default: 0 }, ...skipping,
-      compare: { kind: 'switch', name: 'compare', help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto' },
+      compare: {
+        kind: 'switch', name: 'compare',
+        help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto',
+      },
       ...session, contextSize, ...loading, json, stats,
     },
-    conflicts: [['compare', 'json'], ['compare', 'telemetry'], ['chat', 'raw'], ['parseSpecial', 'chat'], ['parseSpecial', 'system'], ['chatTemplate', 'raw'], ['system', 'raw'], ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
-      ['compare', 'loadSession'], ['compare', 'saveSession'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    conflicts: [
+      ['compare', 'json'], ['compare', 'telemetry'], ['compare', 'loadSession'], ['compare', 'saveSession'],
+      ['chat', 'raw'], ['parseSpecial', 'chat'], ['parseSpecial', 'system'], ['chatTemplate', 'raw'], ['system', 'raw'],
+      ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
+      ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1'],
+    ],
     notes: [
-      'The prompt is -p, -f FILE or standard input. A pipe or file on standard input joins -p, behind a blank line (as in llama-run): clada run --chat -p "Summarise:" < text.txt. One newline at the end of a file or pipe is taken off (as llama.cpp does).',
+      'The prompt is -p, -f FILE or standard input. A pipe or file on standard input joins -p, behind a blank line (as in llama-run): '
+        + 'clada run --chat -p "Summarise:" < text.txt. One newline at the end of a file or pipe is taken off (as llama.cpp does).',
       embeddedNote,
       'Ctrl-C ends with what was said so far, --json and --save-session included; a second one does not wait.',
     ],
   },
   chat: {
     summary: 'Talk with the model in the terminal.',
-    flags: { model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping, ...session, contextSize, ...loading, json, stats },
+    flags: {
+      model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping,
+      ...session, contextSize, ...loading, json, stats,
+    },
     conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
-    notes: [embeddedNote, 'Every line is a message, unless it is a command:', ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`)],
+    notes: [
+      embeddedNote, 'Every line is a message, unless it is a command:',
+      ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`),
+    ],
   },
   inspect: {
     summary: 'Show what a model file holds and how it would be loaded.',
-    flags: { model, json },
+    flags: { model, verify, json },
     positional: 'model',
   },
   split: {
     summary: 'Cut a model into parts for hosts that limit the size of a file.',
     flags: {
       model,
-      maxSize: { kind: 'text', name: 'split-max-size', value: 'N(M|G)', help: 'most bytes of a part, millions or thousands of millions', default: '25M' },
-      by: { kind: 'choice', name: 'by', choices: ['tensors', 'bytes'], help: "tensors: models NAME-00001-of-0000N.gguf as llama.cpp's; bytes: pieces NAME.gguf.00001-of-0000N, to be joined by who reads them", default: 'tensors' },
+      maxSize: {
+        kind: 'text', name: 'split-max-size', value: 'N(M|G)',
+        help: 'most bytes of a part, millions or thousands of millions', default: '25M',
+      },
+      by: {
+        kind: 'choice', name: 'by', choices: ['tensors', 'bytes'],
+        help: "tensors: models NAME-00001-of-0000N.gguf as llama.cpp's; bytes: pieces NAME.gguf.00001-of-0000N, "
+          + 'to be joined by who reads them',
+        default: 'tensors',
+      },
       out: { kind: 'text', name: 'out', value: 'DIR', help: 'where to write', default: 'beside the model' },
-      json,
+      verify, json,
     },
     positional: 'model',
   },
@@ -156,7 +107,7 @@ export const commands = {
     flags: {
       model, prompt, file,
       parseSpecial: { kind: 'switch', name: 'parse-special', help: 'read control tokens in the text as such' },
-      json,
+      verify, json,
     },
     positional: 'prompt',
     conflicts: [['prompt', 'file']],
@@ -165,13 +116,25 @@ export const commands = {
     summary: 'Measure quality: mean NLL of a text, tasks, sparse methods against dense.',
     flags: {
       model,
-      prompt: { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text; with --documents: tokens of each that run dense (default 64)' },
+      prompt: {
+        kind: 'text', name: 'prompt', short: 'p', value: 'TEXT',
+        help: 'the text; with --documents: tokens of each that run dense (default 64)',
+      },
       file,
-      tasks: { kind: 'list', name: 'tasks', value: 'LIST', choices: [...taskNames, ...generationNames], all: taskNames, help: `${[...taskNames, ...generationNames].join(', ')}; all = those without generated answers` },
+      tasks: {
+        kind: 'list', name: 'tasks', value: 'LIST', choices: [...taskNames, ...generationNames], all: taskNames,
+        help: `${[...taskNames, ...generationNames].join(', ')}; all = those without generated answers`,
+      },
       data: { kind: 'text', name: 'data', value: 'DIR', help: 'folder of the tasks: TASK.jsonl each' },
-      protocol: { kind: 'choice', name: 'protocol', choices: ['generation', 'strict'], help: 'tasks: context dense and answer sparse, or all but 16 tokens sparse', default: 'generation' },
+      protocol: {
+        kind: 'choice', name: 'protocol', choices: ['generation', 'strict'],
+        help: 'tasks: context dense and answer sparse, or all but 16 tokens sparse', default: 'generation',
+      },
       documents: { kind: 'text', name: 'documents', value: 'FILE', help: 'KL to dense over [{ kind, id, ids }, …] (JSON)' },
-      methods: { kind: 'list', name: 'methods', value: 'LIST', help: 'name or name:density, with commas between; dense always runs', default: 'dense' },
+      methods: {
+        kind: 'list', name: 'methods', value: 'LIST',
+        help: 'name or name:density, with commas between; dense always runs', default: 'dense',
+      },
       limit: { kind: 'number', name: 'limit', value: 'N', range: count, help: 'items of each task, or documents, from the first' },
       out: { kind: 'text', name: 'out', value: 'FILE', help: 'results as JSON lines; a run that was cut goes on from them' },
       contextSize, ...loading, json,
@@ -182,10 +145,22 @@ export const commands = {
     summary: "Measure speed, with llama-bench's columns and conventions.",
     flags: {
       model,
-      nPrompt: { kind: 'numbers', name: 'n-prompt', short: 'p', value: 'N,…', range: countOrNone, help: 'prompt lengths; 0 = none', default: 512 },
-      nGen: { kind: 'numbers', name: 'n-gen', short: 'n', value: 'N,…', range: countOrNone, help: 'generated lengths; 0 = none', default: 128 },
-      nDepth: { kind: 'numbers', name: 'n-depth', short: 'd', value: 'N,…', range: countOrNone, help: 'tokens in the context beforehand', default: 0 },
-      repetitions: { kind: 'number', name: 'repetitions', short: 'r', value: 'N', range: count, help: 'measured runs of each test', default: 5 },
+      nPrompt: {
+        kind: 'numbers', name: 'n-prompt', short: 'p', value: 'N,…', range: countOrNone,
+        help: 'prompt lengths; 0 = none', default: 512,
+      },
+      nGen: {
+        kind: 'numbers', name: 'n-gen', short: 'n', value: 'N,…', range: countOrNone,
+        help: 'generated lengths; 0 = none', default: 128,
+      },
+      nDepth: {
+        kind: 'numbers', name: 'n-depth', short: 'd', value: 'N,…', range: countOrNone,
+        help: 'tokens in the context beforehand', default: 0,
+      },
+      repetitions: {
+        kind: 'number', name: 'repetitions', short: 'r', value: 'N', range: count,
+        help: 'measured runs of each test', default: 5,
+      },
       threads: { kind: 'numbers', name: 'threads', short: 't', value: 'N,…', range: count, help: 'thread counts', default: 1 },
       output: { kind: 'choice', name: 'output', short: 'o', choices: ['md', 'json', 'jsonl', 'csv'], help: 'output format', default: 'md' },
       ...loading, json,
@@ -199,23 +174,47 @@ export const commands = {
       out: { kind: 'text', name: 'out', value: 'FILE', help: 'where to write', default: 'NAME.clada.gguf beside the model' },
       file: { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: "a text to calibrate on", default: "the model's own samples" },
       count: { kind: 'number', name: 'count', value: 'N', range: count, help: 'documents to measure on', default: 32 },
-      tokens: { kind: 'number', name: 'tokens', value: 'N', range: { min: 32, max: 512, integer: true }, help: 'tokens of each', default: 320 },
-      heldOut: { kind: 'number', name: 'held-out', value: 'N', range: { min: 2, integer: true }, help: 'documents that the tables are measured on', default: 12 },
-      gradients: { kind: 'choice', name: 'gradients', choices: ['fisher', 'perturbation'], help: 'by a backward pass, or by forward passes alone', default: 'fisher' },
+      tokens: {
+        kind: 'number', name: 'tokens', value: 'N', range: { min: 32, max: 512, integer: true },
+        help: 'tokens of each', default: 320,
+      },
+      heldOut: {
+        kind: 'number', name: 'held-out', value: 'N', range: { min: 2, integer: true },
+        help: 'documents that the tables are measured on', default: 12,
+      },
+      gradients: {
+        kind: 'choice', name: 'gradients', choices: ['fisher', 'perturbation'],
+        help: 'by a backward pass, or by forward passes alone', default: 'fisher',
+      },
       seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'of the samples and labels', default: 1 },
-      tier: loading.tier, json,
+      tier: loading.tier, verify, json,
     },
   },
   pull: {
     summary: 'Fetch a model into the cache, verify it, and print where it is.',
     flags: {
-      model: { kind: 'text', name: 'model', short: 'm', value: 'ADDRESS', help: 'URL or hf:owner/repo/file[@revision]; of a split model the first part' },
-      sha256: { kind: 'list', name: 'sha256', value: 'HASH', help: 'what it must hash to; of a split model one for each part, with commas between', default: 'what the hub says' },
-      cache: { kind: 'text', name: 'cache', value: 'DIR', help: 'folder to keep it in', default: "HF_HOME's for hf:, else the user's cache folder" },
-      connections: { kind: 'number', name: 'connections', value: 'N', range: { min: 1, max: 32, integer: true }, help: 'requests at a time', default: 4 },
-      retries: { kind: 'number', name: 'retries', value: 'N', range: countOrNone, help: 'failures in a row that are tried again', default: 5 },
+      model: {
+        kind: 'text', name: 'model', short: 'm', value: 'ADDRESS',
+        help: 'URL or hf:owner/repo/file[@revision]; of a split model the first part',
+      },
+      sha256: {
+        kind: 'list', name: 'sha256', value: 'HASH',
+        help: 'what it must hash to; of a split model one for each part, with commas between', default: 'what the hub says',
+      },
+      cache: {
+        kind: 'text', name: 'cache', value: 'DIR',
+        help: 'folder to keep it in', default: "HF_HOME's for hf:, else the user's cache folder",
+      },
+      connections: {
+        kind: 'number', name: 'connections', value: 'N', range: { min: 1, max: 32, integer: true },
+        help: 'requests at a time', default: 4,
+      },
+      retries: {
+        kind: 'number', name: 'retries', value: 'N', range: countOrNone,
+        help: 'failures in a row that are tried again', default: 5,
+      },
       offline: { kind: 'switch', name: 'offline', help: 'only look into the cache' },
-      json,
+      verify, json,
     },
     positional: 'model',
   },

@@ -15,7 +15,8 @@ interface Answered extends Streamed { readonly generation: Generation }
  * as the point.
  */
 export async function compare(start: (options: GenerateOptions) => Generation, options: GenerateOptions, model: Model): Promise<void> {
-  const sparsity = options.sparsity ?? { method: 'auto' }, isAuto = sparsity.method === 'auto', seed = options.seed ?? 1, { bold } = styleFor(process.stderr, process.env);
+  const sparsity = options.sparsity ?? { method: 'auto' }, isAuto = sparsity.method === 'auto', seed = options.seed ?? 1;
+  const { bold } = styleFor(process.stderr, process.env);
   const answer = async (own: SparsityOptions, quiet: boolean): Promise<Answered> => {
     const generation = start({ ...options, seed, sparsity: own, telemetry: true });
     return Object.assign(await stream(generation, quiet), { generation });
@@ -32,14 +33,16 @@ export async function compare(start: (options: GenerateOptions) => Generation, o
   const second = await answer(sparsity, isAuto), speed = ({ generation }: Answered): number => generation.stats().generatePerSecond;
   if (second.aborted) return;
   if (isAuto && !(speed(second) > speed(first))) {
-    note(`\nskipping: ${method} keeps the bound and was the fastest of those measured, but took longer than dense in this answer (${speed(second).toFixed(1)} tok/s): dense is the better choice here.`);
+    note(`\nskipping: ${method} keeps the bound and was the fastest of those measured, but took longer than dense in this answer `
+      + `(${speed(second).toFixed(1)} tok/s): dense is the better choice here.`);
     return;
   }
   if (isAuto) { note(`\n${bold(method)}`); print(second.text); }
   table([first, second]);
   let same = 0;
   while (same < first.text.length && first.text[same] === second.text[same]) same++;
-  note(`The answers are the same for the first ${same} characters. KL and agreement are the calibration's; speed is this machine's, one answer after the other.`);
+  note(`The answers are the same for the first ${same} characters. `
+    + "KL and agreement are the calibration's; speed is this machine's, one answer after the other.");
 }
 
 /** Some other words first: code is compiled, weights are packed, 'auto' is measured. */
@@ -51,13 +54,17 @@ async function warm(model: Model, sparsity: SparsityOptions, signal: AbortSignal
 
 function table(answers: readonly Answered[]): void {
   const rows = answers.map(({ generation }) => {
-    const { generatePerSecond, density, expected, weightBytesPerSecond, method } = generation.stats(), unknown = method === 'dense' ? ['0', '100 %'] : ['not calibrated', 'not calibrated'];
+    const { generatePerSecond, density, expected, weightBytesPerSecond, method } = generation.stats();
+    const unknown = method === 'dense' ? ['0', '100 %'] : ['not calibrated', 'not calibrated'];
     return [
-      method ?? '', generatePerSecond.toFixed(1), (weightBytesPerSecond / generatePerSecond / 1e6).toFixed(1), `${(100 * density).toFixed(0)} %`,
+      method ?? '', generatePerSecond.toFixed(1), (weightBytesPerSecond / generatePerSecond / 1e6).toFixed(1),
+      `${(100 * density).toFixed(0)} %`,
       ...(expected ? [expected.kl.toFixed(3), `${(100 * expected.top1).toFixed(1)} %`] : unknown),
     ];
   });
-  const head = ['', 'tok/s', 'MB a token', 'weights used', 'KL (nats)', 'same top token'], widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+  const head = ['', 'tok/s', 'MB a token', 'weights used', 'KL (nats)', 'same top token'];
+  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]!.length)));
+  const padded = (cell: string, i: number): string => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
   note('');
-  for (const row of [head, ...rows]) note(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('   '));
+  for (const row of [head, ...rows]) note(row.map(padded).join('   '));
 }

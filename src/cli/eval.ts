@@ -21,7 +21,9 @@ type EvalValues = Values<'eval'>;
 export async function evaluate(values: EvalValues, signal: AbortSignal): Promise<void> {
   if (values.tasks !== undefined || values.documents !== undefined) return evaluateMethods(values, signal);
   for (const flag of ['data', 'protocol', 'methods', 'limit', 'out'] as const) {
-    if (values[flag] !== undefined) throw usage(`--${flag}`, 'neither --tasks nor --documents', 'one of them', 'A text has no items: leave the flag out, or say what to evaluate.');
+    if (values[flag] === undefined) continue;
+    throw usage(`--${flag}`, 'neither --tasks nor --documents', 'one of them',
+      'A text has no items: leave the flag out, or say what to evaluate.');
   }
   return evaluateText(values, signal);
 }
@@ -37,8 +39,10 @@ async function evaluateText(values: EvalValues, signal: AbortSignal): Promise<vo
   const deviation = Math.sqrt(scored.reduce((sum, surprisal) => sum + (surprisal - meanNll) ** 2, 0) / (scored.length - 1));
   const standardError = deviation / Math.sqrt(scored.length);
   const seconds = (performance.now() - started) / 1000;
-  if (values.json) { printJson({ tokens: tokens.length, scored: scored.length, windows: windowNll.length, meanNll, standardError, perplexity, seconds }); return; }
-  print(`${tokens.length} tokens in ${windowNll.length} windows of at most ${model.info.contextSize}, each with its own context; ${scored.length} scored`);
+  const counts = { tokens: tokens.length, scored: scored.length, windows: windowNll.length };
+  if (values.json) { printJson({ ...counts, meanNll, standardError, perplexity, seconds }); return; }
+  print(`${counts.tokens} tokens in ${counts.windows} windows of at most ${model.info.contextSize}, each with its own context; `
+    + `${counts.scored} scored`);
   print(`mean NLL    ${meanNll.toFixed(4)} ± ${standardError.toFixed(4)} nats a token (standard error)`);
   print(`perplexity  ${perplexity.toFixed(3)}`);
   note(`${(tokens.length / seconds).toFixed(0)} tokens a second`);
@@ -47,7 +51,9 @@ async function evaluateText(values: EvalValues, signal: AbortSignal): Promise<vo
 async function evaluateMethods(values: EvalValues, signal: AbortSignal): Promise<void> {
   const { tasks = [], documents, data, limit = Infinity } = values;
   if (tasks.length > 0 && data === undefined) throw usage('--tasks', 'no --data', 'a folder of JSONL files, one a task', 'Add --data DIR.');
-  if (documents === undefined && values.prompt !== undefined) throw usage('--prompt', 'a text beside --tasks', 'no text', 'Tasks bring their own: leave it out.');
+  if (documents === undefined && values.prompt !== undefined) {
+    throw usage('--prompt', 'a text beside --tasks', 'no text', 'Tasks bring their own: leave it out.');
+  }
   for (const flag of ['data', 'protocol'] as const) {
     if (tasks.length === 0 && values[flag] !== undefined) throw usage(`--${flag}`, 'no --tasks', 'tasks', 'Leave it out, or name tasks.');
   }
@@ -67,10 +73,14 @@ async function evaluateMethods(values: EvalValues, signal: AbortSignal): Promise
   const items = [...Object.values(scored), ...answered.map(([, some]) => some)].reduce((sum, some) => sum + some.length, list.length);
   const progress = counter(items * subjects.length), { contextSize } = model.info;
 
-  await compareToDense(dense, subjects, list, { prompt, log, signal, onDocument: ({ subject, document }) => progress(`${subject} on ${document}`) });
+  await compareToDense(dense, subjects, list, {
+    prompt, log, signal, onDocument: ({ subject, document }) => progress(`${subject} on ${document}`),
+  });
   for (const subject of subjects) {
     const onItem = ({ item }: { item: string }): void => progress(`${subject.label} on ${item}`);
-    await runTasks(subject, model.tokenizer, { tasks: scored, contextSize, log, signal, protocol: values.protocol ?? 'generation', onItem });
+    await runTasks(subject, model.tokenizer, {
+      tasks: scored, contextSize, log, signal, protocol: values.protocol ?? 'generation', onItem,
+    });
     for (const [task, some] of answered) await answer(model, subject, task, some, log, signal, onItem);
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
@@ -79,21 +89,31 @@ async function evaluateMethods(values: EvalValues, signal: AbortSignal): Promise
 
 const isLikelihood = (task: string): task is TaskName => (taskNames as readonly string[]).includes(task);
 
-async function answer(model: Model, subject: Subject, task: GenerationName, items: readonly GenerationItem[], log: ResultLog, signal: AbortSignal, onItem: (record: { item: string }) => void): Promise<void> {
-  if (!subject.generate) throw new InputError('E_OPTION', { subject: `method ${subject.label}`, found: `task ${task}`, expected: 'a task that is scored without generating', remedy: 'Leave the task out for this method.' });
+async function answer(
+  model: Model, subject: Subject, task: GenerationName, items: readonly GenerationItem[], log: ResultLog, signal: AbortSignal,
+  onItem: (record: { item: string }) => void,
+): Promise<void> {
+  if (!subject.generate) throw new InputError('E_OPTION', {
+    subject: `method ${subject.label}`, found: `task ${task}`, expected: 'a task that is scored without generating',
+    remedy: 'Leave the task out for this method.',
+  });
   const { contextSize } = model.info;
   const tooLong = await runGeneration(task, items, {
-    subject: subject.label, contextSize, log, onItem, encode: (content) => model.encodeChat([{ role: 'user', content }]), generate: (ids, maxTokens) => subject.generate!(ids, maxTokens, signal),
+    subject: subject.label, contextSize, log, onItem, encode: (content) => model.encodeChat([{ role: 'user', content }]),
+    generate: (ids, maxTokens) => subject.generate!(ids, maxTokens, signal),
   });
   if (tooLong > 0) note(`${task}: ${tooLong} items do not fit into a context of ${contextSize} and were left out`);
 }
 
 function report({ records }: ResultLog, json: boolean): void {
-  const of = <T extends ResultRecord['type']>(type: T): Extract<ResultRecord, { type: T }>[] => records.filter((record): record is Extract<ResultRecord, { type: T }> => record.type === type);
+  type Of<T> = Extract<ResultRecord, { type: T }>;
+  const of = <T extends ResultRecord['type']>(type: T): Of<T>[] => records.filter((record): record is Of<T> => record.type === type);
   const comparisons = summariseComparison(of('kl')), tasks = summariseTasks(of('task')), generation = summariseGeneration(of('generation'));
   if (json) { printJson({ header: of('header').at(-1), comparisons, tasks, generation }); return; }
   const tables = [
-    ...(comparisons.length > 0 ? [comparisonTable(comparisons)] : []), ...(tasks.length > 0 ? [taskTable(tasks), taskDetails(tasks)] : []), ...(generation.length > 0 ? [generationTable(generation)] : []),
+    ...(comparisons.length > 0 ? [comparisonTable(comparisons)] : []),
+    ...(tasks.length > 0 ? [taskTable(tasks), taskDetails(tasks)] : []),
+    ...(generation.length > 0 ? [generationTable(generation)] : []),
   ];
   print(tables.join('\n\n'));
   note('± one standard error: of KL, ΔNLL, top-1 over documents, of accuracy binomial, of differences over pairs; * acc_norm');
@@ -113,14 +133,20 @@ function promptLength(text: string | undefined): number {
 
 async function readData(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError('E_NOT_FOUND', { subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file', remedy: 'Check the path.', cause });
+    throw new InputError('E_NOT_FOUND', {
+      subject: path, found: (cause as { code?: string }).code ?? String(cause), expected: 'a file',
+      remedy: 'Check the path.', cause,
+    });
   });
 }
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readData(path);
   try { return JSON.parse(text); } catch (cause) {
-    throw new InputError('E_OPTION', { subject: path, found: (cause as Error).message, expected: 'JSON', remedy: 'Make the file again.', cause });
+    throw new InputError('E_OPTION', {
+      subject: path, found: (cause as Error).message, expected: 'JSON',
+      remedy: 'Make the file again.', cause,
+    });
   }
 }
 

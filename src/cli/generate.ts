@@ -19,11 +19,13 @@ export function generateOptions(values: Values<'run'> | Values<'chat'>, signal: 
 }
 
 /** What the flags say of skipping; undefined where none does. */
-export function sparsityOf({ sparsity, density, maxKl, minTop1 }: Pick<Values<'run'>, 'sparsity' | 'density' | 'maxKl' | 'minTop1'>): SparsityOptions | undefined {
+export function sparsityOf(
+  { sparsity, density, maxKl, minTop1 }: Pick<Values<'run'>, 'sparsity' | 'density' | 'maxKl' | 'minTop1'>,
+): SparsityOptions | undefined {
   if (sparsity === undefined && density === undefined && maxKl === undefined && minTop1 === undefined) return undefined;
   return {
-    ...(sparsity === undefined ? {} : { method: sparsity }), ...(density === undefined ? {} : { density }), ...(maxKl === undefined ? {} : { maxKl }),
-    ...(minTop1 === undefined ? {} : { minTop1 }),
+    ...(sparsity === undefined ? {} : { method: sparsity }), ...(density === undefined ? {} : { density }),
+    ...(maxKl === undefined ? {} : { maxKl }), ...(minTop1 === undefined ? {} : { minTop1 }),
   };
 }
 
@@ -88,11 +90,16 @@ function sparsityLines(generation: Generation, { surprisal, density }: Streamed)
   if (method === undefined || method === 'dense') return [];
   const lines = [[
     `${method}: ${(100 * (1 - mean)).toFixed(0)} % of the feed-forward weights skipped`,
-    ...(expected ? [`calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`] : ['loss not calibrated']),
-    ...(measured && measured.checks > 0 ? [`measured here: KL ${measured.kl.toFixed(3)} over ${measured.checks} tokens, ${measured.adjustments} adjustments`] : []),
+    expected ? `calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`
+      : 'loss not calibrated',
+    ...(measured && measured.checks > 0
+      ? [`measured here: KL ${measured.kl.toFixed(3)} over ${measured.checks} tokens, ${measured.adjustments} adjustments`] : []),
     ...(decideMs ? [`choosing took ${(1000 * decideMs).toFixed(0)} µs a token`] : []),
   ].join(' · ')];
-  if (surprisal.length > 1) lines.push(`surprisal ${sparkline(surprisal)}`, `density   ${sparkline(density)} ${Math.min(...density).toFixed(2)} … ${Math.max(...density).toFixed(2)}`);
+  if (surprisal.length > 1) {
+    const range = `${Math.min(...density).toFixed(2)} … ${Math.max(...density).toFixed(2)}`;
+    lines.push(`surprisal ${sparkline(surprisal)}`, `density   ${sparkline(density)} ${range}`);
+  }
   return lines;
 }
 
@@ -100,12 +107,16 @@ function sparsityLines(generation: Generation, { surprisal, density }: Streamed)
 const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
 
 /** Memory of the process, the build and how long loading took. */
-const machineParts = ({ info }: Model): string[] =>
-  [`memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`, `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`];
+const machineParts = ({ info }: Model): string[] => [
+  `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
+  `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`,
+];
 
 /** One line of honest figures. */
 function statsLine(generation: Generation, model: Model): string {
-  const { promptTokens, cachedTokens, promptPerSecond, generatedTokens, generatePerSecond, weightBytesPerSecond, stopReason, seed } = generation.stats();
+  const {
+    promptTokens, cachedTokens, promptPerSecond, generatedTokens, generatePerSecond, weightBytesPerSecond, stopReason, seed,
+  } = generation.stats();
   const rate = (value: number): string => (Number.isNaN(value) ? '' : ` at ${value.toFixed(1)} tok/s`);
   const bandwidth = bandwidthOf(model);
   const reached = weightBytesPerSecond / 1e9;

@@ -1,5 +1,6 @@
 /** Help texts, made from the table of commands; no line is wider than 80 columns. */
-import { commandNames, commands, type Command, type CommandName, type Flag } from './commands.ts';
+import { commandNames, commands, type Command, type CommandName } from './commands.ts';
+import type { Flag } from './flags.ts';
 import { plainStyle, wrap, type Style } from './style.ts';
 
 const COLUMNS = 80;

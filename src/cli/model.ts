@@ -1,9 +1,11 @@
 /** Opening the model of a command, with progress on stderr. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { LoadOptions, Model } from 'clada';
-import { InputError, load, plan } from 'clada';
+import type { LoadOptions, Model, NetworkOptions } from 'clada';
+import { InputError, load, openSource, plan } from 'clada';
+import { isRemote } from '../net/address.ts';
 import type { Values } from './commands.ts';
+import { note } from './output.ts';
 import { styleFor } from './style.ts';
 import { readTextFile } from './text.ts';
 
@@ -15,7 +17,8 @@ export function modelPath(given: string | undefined): string {
   if (given !== undefined) return given.startsWith('file:') && URL.canParse(given) ? fileURLToPath(given) : given;
   if (existsSync(embedded)) return embedded;
   throw new InputError('E_NOT_FOUND', {
-    subject: 'model', found: 'no -m, and no embedded model beside this program', expected: 'a GGUF file', remedy: 'Name one: clada run -m model.gguf',
+    subject: 'model', found: 'no -m, and no embedded model beside this program', expected: 'a GGUF file',
+    remedy: 'Name one: clada run -m model.gguf',
   });
 }
 
@@ -23,7 +26,9 @@ export function modelPath(given: string | undefined): string {
  * How the embedded model is talked to: with 135M parameters it wanders into other languages and loops otherwise. Found by asking 29 simple
  * questions.
  */
-export const embeddedChat = { system: 'You are a helpful assistant. Answer in English, in one or two sentences.', temperature: 0.1, repeatPenalty: 1.05 } as const;
+export const embeddedChat = {
+  system: 'You are a helpful assistant. Answer in English, in one or two sentences.', temperature: 0.1, repeatPenalty: 1.05,
+} as const;
 
 /** The system message: --system, or what the embedded model needs; other models keep their template's. */
 export function systemOf({ system, model, chatTemplate }: Pick<Values<'run'>, 'system' | 'model' | 'chatTemplate'>): string | undefined {
@@ -36,23 +41,42 @@ export function chatting<T extends Pick<Values<'run'>, 'model' | 'temperature' |
   return values.model === undefined ? { temperature, repeatPenalty, ...values } : values;
 }
 
-export async function openModel(
-  values: Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier'> & { calibration?: string; chatTemplate?: string }, signal: AbortSignal,
-): Promise<Model> {
+/** How the flags of a command want a model fetched; notes of the cache go to stderr. */
+export function networkOf({ verify }: { readonly verify?: boolean }, signal: AbortSignal): NetworkOptions {
+  const onNote = (text: string): void => { note(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}`); };
+  return { signal, onNote, ...(verify ? { verify } : {}) };
+}
+
+/** Of a model on the network: makes sure that the cache holds what was downloaded, for who loads it without --verify from then on. */
+export async function verifyCopy(path: string, values: { readonly verify?: boolean }, signal: AbortSignal): Promise<void> {
+  if (!isRemote(path)) return;
+  const source = await openSource(path, networkOf(values, signal), { mode: 'whole' });
+  await (source.verified?.() ?? Promise.resolve()).finally(() => source.close());
+}
+
+/** What loading noticed; --json keeps stderr for errors. */
+export function tellWarnings({ info: { warnings } }: Model, { json }: { readonly json?: boolean }): void {
+  if (!json) warnings.forEach(note);
+}
+
+type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 'verify' | 'json'>;
+
+export async function openModel(values: Loading & { calibration?: string; chatTemplate?: string }, signal: AbortSignal): Promise<Model> {
   const { stderr } = process, path = modelPath(values.model);
   const { dim } = styleFor(stderr, process.env);
-  const options: LoadOptions = { signal };
+  const network = networkOf(values, signal), options: LoadOptions = { ...network };
   if (values.chatTemplate !== undefined) options.chatTemplate = await readTextFile(values.chatTemplate);
-  if (values.contextSize !== undefined) options.contextSize = values.contextSize === 0 ? (await plan(path, { signal })).model.hparams.contextLength : values.contextSize;
+  if (values.contextSize === 0) {
+    const { onNote: _toldByLoad, ...quiet } = network;
+    options.contextSize = (await plan(path, quiet)).model.hparams.contextLength;
+  } else if (values.contextSize !== undefined) options.contextSize = values.contextSize;
   if (values.kv !== undefined) options.kv = values.kv;
   if (values.tier !== undefined) options.tier = values.tier;
   if (values.calibration !== undefined) options.calibration = values.calibration === 'none' ? false : values.calibration;
   if (stderr.isTTY) {
     options.onProgress = ({ loaded, total }) => { stderr.write(`\r${dim(`loading ${Math.floor((100 * loaded) / total)} %`)}`); };
   }
-  try {
-    return await load(path, options);
-  } finally {
-    if (stderr.isTTY) stderr.write('\r\x1b[K');
-  }
+  const model = await load(path, options).finally(() => { if (stderr.isTTY) stderr.write('\r\x1b[K'); });
+  tellWarnings(model, values);
+  return model;
 }

@@ -39,10 +39,11 @@ export function unwritable(path: string, cause: unknown): Error {
   return Object.assign(new Error(`${path}: ${message}`, { cause }), { syscall: 'write' });
 }
 
-const isSystemError = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
 
 /** The text without credentials: those of addresses, and this environment's own. Of what the model said nothing passes through here. */
 export function redact(text: string, env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const secrets = [env['HF_TOKEN'], env['HUGGING_FACE_HUB_TOKEN']].filter((secret): secret is string => secret !== undefined && secret.length >= 8);
+  const secrets = [env['HF_TOKEN'] ?? '', env['HUGGING_FACE_HUB_TOKEN'] ?? ''].filter((secret) => secret.length >= 8);
   return secrets.reduce((result, secret) => result.replaceAll(secret, '…'), redacted(text));
 }

@@ -1,6 +1,7 @@
 /** `clada pull`: a model into the cache, with a bar on stderr and the paths on stdout. Cut by Ctrl-C it goes on the next time. */
 import { InputError, pull as fetchModel, type PullOptions, type PullProgress } from 'clada';
 import type { Values } from './commands.ts';
+import { networkOf } from './model.ts';
 import { note, print, printJson, redact } from './output.ts';
 import { bar } from './style.ts';
 
@@ -15,16 +16,21 @@ function progressLine(): (progress: PullProgress) => void {
     if (now - drawn < 100 && loaded !== total) return;
     drawn = now;
     const seconds = (now - started) / 1000, rate = seconds > 0.2 ? ` at ${megabytes((loaded - from) / seconds)} MB/s` : '';
-    const share = total === undefined ? megabytes(loaded) : `${bar(loaded / Math.max(total, 1))} ${megabytes(loaded)} of ${megabytes(total)}`;
+    const share = total === undefined ? megabytes(loaded)
+      : `${bar(loaded / Math.max(total, 1))} ${megabytes(loaded)} of ${megabytes(total)}`;
     process.stderr.write(`\r\x1b[K${redact(file).split('/').pop()!.slice(0, 40)} ${share} MB${rate}`);
   };
 }
 
 export async function pull(values: Values<'pull'>, signal: AbortSignal): Promise<void> {
   const { model, sha256, cache, connections, retries, offline } = values, { stderr } = process;
-  if (model === undefined) throw new InputError('E_USAGE', { subject: 'clada pull', found: 'no address', expected: 'a URL or hf:owner/repo/file', remedy: 'clada pull hf:owner/repo/model.gguf' });
+  if (model === undefined) throw new InputError('E_USAGE', {
+    subject: 'clada pull', found: 'no address', expected: 'a URL or hf:owner/repo/file',
+    remedy: 'clada pull hf:owner/repo/model.gguf',
+  });
   const options: PullOptions = {
-    signal, ...(sha256 ? { sha256 } : {}), ...(cache === undefined ? {} : { cache: { directory: cache } }), ...(connections === undefined ? {} : { connections }),
+    ...networkOf(values, signal), ...(sha256 ? { sha256 } : {}), ...(cache === undefined ? {} : { cache: { directory: cache } }),
+    ...(connections === undefined ? {} : { connections }),
     ...(retries === undefined ? {} : { retries }), ...(offline ? { offline } : {}), ...(stderr.isTTY ? { onProgress: progressLine() } : {}),
   };
   const files = await fetchModel(model, options).finally(() => { if (stderr.isTTY) stderr.write('\r\x1b[K'); });

@@ -46,8 +46,10 @@ export function headerFor({ info }: Model, argv: readonly string[], now = new Da
   const [processor, ...more] = cpus();
   const word = (text: string): string => (/^[\w./:,=@+-]+$/.test(text) ? text : JSON.stringify(text));
   return {
-    type: 'header', version: 1, command: ['clada', ...argv.map((argument) => word(isAbsolute(argument) ? `…/${basename(argument)}` : redact(argument)))].join(' '),
-    machine: `${processor?.model.trim() ?? 'unknown processor'}, ${more.length + 1} cores`, commit: commit(), date: now.toISOString(), runtime: `Node ${process.versions.node}`,
+    type: 'header', version: 1,
+    command: ['clada', ...argv.map((argument) => word(isAbsolute(argument) ? `…/${basename(argument)}` : redact(argument)))].join(' '),
+    machine: `${processor?.model.trim() ?? 'unknown processor'}, ${more.length + 1} cores`, commit: commit(), date: now.toISOString(),
+    runtime: `Node ${process.versions.node}`,
     model: info.name, modelBytes: info.fileBytes, kv: info.kv, tier: info.tier, contextSize: info.contextSize,
   };
 }
@@ -58,8 +60,10 @@ function commit(): string | null {
   const root = ['..', '../..'].map((up) => fileURLToPath(new URL(`${up}/`, import.meta.url))).find((folder) => existsSync(`${folder}.git`));
   if (root === undefined) return null;
   try {
-    const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'assembly') === '' ? '' : ' with changes');
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    const changes = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'assembly');
+    return git('rev-parse', '--short', 'HEAD') + (changes === '' ? '' : ' with changes');
   } catch {
     return null;
   }

@@ -25,14 +25,18 @@ export function likeSession<T extends Pick<Values<'run'>, 'kv' | 'tier'>>(values
 }
 
 /** The saved chat, or a new one. @throws InputError `E_USAGE` where the session is a text */
-export async function chatOf(model: Model, saved: Saved | undefined, system: string | undefined, { sparsity }: GenerateOptions): Promise<Chat> {
+export async function chatOf(
+  model: Model, saved: Saved | undefined, system: string | undefined, { sparsity }: GenerateOptions,
+): Promise<Chat> {
   if (!saved) return model.chat(system === undefined ? {} : { system });
   if (saved.info.kind === 'chat') return model.restore(saved.bytes, sparsity ? { sparsity } : {});
   throw new InputError('E_USAGE', { subject: '--load-session', found: 'a continued text', expected: 'a chat', remedy: 'Use clada run.' });
 }
 
 /** A saved text goes on: after `more`, or from where it stood. */
-export async function continued(model: Model, { bytes }: Saved, more: string | undefined, options: GenerateOptions, parseSpecial = false): Promise<Generation> {
+export async function continued(
+  model: Model, { bytes }: Saved, more: string | undefined, options: GenerateOptions, parseSpecial = false,
+): Promise<Generation> {
   if (more === undefined) return model.resume(bytes, options);
   const { ids } = await model.resume(bytes);
   return model.generate([...ids, ...model.tokenizer.encode(more, { after: ids, parseSpecial })], options);

@@ -1,6 +1,6 @@
 /**
- * How text looks in a terminal: colours, bars, lines that break between words. kleur knows one global switch; stdout and stderr may differ, so each
- * gets its own style.
+ * How text looks in a terminal: colours, bars, lines that break between words. kleur knows one global switch; stdout and stderr may differ,
+ * so each gets its own style.
  */
 import kleur from 'kleur';
 

@@ -3,18 +3,26 @@ import { createWriteStream, openSync, type WriteStream } from 'node:fs';
 import type { GeneratedToken } from 'clada';
 import { unwritable } from './output.ts';
 
-const columns = ['index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'level', 'refreshed', 'reran', 'weightBytes'] as const;
+const columns = [
+  'index', 'id', 'text', 'logprob', 'surprisal', 'entropy', 'cogLoad', 'factor', 'density', 'level', 'refreshed', 'reran', 'weightBytes',
+] as const;
+type Row = Record<(typeof columns)[number], unknown> & { thresholds: unknown; layers: unknown };
 
 /** One token, flat; the step's own figures are null for the first token, which comes out of the prompt. */
-function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, index: number): Record<(typeof columns)[number], unknown> & { thresholds: unknown; layers: unknown } {
+function rowOf({ id, text, logprob, surprisal, entropy, step }: GeneratedToken, index: number): Row {
   return {
-    index, id, text, logprob, surprisal, entropy, cogLoad: step?.cogLoad ?? null, factor: step?.factor ?? null, density: step?.density ?? null, level: step?.level ?? null,
-    refreshed: step?.refreshed ?? null, reran: step?.reran ?? null, weightBytes: step?.weightBytes ?? null, thresholds: step?.thresholds ?? {}, layers: step?.layers ?? [],
+    index, id, text, logprob, surprisal, entropy, cogLoad: step?.cogLoad ?? null, factor: step?.factor ?? null,
+    density: step?.density ?? null, level: step?.level ?? null,
+    refreshed: step?.refreshed ?? null, reran: step?.reran ?? null, weightBytes: step?.weightBytes ?? null,
+    thresholds: step?.thresholds ?? {}, layers: step?.layers ?? [],
   };
 }
 
 /** A field of CSV (RFC 4180): text in quotes, its quotes doubled; everything else as it is, what is absent as nothing. */
-const field = (value: unknown): string => (typeof value === 'string' ? `"${value.replaceAll('"', '""')}"` : value === null || value === undefined ? '' : String(value));
+function field(value: unknown): string {
+  if (typeof value === 'string') return `"${value.replaceAll('"', '""')}"`;
+  return value === null || value === undefined ? '' : String(value);
+}
 
 /** Writes tokens as they come. */
 export class TelemetryFile {

@@ -23,10 +23,12 @@ export interface ReadOptions {
 const patience = 1000;
 
 /**
- * The text of `-p`, of `-f FILE`, or of standard input where it is not a terminal. @throws InputError `E_USAGE`, `E_UTF8`, `E_NOT_FOUND`;
- * AbortedError
+ * The text of `-p`, of `-f FILE`, or of standard input where it is not a terminal.
+ * @throws InputError `E_USAGE`, `E_UTF8`, `E_NOT_FOUND`; AbortedError
  */
-export async function readText({ prompt, file }: TextFlags, command: string, { signal, join = false, chomp = false }: ReadOptions = {}): Promise<string> {
+export async function readText(
+  { prompt, file }: TextFlags, command: string, { signal, join = false, chomp = false }: ReadOptions = {},
+): Promise<string> {
   const trim = (text: string): string => (chomp ? text.replace(/\n$/, '') : text);
   if (prompt !== undefined) checkArgument(prompt, `clada ${command} -p`);
   if (prompt !== undefined && file !== undefined && file !== '-') throw new InputError('E_USAGE', {
@@ -76,7 +78,8 @@ async function readInput(kind: 'all' | 'pipe' | 'socket', signal: AbortSignal | 
   let next = iterator.next();
   try {
     if (kind !== 'all' && await Promise.race([next, delay(patience, 'silent', { ref: false, signal })]) === 'silent') {
-      note(kind === 'socket' ? 'nothing on standard input: going on with -p alone (-f - waits for it)' : 'waiting for standard input, which joins -p (</dev/null: none)');
+      note(kind === 'socket' ? 'nothing on standard input: going on with -p alone (-f - waits for it)'
+        : 'waiting for standard input, which joins -p (</dev/null: none)');
       if (kind === 'socket') {
         next.catch(() => undefined);
         stdin.destroy();
@@ -118,7 +121,8 @@ export function decodeText(bytes: Uint8Array, subject: string, atStart = true): 
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), same = new TextEncoder().encode(text);
   // What was no UTF-8 has become U+FFFD, and so other bytes.
   const at = firstDifference(same, bytes);
-  if (at >= 0) refuse(`byte 0x${(bytes[at] ?? 0).toString(16)} at offset ${at}, which is not UTF-8 (Latin-1 or Windows-1252?)`, 'WINDOWS-1252');
+  const hex = (bytes[at] ?? 0).toString(16);
+  if (at >= 0) refuse(`byte 0x${hex} at offset ${at}, which is not UTF-8 (Latin-1 or Windows-1252?)`, 'WINDOWS-1252');
   return begins(0xef, 0xbb, 0xbf) ? text.slice(1) : text;
 }
 

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import type { ByteSource, Calibration, GgufFile } from 'clada';
 import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
-import { modelPath, openModel } from './model.ts';
+import { modelPath, networkOf, openModel } from './model.ts';
 import { note, print, printJson, redact } from './output.ts';
 import { readText } from './text.ts';
 
@@ -19,28 +19,35 @@ function short(value: unknown, width = 60): string {
 /** The header, and of a calibration all of it. */
 async function readHeader(source: ByteSource, signal: AbortSignal): Promise<{ file: GgufFile; calibration: Calibration | undefined }> {
   const file = await readGguf(source, signal);
-  return { file, calibration: file.metadata.get('general.architecture') === calibrationArchitecture ? await readCalibration(source) : undefined };
+  const isCalibration = file.metadata.get('general.architecture') === calibrationArchitecture;
+  return { file, calibration: isCalibration ? await readCalibration(source) : undefined };
 }
 
-const summaryOf = ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight }: Calibration) =>
-  ({ modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight });
+function summaryOf(calibration: Calibration) {
+  const { modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients } = calibration;
+  const { surprisalWeight, entropyWeight } = calibration;
+  return { modelName, fingerprint, nLayers, ffn, hidden, tokens, heldOutTokens, seed, gradients, surprisalWeight, entropyWeight };
+}
 
 /** A table for each method: its levels from gentle to hard, numbered as `level` takes them. */
 function printCalibration(path: string, calibration: Calibration): void {
   print(`${redact(path)}\ncalibration\n`);
   for (const [key, value] of Object.entries(summaryOf(calibration))) print(`  ${`clada.${key}`.padEnd(24)} ${short(value)}`);
-  const cells = (values: readonly string[]): string => values.map((value, i) => (i === 0 ? value.padEnd(12) : value.padStart(i === 1 ? 6 : 10))).join('');
+  const cells = (values: readonly string[]): string =>
+    values.map((value, i) => (i === 0 ? value.padEnd(12) : value.padStart(i === 1 ? 6 : 10))).join('');
   print(`\n  ${cells(['method', 'level', 'parameter', 'cost', 'up', 'down', 'KL', '± error', 'NLL +', 'top-1'])}`);
   for (const [method, levels] of calibration.levels) {
     for (const [i, { parameter, cost, up, down, kl, klError, deltaNll, top1 }] of levels.entries()) {
-      print(`  ${cells([method, String(i), parameter.toPrecision(3), ...[cost, up, down].map((share) => share.toFixed(3)), ...[kl, klError, deltaNll].map((nats) => nats.toFixed(4)), top1.toFixed(3)])}`);
+      const shares = [cost, up, down].map((share) => share.toFixed(3)), nats = [kl, klError, deltaNll].map((value) => value.toFixed(4));
+      print(`  ${cells([method, String(i), parameter.toPrecision(3), ...shares, ...nats, top1.toFixed(3)])}`);
     }
   }
 }
 
 export async function inspect(values: Values<'inspect'>, signal: AbortSignal): Promise<void> {
   const path = modelPath(values.model);
-  const source = await openSource(path);
+  const network = networkOf(values, signal), { onNote: _toldAlready, ...quiet } = network;
+  const source = await openSource(path, network);
   const { file, calibration } = await readHeader(source, signal).finally(() => source.close());
   if (calibration) {
     if (values.json) printJson({ ...summaryOf(calibration), levels: Object.fromEntries(calibration.levels) });
@@ -48,19 +55,24 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
     return;
   }
   if (values.json) {
-    const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value]));
-    const { model, memory, session } = await plan(path, { signal });
-    const tensors = model.tensors.map(({ source: { name }, rows, cols, dtype, layout, bytes }) => ({ name, rows, cols, dtype, layout, bytes }));
+    const plain = (value: unknown): unknown =>
+      (typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value);
+    const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, plain(value)]));
+    const { model, memory, session } = await plan(path, quiet);
+    const tensors = model.tensors.map(({ source: { name }, rows, cols, dtype, layout, bytes }) => (
+      { name, rows, cols, dtype, layout, bytes }
+    ));
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;
   }
   print(`${redact(path)}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
   const width = Math.max(20, (process.stdout.columns ?? 105) - 45); // of a terminal: one line each
   for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value, width)}`);
-  const { memory, session, lines } = await plan(path, { signal }); // a family that is not known says so here, below its metadata
+  const { memory, session, lines } = await plan(path, quiet); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');
   for (const line of lines()) print(`  ${line}`);
-  print(`  memory at context ${session.contextSize}, kv ${session.kv}: weights ${megabytes(memory.weights)} + kv ${megabytes(memory.kv)} + activations ${megabytes(memory.activations)}`);
+  print(`  memory at context ${session.contextSize}, kv ${session.kv}: weights ${megabytes(memory.weights)} + kv ${megabytes(memory.kv)} `
+    + `+ activations ${megabytes(memory.activations)}`);
 }
 
 export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal): Promise<void> {
@@ -76,11 +88,15 @@ export async function doctor(values: Values<'doctor'>): Promise<void> {
   const { versions, platform, arch } = process;
   const name = versions['bun'] ? `Bun ${versions['bun']}` : versions['deno'] ? `Deno ${versions['deno']}` : `Node ${versions.node}`;
   const runtime = await describeRuntime();
-  const report = { runtime: name, platform, arch, ...runtime, threads: 1, threadsReason: 'this version computes on one thread', maxModelMemory: 65535 * 65536, systemMemory: totalmem() };
+  const report = {
+    runtime: name, platform, arch, ...runtime, threads: 1, threadsReason: 'this version computes on one thread',
+    maxModelMemory: 65535 * 65536, systemMemory: totalmem(),
+  };
   if (values.json) { printJson(report); return; }
   print(`runtime   ${name}, ${platform} ${arch}, V8 ${versions['v8'] ?? 'none'}`);
   print(`build     ${runtime.tier}: ${runtime.tierReason}`);
   print(`simd128   ${runtime.simd ? 'yes' : 'no'}, relaxed SIMD ${runtime.relaxedSimd ? 'yes' : 'no'}`);
   print(`threads   1 (${report.threadsReason})`);
-  print(`memory    up to ${megabytes(report.maxModelMemory, 0)} a model (32-bit WebAssembly), ${megabytes(report.systemMemory, 0)} in this machine`);
+  print(`memory    up to ${megabytes(report.maxModelMemory, 0)} a model (32-bit WebAssembly), `
+    + `${megabytes(report.systemMemory, 0)} in this machine`);
 }

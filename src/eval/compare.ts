@@ -1,9 +1,10 @@
 /**
- * Sparse methods against the dense run of the same model: KL over the whole vocabulary, change of NLL, share of equal top tokens, cost and time.
+ * Sparse methods against the dense run of the same model: KL over the whole vocabulary, change of NLL, share of equal top tokens, cost and
+ * time.
  *
  * Teacher-forced: the first `prompt` tokens of a document run dense, the others one by one with the method. Compared are the distributions
- * after each token that was fed sparsely; the label of a distribution is the document's next token, which the last has not. The dense rows of
- * one document are held at a time, [positions, vocab] f32: 38 MB for 192 x 49,152. Test: test/eval/compare.test.ts.
+ * after each token that was fed sparsely; the label of a distribution is the document's next token, which the last has not. The dense rows
+ * of one document are held at a time, [positions, vocab] f32: 38 MB for 192 x 49,152. Test: test/eval/compare.test.ts.
  */
 import { InputError } from '../errors.ts';
 import { checkNumber } from '../options.ts';
@@ -33,16 +34,21 @@ export interface CompareOptions {
 export const defaultPrompt = 64;
 
 /**
- * Appends one record per subject and document; the dense run leaves one too. Subjects take turns on every document, so that a busy hour of the
- * machine meets all of them.
+ * Appends one record per subject and document; the dense run leaves one too. Subjects take turns on every document, so that a busy hour of
+ * the machine meets all of them.
  * @throws InputError `E_OPTION` for a document without two tokens behind its prompt; as `subject.follow`
  */
-export async function compareToDense(dense: Subject, subjects: readonly Subject[], documents: readonly Document[], options: CompareOptions): Promise<void> {
+export async function compareToDense(
+  dense: Subject, subjects: readonly Subject[], documents: readonly Document[], options: CompareOptions,
+): Promise<void> {
   const { log, signal, onDocument } = options;
   const prompt = checkNumber('prompt', { min: 1, integer: true }, options.prompt ?? defaultPrompt);
   for (const { id, ids } of documents) {
     if (ids.length >= prompt + 2) continue;
-    throw new InputError('E_OPTION', { subject: `document ${id}`, found: `${ids.length} tokens`, expected: `at least ${prompt + 2}: the prompt and two more`, remedy: 'Leave it out, or shorten the prompt.' });
+    throw new InputError('E_OPTION', {
+      subject: `document ${id}`, found: `${ids.length} tokens`, expected: `at least ${prompt + 2}: the prompt and two more`,
+      remedy: 'Leave it out, or shorten the prompt.',
+    });
   }
   const done = new Set(log.records.flatMap((record) => (record.type === 'kl' ? [keyOf(record)] : [])));
   for (const document of documents) {
@@ -61,7 +67,8 @@ export async function compareToDense(dense: Subject, subjects: readonly Subject[
   }
 }
 
-const keyOf = ({ subject, document, prompt }: Pick<KlRecord, 'subject' | 'document' | 'prompt'>): string => JSON.stringify([subject, document, prompt]);
+const keyOf = ({ subject, document, prompt }: Pick<KlRecord, 'subject' | 'document' | 'prompt'>): string =>
+  JSON.stringify([subject, document, prompt]);
 
 /** The dense run's distributions of one document. */
 class Rows {
@@ -86,7 +93,10 @@ class Rows {
 }
 
 /** @param reference the dense run's record; undefined for that run itself, which fills `rows` */
-async function measure(subject: Subject, { kind, id, ids }: Document, prompt: number, rows: Rows, reference: KlRecord | undefined, signal: AbortSignal | undefined): Promise<KlRecord> {
+async function measure(
+  subject: Subject, { kind, id, ids }: Document, prompt: number, rows: Rows, reference: KlRecord | undefined,
+  signal: AbortSignal | undefined,
+): Promise<KlRecord> {
   const keep = reference === undefined;
   let kl = 0, change = 0, nll = 0, agreed = 0;
   const costs: number[] = [], times: number[] = [];
@@ -110,7 +120,8 @@ async function measure(subject: Subject, { kind, id, ids }: Document, prompt: nu
   }, { signal });
   const ms = finite(meanOf(times));
   return {
-    type: 'kl', subject: subject.label, kind, document: id, prompt, positions: rows.count, kl: finite(kl / rows.count), deltaNll: finite(change / (rows.count - 1)),
+    type: 'kl', subject: subject.label, kind, document: id, prompt, positions: rows.count, kl: finite(kl / rows.count),
+    deltaNll: finite(change / (rows.count - 1)),
     nll: finite(nll / (rows.count - 1)), top1: agreed / rows.count, cost: finite(meanOf(costs)), ms, denseMs: reference ? reference.ms : ms,
   };
 }
@@ -138,7 +149,8 @@ export function summariseComparison(records: readonly KlRecord[]): Comparison[] 
     const kinds = groupBy(group, ({ kind }) => kind);
     const ms = meanOf(group.map((record) => known(record.ms)));
     return {
-      subject: group[0]!.subject, prompt: group[0]!.prompt, kl: over('kl'), deltaNll: over('deltaNll'), nll: over('nll'), top1: over('top1'),
+      subject: group[0]!.subject, prompt: group[0]!.prompt, kl: over('kl'), deltaNll: over('deltaNll'), nll: over('nll'),
+      top1: over('top1'),
       cost: meanOf(group.map(({ cost }) => known(cost))), ms,
       speedup: meanOf(group.map(({ denseMs }) => known(denseMs))) / ms,
       klByKind: Object.fromEntries([...kinds].map(([kind, some]) => [kind, estimate(some.map(({ kl }) => known(kl)))])),
@@ -149,12 +161,17 @@ export function summariseComparison(records: readonly KlRecord[]): Comparison[] 
 /** The documents of a JSON file: `[{ kind, id, ids }, …]`. @throws InputError `E_OPTION` */
 export function readDocuments(json: unknown): Document[] {
   const refuse = (found: string): never => {
-    throw new InputError('E_OPTION', { subject: 'documents', found, expected: 'a list of { kind, id, ids }: two texts and a list of token ids, every id once', remedy: 'Make the file so; ids come from clada tokenize --json.' });
+    throw new InputError('E_OPTION', {
+      subject: 'documents', found, expected: 'a list of { kind, id, ids }: two texts and a list of token ids, every id once',
+      remedy: 'Make the file so; ids come from clada tokenize --json.',
+    });
   };
   if (!Array.isArray(json) || json.length === 0) return refuse('no list, or an empty one');
   const seen = new Set<string>();
   for (const [i, document] of (json as Partial<Document>[]).entries()) {
-    if (typeof document?.kind !== 'string' || typeof document.id !== 'string' || !Array.isArray(document.ids)) refuse(`something else at ${i}`);
+    if (typeof document?.kind !== 'string' || typeof document.id !== 'string' || !Array.isArray(document.ids)) {
+      refuse(`something else at ${i}`);
+    }
     if (seen.has(document.id!)) refuse(`${document.id} twice`);
     seen.add(document.id!);
   }

@@ -1,6 +1,7 @@
 /**
- * Controls for a rule that moves with cognitive load: if these do as well as the true loads, the load says nothing. Given the loads of a run,
- * one array a sequence; what they return is fed in the place of the true ones, at the same mean cost. Test: test/eval/controls.test.ts.
+ * Controls for a rule that moves with cognitive load: if these do as well as the true loads, the load says nothing. Given the loads of a
+ * run, one array a sequence; what they return is fed in the place of the true ones, at the same mean cost. Test:
+ * test/eval/controls.test.ts.
  */
 import { InputError } from '../errors.ts';
 import { Random } from '../sampler/random.ts';
@@ -12,7 +13,8 @@ export interface LoadedSequence {
 }
 
 /**
- * The loads of every sequence in random order (Fisher–Yates): the distribution and mean within the sequence stay, the tokens they belong to do not.
+ * The loads of every sequence in random order (Fisher–Yates): the distribution and mean within the sequence stay, the tokens they belong
+ * to do not.
  * @param seed the same seed gives the same order everywhere
  */
 export function shuffleLoads(run: readonly ArrayLike<number>[], seed: number): Float64Array[] {
@@ -34,7 +36,10 @@ function sumsOf(run: readonly LoadedSequence[]): Sums {
   const sums: Sums = new Map();
   for (const { ids, loads } of run) {
     if (ids.length !== loads.length) {
-      throw new InputError('E_OPTION', { subject: 'loads', found: `${loads.length} for ${ids.length} tokens`, expected: 'one a token', remedy: 'Pass the loads of the same run.' });
+      throw new InputError('E_OPTION', {
+        subject: 'loads', found: `${loads.length} for ${ids.length} tokens`, expected: 'one a token',
+        remedy: 'Pass the loads of the same run.',
+      });
     }
     for (let i = 0; i < ids.length; i++) {
       const entry = sums.get(ids[i]!) ?? { sum: 0, count: 0 };
@@ -50,13 +55,16 @@ export function tokenTable(run: readonly LoadedSequence[]): Map<number, number> 
 }
 
 /**
- * The token-identity control: every load becomes the mean load of its token in the *other* sequences (with its own, a token that occurs once
- * would simply keep its load), and the mean of the others where they do not have that token.
+ * The token-identity control: every load becomes the mean load of its token in the *other* sequences (with its own, a token that occurs
+ * once would simply keep its load), and the mean of the others where they do not have that token.
  * @throws InputError `E_OPTION` for fewer than two sequences
  */
 export function tokenTableLoads(run: readonly LoadedSequence[]): Float64Array[] {
   if (run.length < 2) {
-    throw new InputError('E_OPTION', { subject: 'token table', found: `${run.length} sequences`, expected: 'at least two', remedy: 'Each takes its means from the others.' });
+    throw new InputError('E_OPTION', {
+      subject: 'token table', found: `${run.length} sequences`, expected: 'at least two',
+      remedy: 'Each takes its means from the others.',
+    });
   }
   const all = sumsOf(run);
   const total = [...all.values()].reduce((a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }), { sum: 0, count: 0 });

@@ -70,9 +70,13 @@ export interface GenerationRun {
  * Appends one record per item, unless the log has it already.
  * @returns how many items were left out because prompt and answer do not fit into the context
  */
-export async function runGeneration(task: GenerationName, items: readonly GenerationItem[], { subject, generate, encode, contextSize, log, onItem }: GenerationRun): Promise<number> {
+export async function runGeneration(
+  task: GenerationName, items: readonly GenerationItem[], { subject, generate, encode, contextSize, log, onItem }: GenerationRun,
+): Promise<number> {
   const spec: GenerationSpec = generationTasks[task];
-  const done = new Set(log.records.flatMap((record) => (record.type === 'generation' && record.subject === subject && record.task === task ? [record.item] : [])));
+  const done = new Set(log.records.flatMap((record) => (
+    record.type === 'generation' && record.subject === subject && record.task === task ? [record.item] : []
+  )));
   let tooLong = 0;
   for (const { id, prompt, truth } of items) {
     if (done.has(id)) continue;
@@ -95,7 +99,8 @@ export interface GenerationSummary {
 
 /** Tables from records alone. */
 export function summariseGeneration(records: readonly GenerationRecord[]): GenerationSummary[] {
-  const groups = groupBy(records.filter(({ task }) => Object.hasOwn(generationTasks, task)), ({ subject, task }) => JSON.stringify([subject, task]));
+  const ofTasks = records.filter(({ task }) => Object.hasOwn(generationTasks, task));
+  const groups = groupBy(ofTasks, ({ subject, task }) => JSON.stringify([subject, task]));
   return [...groups.values()].map((group) => {
     const { subject } = group[0]!, task = group[0]!.task as GenerationName;
     return { subject, task, metric: generationTasks[task].metric, score: estimate(group.map(({ score }) => score)) };

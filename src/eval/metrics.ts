@@ -19,7 +19,10 @@ export interface Estimate {
   readonly n: number;
 }
 
-/** Mean with sd / sqrt(n). For documents: of the documents' means, so that a long one counts as one and tokens are not taken for independent. */
+/**
+ * Mean with sd / sqrt(n). For documents: of the documents' means, so that a long one counts as one and tokens are not taken for
+ * independent.
+ */
 export function estimate(values: readonly number[]): Estimate {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
@@ -36,7 +39,10 @@ export function accuracy(right: number, n: number): Estimate {
 /** Mean of b − a over pairs (the same document or item under two methods), with the standard error of the differences. */
 export function pairedDifference(a: readonly number[], b: readonly number[]): Estimate {
   if (a.length !== b.length) {
-    throw new InputError('E_OPTION', { subject: 'paired values', found: `${a.length} and ${b.length}`, expected: 'as many of one as of the other', remedy: 'Pair the same items.' });
+    throw new InputError('E_OPTION', {
+      subject: 'paired values', found: `${a.length} and ${b.length}`, expected: 'as many of one as of the other',
+      remedy: 'Pair the same items.',
+    });
   }
   return estimate(a.map((value, i) => b[i]! - value));
 }

@@ -1,11 +1,16 @@
 /**
- * Results as JSON lines, one record a line, appended as they come: a run that was cut goes on where it stopped, and every table and curve can
- * be made from the file alone. The first line of every run is a header. Numbers that are not finite are null.
+ * Results as JSON lines, one record a line, appended as they come: a run that was cut goes on where it stopped, and every table and curve
+ * can be made from the file alone. The first line of every run is a header. Numbers that are not finite are null. (Here long ones go on in
+ * the next line.)
  *
- *   {"type":"header","version":1,"command":…,"machine":…,"commit":…,"date":…,"runtime":…,"model":…,"modelBytes":…,"kv":…,"tier":…}
- *   {"type":"kl","subject":"clada 0.6","kind":"wiki","document":"wiki@1","prompt":64,"positions":192,"kl":…,"deltaNll":…,"nll":…,"top1":…,"cost":…,"ms":…,"denseMs":…}
- *   {"type":"task","subject":…,"protocol":"generation","task":"piqa","item":"piqa-126","label":0,"logprobs":[…],"right":1,"rightNorm":1,…}
- *   {"type":"load","method":"clada","density":0.6,"control":"shuffled","documents":16,"cost":…,"kl":…,"fixedKl":…,"change":…,"se":…}
+ *   {"type":"header","version":1,"command":…,"machine":…,"commit":…,"date":…,"runtime":…,
+ *    "model":…,"modelBytes":…,"kv":…,"tier":…}
+ *   {"type":"kl","subject":"clada 0.6","kind":"wiki","document":"wiki@1","prompt":64,"positions":192,
+ *    "kl":…,"deltaNll":…,"nll":…,"top1":…,"cost":…,"ms":…,"denseMs":…}
+ *   {"type":"task","subject":…,"protocol":"generation","task":"piqa","item":"piqa-126","label":0,
+ *    "logprobs":[…],"right":1,"rightNorm":1,…}
+ *   {"type":"load","method":"clada","density":0.6,"control":"shuffled","documents":16,
+ *    "cost":…,"kl":…,"fixedKl":…,"change":…,"se":…}
  *   {"type":"speed","subject":"clada 0.6","cost":…,"kl":…,"top1":…,"ms":[…],"token":[…],"ffn":[…]}
  *   {"type":"generation","subject":…,"task":"gsm8k","item":"gsm8k-1","score":1,"text":…}
  */
@@ -167,7 +172,9 @@ export function parseRecords(text: string, name = 'results file'): { records: Re
     const missing = needed.length === 0 ? 'type' : needed.find((field) => !(field in record));
     if (missing === undefined && (record.type !== 'header' || record.version === 1)) return record;
     throw new FormatError('E_DATA', {
-      subject: `${name}, line ${line}`, found: `a record ${missing === undefined ? 'of another version' : `without a known ${missing}`}`, expected: 'a record of clada eval, version 1', remedy: 'Name another file, or make this one again.',
+      subject: `${name}, line ${line}`, found: `a record ${missing === undefined ? 'of another version' : `without a known ${missing}`}`,
+      expected: 'a record of clada eval, version 1',
+      remedy: 'Name another file, or make this one again.',
     });
   });
   return { records, length };
@@ -180,7 +187,10 @@ export function parseLines(text: string, name: string): { value: object; line: n
     let value: unknown;
     try { value = JSON.parse(content); } catch { value = undefined; }
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return [{ value, line: i + 1 }];
-    throw new FormatError('E_DATA', { subject: `${name}, line ${i + 1}`, found: show(content), expected: 'one JSON object a line', remedy: 'Repair or remove the line.' });
+    throw new FormatError('E_DATA', {
+      subject: `${name}, line ${i + 1}`, found: show(content), expected: 'one JSON object a line',
+      remedy: 'Repair or remove the line.',
+    });
   });
 }
 
@@ -194,7 +204,9 @@ export function checkSameRun(log: ResultLog, header: HeaderRecord): void {
     for (const field of ['model', 'modelBytes', 'kv', 'tier', 'contextSize'] as const) {
       if (earlier[field] === header[field]) continue;
       throw new InputError('E_OPTION', {
-        subject: 'results file', found: `${field} ${show(earlier[field])} in a run of ${earlier.date}`, expected: `${show(header[field])}, as now`, remedy: 'Use another file for this run.',
+        subject: 'results file', found: `${field} ${show(earlier[field])} in a run of ${earlier.date}`,
+        expected: `${show(header[field])}, as now`,
+        remedy: 'Use another file for this run.',
       });
     }
   }

@@ -1,6 +1,7 @@
 /**
- * ROUGE-L (Lin 2004) as the rouge-score package gives it without stemming: words are runs of a-z and 0-9 of the lower-cased text, precision and
- * recall are the longest common subsequence over the words of either side, F1 is their harmonic mean. Test: test/eval/generation.test.ts.
+ * ROUGE-L (Lin 2004) as the rouge-score package gives it without stemming: words are runs of a-z and 0-9 of the lower-cased text, precision
+ * and recall are the longest common subsequence over the words of either side, F1 is their harmonic mean. Test:
+ * test/eval/generation.test.ts.
  */
 export function rougeL(answer: string, reference: string): number {
   const a = wordsOf(answer), b = wordsOf(reference);

@@ -26,7 +26,10 @@ export interface SubjectStep {
 export type EachStep = (logits: Float32Array, step: SubjectStep) => void;
 
 export interface FollowRange {
-  /** `each` may leave out what comes before so many tokens of the continuation where the previous call computed it: choices share a context. Default 0. */
+  /**
+   * `each` may leave out what comes before so many tokens of the continuation where the previous call computed it: choices share a context.
+   * Default 0.
+   */
   readonly from?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,10 +41,10 @@ export interface Subject {
    */
   readonly label: string;
   /**
-   * Feeds `prompt` dense, then `continuation` token by token with this subject's method. `each` is called after the prompt (fed = 0) and after
-   * every continuation token (fed = 1 … n). A prompt shared with the previous call is not computed again; sparse state starts anew after it.
-   * Subjects of one model take turns over the same tokens: the dense prompt may be shared, keys and values behind it never, for a session that
-   * finds the continuation in its cache would answer with what another method left there (test/eval/subject.test.ts).
+   * Feeds `prompt` dense, then `continuation` token by token with this subject's method. `each` is called after the prompt (fed = 0) and
+   * after every continuation token (fed = 1 … n). A prompt shared with the previous call is not computed again; sparse state starts anew
+   * after it. Subjects of one model take turns over the same tokens: the dense prompt may be shared, keys and values behind it never, for a
+   * session that finds the continuation in its cache would answer with what another method left there (test/eval/subject.test.ts).
    * @throws as `model.evaluate`
    */
   follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, range?: FollowRange): Promise<void>;
@@ -90,7 +93,9 @@ export class MethodSubject implements Subject {
     this.label = label ?? `${sparsity.method} ${sparsity.density ?? ''}`.trim();
   }
 
-  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { from = 0, signal }: FollowRange = {}): Promise<void> {
+  async follow(
+    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { from = 0, signal }: FollowRange = {},
+  ): Promise<void> {
     let started = performance.now();
     await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken, cost }, fed) => {
       const ms = performance.now() - started;
@@ -116,7 +121,11 @@ function labelOf(name: string, { density, ...others }: SubjectOptions): string {
 function make(model: Model, name: MethodName, options: SubjectOptions): Subject {
   if (name === 'dense') {
     if (Object.keys(options).length === 0 || (options.density === 1 && Object.keys(options).length === 1)) return new DenseSubject(model);
-    throw new InputError('E_OPTION', { subject: 'method dense', found: options.density === undefined ? 'options' : `density ${show(options.density)}`, expected: 'none: it uses all weights', remedy: 'Write dense alone.' });
+    throw new InputError('E_OPTION', {
+      subject: 'method dense', found: options.density === undefined ? 'options' : `density ${show(options.density)}`,
+      expected: 'none: it uses all weights',
+      remedy: 'Write dense alone.',
+    });
   }
   const aimless = ['density', 'level', 'maxKl', 'minTop1', 'threshold'].every((key) => !(key in options));
   const complete = aimless && name !== 'exact' ? { density: 0.6, ...options } : options;
@@ -133,7 +142,8 @@ export function subjectFor(model: Model, name: string, options: SubjectOptions =
   if (subjectNames.includes(name as MethodName)) return make(model, name as MethodName, options);
   const guess = nearest(name, subjectNames);
   throw new InputError('E_OPTION', {
-    subject: 'method', found: show(name), expected: `one of: ${subjectNames.join(', ')}`, remedy: guess ? `Did you mean ${guess}?` : 'Choose one of them.',
+    subject: 'method', found: show(name), expected: `one of: ${subjectNames.join(', ')}`,
+    remedy: guess ? `Did you mean ${guess}?` : 'Choose one of them.',
   });
 }
 
@@ -146,10 +156,14 @@ export function parseMethod(text: string): { name: string; options: SubjectOptio
   if (at < 0) return { name: text, options: {} };
   const name = text.slice(0, at), options: Record<string, number | boolean> = {};
   for (const part of text.slice(at + 1).split('+')) {
-    const equals = part.indexOf('='), key = equals < 0 ? 'density' : part.slice(0, equals), word = equals < 0 ? part : part.slice(equals + 1);
+    const equals = part.indexOf('=');
+    const [key, word] = equals < 0 ? ['density', part] : [part.slice(0, equals), part.slice(equals + 1)];
     const value = word === 'true' || word === 'false' ? word === 'true' : word.trim() === '' ? NaN : Number(word);
     if (Number.isNaN(value) || (key === 'density' && !(Number(value) > 0 && Number(value) <= 1))) {
-      throw new InputError('E_OPTION', { subject: `method ${show(text)}`, found: show(part), expected: 'a density above 0, up to 1, or option=value with + between', remedy: 'Write for example clada:0.6 or clada:0.6+cogLoad=true.' });
+      throw new InputError('E_OPTION', {
+        subject: `method ${show(text)}`, found: show(part), expected: 'a density above 0, up to 1, or option=value with + between',
+        remedy: 'Write for example clada:0.6 or clada:0.6+cogLoad=true.',
+      });
     }
     options[key] = value;
   }

@@ -1,9 +1,9 @@
 /**
  * Likelihood tasks with a method: accuracy with its standard error, beside the dense run.
  *
- * Two protocols. 'generation', the literature's: the context dense, the answer's tokens sparse. An answer's first token is predicted from the
- * dense context, so one of a single token (boolq) meets no sparsity at all; `sparseShare` says how much of the score did. 'strict': 16 tokens
- * dense, the rest of the context and the answer sparse. Test: test/eval/tasks.test.ts.
+ * Two protocols. 'generation', the literature's: the context dense, the answer's tokens sparse. An answer's first token is predicted from
+ * the dense context, so one of a single token (boolq) meets no sparsity at all; `sparseShare` says how much of the score did. 'strict': 16
+ * tokens dense, the rest of the context and the answer sparse. Test: test/eval/tasks.test.ts.
  */
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { EncodedRequest, TaskItem, TaskName, TaskSpec } from './items.ts';
@@ -16,7 +16,9 @@ import type { Subject } from './subject.ts';
 
 export interface TaskOptions {
   readonly tasks: Readonly<Partial<Record<TaskName, readonly TaskItem[]>>>;
-  /** Default 'generation'. A dense subject gives the same bits under both and is always run, and recorded, under this one: it is the faster. */
+  /**
+   * Default 'generation'. A dense subject gives the same bits under both and is always run, and recorded, under this one: it is the faster.
+   */
   readonly protocol?: Protocol;
   /** Items of each task, from the first. Default: all. */
   readonly limit?: number;
@@ -39,19 +41,23 @@ export async function runTasks(subject: Subject, tokenizer: Tokenizer, options: 
   for (const [task, items] of Object.entries(options.tasks) as [TaskName, readonly TaskItem[]][]) {
     for (const item of items.slice(0, limit)) {
       if (done.has(keyOf({ subject: subject.label, protocol, task, item: item.id }))) continue;
-      const record = await runItem(subject, task, item, item.requests.map((request) => encodeRequest(tokenizer, request, contextSize)), protocol, signal);
+      const encoded = item.requests.map((request) => encodeRequest(tokenizer, request, contextSize));
+      const record = await runItem(subject, task, item, encoded, protocol, signal);
       log.append(record);
       onItem?.(record);
     }
   }
 }
 
-const keyOf = ({ subject, protocol, task, item }: Pick<TaskRecord, 'subject' | 'protocol' | 'task' | 'item'>): string => JSON.stringify([subject, protocol, task, item]);
+const keyOf = ({ subject, protocol, task, item }: Pick<TaskRecord, 'subject' | 'protocol' | 'task' | 'item'>): string =>
+  JSON.stringify([subject, protocol, task, item]);
 
 /** Running sums of one request, or of all that are fed the same tokens. */
 interface Scored { logprob: number; greedy: boolean }
 
-async function runItem(subject: Subject, task: TaskName, item: TaskItem, encoded: readonly EncodedRequest[], protocol: Protocol, signal: AbortSignal | undefined): Promise<TaskRecord> {
+async function runItem(
+  subject: Subject, task: TaskName, item: TaskItem, encoded: readonly EncodedRequest[], protocol: Protocol, signal: AbortSignal | undefined,
+): Promise<TaskRecord> {
   const spec: TaskSpec = likelihoodTasks[task];
   const scores = encoded.map((): Scored => ({ logprob: 0, greedy: true }));
   const costs: number[] = [], times: number[] = [];
@@ -111,13 +117,17 @@ export interface TaskSummary {
 
 /** Tables from records alone, in the order in which they first appear. */
 export function summariseTasks(records: readonly TaskRecord[], dense = 'dense'): TaskSummary[] {
-  const right = (record: TaskRecord): number => (likelihoodTasks[record.task as TaskName].headline === 'acc_norm' ? record.rightNorm! : record.right);
-  const reference = new Map(records.filter(({ subject }) => subject === dense).map((record) => [JSON.stringify([record.task, record.item]), right(record)]));
-  const groups = groupBy(records.filter(({ task }) => Object.hasOwn(likelihoodTasks, task)), ({ subject, protocol, task }) => JSON.stringify([subject, protocol, task]));
+  const right = (record: TaskRecord): number =>
+    (likelihoodTasks[record.task as TaskName].headline === 'acc_norm' ? record.rightNorm! : record.right);
+  const ofDense = records.filter(({ subject }) => subject === dense);
+  const reference = new Map(ofDense.map((record) => [JSON.stringify([record.task, record.item]), right(record)]));
+  const ofTasks = records.filter(({ task }) => Object.hasOwn(likelihoodTasks, task));
+  const groups = groupBy(ofTasks, ({ subject, protocol, task }) => JSON.stringify([subject, protocol, task]));
   return [...groups.values()].map((group): TaskSummary => {
     const { subject, protocol } = group[0]!, task = group[0]!.task as TaskName;
     const spec: TaskSpec = likelihoodTasks[task];
-    const count = (of: (record: TaskRecord) => number): Estimate => accuracy(group.reduce((sum, record) => sum + of(record), 0), group.length);
+    const count = (of: (record: TaskRecord) => number): Estimate =>
+      accuracy(group.reduce((sum, record) => sum + of(record), 0), group.length);
     const pairs = group.flatMap((record) => {
       const other = reference.get(JSON.stringify([task, record.item]));
       return other === undefined || subject === dense ? [] : [[other, right(record)] as const];
@@ -133,7 +143,9 @@ export function summariseTasks(records: readonly TaskRecord[], dense = 'dense'):
       headline: spec.headline, quoted: count(right),
       perplexity: spec.kind === 'greedy' ? Math.exp(-meanOf(group.map(({ logprobs }) => known(logprobs[0]!)))) : undefined,
       sparseShare: total('sparse') / total('scored'), cost: weighted('cost'), ms: weighted('ms'),
-      versusDense: pairs.length === 0 ? undefined : { dense: meanOf(of(0)), difference: pairedDifference(of(0), of(1)), retained: meanOf(of(1)) / meanOf(of(0)) },
+      versusDense: pairs.length === 0 ? undefined : {
+        dense: meanOf(of(0)), difference: pairedDifference(of(0), of(1)), retained: meanOf(of(1)) / meanOf(of(0)),
+      },
     };
   });
 }

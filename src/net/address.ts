@@ -1,4 +1,6 @@
-/** Addresses of models on the network: URLs, and `hf:owner/repo/file[@revision]`. Small: whoever loads from a path pays for this file only. */
+/**
+ * Addresses of models on the network: URLs, and `hf:owner/repo/file[@revision]`. Small: whoever loads from a path pays for this file only.
+ */
 import { InputError } from '../errors.ts';
 
 export type RemoteAddress = URL | `http${string}:${string}` | `hf:${string}`;
@@ -27,13 +29,19 @@ export function parseHub(address: string): HubFile {
 /** The parts become paths of a cache: none may lead out of it. @throws InputError `E_OPTION` */
 export function checkHub(hub: HubFile, address: string): HubFile {
   if (![hub.repo, hub.file, hub.revision].some((path) => path.split('/').some((part) => /^\.{0,2}$|\\|\0/.test(part)))) return hub;
-  throw new InputError('E_OPTION', { subject: 'model source', found: address, expected: hubForm, remedy: 'Name the file too: the page of the model lists them under Files.' });
+  throw new InputError('E_OPTION', {
+    subject: 'model source', found: address, expected: hubForm,
+    remedy: 'Name the file too: the page of the model lists them under Files.',
+  });
 }
 
 /** @throws InputError `E_OPTION` */
 export function parseUrl(text: string): URL {
   if (URL.canParse(text)) return new URL(text);
-  throw new InputError('E_OPTION', { subject: 'model source', found: text, expected: 'a URL such as https://example.com/model.gguf', remedy: 'Check the address.' });
+  throw new InputError('E_OPTION', {
+    subject: 'model source', found: text, expected: 'a URL such as https://example.com/model.gguf',
+    remedy: 'Check the address.',
+  });
 }
 
 /** The name at the end of an address, without query, fragment or revision. */

@@ -8,7 +8,10 @@ import { cacheApiStore, opfsStore } from './stores.ts';
 interface Platform {
   process?: { versions?: { node?: string } };
   Deno?: unknown;
-  navigator?: { userAgent?: string; storage?: { getDirectory?(): Promise<FileSystemDirectoryHandle>; estimate?(): Promise<{ quota?: number; usage?: number }> } };
+  navigator?: {
+    userAgent?: string;
+    storage?: { getDirectory?(): Promise<FileSystemDirectoryHandle>; estimate?(): Promise<{ quota?: number; usage?: number }> };
+  };
   caches?: { open(name: string): Promise<Cache> };
 }
 const platform = (): Platform => globalThis as unknown as Platform;
@@ -27,7 +30,10 @@ async function opfs(): Promise<ModelCache> {
 const cacheApi = async (): Promise<ModelCache> => blockCache(cacheApiStore(await platform().caches!.open('clada')));
 const directory = async (folder?: string): Promise<ModelCache> => (await import('./directory.ts')).directoryCache(folder);
 
-/** The cache of the options; undefined where none is wanted, or 'auto' finds none that works (a private window, say). @throws InputError `E_OPTION`; TransferError `E_CACHE` */
+/**
+ * The cache of the options; undefined where none is wanted, or 'auto' finds none that works (a private window, say).
+ * @throws InputError `E_OPTION`; TransferError `E_CACHE`
+ */
 export async function chooseCache(choice: NetworkOptions['cache'] = 'auto'): Promise<ModelCache | undefined> {
   if (choice === false) return undefined;
   if (choice === 'auto') {
@@ -41,17 +47,23 @@ export async function chooseCache(choice: NetworkOptions['cache'] = 'auto'): Pro
   }
   if (choice === 'directory' || choice === 'opfs' || choice === 'cache-api') {
     return { directory, opfs, 'cache-api': cacheApi }[choice]().catch((cause: unknown) => {
-      throw new TransferError('E_CACHE', { subject: `cache ${choice}`, found: String(cause), expected: 'a runtime and a page that have it', remedy: "Use 'auto', which takes what there is, or false.", cause });
+      throw new TransferError('E_CACHE', {
+        subject: `cache ${choice}`, found: String(cause), expected: 'a runtime and a page that have it',
+        remedy: "Use 'auto', which takes what there is, or false.", cause,
+      });
     });
   }
   if (typeof choice === 'object' && choice !== null) {
     if ('directory' in choice && typeof choice.directory === 'string' && choice.directory !== '') return directory(choice.directory);
     if ('open' in choice && typeof choice.open === 'function') return choice;
-    if ('get' in choice && typeof choice.get === 'function' && typeof choice.put === 'function' && typeof choice.delete === 'function') return blockCache(choice as BlockStore);
+    const isStore = 'get' in choice && [choice.get, choice.put, choice.delete].every((method) => typeof method === 'function');
+    if (isStore) return blockCache(choice as BlockStore);
   }
   throw new InputError('E_OPTION', {
-    subject: 'option cache', found: typeof choice === 'object' ? 'an object without get, put and delete' : JSON.stringify(choice) ?? String(choice),
-    expected: "'auto', 'directory', 'opfs', 'cache-api', false, { directory }, a BlockStore or a ModelCache", remedy: 'Leave it out for auto.',
+    subject: 'option cache',
+    found: typeof choice === 'object' ? 'an object without get, put and delete' : JSON.stringify(choice) ?? String(choice),
+    expected: "'auto', 'directory', 'opfs', 'cache-api', false, { directory }, a BlockStore or a ModelCache",
+    remedy: 'Leave it out for auto.',
   });
 }
 

@@ -39,7 +39,10 @@ class BlockEntry implements CacheEntry {
   #queue: Promise<unknown> = Promise.resolve();
 
   /** Without `release` somebody else writes here: this one's copy appears in the index only when it is whole. */
-  constructor(private readonly store: BlockStore, private readonly name: string, private readonly index: Index, private readonly release: (() => void) | undefined) {}
+  constructor(
+    private readonly store: BlockStore, private readonly name: string, private readonly index: Index,
+    private readonly release: (() => void) | undefined,
+  ) {}
 
   get whole(): FileInfo | undefined { return this.index.whole?.info; }
   get part(): Copy | undefined { return this.index.part; }
@@ -56,7 +59,8 @@ class BlockEntry implements CacheEntry {
   write(offset: number, bytes: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
       for (let done = 0; done < bytes.length;) {
-        const at = offset + done, block = Math.floor(at / blockBytes), start = block * blockBytes, end = Math.min(at + bytes.length - done, start + blockBytes);
+        const at = offset + done, block = Math.floor(at / blockBytes), start = block * blockBytes;
+        const end = Math.min(at + bytes.length - done, start + blockBytes);
         const open = this.#open.get(block) ?? await this.#openBlock(block);
         open.bytes.set(bytes.subarray(done, done + end - at), at - start);
         open.filled.add(at, end);
@@ -73,7 +77,8 @@ class BlockEntry implements CacheEntry {
     let done = 0;
     while (done < target.length) {
       const at = offset + done, block = Math.floor(at / blockBytes);
-      const bytes = this.#open.get(block)?.bytes ?? (this.#last?.block === block ? this.#last.bytes : await this.store.get(`${this.name}-${copy.id}-${block}`));
+      const kept = this.#open.get(block)?.bytes ?? (this.#last?.block === block ? this.#last.bytes : undefined);
+      const bytes = kept ?? await this.store.get(`${this.name}-${copy.id}-${block}`);
       if (!bytes) break;
       if (!this.#open.has(block)) this.#last = { block, bytes };
       const part = bytes.subarray(at - block * blockBytes, at - block * blockBytes + target.length - done);
@@ -102,12 +107,16 @@ class BlockEntry implements CacheEntry {
   }
 
   async remove(): Promise<void> {
-    const begun = this.#copy, copy = begun ? { ...begun, held: [...this.#held.list, [0, begun.info.size ?? 0] as const] } : this.index.whole;
+    const begun = this.#copy;
+    const copy = begun ? { ...begun, held: [...this.#held.list, [0, begun.info.size ?? 0] as const] } : this.index.whole;
     if (begun) this.#copy = this.index.part = undefined; else this.index.whole = undefined;
     this.#open.clear();
     this.#last = undefined;
     if (!copy) return;
-    if (this.release || !begun) await (this.index.whole || this.index.part ? this.store.put(`${this.name}.json`, encode(this.index)) : this.store.delete(`${this.name}.json`));
+    if (this.release || !begun) {
+      const name = `${this.name}.json`;
+      await (this.index.whole || this.index.part ? this.store.put(name, encode(this.index)) : this.store.delete(name));
+    }
     await this.#erase(copy);
   }
 
@@ -133,7 +142,8 @@ class BlockEntry implements CacheEntry {
 
   /** A block to write to, with what an earlier time put of it. */
   async #openBlock(block: number): Promise<{ bytes: Uint8Array; filled: Ranges }> {
-    const start = block * blockBytes, filled = new Ranges(), bytes = new Uint8Array(Math.min(blockBytes, (this.#copy!.info.size ?? Infinity) - start));
+    const start = block * blockBytes, filled = new Ranges();
+    const bytes = new Uint8Array(Math.min(blockBytes, (this.#copy!.info.size ?? Infinity) - start));
     if (this.#held.list.some(([s, e]) => s < start + blockBytes && e > start)) {
       const before = await this.store.get(`${this.name}-${this.#copy!.id}-${block}`);
       if (before) {

@@ -1,5 +1,8 @@
-/** What a cache is: two interfaces, of which a caller may bring either. The simple one, a {@link BlockStore}, is all that most platforms need. */
-import type { Target } from './options.ts';
+/**
+ * What a cache is: two interfaces, of which a caller may bring either. The simple one, a {@link BlockStore}, is all that most platforms
+ * need.
+ */
+import type { Target } from './target.ts';
 
 /** What a server said of a file: enough to tell two versions apart. */
 export interface FileInfo {

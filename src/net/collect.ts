@@ -7,7 +7,9 @@ export class Blocks {
   #start: number;
   refused = false;
 
-  constructor(public position: number, private readonly store: (offset: number, bytes: Uint8Array) => Promise<boolean>) { this.#start = position; }
+  constructor(public position: number, private readonly store: (offset: number, bytes: Uint8Array) => Promise<boolean>) {
+    this.#start = position;
+  }
 
   /** False once the store has refused a block. */
   async add(chunk: Uint8Array): Promise<boolean> {

@@ -3,18 +3,19 @@
  *
  *   models--OWNER--REPO/blobs/HASH, snapshots/COMMIT/FILE → ../../blobs/HASH, refs/REVISION
  *
- * Others in a folder for each address: HOST/ID/NAME. While a file arrives, it is `.part` in that folder, with `.part.json` saying what of it is
- * sound; only a whole one gets its name.
+ * Others in a folder for each address: HOST/ID/NAME. While a file arrives, it is `.part` in that folder, with `.part.json` saying what of
+ * it is sound; only a whole one gets its name.
  */
 import type { NodeModules } from '../node.ts';
 import { nodeModule } from '../node.ts';
 import { redacted } from '../redact.ts';
 import { fileName } from './address.ts';
 import type { CacheEntry, FileInfo, Hasher, ModelCache, Stretch } from './cache.ts';
-import type { Target } from './options.ts';
+import type { Target } from './target.ts';
 import { Ranges } from './ranges.ts';
 
-type Node = NodeModules['node:fs/promises'] & Pick<NodeModules['node:path'], 'basename' | 'dirname' | 'join' | 'relative'> & Pick<NodeModules['node:os'], 'homedir'> & Pick<NodeModules['node:crypto'], 'createHash'>;
+type Node = NodeModules['node:fs/promises'] & Pick<NodeModules['node:path'], 'basename' | 'dirname' | 'join' | 'relative'>
+  & Pick<NodeModules['node:os'], 'homedir'> & Pick<NodeModules['node:crypto'], 'createHash'>;
 type FileHandle = Awaited<ReturnType<Node['open']>>;
 let node!: Node;
 
@@ -23,14 +24,19 @@ const syncBytes = 16 * 1024 * 1024;
 
 const { process } = globalThis; // a free name makes Parcel look for a polyfill
 const env = (name: string): string | undefined => process.env[name] || undefined;
-const cacheHome = (): string => env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.join(node.homedir(), '.cache');
+const cacheHome = (): string =>
+  env('XDG_CACHE_HOME') ?? (process.platform === 'win32' ? env('LOCALAPPDATA') : undefined) ?? node.join(node.homedir(), '.cache');
 
 /** `HF_HUB_CACHE`, `HF_HOME`/hub, or the place under the user's cache folder where the hub's own tools keep models. */
 const hubFolder = (): string => env('HF_HUB_CACHE') ?? node.join(env('HF_HOME') ?? node.join(cacheHome(), 'huggingface'), 'hub');
 
-/** A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. Rejects where there is no disk. */
+/**
+ * A cache in `folder`; by default the hub's for its files, and `clada` in the user's cache folder for others. Rejects where there is no
+ * disk.
+ */
 export async function directoryCache(folder?: string): Promise<ModelCache> {
-  node ??= Object.assign({}, ...await Promise.all((['node:crypto', 'node:os', 'node:path', 'node:fs/promises'] as const).map((name) => nodeModule(name, 'a folder as a cache')))) as Node;
+  const names = ['node:crypto', 'node:os', 'node:path', 'node:fs/promises'] as const;
+  node ??= Object.assign({}, ...await Promise.all(names.map((name) => nodeModule(name, 'a folder as a cache')))) as Node;
   return {
     async open(target) {
       const entry = new DirectoryEntry(target, folder);
@@ -68,7 +74,9 @@ class DirectoryEntry implements CacheEntry {
   constructor(private readonly target: Target, folder: string | undefined) {
     const id = node.createHash('sha256').update(target.url).digest('hex').slice(0, 16), { hub, url } = target;
     this.#repo = hub && node.join(folder ?? hubFolder(), `models--${hub.repo.replace('/', '--')}`);
-    this.#home = this.#repo === undefined ? node.join(folder ?? node.join(cacheHome(), 'clada'), new URL(url).host.replace(/[^\w.-]/g, '_'), id) : node.join(this.#repo, '.clada', id);
+    this.#home = this.#repo === undefined
+      ? node.join(folder ?? node.join(cacheHome(), 'clada'), new URL(url).host.replace(/[^\w.-]/g, '_'), id)
+      : node.join(this.#repo, '.clada', id);
     this.#name = fileName(url).replace(/[^\w.-]/g, '_').replace(/^\.+/, '') || 'model';
     this.#partPath = node.join(this.#home, '.part');
   }
@@ -101,7 +109,9 @@ class DirectoryEntry implements CacheEntry {
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length;) done += (await this.#handle!.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+    for (let done = 0; done < bytes.length;) {
+      done += (await this.#handle!.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+    }
     this.#held.add(offset, offset + bytes.length);
     this.#unsynced += bytes.length;
     if (this.#unsynced >= syncBytes) await this.#sync();
@@ -200,13 +210,16 @@ class DirectoryEntry implements CacheEntry {
   async #findSnapshot(): Promise<void> {
     const { hub } = this.target;
     if (!hub || this.#repo === undefined) return;
-    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await node.readFile(node.join(this.#repo, 'refs', hub.revision), 'utf8').catch(() => '')).trim();
+    const ref = node.join(this.#repo, 'refs', hub.revision);
+    const commit = /^[0-9a-f]{40}$/.test(hub.revision) ? hub.revision : (await node.readFile(ref, 'utf8').catch(() => '')).trim();
     if (!/^[0-9a-f]{40}$/.test(commit)) return;
     const path = node.join(this.#repo, 'snapshots', commit, ...hub.file.split('/'));
     try {
-      const real = await node.realpath(path), { size } = await node.stat(real), blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.basename(real))?.[0];
+      const real = await node.realpath(path), { size } = await node.stat(real);
+      const blob = /^([0-9a-f]{40}|[0-9a-f]{64})$/.exec(node.basename(real))?.[0];
       const note = await this.#readNote(), ours = blob === undefined ? note.commit === commit : note.blob === blob;
-      this.whole = { size, commit, blob, sha256: blob?.length === 64 ? blob : ours ? note.sha256 : undefined, sample: ours ? note.sample : undefined };
+      const sha256 = blob?.length === 64 ? blob : ours ? note.sha256 : undefined;
+      this.whole = { size, commit, blob, sha256, sample: ours ? note.sample : undefined };
       this.path = path;
     } catch { /* not there */ }
   }
@@ -244,7 +257,8 @@ class DirectoryEntry implements CacheEntry {
       await node.mkdir(node.dirname(blob), { recursive: true });
       await node.rename(this.#partPath, blob);
       await node.rm(path, { force: true });
-      await node.symlink(node.relative(node.dirname(path), blob), path).catch(() => node.link(blob, path)); // Windows lets few users make symbolic links
+      // Windows lets few users make symbolic links.
+      await node.symlink(node.relative(node.dirname(path), blob), path).catch(() => node.link(blob, path));
     }
     if (revision !== commit) {
       const ref = node.join(repo, 'refs', ...revision.split('/'));

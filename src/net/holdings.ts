@@ -1,4 +1,6 @@
-/** What has arrived of a file: in a cache, or a window of memory, or partly both where the cache ran full; and its hash, following behind. */
+/**
+ * What has arrived of a file: in a cache, or a window of memory, or partly both where the cache ran full; and its hash, following behind.
+ */
 import { CladaError } from '../errors.ts';
 import type { CacheEntry, FileInfo, Hasher } from './cache.ts';
 import { blockBytes } from './collect.ts';
@@ -50,7 +52,8 @@ export class Holdings {
     if (this.window) this.window = new Window();
     else {
       try {
-        if (fallBack && !await hasRoom(info.size === undefined ? undefined : info.size - this.held.total)) throw cacheFailure(name, 'too little quota');
+        const more = info.size === undefined ? undefined : info.size - this.held.total;
+        if (fallBack && !await hasRoom(more)) throw cacheFailure(name, 'too little quota');
         await entry!.start(info, held !== undefined);
         this.#started = true;
       } catch (error) {

@@ -4,18 +4,23 @@ import type { BlockStore, ModelCache } from './cache.ts';
 /** How bytes come over the network, and where they are kept. */
 export interface NetworkOptions {
   /**
-   * Where downloaded bytes are kept. 'auto' (default): a directory in Node, Deno and Bun (the Hugging Face cache for `hf:`), the origin's private
-   * file system in browsers, the Cache API at the edge, and nothing where none of them can be used or has room. `{ directory }`, 'opfs' and
-   * 'cache-api' insist on one; false keeps nothing; or bring your own.
+   * Where downloaded bytes are kept. 'auto' (default): a directory in Node, Deno and Bun (the Hugging Face cache for `hf:`), the origin's
+   * private file system in browsers, the Cache API at the edge, and nothing where none of them can be used or has room. `{ directory }`,
+   * 'opfs' and 'cache-api' insist on one; false keeps nothing; or bring your own.
    */
   cache?: 'auto' | 'directory' | 'opfs' | 'cache-api' | false | { readonly directory: string } | ModelCache | BlockStore;
-  /** Sent as a bearer token to the server of the address, never to another one it redirects to. Default for the Hugging Face hub: `HF_TOKEN`. */
+  /**
+   * Sent as a bearer token to the server of the address, never to another one it redirects to. Default for the Hugging Face hub:
+   * `HF_TOKEN`.
+   */
   token?: string;
-  /** What the file must hash to, 64 hexadecimal digits; of a split model one for each part. Default: what the hub says of its large files. */
+  /**
+   * What the file must hash to, 64 hexadecimal digits; of a split model one for each part. Default: what the hub says of its large files.
+   */
   sha256?: string | readonly string[];
   /**
-   * Hash a copy that the cache holds in full before it is used. Default: its size and a sample of it are looked at. Either way a copy that is not
-   * what was downloaded is fetched again where that can be done, and is an error (`E_CACHE`) where it cannot.
+   * Hash a copy that the cache holds in full before it is used. Default: its size and a sample of it are looked at. Either way a copy that
+   * is not what was downloaded is fetched again where that can be done, and is an error (`E_CACHE`) where it cannot.
    */
   verify?: boolean;
   /** Hears what happened on the way without being an error: that a cached copy was damaged and is fetched again. */
@@ -38,12 +43,7 @@ export interface NetworkOptions {
   signal?: AbortSignal;
 }
 
-export const networkNames = ['cache', 'token', 'sha256', 'verify', 'onNote', 'connections', 'retries', 'retryDelay', 'idleTimeout', 'offline', 'endpoint', 'fetch', 'signal'];
-
-/** An address resolved: what is fetched, and by which name a cache knows it. */
-export interface Target {
-  /** Its address. */
-  readonly url: string;
-  /** Set where the address is on the Hugging Face hub. */
-  readonly hub?: { readonly repo: string; readonly revision: string; readonly file: string } | undefined;
-}
+export const networkNames = [
+  'cache', 'token', 'sha256', 'verify', 'onNote', 'connections', 'retries', 'retryDelay', 'idleTimeout', 'offline', 'endpoint', 'fetch',
+  'signal',
+];

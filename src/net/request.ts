@@ -1,12 +1,18 @@
-/** One request: redirects followed by hand (so that a token stays with its server, and what the hub says on the way is heard), statuses to errors. */
+/**
+ * One request: redirects followed by hand (so that a token stays with its server, and what the hub says on the way is heard), statuses to
+ * errors.
+ */
 import { AbortedError, CladaError, InputError, TransferError, throwIfAborted } from '../errors.ts';
 import { withoutUser } from './address.ts';
 import type { FileInfo, Stretch } from './cache.ts';
-import type { NetworkOptions, Target } from './options.ts';
+import type { NetworkOptions } from './options.ts';
+import type { Target } from './target.ts';
 
 /** What may pass if one waits: tried again, at first after `after` milliseconds if the server said so. */
 export class RetryableTransferError extends TransferError {
-  constructor(code: ConstructorParameters<typeof TransferError>[0], parts: ConstructorParameters<typeof TransferError>[1], readonly after?: number) {
+  constructor(
+    code: ConstructorParameters<typeof TransferError>[0], parts: ConstructorParameters<typeof TransferError>[1], readonly after?: number,
+  ) {
     super(code, parts);
     this.name = 'TransferError';
   }
@@ -38,7 +44,8 @@ const maxRedirects = 10;
 
 /**
  * A GET that ends in 200, 206 or 416. `signal` also stops the body.
- * @throws InputError `E_NOT_FOUND`; TransferError `E_ACCESS`, `E_REDIRECT`, `E_SERVER`; RetryableTransferError `E_NETWORK`, `E_RATE_LIMIT`, `E_SERVER`; AbortedError
+ * @throws InputError `E_NOT_FOUND`; TransferError `E_ACCESS`, `E_REDIRECT`, `E_SERVER`; RetryableTransferError `E_NETWORK`, `E_RATE_LIMIT`,
+ * `E_SERVER`; AbortedError
  */
 export async function request(requester: Requester, from: string, headers: Record<string, string>, signal: AbortSignal): Promise<Reply> {
   const watch = new Watch(requester.options.idleTimeout ?? 30_000, signal);
@@ -50,14 +57,18 @@ export async function request(requester: Requester, from: string, headers: Recor
   }
 }
 
-async function follow({ target, options, origin, authorization }: Requester, from: string, headers: Record<string, string>, signal: AbortSignal, watch: Watch): Promise<Reply> {
+async function follow(
+  { target, options, origin, authorization }: Requester, from: string, headers: Record<string, string>, signal: AbortSignal, watch: Watch,
+): Promise<Reply> {
   const seen = new Set<string>();
   let url = from, hub: FileInfo = {}, redirect: RequestRedirect = 'manual';
   for (;;) {
     throwIfAborted(signal, target.url);
     watch.beat();
-    const asked = url, authorized = authorization !== undefined && new URL(asked).origin === origin ? { ...headers, authorization } : headers;
-    const response = await watch.race((options.fetch ?? fetch)(asked, { headers: authorized, redirect, signal: watch.signal })).catch((cause: unknown) => { throw watch.failed(target.url, cause); });
+    const asked = url;
+    const authorized = authorization !== undefined && new URL(asked).origin === origin ? { ...headers, authorization } : headers;
+    const answer = (options.fetch ?? fetch)(asked, { headers: authorized, redirect, signal: watch.signal });
+    const response = await watch.race(answer).catch((cause: unknown) => { throw watch.failed(target.url, cause); });
     if (response.type === 'opaqueredirect') { // a browser shows no redirect, and not what the hub says along with it
       redirect = 'follow';
       if (target.hub) hub = await askHub(target.url, target.hub, authorized, options.fetch ?? fetch, watch.signal);
@@ -70,7 +81,9 @@ async function follow({ target, options, origin, authorization }: Requester, fro
       seen.add(asked);
       url = redirected(target.url, asked, location);
       if (seen.has(url) || seen.size > maxRedirects) {
-        throw refuse('E_REDIRECT', target.url, seen.has(url) ? `a redirect back to ${url}` : `more than ${maxRedirects} redirects`, 'a file at the end of them', 'Check the address in a browser; the server sends requests in a circle.');
+        const found = seen.has(url) ? `a redirect back to ${url}` : `more than ${maxRedirects} redirects`;
+        throw refuse('E_REDIRECT', target.url, found, 'a file at the end of them',
+          'Check the address in a browser; the server sends requests in a circle.');
       }
       continue;
     }
@@ -81,7 +94,8 @@ async function follow({ target, options, origin, authorization }: Requester, fro
     }
     if (status !== 416 && /^text\/html\b/.test(response.headers.get('content-type') ?? '')) { // what a server of pages answers to any path
       drop(response);
-      throw refuse('E_NOT_FOUND', target.url, 'a web page', 'the bytes of a file', 'Check the address: on a hub page take the link of its download button.');
+      throw refuse('E_NOT_FOUND', target.url, 'a web page', 'the bytes of a file',
+        'Check the address: on a hub page take the link of its download button.');
     }
     const { info, range } = describe(response);
     return {
@@ -97,7 +111,9 @@ class Watch {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #silent = false;
   readonly #onAbort = (): void => { this.#controller.abort(this.outer.reason); };
-  readonly #aborted = new Promise<never>((_, reject) => { this.#controller.signal.addEventListener('abort', () => { reject(new AbortedError('request')); }, { once: true }); });
+  readonly #aborted = new Promise<never>((_, reject) => {
+    this.#controller.signal.addEventListener('abort', () => { reject(new AbortedError('request')); }, { once: true });
+  });
 
   constructor(private readonly idle: number, private readonly outer: AbortSignal) {
     this.#aborted.catch(() => undefined);
@@ -105,7 +121,9 @@ class Watch {
     else outer.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** An abort ends waiting at once, whatever a runtime does with the signal: Node 20 forgets it once the request object has been collected. */
+  /**
+   * An abort ends waiting at once, whatever a runtime does with the signal: Node 20 forgets it once the request object has been collected.
+   */
   race<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#aborted]);
   }
@@ -125,10 +143,14 @@ class Watch {
   failed(subject: string, cause: unknown): CladaError {
     this.stop();
     if (this.outer.aborted) try { throwIfAborted(this.outer, subject); } catch (error) { return error as CladaError; }
-    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause; // undici says "fetch failed", and why in the cause
+    // undici says "fetch failed", and why in the cause.
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    const found = String(reason instanceof Error ? reason.message || (reason as { code?: string }).code : reason);
     return new RetryableTransferError('E_NETWORK', {
-      subject, found: this.#silent ? `no byte for ${this.idle / 1000} s` : String(reason instanceof Error ? reason.message || (reason as { code?: string }).code : reason), expected: 'an answer to the end',
-      remedy: 'Check the connection and the address (in a page also that the server allows other origins), then try again: what has arrived is kept.', cause,
+      subject, found: this.#silent ? `no byte for ${this.idle / 1000} s` : found, expected: 'an answer to the end',
+      remedy: 'Check the connection and the address (in a page also that the server allows other origins), '
+        + 'then try again: what has arrived is kept.',
+      cause,
     });
   }
 
@@ -160,7 +182,8 @@ function refuse(code: 'E_REDIRECT' | 'E_NOT_FOUND', subject: string, found: stri
 function redirected(subject: string, from: string, location: string): string {
   const to = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (!to || !/^https?:$/.test(to.protocol) || (to.protocol === 'http:' && from.startsWith('https:'))) {
-    throw refuse('E_REDIRECT', subject, `a redirect to ${to?.href ?? 'something that is no address'}`, 'one to another https address', 'Check the address; a model is not fetched over less than what was asked for.');
+    throw refuse('E_REDIRECT', subject, `a redirect to ${to?.href ?? 'something that is no address'}`, 'one to another https address',
+      'Check the address; a model is not fetched over less than what was asked for.');
   }
   return withoutUser(to.href).url;
 }
@@ -171,20 +194,26 @@ function hubInfo(headers: Headers): FileInfo {
   const size = headers.get('x-linked-size'), commit = headers.get('x-repo-commit');
   return {
     ...(blob === undefined ? {} : { blob, ...(blob.length === 64 ? { sha256: blob } : {}) }),
-    ...(size !== null && /^\d+$/.test(size) ? { size: Number(size) } : {}), ...(commit !== null && /^[0-9a-f]{40}$/.test(commit) ? { commit } : {}),
+    ...(size !== null && /^\d+$/.test(size) ? { size: Number(size) } : {}),
+    ...(commit !== null && /^[0-9a-f]{40}$/.test(commit) ? { commit } : {}),
   };
 }
 
 /** What the headers of a redirect would have said; nothing where the hub's other interface does not answer. */
-async function askHub(url: string, { repo, revision, file }: NonNullable<Target['hub']>, headers: Record<string, string>, fetcher: typeof fetch, signal: AbortSignal): Promise<FileInfo> {
+async function askHub(
+  url: string, { repo, revision, file }: NonNullable<Target['hub']>, headers: Record<string, string>, fetcher: typeof fetch,
+  signal: AbortSignal,
+): Promise<FileInfo> {
   const endpoint = url.slice(0, url.indexOf(`/${repo}/resolve/`)), { authorization } = headers;
   try {
     const response = await fetcher(`${endpoint}/api/models/${repo}/paths-info/${encodeURIComponent(revision)}`, {
-      method: 'POST', headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) }, body: JSON.stringify({ paths: [file] }), signal,
+      method: 'POST', headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
+      body: JSON.stringify({ paths: [file] }), signal,
     });
     if (!response.ok) { drop(response); return {}; }
     const [entry] = await response.json() as { size?: number; oid?: string; lfs?: { oid?: string } }[], hash = entry?.lfs?.oid;
-    return typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash) ? { sha256: hash, blob: hash, size: entry!.size } : { size: entry?.size };
+    const isHash = typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash);
+    return isHash ? { sha256: hash, blob: hash, size: entry!.size } : { size: entry?.size };
   } catch {
     return {};
   }
@@ -194,7 +223,8 @@ function describe({ status, headers }: Response): { info: FileInfo; range: Stret
   const number = (text: string | null | undefined): number | undefined => (text && /^\d+$/.test(text) ? Number(text) : undefined);
   const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
   const start = number(match?.[1]), last = number(match?.[2]);
-  const encoded = /\S/.test(headers.get('content-encoding')?.replace('identity', '') ?? ''); // then Content-Length counts other bytes than ours
+  // Of an encoded answer Content-Length counts other bytes than ours.
+  const encoded = /\S/.test(headers.get('content-encoding')?.replace('identity', '') ?? '');
   return {
     info: {
       size: status === 200 ? (encoded ? undefined : number(headers.get('content-length'))) : number(match?.[3]),
@@ -210,23 +240,31 @@ export function statusError({ url, hub }: Target, { status, headers }: Response)
   const found = `status ${status}${said ? ` (${said})` : ''}`;
   if (status === 404 || status === 410) {
     return new InputError('E_NOT_FOUND', {
-      subject: url, found, expected: 'a file', remedy: hub ? 'Check owner, repository, file and revision on the hub.' : 'Check the address.',
+      subject: url, found, expected: 'a file',
+      remedy: hub ? 'Check owner, repository, file and revision on the hub.' : 'Check the address.',
     });
   }
   if (status === 401 || status === 403) {
     return new TransferError('E_ACCESS', {
       subject: url, found, expected: 'access',
-      remedy: hub ? 'Check the name (the hub says this of unknown repositories too). Of a private or gated one: accept its terms on its page, and give a token (HF_TOKEN, or the option token).'
+      remedy: hub
+        ? 'Check the name (the hub says this of unknown repositories too). '
+          + 'Of a private or gated one: accept its terms on its page, and give a token (HF_TOKEN, or the option token).'
         : 'Give a token (the option token), or an address that is open; a signed address may have expired.',
     });
   }
   if (status === 429) {
     return new RetryableTransferError('E_RATE_LIMIT', {
-      subject: url, found, expected: 'an answer', remedy: 'Wait a while, then try again: what has arrived is kept. A token raises the limits of the hub.',
+      subject: url, found, expected: 'an answer',
+      remedy: 'Wait a while, then try again: what has arrived is kept. A token raises the limits of the hub.',
     }, retryAfter(headers));
   }
-  const parts = { subject: url, found, expected: 'status 200 or 206', remedy: 'The server is at fault; try again later: what has arrived is kept.' };
-  return status >= 500 || status === 408 || status === 425 ? new RetryableTransferError('E_SERVER', parts, retryAfter(headers)) : new TransferError('E_SERVER', { ...parts, remedy: 'Check that the address can be fetched with a plain GET.' });
+  const parts = { subject: url, found, expected: 'status 200 or 206' };
+  if (status >= 500 || status === 408 || status === 425) {
+    const remedy = 'The server is at fault; try again later: what has arrived is kept.';
+    return new RetryableTransferError('E_SERVER', { ...parts, remedy }, retryAfter(headers));
+  }
+  return new TransferError('E_SERVER', { ...parts, remedy: 'Check that the address can be fetched with a plain GET.' });
 }
 
 /** Milliseconds of Retry-After; a date is measured against the server's own, so that no clock of ours matters. */

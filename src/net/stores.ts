@@ -52,7 +52,9 @@ export function cacheApiStore(cache: CacheLike): BlockStore {
       return response && new Uint8Array(await response.arrayBuffer());
     },
     async put(name, bytes) {
-      const headers = { 'content-length': String(bytes.length), 'content-type': 'application/octet-stream', 'cache-control': 'public, max-age=31536000' };
+      const headers = {
+        'content-length': String(bytes.length), 'content-type': 'application/octet-stream', 'cache-control': 'public, max-age=31536000',
+      };
       await cache.put(address(name), new Response(bytes as Uint8Array<ArrayBuffer>, { headers }));
     },
     async delete(name) { await cache.delete(address(name)); },
@@ -60,7 +62,9 @@ export function cacheApiStore(cache: CacheLike): BlockStore {
   };
 }
 
-interface LockManagerLike { request(name: string, options: { ifAvailable: true }, held: (lock: unknown) => Promise<void> | undefined): Promise<unknown> }
+interface LockManagerLike {
+  request(name: string, options: { ifAvailable: true }, held: (lock: unknown) => Promise<void> | undefined): Promise<unknown>;
+}
 
 /** Two tabs that load one model do not write each other's blocks. */
 function webLocks(): Pick<BlockStore, 'lock'> {

@@ -26,7 +26,10 @@ export function nextAbove(values: Float32Array, from: number, threshold: number)
   const n = values.length;
   let i = from;
   // A comparison with NaN is false and so ends the fast loop as well.
-  while (i + 4 <= n && values[i]! <= threshold && values[i + 1]! <= threshold && values[i + 2]! <= threshold && values[i + 3]! <= threshold) i += 4;
+  while (
+    i + 4 <= n
+    && values[i]! <= threshold && values[i + 1]! <= threshold && values[i + 2]! <= threshold && values[i + 3]! <= threshold
+  ) i += 4;
   while (i < n && values[i]! <= threshold) i++;
   if (i < n && values[i] !== values[i]) throw badLogit(values, i);
   return i;

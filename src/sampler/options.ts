@@ -6,7 +6,10 @@ import { freshSeed } from './random.ts';
 /** Added to logits before everything else, by token id; −Infinity forbids a token. */
 export type LogitBias = ReadonlyMap<number, number> | Readonly<Record<number, number>>;
 
-/** How a token is drawn. Names, defaults and order of the steps are llama.cpp's; of every option `undefined` and `null` (what JSON has) mean the default. */
+/**
+ * How a token is drawn. Names, defaults and order of the steps are llama.cpp's; of every option `undefined` and `null` (what JSON has) mean
+ * the default.
+ */
 export interface SamplerOptions {
   /** 0 is greedy: the token with the largest logit, the lower id on a tie. Default 0.8. */
   temperature?: number | null | undefined;
@@ -33,7 +36,8 @@ export interface SamplerOptions {
 }
 
 /** Complete, checked options. */
-export type ResolvedSamplerOptions = Readonly<Record<keyof typeof samplerNumbers, number>> & { readonly logitBias: ReadonlyMap<number, number> };
+export type ResolvedSamplerOptions =
+  Readonly<Record<keyof typeof samplerNumbers, number>> & { readonly logitBias: ReadonlyMap<number, number> };
 
 /** Ranges and defaults of all numeric options but the seed, whose default is drawn. */
 export const samplerNumbers = {

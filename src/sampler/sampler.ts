@@ -74,7 +74,8 @@ class ChainSampler implements Sampler {
     const { temperature, typicalP, topP, minP } = this.options;
     if (logits.length > MAX_ENTRIES) {
       throw new InputError('E_TOKEN_RANGE', {
-        subject: 'logits', found: `${logits.length} entries`, expected: `at most ${MAX_ENTRIES}`, remedy: 'Pass the logits of one position.',
+        subject: 'logits', found: `${logits.length} entries`, expected: `at most ${MAX_ENTRIES}`,
+        remedy: 'Pass the logits of one position.',
       });
     }
     const biased = this.edit(logits);
@@ -104,7 +105,8 @@ class ChainSampler implements Sampler {
     const recent: unknown = state?.recent;
     if (!Array.isArray(recent)) {
       throw new InputError('E_OPTION', {
-        subject: 'sampler state', found: show(state), expected: 'an object with random and recent', remedy: 'Pass what saveState() returned.',
+        subject: 'sampler state', found: show(state), expected: 'an object with random and recent',
+        remedy: 'Pass what saveState() returned.',
       });
     }
     for (const id of recent) checkToken(id, MAX_ENTRIES, 'token of a sampler state');

@@ -82,12 +82,16 @@ export class Cursor {
   }
 
   /** @throws FormatError always */
-  fail(code: ErrorCode, what: string, found: string, expected: string, remedy = 'The file is damaged, or its writer was wrong; compare its checksum, and fetch or convert it again.'): never {
+  fail(
+    code: ErrorCode, what: string, found: string, expected: string,
+    remedy = 'The file is damaged, or its writer was wrong; compare its checksum, and fetch or convert it again.',
+  ): never {
     throw new FormatError(code, { subject: `${this.source.name}, byte ${this.position}, ${what}`, found, expected, remedy });
   }
 
   #truncated(what: string, end: number, size: number): never {
-    this.fail('E_GGUF_TRUNCATED', what, size === 0 ? 'an empty file (0 bytes)' : `the end of the file at byte ${size}`, `at least ${end} bytes`, cutShort);
+    const found = size === 0 ? 'an empty file (0 bytes)' : `the end of the file at byte ${size}`;
+    this.fail('E_GGUF_TRUNCATED', what, found, `at least ${end} bytes`, cutShort);
   }
 
   #advance(count: number): number {

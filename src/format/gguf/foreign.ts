@@ -6,17 +6,20 @@ export interface Foreign { readonly found: string; readonly remedy: string }
 /** How many of the first bytes are looked at; fewer where the file is shorter. */
 export const SNIFF_BYTES = 512;
 
-const convert = 'Take the GGUF file of this model (its page lists them under Files, often in a repository of its own), or convert it: convert_hf_to_gguf.py of llama.cpp.';
+const convert = 'Take the GGUF file of this model (its page lists them under Files, often in a repository of its own), or convert it: '
+  + 'convert_hf_to_gguf.py of llama.cpp.';
 const ancestor = 'Convert the original model again with a current llama.cpp, or take its GGUF file.';
 const unpack = 'Unpack it, and load the .gguf file that is in it.';
 
 /** Formats by their first bytes, as Latin-1. */
 const signatures: readonly (readonly [signature: string, found: string, remedy: string])[] = [
-  ['FUGG', 'a GGUF file with its bytes swapped (big-endian)', 'Take the file for little-endian machines, or convert it: gguf_convert_endian.py of llama.cpp.'],
+  ['FUGG', 'a GGUF file with its bytes swapped (big-endian)',
+    'Take the file for little-endian machines, or convert it: gguf_convert_endian.py of llama.cpp.'],
   ['lmgg', 'a GGML file, an ancestor of GGUF (whisper.cpp still writes it)', ancestor],
   ['fmgg', 'a GGMF file, an ancestor of GGUF', ancestor],
   ['tjgg', 'a GGJT file, an ancestor of GGUF', ancestor],
-  ['algg', 'a LoRA adapter in an old format (GGLA)', 'Convert the adapter again with a current llama.cpp, merge it into its model (llama-export-lora), and load that.'],
+  ['algg', 'a LoRA adapter in an old format (GGLA)',
+    'Convert the adapter again with a current llama.cpp, merge it into its model (llama-export-lora), and load that.'],
   ['nsgg', 'a saved session of llama.cpp', 'Load the model itself; a session of llama.cpp cannot be gone on with here.'],
   ['qsgg', 'a saved sequence of llama.cpp', 'Load the model itself; a session of llama.cpp cannot be gone on with here.'],
   ['CLADAKV\0', 'a saved conversation of clada', 'Load its model, then restore the conversation: model.restore(bytes), or --load-session.'],
@@ -52,20 +55,30 @@ function describeText(text: string): Foreign {
   if (pointer) {
     return {
       found: `a Git LFS pointer${size === undefined ? '' : ` to ${size} bytes`}, not the model itself`,
-      remedy: 'The repository was cloned without its large files: run "git lfs pull" in it, or fetch the file by its own address (clada pull).',
+      remedy: 'The repository was cloned without its large files: '
+        + 'run "git lfs pull" in it, or fetch the file by its own address (clada pull).',
     };
   }
   if (/^\s*</.test(text)) {
     const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]?.trim() || text.replace(/<[^>]*>/g, ' ').trim() || text;
-    return { found: `a web page or XML: ${firstWords(title)}`, remedy: 'A server answered with a page in place of the file: take the address of the download itself, and check that you may have it (sign in, accept terms).' };
+    return {
+      found: `a web page or XML: ${firstWords(title)}`,
+      remedy: 'A server answered with a page in place of the file: '
+        + 'take the address of the download itself, and check that you may have it (sign in, accept terms).',
+    };
   }
   if (/^\s*[[{]/.test(text)) {
     return {
       found: `JSON: ${firstWords(text)}`,
-      remedy: /"(error|message|detail)"/.test(text) ? 'A server answered with an error in place of the file: read it, and check the address and your access.' : 'It describes a model or is about one; name the .gguf file itself.',
+      remedy: /"(error|message|detail)"/.test(text)
+        ? 'A server answered with an error in place of the file: read it, and check the address and your access.'
+        : 'It describes a model or is about one; name the .gguf file itself.',
     };
   }
-  return { found: `a text: ${firstWords(text)}`, remedy: 'It is no model; if a server sent it in place of one, check the address and your access.' };
+  return {
+    found: `a text: ${firstWords(text)}`,
+    remedy: 'It is no model; if a server sent it in place of one, check the address and your access.',
+  };
 }
 
 /** Of the first bytes of a file ({@link SNIFF_BYTES}) that are not those of a GGUF file. */
@@ -73,10 +86,14 @@ export function foreign(head: Uint8Array): Foreign {
   const latin = String.fromCharCode(...head), known = signatures.find(([signature]) => latin.startsWith(signature));
   if (known) return { found: known[1], remedy: known[2] };
   if (latin.slice(257, 262) === 'ustar') return { found: 'a tar archive', remedy: unpack };
-  if (head.length > 8 && latin[8] === '{' && new DataView(head.buffer, head.byteOffset).getBigUint64(0, true) < 2n ** 30n) return { found: 'a safetensors file', remedy: convert };
+  if (head.length > 8 && latin[8] === '{' && new DataView(head.buffer, head.byteOffset).getBigUint64(0, true) < 2n ** 30n) {
+    return { found: 'a safetensors file', remedy: convert };
+  }
   const text = textOf(head);
   if (text !== undefined) return describeText(text);
-  if (head.every((byte) => byte === 0)) return { found: 'nothing but zeros at its beginning', remedy: 'Room was made for the file, and it never arrived: fetch it again.' };
+  if (head.every((byte) => byte === 0)) {
+    return { found: 'nothing but zeros at its beginning', remedy: 'Room was made for the file, and it never arrived: fetch it again.' };
+  }
   return {
     found: `other bytes: ${[...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')}`,
     remedy: 'It is no GGUF model, or damaged at its beginning: check that it is the file you mean, and compare its checksum.',

@@ -14,12 +14,15 @@ function describe(value: GgufValue | undefined): string {
 
 function wrong(key: string, value: GgufValue | undefined, expected: string): never {
   throw new FormatError('E_GGUF_KEY', {
-    subject: `metadata key ${key}`, found: describe(value), expected, remedy: 'The file was written by a broken converter; convert the model again.',
+    subject: `metadata key ${key}`, found: describe(value), expected,
+    remedy: 'The file was written by a broken converter; convert the model again.',
   });
 }
 
 /** The value of `key` if `is` accepts it, `fallback` if the key is absent. Without a fallback the key must exist. */
-function get<T extends GgufValue>(metadata: Metadata, key: string, expected: string, is: (value: GgufValue) => value is T, fallback: T | undefined): T {
+function get<T extends GgufValue>(
+  metadata: Metadata, key: string, expected: string, is: (value: GgufValue) => value is T, fallback: T | undefined,
+): T {
   const value = metadata.get(key);
   if (value === undefined && fallback !== undefined) return fallback;
   return value !== undefined && is(value) ? value : wrong(key, value, expected);
@@ -34,5 +37,7 @@ const isNumbers = (value: GgufValue): value is NumberArray => typeof value === '
 export const getNumber = (m: Metadata, key: string, fallback?: number): number => get(m, key, 'a number', isNumber, fallback);
 export const getString = (m: Metadata, key: string, fallback?: string): string => get(m, key, 'a string', isString, fallback);
 export const getBool = (m: Metadata, key: string, fallback?: boolean): boolean => get(m, key, 'a boolean', isBool, fallback);
-export const getStrings = (m: Metadata, key: string, fallback?: StringArray): StringArray => get(m, key, 'an array of strings', isStrings, fallback);
-export const getNumbers = (m: Metadata, key: string, fallback?: NumberArray): NumberArray => get(m, key, 'an array of numbers', isNumbers, fallback);
+export const getStrings = (m: Metadata, key: string, fallback?: StringArray): StringArray =>
+  get(m, key, 'an array of strings', isStrings, fallback);
+export const getNumbers = (m: Metadata, key: string, fallback?: NumberArray): NumberArray =>
+  get(m, key, 'an array of numbers', isNumbers, fallback);

@@ -8,20 +8,31 @@ import type { OpenOptions } from '../../net/open.ts';
 import type { NetworkOptions } from '../../net/options.ts';
 import { splitNames } from './split.ts';
 
-/** A model's bytes: a path, URL, `hf:` address, bytes, Blob, stream or Response; of a split model all parts (a path or address of the first is enough). */
+/**
+ * A model's bytes: a path, URL, `hf:` address, bytes, Blob, stream or Response; of a split model all parts (a path or address of the first
+ * is enough).
+ */
 export type ModelSource = SourceInput | readonly SourceInput[];
 
-/** Opens every part of a source. The caller closes them ({@link closeParts}). `onArrival` hears how many bytes of a part are here, for parts that are being fetched. */
+/**
+ * Opens every part of a source. The caller closes them ({@link closeParts}). `onArrival` hears how many bytes of a part are here, for parts
+ * that are being fetched.
+ */
 export async function openParts(
   source: ModelSource, network: NetworkOptions = {}, mode: OpenOptions['mode'] = 'whole', onArrival?: (part: number, bytes: number) => void,
 ): Promise<ByteSource[]> {
   if (Array.isArray(source) && source.length === 0) {
-    throw new InputError('E_OPTION', { subject: 'model source', found: 'an empty list', expected: 'at least one part', remedy: 'Pass all parts of the model, in order.' });
+    throw new InputError('E_OPTION', {
+      subject: 'model source', found: 'an empty list', expected: 'at least one part',
+      remedy: 'Pass all parts of the model, in order.',
+    });
   }
   const inputs = Array.isArray(source) ? inOrder(source as readonly SourceInput[]) : partsOf(source as SourceInput);
   const parts: ByteSource[] = [];
   try {
-    for (const [part, input] of inputs.entries()) parts.push(await openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) }));
+    for (const [part, input] of inputs.entries()) {
+      parts.push(await openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) }));
+    }
     return parts;
   } catch (error) {
     await closeParts(parts);

@@ -87,10 +87,17 @@ async function readVersion(cursor: Cursor): Promise<2 | 3> {
   if (version === 2 || version === 3) return version;
   const expected = 'little-endian GGUF of version 2 or 3';
   if ((version & 0xffff) === 0 && version !== 0) {
-    cursor.fail('E_GGUF_VERSION', 'version', 'a big-endian file', expected, 'Take the file for little-endian machines, or convert it: gguf_convert_endian.py of llama.cpp.');
+    cursor.fail('E_GGUF_VERSION', 'version', 'a big-endian file', expected,
+      'Take the file for little-endian machines, or convert it: gguf_convert_endian.py of llama.cpp.');
   }
-  if (version === 1) cursor.fail('E_GGUF_VERSION', 'version', 'version 1, of August 2023', expected, 'Convert the original model again with a current llama.cpp, or take a newer file of it.');
-  if (version > 3 && version < 256) cursor.fail('E_GGUF_VERSION', 'version', `version ${version}, newer than this clada`, expected, 'Update clada; until then take a file of version 3.');
+  if (version === 1) {
+    cursor.fail('E_GGUF_VERSION', 'version', 'version 1, of August 2023', expected,
+      'Convert the original model again with a current llama.cpp, or take a newer file of it.');
+  }
+  if (version > 3 && version < 256) {
+    cursor.fail('E_GGUF_VERSION', 'version', `version ${version}, newer than this clada`, expected,
+      'Update clada; until then take a file of version 3.');
+  }
   cursor.fail('E_GGUF_VERSION', 'version', `version ${version}`, expected);
 }
 
@@ -177,7 +184,9 @@ async function readStrings(cursor: Cursor, length: number, key: string): Promise
   return new StringArray(pool, offsets);
 }
 
-async function readTensors(cursor: Cursor, nTensors: number, alignment: number, part: number): Promise<{ tensors: GgufTensor[]; end: number }> {
+async function readTensors(
+  cursor: Cursor, nTensors: number, alignment: number, part: number,
+): Promise<{ tensors: GgufTensor[]; end: number }> {
   const tensors: GgufTensor[] = [];
   let last = 0, end = 0; // of the data so far, and with padding behind it
   for (let i = 0; i < nTensors; i++) {
@@ -193,10 +202,17 @@ async function readTensors(cursor: Cursor, nTensors: number, alignment: number, 
     const relative = cursor.u64();
     const values = dims.reduce((a, b) => a * b, 1);
     const { blockSize } = dtypes[dtype];
-    if ((dims[0] ?? 1) % blockSize !== 0) cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `rows of ${dims[0]} values`, `a multiple of ${dtype}'s block of ${blockSize}`);
-    if (!(values >= 1 && values <= limits.dim)) cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `${dims.join(' x ')} values`, `1 to ${limits.dim}`);
+    if ((dims[0] ?? 1) % blockSize !== 0) {
+      cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `rows of ${dims[0]} values`, `a multiple of ${dtype}'s block of ${blockSize}`);
+    }
+    if (!(values >= 1 && values <= limits.dim)) {
+      cursor.fail('E_GGUF_TENSOR', `tensor ${name}`, `${dims.join(' x ')} values`, `1 to ${limits.dim}`);
+    }
     // as llama.cpp: one behind the other, so that a changed size or offset cannot make a tensor read the bytes of another
-    if (relative !== BigInt(end)) cursor.fail('E_GGUF_TENSOR', `offset of ${name}`, `${relative}`, `${end}, right behind the tensor before it (on a multiple of ${alignment})`);
+    if (relative !== BigInt(end)) {
+      cursor.fail('E_GGUF_TENSOR', `offset of ${name}`, `${relative}`,
+        `${end}, right behind the tensor before it (on a multiple of ${alignment})`);
+    }
     const bytes = dtypeBytes(dtype, values);
     tensors.push({ name, dims, dtype, part, offset: end, bytes });
     last = end + bytes;
@@ -204,7 +220,8 @@ async function readTensors(cursor: Cursor, nTensors: number, alignment: number, 
   }
   const dataStart = nTensors > 0 ? padded(cursor.position, alignment) : cursor.position, { size } = cursor.source;
   if (size !== undefined && dataStart + last > size) {
-    cursor.fail('E_GGUF_TRUNCATED', `tensor data from byte ${dataStart} on`, `a file of ${size} bytes`, `${dataStart + last}: ${dataStart + last - size} are missing`, cutShort);
+    cursor.fail('E_GGUF_TRUNCATED', `tensor data from byte ${dataStart} on`, `a file of ${size} bytes`,
+      `${dataStart + last}: ${dataStart + last - size} are missing`, cutShort);
   }
   return { tensors: tensors.map((tensor) => ({ ...tensor, offset: tensor.offset + dataStart })), end: dataStart + last };
 }
@@ -214,9 +231,13 @@ const padded = (bytes: number, alignment: number): number => Math.ceil(bytes / a
 /** A type of tensor that is not in the table: one that ggml gave up, or one that it has now. */
 function refuseType(cursor: Cursor, name: string, id: number): never {
   const old = withdrawnTypes[id];
-  if (old) cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id} (${old[0]}), which ggml has withdrawn`, 'a type that is in use', `Take the ${old[1]} file of this model, or convert it again.`);
+  if (old) {
+    cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id} (${old[0]}), which ggml has withdrawn`, 'a type that is in use',
+      `Take the ${old[1]} file of this model, or convert it again.`);
+  }
   cursor.fail('E_GGUF_TYPE', `tensor ${name}`, `tensor type ${id}`, 'a type id of ggml.h that this version knows',
-    'The file is damaged, or newer than this version: compare its checksum, or update clada; Q4_K_M, Q4_0 and Q8_0 are read by every version.');
+    'The file is damaged, or newer than this version: compare its checksum, or update clada; '
+      + 'Q4_K_M, Q4_0 and Q8_0 are read by every version.');
 }
 
 function checkSplit(source: ByteSource, part: Part, index: number, nParts: number): void {

@@ -1,6 +1,6 @@
 /**
- * Cuts a model into parts as llama.cpp's gguf-split does: the first keeps all metadata, every part says which of how many it is, a tensor is
- * never cut. Hosts that limit the size of a file (Cloudflare's assets: 25 MiB) can then carry a larger model.
+ * Cuts a model into parts as llama.cpp's gguf-split does: the first keeps all metadata, every part says which of how many it is, a tensor
+ * is never cut. Hosts that limit the size of a file (Cloudflare's assets: 25 MiB) can then carry a larger model.
  */
 import { FormatError, InputError } from '../../errors.ts';
 import { limits } from './limits.ts';
@@ -24,7 +24,8 @@ const infoBytes = ({ name, dims }: GgufTensor): number => 8 + new TextEncoder().
 
 function splitKeys(number: number, count: number, nTensors: number): Uint8Array {
   const out = new Bytes();
-  for (const [key, type, value] of [['split.no', 'u16', number], ['split.count', 'u16', count], ['split.tensors.count', 'i32', nTensors]] as const) {
+  const keys = [['split.no', 'u16', number], ['split.count', 'u16', count], ['split.tensors.count', 'i32', nTensors]] as const;
+  for (const [key, type, value] of keys) {
     out.string(key);
     out.u32(typeIds[type]);
     out.scalar(type, value);
@@ -38,30 +39,43 @@ function splitKeys(number: number, count: number, nTensors: number): Uint8Array 
  */
 export function splitGguf(file: GgufFile, maxBytes: number): GgufPart[] {
   if (file.parts.length !== 1 || file.metadata.has('split.count')) {
-    throw new InputError('E_OPTION', { subject: file.parts[0]!.name, found: 'a model in parts', expected: 'one file', remedy: 'Join it first: llama-gguf-split --merge.' });
+    throw new InputError('E_OPTION', {
+      subject: file.parts[0]!.name, found: 'a model in parts', expected: 'one file',
+      remedy: 'Join it first: llama-gguf-split --merge.',
+    });
   }
-  const source = file.parts[0]!, own = Number(file.metadata.get('general.alignment') ?? 32), tensors = [...file.tensors.values()].sort((a, b) => a.offset - b.offset);
+  const source = file.parts[0]!, own = Number(file.metadata.get('general.alignment') ?? 32);
+  const tensors = [...file.tensors.values()].sort((a, b) => a.offset - b.offset);
   const keysBytes = splitKeys(0, 1, 1).length;
   const alignmentOf = (index: number): number => (index === 0 ? own : 32); // the key is in the first part alone
   const before = (index: number): number => (index === 0 ? file.metadataEnd : headerBytes) + keysBytes;
   const groups: GgufTensor[][] = [[]];
   let infos = 0, data = 0;
   for (const tensor of tensors) {
-    const place = (index: number): number => up(before(index) + infos + infoBytes(tensor), alignmentOf(index)) + up(data, alignmentOf(index)) + tensor.bytes;
+    const place = (index: number): number => {
+      const alignment = alignmentOf(index);
+      return up(before(index) + infos + infoBytes(tensor), alignment) + up(data, alignment) + tensor.bytes;
+    };
     if (groups.at(-1)!.length > 0 && place(groups.length - 1) > maxBytes) {
       groups.push([]);
       infos = data = 0;
     }
     const index = groups.length - 1, bytes = place(index);
     if (bytes > maxBytes) {
-      throw new InputError('E_OPTION', { subject: `${source.name}, tensor ${tensor.name}`, found: `a part of ${bytes} bytes with it alone`, expected: `at most ${maxBytes}`, remedy: 'Allow larger parts: a tensor is never cut (clada split --by bytes cuts anywhere).' });
+      throw new InputError('E_OPTION', {
+        subject: `${source.name}, tensor ${tensor.name}`, found: `a part of ${bytes} bytes with it alone`, expected: `at most ${maxBytes}`,
+        remedy: 'Allow larger parts: a tensor is never cut (clada split --by bytes cuts anywhere).',
+      });
     }
     groups.at(-1)!.push(tensor);
     infos += infoBytes(tensor);
     data = up(data, alignmentOf(index)) + tensor.bytes;
   }
   if (groups.length > limits.parts) {
-    throw new InputError('E_OPTION', { subject: source.name, found: `${groups.length} parts`, expected: `at most ${limits.parts}`, remedy: 'Allow larger parts.' });
+    throw new InputError('E_OPTION', {
+      subject: source.name, found: `${groups.length} parts`, expected: `at most ${limits.parts}`,
+      remedy: 'Allow larger parts.',
+    });
   }
 
   return groups.map((group, index) => {
@@ -81,10 +95,15 @@ export function splitGguf(file: GgufFile, maxBytes: number): GgufPart[] {
     }
     const list = out.done(), dataStart = up(before(index) + list.length, alignment);
 
-    async function* piecewise(offset: number, bytes: number, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+    async function* piecewise(
+      offset: number, bytes: number, signal: AbortSignal | undefined,
+    ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
       for (let done = 0; done < bytes; done += pieceBytes) {
         const piece = new Uint8Array(Math.min(pieceBytes, bytes - done)), read = await source.read(offset + done, piece, signal);
-        if (read < piece.length) throw new FormatError('E_SOURCE_READ', { subject: source.name, found: `the end at byte ${offset + done + read}`, expected: `${bytes - done - read} bytes more`, remedy: 'The file has changed; open it again.' });
+        if (read < piece.length) throw new FormatError('E_SOURCE_READ', {
+          subject: source.name, found: `the end at byte ${offset + done + read}`, expected: `${bytes - done - read} bytes more`,
+          remedy: 'The file has changed; open it again.',
+        });
         yield piece;
       }
     }

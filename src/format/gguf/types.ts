@@ -95,7 +95,8 @@ const decoder = new TextDecoder();
 
 /** An array of numbers, of the file's own type. */
 export type NumberArray =
-  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array | BigInt64Array | BigUint64Array;
+  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array
+  | Float32Array | Float64Array | BigInt64Array | BigUint64Array;
 
 /** A metadata value. 64-bit integers are numbers where they are exact, else bigint; bool arrays are bytes 0 and 1. */
 export type GgufValue = number | bigint | boolean | string | NumberArray | StringArray;

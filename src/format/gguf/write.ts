@@ -83,7 +83,10 @@ export class Bytes {
   scalar(type: WriteNumberType, value: number): void {
     const { [type]: array } = arrayTypes, typed = array.of(value);
     if (typed[0] !== value && type[0] !== 'f') {
-      throw new InputError('E_OPTION', { subject: 'GGUF value', found: show(value), expected: `a whole number that ${type} holds`, remedy: 'Choose a wider type, or round it.' });
+      throw new InputError('E_OPTION', {
+        subject: 'GGUF value', found: show(value), expected: `a whole number that ${type} holds`,
+        remedy: 'Choose a wider type, or round it.',
+      });
     }
     this.raw(new Uint8Array(typed.buffer));
   }
@@ -117,14 +120,19 @@ function writeValue(out: Bytes, { type, value }: WriteValue): void {
  * The bytes of a GGUF file, all of it in memory.
  *
  * ```ts
- * const bytes = writeGguf({ 'general.name': { type: 'string', value: 'mine' } }, [{ name: 'norm', dims: [4], dtype: 'f32', data: new Uint8Array(16) }]);
- * ```
+ * const bytes = writeGguf({ 'general.name': { type: 'string', value: 'mine' } }, [{ name: 'norm', dims: [4], dtype: 'f32', data: new
+ * Uint8Array(16) }]); ```
  * @throws InputError `E_OPTION` where a tensor's data has the wrong length, or a value does not fit its type
  */
-export function writeGguf(metadata: Readonly<Record<string, WriteValue>>, tensors: readonly WriteTensor[], options: WriteOptions = {}): Uint8Array<ArrayBuffer> {
+export function writeGguf(
+  metadata: Readonly<Record<string, WriteValue>>, tensors: readonly WriteTensor[], options: WriteOptions = {},
+): Uint8Array<ArrayBuffer> {
   const { version = 3, alignment = 32 } = options;
   if (!Number.isInteger(Math.log2(alignment)) || alignment < 1) {
-    throw new InputError('E_OPTION', { subject: 'alignment', found: show(alignment), expected: 'a power of two', remedy: 'Leave it out for 32.' });
+    throw new InputError('E_OPTION', {
+      subject: 'alignment', found: show(alignment), expected: 'a power of two',
+      remedy: 'Leave it out for 32.',
+    });
   }
   const entries = Object.entries(metadata);
   if (alignment !== 32) entries.push(['general.alignment', { type: 'u32', value: alignment }]);
@@ -141,7 +149,10 @@ export function writeGguf(metadata: Readonly<Record<string, WriteValue>>, tensor
   for (const { name, dims, dtype, data } of tensors) {
     const bytes = dtypeBytes(dtype, dims.reduce((a, b) => a * b, 1));
     if (data.length !== bytes) {
-      throw new InputError('E_OPTION', { subject: `tensor ${name}`, found: `${data.length} bytes`, expected: `${bytes} for ${dims.join(' x ')} ${dtype}`, remedy: 'Pass the bytes of the whole tensor.' });
+      throw new InputError('E_OPTION', {
+        subject: `tensor ${name}`, found: `${data.length} bytes`, expected: `${bytes} for ${dims.join(' x ')} ${dtype}`,
+        remedy: 'Pass the bytes of the whole tensor.',
+      });
     }
     out.string(name);
     out.u32(dims.length);

@@ -1,0 +1,125 @@
+/**
+ * Flags as data, and those that several commands share. Names are llama.cpp's (and llama-bench's for `bench`); ranges and defaults of
+ * sampling flags are the sampler's own.
+ */
+import { methodNames } from '../adapt/methods.ts';
+import type { NumberRange, NumberSpec } from '../options.ts';
+import { samplerNumbers, samplerSeedRange } from '../sampler/options.ts';
+
+interface FlagBase {
+  /** The long name, without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  readonly help: string;
+  /** What applies when the flag is absent; shown in the help only. */
+  readonly default?: string | number;
+}
+
+export type Flag = FlagBase & (
+  | { readonly kind: 'switch' }
+  | { readonly kind: 'text' | 'texts'; readonly value: string } // texts: may be repeated
+  | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange } // numbers: separated by commas
+  | { readonly kind: 'choice'; readonly choices: readonly string[] }
+  // Words separated by commas; all: what "all" stands for.
+  | { readonly kind: 'list'; readonly value: string; readonly choices?: readonly string[]; readonly all?: readonly string[] }
+  | { readonly kind: 'bias'; readonly value: string } // may be repeated
+);
+
+const fromSpec = <const Name extends string>(name: Name, { help, default: value, ...range }: NumberSpec) =>
+  ({ kind: 'number', name, value: 'N', range, help, default: value }) as const;
+
+export const count = { min: 1, integer: true } as const;
+export const countOrNone = { min: 0, integer: true } as const;
+
+export const model = {
+  kind: 'text', name: 'model', short: 'm', value: 'FILE',
+  help: 'GGUF file, URL or hf:owner/repo/file[@revision]; of a split model the first part', default: 'the embedded one',
+} as const;
+export const prompt = { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text' } as const;
+export const file = { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: 'read the text from a file; - is stdin' } as const;
+export const json = { kind: 'switch', name: 'json', help: 'print JSON' } as const;
+export const stats = { kind: 'switch', name: 'stats', help: 'close with a line of statistics on stderr' } as const;
+
+export const verify = {
+  kind: 'switch', name: 'verify', help: 'hash a copy that the cache holds in full before it is used; a damaged one is fetched again',
+} as const;
+
+export const loading = {
+  kv: { kind: 'choice', name: 'kv', choices: ['f32', 'f16', 'q8'], help: 'type of the KV cache' },
+  calibration: {
+    kind: 'text', name: 'calibration', value: 'FILE',
+    help: "of the model's sparsity; none = do without", default: 'NAME.clada.gguf beside the model, if it is there',
+  },
+  tier: {
+    kind: 'choice', name: 'tier', choices: ['auto', 'base', 'relaxed'],
+    help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto',
+  },
+  verify,
+} as const;
+
+export const contextSize = {
+  kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: countOrNone,
+  help: 'context size in tokens; 0 = what the model was trained on', default: 'that, at most 4096',
+} as const;
+
+export const generating = {
+  predict: {
+    kind: 'number', name: 'predict', short: 'n', value: 'N', range: { min: -1, integer: true },
+    help: 'tokens to generate at most; -1 = until the end', default: -1,
+  },
+  temperature: fromSpec('temp', samplerNumbers.temperature),
+  topK: fromSpec('top-k', samplerNumbers.topK),
+  topP: fromSpec('top-p', samplerNumbers.topP),
+  minP: fromSpec('min-p', samplerNumbers.minP),
+  typicalP: fromSpec('typical', samplerNumbers.typicalP),
+  repeatPenalty: fromSpec('repeat-penalty', samplerNumbers.repeatPenalty),
+  frequencyPenalty: fromSpec('frequency-penalty', samplerNumbers.frequencyPenalty),
+  presencePenalty: fromSpec('presence-penalty', samplerNumbers.presencePenalty),
+  repeatLastN: fromSpec('repeat-last-n', samplerNumbers.repeatLastN),
+  logitBias: {
+    kind: 'bias', name: 'logit-bias', value: 'ID±BIAS',
+    help: 'add to a logit: 15043+1, 15043-0.5, 15043-inf; may be repeated',
+  },
+  seed: {
+    kind: 'number', name: 'seed', short: 's', value: 'N', range: samplerSeedRange,
+    help: 'repeats a run exactly; -1 = a fresh one, which --stats and --json report', default: -1,
+  },
+  stop: { kind: 'texts', name: 'stop', value: 'TEXT', help: 'stop at this text, which is not shown; may be repeated' },
+  ignoreEos: { kind: 'switch', name: 'ignore-eos', help: 'never sample a token that ends the answer' },
+} as const;
+
+export const loopGuard = {
+  kind: 'number', name: 'loop-guard', value: 'N', range: countOrNone,
+  help: 'stop where one passage was said N times in a row; 0 = off',
+} as const;
+export const chatTemplate = {
+  kind: 'text', name: 'chat-template', value: 'FILE',
+  help: "a Jinja template instead of the model's own",
+} as const;
+
+export const skipping = {
+  sparsity: {
+    kind: 'choice', name: 'sparsity', choices: [...methodNames, 'auto'],
+    help: 'how feed-forward neurons are skipped while generating', default: 'dense; clada where a density is given, auto where a bound is',
+  },
+  density: {
+    kind: 'number', name: 'density', value: 'N', range: { min: Number.MIN_VALUE, max: 1 },
+    help: 'share of the feed-forward weights to use', default: 0.6,
+  },
+  maxKl: {
+    kind: 'number', name: 'max-kl', value: 'N', range: { min: Number.MIN_VALUE },
+    help: 'bound on the KL divergence to dense, nats a token',
+  },
+  minTop1: { kind: 'number', name: 'min-top1', value: 'N', range: { min: 0, max: 1 }, help: 'bound on the share of equal top tokens' },
+  telemetry: {
+    kind: 'text', name: 'telemetry', value: 'FILE',
+    help: 'what every token decided: JSON lines, or CSV where FILE ends in .csv',
+  },
+} as const;
+
+export const session = {
+  loadSession: { kind: 'text', name: 'load-session', value: 'FILE', help: 'go on where --save-session left off, with its kv and tier' },
+  saveSession: { kind: 'text', name: 'save-session', value: 'FILE', help: 'keep what was computed, to go on later or elsewhere' },
+} as const;
+
+export const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
