@@ -122,11 +122,13 @@ test('windows: in the periods that the file or its family says, else refused by 
   };
   const pattern = (...value: boolean[]): Record<string, WriteValue> => ({ 'attention.sliding_window_pattern': { type: 'bools', value } });
   const period = (value: number): Record<string, WriteValue> => ({ 'attention.sliding_window_pattern': { type: 'u32', value } });
-  const base = (value: number): Record<string, WriteValue> => ({ 'rope.freq_base': { type: 'f32', value: 5e5 }, 'rope.freq_base_swa': { type: 'f32', value } });
+  const base = (value: number): Record<string, WriteValue> =>
+    ({ 'rope.freq_base': { type: 'f32', value: 5e5 }, 'rope.freq_base_swa': { type: 'f32', value } });
   for (const keys of [{}, period(4), pattern(true, true, true, false, true), base(5e5)]) assert.equal(await planned(keys), [5, 5, 5, 0, 5]);
   assert.equal(await planned(period(2)), [5, 0, 5, 0, 5]);
   for (const [keys, name] of [
-    [pattern(true, true, false, true, true), 'attention.sliding_window_pattern'], [pattern(true, true, true, false), 'attention.sliding_window_pattern'],
+    [pattern(true, true, false, true, true), 'attention.sliding_window_pattern'],
+    [pattern(true, true, true, false), 'attention.sliding_window_pattern'],
     [period(0), 'attention.sliding_window_pattern'], [period(1), 'attention.sliding_window'], [base(1e4), 'rope.freq_base_swa'],
   ] as const) {
     const message = await planned(keys).then(String, (error: CladaError) => `${error.code} ${error.message}`);
