@@ -116,9 +116,12 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
   return v128.load32_lane(p, v, 3, 96);
 }
 
-/** The first `count` of 4 units, 32 B apart. */
+/**
+ * The first `count` of 4 units, 32 B apart; unit 0 even if `count` is less, because where every use of `v` hangs on a condition,
+ * the optimizing compiler moves all that `v` is made of behind each of them, out of the outer loops' heads too.
+ */
 @inline function spread4(q: usize, v: v128, count: i32): void {
-  if (count > 0) v128.store32_lane(q, v, 0);
+  v128.store32_lane(q, v, 0);
   if (count > 1) v128.store32_lane(q, v, 1, 32);
   if (count > 2) v128.store32_lane(q, v, 2, 64);
   if (count > 3) v128.store32_lane(q, v, 3, 96);
@@ -142,6 +145,7 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 /** One block of all groups. `from` and `to` are the groups' byte strides. */
 @inline function compactBlock<L>(list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
   const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = isBytes<L>(), quantBytes = the<L>().quantBytes;
+  const upper: usize = nChunks > 4 ? 128 : 0; // of chunks 4..7; where there are none, the unit that is stored is overwritten
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
   const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
   // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
@@ -155,12 +159,12 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
       const source = p + laneOffset(lane), target = q + laneOffset(lane);
       if (wide) {
         const a = v128.xor(gather4(source), flip), b = v128.xor(gather4(source + 128), flip);
+        spread4(target + upper, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
         spread4(target, v128.xor(swizzle2(a, ia, b, ib), flip), nChunks);
-        spread4(target + 128, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
       } else {
         const v = gather4(source), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
         const kept = v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4));
-        spread4(target, kept, nChunks);
+        spread4(target, kept, nChunks); // half a chunk alone: its 16 B and the scales overwrite unit 0
         if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
       }
     }
@@ -198,7 +202,11 @@ function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 @inline function columnsOfFloats<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
   const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
   for (let g = 0; g < groups; g++, w += groupBytes<L>(cols)) {
-    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) memory.copy(dst, w + <usize>load<u16>(p) * unitBytes<L>(), unitBytes<L>());
+    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) { // 16 or 32 B
+      const source = w + <usize>load<u16>(p) * unitBytes<L>();
+      v128.store(dst, v128.load(source));
+      if (unitBytes<L>() == 32) v128.store(dst, v128.load(source, 16), 16);
+    }
   }
   return dst - start;
 }
