@@ -85,14 +85,12 @@ export class Chat {
    */
   resume(options: GenerateOptions = {}): Generation {
     const unfinished = this.#unfinished;
-    if (!unfinished) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'no unfinished answer', expected: 'a chat saved in the middle of one', remedy: 'Use chat.send.' });
+    const none = (): never => { throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'no unfinished answer', expected: 'a chat saved in the middle of one', remedy: 'Use chat.send.' }); };
+    if (!unfinished) return none();
     if (options.sparsity) throw new InputError('E_OPTION', { subject: 'chat.resume', found: 'a sparsity', expected: 'the one that the answer began with', remedy: 'Give it to model.restore.' });
     const { state, options: merged } = goingOn(unfinished, options);
     const answer: Answer = new Answer(this.source({}), this.#prompt(undefined), merged, {
-      begin: async (signal) => {
-        await this.#begin({ answer, question: undefined }, signal);
-        this.#unfinished = undefined;
-      },
+      begin: (signal) => this.#begin({ answer, question: undefined }, signal, () => { if (this.#unfinished !== unfinished) none(); }),
       done: () => { this.#end(answer); },
     }, state);
     return answer;
@@ -125,8 +123,8 @@ export class Chat {
     };
   }
 
-  /** Waits for the turn before. One whose reader is gone ends with what it had said. */
-  async #begin(turn: Turn, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits for the turn before. One whose reader is gone ends with what it had said. `check` throws where there is nothing left to do. */
+  async #begin(turn: Turn, signal: AbortSignal | undefined, check = (): void => undefined): Promise<void> {
     await this.#line.wait(() => {
       const before = this.#turn?.answer;
       if (before && !(this.claim.waits && this.claim.patience === 0)) return false;
@@ -134,8 +132,9 @@ export class Chat {
         before.end();
         this.#end(before);
       }
+      check();
       if (this.#unfinished && turn.question) this.#messages = [...this.#messages, { role: 'assistant', content: this.#unfinished.text }];
-      if (turn.question) this.#unfinished = undefined;
+      this.#unfinished = undefined;
       this.#turn = turn;
       this.claim.awake();
       return true;

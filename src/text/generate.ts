@@ -167,11 +167,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         if (eog && token.text === '') continue;
         claim.rest();
         yield token;
-        claim.awake();
+        if (!this.#ended) claim.awake();
       }
       await this.#timeChoices();
     } finally {
-      claim.release();
+      if (!this.#ended) claim.release();
       this.done();
     }
   }

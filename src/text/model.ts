@@ -161,8 +161,9 @@ export class Model implements AsyncDisposable {
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
     const { ids, sequence, generation } = readSnapshot(snapshot, 'generation', this.#engine, () => this.#sparsity.digest, options.sparsity !== undefined);
     const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
-    const source = this.#source({}), resumed = new Generation(source, () => ({ tokens: ids, keep: 1 }), merged, state), { now, widest } = resumed.selections;
-    await source.claim.use(ids, merged.signal, (own) => own.restore(sequence, now, state.owner, widest));
+    const source = this.#source({}), own = ids.subarray(0, Math.max(0, state.promptTokens - (state.shiftedTokens ?? 0))); // of the prompt, what no full context has pushed out
+    const resumed = new Generation(source, () => ({ tokens: own, keep: 1 }), merged, state), { now, widest } = resumed.selections;
+    await source.claim.use(ids, merged.signal, (sole) => sole.restore(sequence, now, state.owner, widest));
     return resumed;
   }
 

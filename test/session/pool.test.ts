@@ -65,6 +65,22 @@ test('a reader that is gone does not keep its sequence, and whoever was left beh
   model.close();
 });
 
+test('nor does one that leaves only after others have lined up, or while it is saved', async () => {
+  const model = await open({ sequences: 1 }), left = model.generate(prompts[0]!, options)[Symbol.asyncIterator](), first = left.next();
+  const next = ids(model, prompts[1]!);
+  await first;
+  assert.is((await next).ids.length, 12);
+  const saved = model.generate(prompts[2]!, options), iterator = saved[Symbol.asyncIterator]();
+  await iterator.next();
+  const saving = saved.save();
+  await iterator.return!();
+  await saving;
+  const started = performance.now();
+  await ids(model, prompts[1]!);
+  assert.ok(performance.now() - started < 0.8 * PATIENCE_MS, 'it had ended');
+  model.close();
+});
+
 test('requests one after the other share one sequence; a similar prompt finds its prefix', async () => {
   const model = await open(), before = model.info.memoryBytes;
   for (const prompt of prompts) await ids(model, prompt);
@@ -90,7 +106,7 @@ test('sequences: what cannot be is refused, what is left open follows the room',
 
 test('a line lets in whoever is first, and goes on past one that leaves or fails', async () => {
   let free = 0;
-  const line = new Line(() => undefined), abort = new AbortController(), order: string[] = [];
+  const line = new Line(() => PATIENCE_MS), abort = new AbortController(), order: string[] = [];
   const take = (): boolean => free > 0 && free-- > 0, wait = (name: string, signal?: AbortSignal, ready = take): Promise<unknown> => line.wait(ready, signal, 'test').then(() => order.push(name), (error: Error) => order.push(`${name}: ${error.name}`));
   const all = [wait('a', abort.signal), wait('b', undefined, () => { throw new RangeError('no'); }), wait('c'), wait('d')];
   abort.abort();
