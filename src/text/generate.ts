@@ -91,8 +91,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
    * @throws StateError where the model is closed; as iterating, where nothing has run yet
    */
   async save(): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#prepare();
-    return saveGeneration(this.source, this);
+    // one that has not begun stays so: what its prompt will be, the turns before it decide
+    const saved = this.#ready ? this : new Generation(this.source, this.prompt, { ...this.#options, seed: this.#sampler.seed });
+    await saved.#prepare();
+    return saveGeneration(this.source, saved);
   }
 
   /** @internal undefined while a token is under way */
@@ -290,7 +292,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         tally.weightBytes += own.weightBytes + (sparse ? report.weightBytes : 0);
         tally.cost += own.cost;
       }
-      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#selection, this.#sparsity?.expected?.parameter, telemetry === 'neurons') : undefined;
+      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#sparsity?.expected?.parameter, telemetry === 'neurons') : undefined;
       if (sparse) this.#selection = contract!.add(sparse, { logits, logSumExp: report.logSumExp, topToken: report.topToken });
       return choose(state, step);
     }, {

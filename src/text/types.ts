@@ -73,7 +73,8 @@ export interface StepTelemetry {
   readonly neurons?: Uint8Array<ArrayBuffer>;
   /**
    * The method's own setting (of stats().expected: clada tau, tt and clada-paper eta, cats quantile; undefined where nothing was calibrated), and the
-   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer.
+   * thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one a layer; none
+   * where it ran dense.
    */
   readonly level: number | undefined;
   /** The thresholds that held for this token. */

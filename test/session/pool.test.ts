@@ -5,6 +5,7 @@ import type { CladaError, GenerateOptions, LoadOptions, Model } from '../../src/
 import { load } from '../../src/index.ts';
 import { Line } from '../../src/session/line.ts';
 import { PATIENCE_MS } from '../../src/session/pool.ts';
+import { calibratedCopy } from '../helpers/calibrated.ts';
 import { tinyPath } from '../helpers/models.ts';
 
 const test = suite('pool');
@@ -37,6 +38,17 @@ test('requests with masks of their own beside each other, however little room th
   for (const maxBytes of [undefined, 3_400_000]) {
     const model = await open(maxBytes ? { maxBytes } : {});
     assert.equal((await Promise.all(prompts.map((prompt, i) => ids(model, prompt, own(0.3 + 0.2 * i))))).map((one) => one.ids), alone, String(maxBytes));
+    model.close();
+  }
+});
+
+test('a mask gives the same whatever forms other methods have asked for', async () => {
+  for (const name of ['llama256-q4_k_m.gguf', 'llama256-q5_0.gguf']) {
+    const { path } = await calibratedCopy(tinyPath(name)), model = await load(path, { tier: 'base', contextSize: 128 }), told: string[] = [];
+    for (const method of ['griffin', 'clada', 'griffin'] as const) {
+      told.push(JSON.stringify(await model.generate(prompts[0]!, { ...options, sparsity: { method, density: 0.5 } }).tokens()));
+    }
+    assert.is(told[0], told[2], name);
     model.close();
   }
 });
