@@ -75,6 +75,16 @@ export class Arena {
     return ptr;
   }
 
+  /** The same for what one can do without: 0 where there is no room, or the runtime grants none. */
+  tryTake(bytes: number): number {
+    try {
+      return this.fits(bytes) ? this.take(bytes) : 0;
+    } catch (error) {
+      if (error instanceof ModelError) return 0;
+      throw error;
+    }
+  }
+
   /** Gives back what {@link take} gave. */
   give(ptr: number): void {
     const bytes = this.#taken.get(ptr);

@@ -127,8 +127,18 @@ export class Engine {
     return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' } };
   }
 
+  /** All of them or none. @throws ModelError `E_WONT_FIT` */
   #take<F extends string>(buffers: Readonly<Record<F, number>>): Record<F, number> {
-    return Object.fromEntries(Object.entries<number>(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)])) as Record<F, number>;
+    const taken: number[] = [];
+    try {
+      return Object.fromEntries(Object.entries<number>(buffers).map(([field, bytes]) => {
+        taken.push(this.#arena.take(bytes));
+        return [field, taken.at(-1)];
+      })) as Record<F, number>;
+    } catch (error) {
+      for (const ptr of taken) this.#arena.give(ptr);
+      throw error;
+    }
   }
 
   /** Whether another sequence finds room. */
@@ -137,9 +147,9 @@ export class Engine {
   /** Lays out a sequence in memory and returns its address. @throws ModelError `E_WONT_FIT` */
   openSequence(): number {
     const { capacity, buffers } = layoutSequence(this.plan.hparams, this.options);
-    const ptr = this.#arena.take(recordBytes(sequenceFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields)), pointers = this.#take(buffers);
+    const { ptr, adaptPtr, ...pointers } = this.#take({ ptr: recordBytes(sequenceFields), adaptPtr: recordBytes(adaptFields), ...buffers });
     this.#sequence(ptr).assign({ ...pointers, adaptPtr, position: 0, hasLogits: 0, capacity, kvKind: KvKind[this.options.kv] });
-    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values(pointers)], adapt: undefined });
+    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values<number>(pointers)], adapt: undefined });
     return ptr;
   }
 

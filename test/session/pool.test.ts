@@ -111,6 +111,24 @@ test('close tells those that wait', async () => {
   assert.equal(await Promise.all([running.next().then(() => 'none', code), ...waiting]), ['E_CLOSED', 'E_CLOSED', 'E_CLOSED']);
 });
 
+test('a runtime that grants no more memory: what finds room is right, what does not says so, and nothing is damaged', async () => {
+  const { grow } = WebAssembly.Memory.prototype, model = await open();
+  const run = (density: number, of: number): Promise<unknown> => ids(model, prompts[of]!, { sparsity: { method: 'griffin', density } }).then((got) => got.ids, code);
+  const alone = await Promise.all(prompts.map(async (prompt) => (await ids(await open(), prompt, { sparsity: { method: 'griffin', density: 0.3 } })).ids));
+  assert.equal(await run(0.3, 0), alone[0]);
+  try {
+    WebAssembly.Memory.prototype.grow = () => { throw new RangeError('no more'); };
+    await run(0.95, 0); // more room than there is
+    for (let round = 0; round < 3; round++) {
+      for (const [i, got] of (await Promise.all(prompts.map((_, of) => run(0.3, of)))).entries()) assert.ok(got === 'E_WONT_FIT' || String(got) === String(alone[i]), String(got));
+    }
+  } finally {
+    WebAssembly.Memory.prototype.grow = grow;
+  }
+  assert.equal(await Promise.all(prompts.map((_, of) => run(0.3, of))), alone);
+  model.close();
+});
+
 test('sequences: what cannot be is refused, what is left open follows the room', async () => {
   for (const sequences of [0, 1.5, 257]) assert.is(await open({ sequences }).then(() => 'none', code), 'E_OPTION');
   assert.is(await open({ sequences: 200, maxBytes: 6_000_000 }).then(() => 'none', code), 'E_WONT_FIT');
