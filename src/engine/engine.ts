@@ -9,7 +9,7 @@ import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { KvKind, Stage, Status } from '../model/enums.ts';
-import { compactBytes, layoutSkipping } from '../model/forms.ts';
+import { compactBytes, layoutSkipping, skippingBytes } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
@@ -141,8 +141,11 @@ export class Engine {
     }
   }
 
-  /** Whether another sequence finds room. */
-  get hasRoom(): boolean { return !this.#ordered && this.#arena.fits(layoutSequence(this.plan.hparams, this.options).bytes); }
+  /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */
+  get hasRoom(): boolean {
+    const { hparams } = this.plan, { shared, sequence } = skippingBytes(hparams), later = 1 + [...this.#open.values()].filter(({ adapt }) => !adapt).length;
+    return !this.#ordered && this.#arena.fits(layoutSequence(hparams, this.options).bytes + (this.#used === 0 ? shared : 0) + later * sequence);
+  }
 
   /** Lays out a sequence in memory and returns its address. @throws ModelError `E_WONT_FIT` */
   openSequence(): number {
