@@ -108,7 +108,7 @@ function downPart(
   const hidden = model.hidden, ffn = layer.ffn, out = <usize>work.outPtr, xStride = rowStride(hidden), layout = layer.downLayout;
   const compensate = count < ffn && adapt.compensate && layer.meanPtr != 0;
   if (compensate) subtractKept(h, layer.meanPtr, ffn);
-  if (layer.downColumnsPtr && count < min(ffn, model.columnsBelow)) {
+  if (layer.downColumnsPtr && adapt.stages != Stage.mask && count < min(ffn, model.columnsBelow)) {
     columnsMatvec(layout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
     work.weightWords += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count >> 2);
     if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
@@ -137,7 +137,9 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   const gate = <usize>work.gatePtr, up = <usize>work.upPtr, gated = layer.gatePtr != 0, h = gated ? gate : up;
   const listBytes = <usize>(ffn + 8) << 1; // each stage writes a list of its own: S, A, K
   let list = <usize>work.listPtr, count = ffn;
-  if (layer.gateRowsPtr || layer.upRowsPtr) permuteX4(work.quantPtr, hidden, work.scratchPtr);
+  // a mask asks for no forms: those that others have asked for, rounded otherwise, would change what it gives
+  const gateRows = stages == Stage.mask ? 0 : <usize>layer.gateRowsPtr, upRows = stages == Stage.mask ? 0 : <usize>layer.upRowsPtr;
+  if (gateRows || upRows) permuteX4(work.quantPtr, hidden, work.scratchPtr);
 
   if (stages & Stage.mask) {
     list = own.maskPtr;
@@ -148,7 +150,7 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   own.nGate = gated ? count : 0;
 
   if (gated) {
-    someRows(model, work, layer, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, layer.gateRowsPtr, list, count, gate, true);
+    someRows(model, work, layer, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, gateRows, list, count, gate, true);
     if (stages & Stage.gate) {
       const next = <usize>work.listPtr + listBytes;
       activate(layer.activation, gate, width);
@@ -157,7 +159,7 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
     }
   }
   own.nUp = count;
-  someRows(model, work, layer, layer.upLayout, layer.upPtr, layer.upBiasPtr, layer.upRowsPtr, list, count, up, !gated);
+  someRows(model, work, layer, layer.upLayout, layer.upPtr, layer.upBiasPtr, upRows, list, count, up, !gated);
   const threshold = own.productBase * adapt.factor, product = (stages & Stage.product) != 0;
   if (product && gated && (stages & Stage.gate) && !(adapt.share > 0) && threshold >= 0) {
     count = multiplyAbove(gate, up, own.productWeightPtr, threshold, ffn);

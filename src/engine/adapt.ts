@@ -87,7 +87,7 @@ export class AdaptState {
     const old = this.record.get('compactPtr');
     if (this.record.get('compactBytes') >= bytes) return true;
     this.arena.give(old); // copies are made anew
-    const compactPtr = this.arena.fits(bytes) ? this.arena.take(bytes) : 0;
+    const compactPtr = this.arena.tryTake(bytes);
     this.record.assign({ compactPtr, compactBytes: compactPtr === 0 ? 0 : bytes, dirty: 1 });
     for (let i = 0; i < this.h.nLayers; i++) this.layer(i).set('compactGatePtr', 0);
     return compactPtr !== 0;

@@ -78,6 +78,28 @@ export class Arena {
     return ptr;
   }
 
+  /** The same for what one can do without: 0 where there is no room, or the runtime grants none. */
+  tryTake(bytes: number): number {
+    try {
+      return this.fits(bytes) ? this.take(bytes) : 0;
+    } catch (error) {
+      if (error instanceof ModelError) return 0;
+      throw error;
+    }
+  }
+
+  /** Takes blocks of several sizes, all of them or none: field → bytes to field → address. @throws ModelError `E_WONT_FIT` */
+  takeAll<F extends string>(sizes: Readonly<Record<F, number>>): Record<F, number> {
+    const taken: number[] = [];
+    try {
+      for (const bytes of Object.values<number>(sizes)) taken.push(this.take(bytes));
+    } catch (error) {
+      for (const ptr of taken) this.give(ptr);
+      throw error;
+    }
+    return Object.fromEntries(Object.keys(sizes).map((field, i) => [field, taken[i]!])) as Record<F, number>;
+  }
+
   /** Gives back what {@link take} gave. */
   give(ptr: number): void {
     const bytes = this.#taken.get(ptr);

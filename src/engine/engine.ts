@@ -9,7 +9,7 @@ import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { KvKind, Stage } from '../model/enums.ts';
-import { compactBytes, layoutSkipping } from '../model/forms.ts';
+import { compactBytes, layoutSkipping, skippingBytes } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
@@ -79,7 +79,7 @@ export class Engine {
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
     const { buffers } = layoutWorkspace(plan.hparams, options.contextSize);
     this.workspace = arena.take(recordBytes(workspaceFields));
-    const pointers = this.#take(buffers);
+    const pointers = arena.takeAll(buffers);
     this.#record.assign({ ...pointers, modelPtr, chunk: CHUNK, logitRows: LOGIT_ROWS, quantBytes: buffers['quantPtr']! });
   }
 
@@ -100,21 +100,21 @@ export class Engine {
     };
   }
 
-  #take<F extends string>(buffers: Readonly<Record<F, number>>): Record<F, number> {
-    const taken = Object.entries<number>(buffers).map(([field, bytes]) => [field, this.#arena.take(bytes)] as const);
-    return Object.fromEntries(taken) as Record<F, number>;
+  /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */
+  get hasRoom(): boolean {
+    const { hparams } = this.plan, { shared, sequence } = skippingBytes(hparams);
+    const without = 1 + [...this.#open.values()].filter(({ adapt }) => !adapt).length;
+    const skipping = (this.#used === 0 ? shared : 0) + without * sequence;
+    return !this.#ordered && this.#arena.fits(layoutSequence(hparams, this.options).bytes + skipping);
   }
-
-  /** Whether another sequence finds room. */
-  get hasRoom(): boolean { return !this.#ordered && this.#arena.fits(layoutSequence(this.plan.hparams, this.options).bytes); }
 
   /** Lays out a sequence in memory and returns its address. @throws ModelError `E_WONT_FIT` */
   openSequence(): number {
     const { capacity, buffers } = layoutSequence(this.plan.hparams, this.options);
-    const ptr = this.#arena.take(recordBytes(sequenceFields)), adaptPtr = this.#arena.take(recordBytes(adaptFields));
-    const pointers = this.#take(buffers);
+    const records = { ptr: recordBytes(sequenceFields), adaptPtr: recordBytes(adaptFields) };
+    const { ptr, adaptPtr, ...pointers } = this.#arena.takeAll({ ...records, ...buffers });
     this.#sequence(ptr).assign({ ...pointers, adaptPtr, position: 0, hasLogits: 0, capacity, kvKind: KvKind[this.options.kv] });
-    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values(pointers)], adapt: undefined });
+    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values<number>(pointers)], adapt: undefined });
     return ptr;
   }
 
@@ -130,7 +130,7 @@ export class Engine {
   adapt(sequence: number): AdaptState {
     const open = this.#open.get(sequence)!;
     if (this.#used === 0) {
-      const { usedPtr, ...pointers } = this.#take(layoutSkipping(this.plan.hparams).buffers);
+      const { usedPtr, ...pointers } = this.#arena.takeAll(layoutSkipping(this.plan.hparams).buffers);
       this.#used = usedPtr;
       this.#record.assign(pointers);
     }

@@ -80,9 +80,9 @@ export class ModelForms {
       const down = field === 'down', name = down ? 'downColumnsPtr' : `${field}RowsPtr` as const, number = Layout[layout];
       if (!fields.includes(field) || this.layer(layer).get(name) !== 0) continue;
       const formBytes = (down ? exports.columnBytes(number, hidden, ffn) : ffn * exports.rowBytes(number, hidden)) >>> 0;
-      if (formBytes === 0 || !arena.fits(formBytes)) continue;
+      const ptr = formBytes === 0 ? 0 : arena.tryTake(formBytes);
+      if (ptr === 0) continue;
       if (!made) before();
-      const ptr = arena.take(formBytes);
       if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
       else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
       this.layer(layer).set(name, ptr);

@@ -7,8 +7,8 @@ export class Line {
   #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `patience`: milliseconds after which the first in line should look again though nobody calls {@link wake}; undefined: never. */
-  constructor(private readonly patience: () => number | undefined) {}
+  /** `patience`: milliseconds after which the first in line should look again though nobody calls {@link wake}. */
+  constructor(private readonly patience: () => number) {}
 
   /**
    * Settles when it is this one's turn and `ready`, which takes what is waited for, says true.
@@ -45,7 +45,6 @@ export class Line {
 
   #arm(): void {
     clearTimeout(this.#timer);
-    const ms = this.#waiting.length > 0 ? this.patience() : undefined;
-    this.#timer = ms === undefined ? undefined : setTimeout(() => { this.wake(); }, Math.max(1, ms));
+    this.#timer = this.#waiting.length > 0 ? setTimeout(() => { this.wake(); }, Math.max(1, this.patience())) : undefined;
   }
 }

@@ -26,8 +26,11 @@ interface Slot {
  */
 export class Claim {
   #slot: Slot | undefined;
+  /** Of its owner. */
   #state: 'idle' | 'busy' | 'resting' = 'idle';
   #since = 0;
+  /** Requests under way: also another's than its owner's, who saves meanwhile. */
+  #requests = 0;
 
   /** @internal use {@link SequencePool.claim} */
   constructor(private readonly pool: SequencePool, /** Its cache is worth keeping when it is idle. */ readonly keeps: boolean) {}
@@ -37,14 +40,13 @@ export class Claim {
    * the other.
    */
   async use<T>(tokens: ArrayLike<number>, signal: AbortSignal | undefined, request: (sequence: Sequence) => Promise<T>): Promise<T> {
-    const before = this.#state;
-    this.awake();
+    this.#requests++;
     try {
       this.#slot = await this.pool.slotFor(this, this.#slot, tokens, signal);
       return await request(this.#slot.sequence);
     } finally {
-      if (before === 'idle') this.release();
-      else if (before === 'resting') this.rest();
+      this.#requests--;
+      if (this.patience === 0) this.pool.released();
     }
   }
 
@@ -64,11 +66,12 @@ export class Claim {
   }
 
   /** Whether it waits for its reader. */
-  get waits(): boolean { return this.#state === 'resting'; }
+  get waits(): boolean { return this.#state === 'resting' && this.#requests === 0; }
 
-  /** Milliseconds until others may take the sequence: 0 where the request has ended, undefined while something is computed. */
-  get patience(): number | undefined {
-    return this.#state === 'idle' ? 0 : this.#state === 'busy' ? undefined : Math.max(0, PATIENCE_MS - (performance.now() - this.#since));
+  /** Milliseconds until others may take the sequence, at least: 0 where the request has ended, all of them while something is computed. */
+  get patience(): number {
+    if (this.#requests > 0 || this.#state === 'busy') return PATIENCE_MS;
+    return this.#state === 'idle' ? 0 : Math.max(0, PATIENCE_MS - (performance.now() - this.#since));
   }
 }
 
@@ -111,10 +114,7 @@ export class SequencePool {
     this.#line.wake();
   }
 
-  get #patience(): number | undefined {
-    const waits = this.#slots.map(({ holder }) => holder?.deref()?.patience).filter((ms) => ms !== undefined);
-    return waits.length > 0 ? Math.min(...waits) : undefined;
-  }
+  get #patience(): number { return Math.min(...this.#slots.map(({ holder }) => holder?.deref()?.patience ?? 0), PATIENCE_MS); }
 
   /**
    * A sequence for `tokens`, in this order: one whose whole cache they continue; one that nobody will come back to, the most similar first;

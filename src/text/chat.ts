@@ -98,14 +98,12 @@ export class Chat {
     const refuse = (found: string, expected: string, remedy: string): never => {
       throw new InputError('E_OPTION', { subject: 'chat.resume', found, expected, remedy });
     };
-    if (!unfinished) return refuse('no unfinished answer', 'a chat saved in the middle of one', 'Use chat.send.');
+    const none = (): never => refuse('no unfinished answer', 'a chat saved in the middle of one', 'Use chat.send.');
+    if (!unfinished) return none();
     if (options.sparsity) refuse('a sparsity', 'the one that the answer began with', 'Give it to model.restore.');
     const { state, options: merged } = goingOn(unfinished, options);
     const answer: Answer = new Answer(this.source({}), this.#prompt(undefined), merged, {
-      begin: async (signal) => {
-        await this.#begin({ answer, question: undefined }, signal);
-        this.#unfinished = undefined;
-      },
+      begin: (signal) => this.#begin({ answer, question: undefined }, signal, () => { if (this.#unfinished !== unfinished) none(); }),
       done: () => { this.#end(answer); },
     }, state);
     return answer;
@@ -143,8 +141,8 @@ export class Chat {
     };
   }
 
-  /** Waits for the turn before. One whose reader is gone ends with what it had said. */
-  async #begin(turn: Turn, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits for the turn before. One whose reader is gone ends with what it had said. `check` throws where there is nothing left to do. */
+  async #begin(turn: Turn, signal: AbortSignal | undefined, check = (): void => undefined): Promise<void> {
     await this.#line.wait(() => {
       const before = this.#turn?.answer;
       if (before && !(this.claim.waits && this.claim.patience === 0)) return false;
@@ -152,8 +150,9 @@ export class Chat {
         before.end();
         this.#end(before);
       }
+      check();
       if (this.#unfinished && turn.question) this.#messages = [...this.#messages, { role: 'assistant', content: this.#unfinished.text }];
-      if (turn.question) this.#unfinished = undefined;
+      this.#unfinished = undefined;
       this.#turn = turn;
       this.claim.awake();
       return true;

@@ -82,8 +82,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
    * @throws StateError where the model is closed; as iterating, where nothing has run yet
    */
   async save(): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#prepare();
-    return saveGeneration(this.source, this);
+    // one that has not begun stays so: what its prompt will be, the turns before it decide
+    const saved = this.#ready ? this : new Generation(this.source, this.prompt, { ...this.#options, seed: this.#sampler.seed });
+    await saved.#prepare();
+    return saveGeneration(this.source, saved);
   }
 
   /** @internal undefined while a token is under way */
@@ -164,11 +166,11 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         if (eog && token.text === '') continue;
         claim.rest();
         yield token;
-        claim.awake();
+        if (!this.#ended) claim.awake();
       }
       await this.#timeChoices();
     } finally {
-      claim.release();
+      if (!this.#ended) claim.release();
       this.done();
     }
   }
@@ -285,7 +287,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
         tally.cost += own.cost;
       }
       const level = this.#sparsity?.expected?.parameter;
-      const step = telemetry && index > 0 ? telemetryOf(sequence, own, this.#selection, level, telemetry === 'neurons') : undefined;
+      const step = telemetry && index > 0 ? telemetryOf(sequence, own, level, telemetry === 'neurons') : undefined;
       if (sparse) this.#selection = contract!.add(sparse, { logits, logSumExp: report.logSumExp, topToken: report.topToken });
       return choose(state, step);
     }, {

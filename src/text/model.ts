@@ -171,8 +171,9 @@ export class Model implements AsyncDisposable {
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
     const { ids, sequence, generation } = this.#read(snapshot, 'generation', options.sparsity);
     const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
-    const source = this.#source({}), resumed = new Generation(source, () => ({ tokens: ids, keep: 1 }), merged, state);
-    const { now, widest } = resumed.selections;
+    const source = this.#source({}), { promptTokens, shiftedTokens = 0 } = state;
+    const left = ids.subarray(0, Math.max(0, promptTokens - shiftedTokens)); // of the prompt, what no full context has pushed out
+    const resumed = new Generation(source, () => ({ tokens: left, keep: 1 }), merged, state), { now, widest } = resumed.selections;
     await source.claim.use(ids, merged.signal, (own) => own.restore(sequence, now, state.owner, widest));
     return resumed;
   }

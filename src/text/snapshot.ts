@@ -188,7 +188,7 @@ export function readSnapshot(
       remedy: "Load the model with the calibration that it was saved with, or go on with another sparsity: { method: 'dense' }.",
     });
   }
-  if (ids.length > engine.contextSize) {
+  if (ids.length > engine.contextSize + (generation ? 1 : 0)) { // the last token of an answer is not in the cache yet
     throw new InputError('E_CONTEXT_FULL', {
       subject: 'snapshot', found: `${ids.length} tokens`, expected: `at most ${engine.contextSize} (contextSize)`,
       remedy: `Load the model with contextSize: ${ids.length} or more.`,

@@ -1,5 +1,4 @@
 /** What a step decided, for whoever asked for telemetry. Read before anybody else gets a turn: it lies in the workspace. */
-import type { Selection } from '../adapt/selection.ts';
 import type { StepReport } from '../engine/engine.ts';
 import { StepFlag } from '../model/enums.ts';
 import type { Sequence } from '../session/sequence.ts';
@@ -7,14 +6,13 @@ import type { StepTelemetry } from './types.ts';
 
 /** `level`: the method's own setting; `neurons`: which ran, too. */
 export function telemetryOf(
-  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes }: StepReport, { stages }: Selection,
-  level: number | undefined, neurons: boolean,
+  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes }: StepReport, level: number | undefined, neurons: boolean,
 ): StepTelemetry {
-  const has = (flag: number): boolean => (flags & flag) !== 0, ran = has(StepFlag.sparse) && !has(StepFlag.reran);
+  const has = (flag: number): boolean => (flags & flag) !== 0, sparse = has(StepFlag.sparse);
   return {
-    cogLoad, factor, density: cost, level, thresholds: stages === 0 ? {} : sequence.adapt.thresholds(factor), weightBytes,
+    cogLoad, factor, density: cost, level, thresholds: sparse ? sequence.adapt.thresholds(factor) : {}, weightBytes,
     refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
-    layers: stages === 0 || has(StepFlag.refreshed) ? [] : sequence.adapt.counts(),
-    ...(ran && neurons ? { neurons: sequence.engine.used() } : {}),
+    layers: sparse ? sequence.adapt.counts() : [],
+    ...(sparse && !has(StepFlag.reran) && neurons ? { neurons: sequence.engine.used() } : {}),
   };
 }

@@ -82,7 +82,7 @@ export interface StepTelemetry {
   readonly level: number | undefined;
   /**
    * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one
-   * a layer.
+   * a layer; none where it ran dense.
    */
   readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */

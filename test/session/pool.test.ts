@@ -5,6 +5,7 @@ import type { CladaError, GenerateOptions, LoadOptions, Model } from '../../src/
 import { load } from '../../src/index.ts';
 import { Line } from '../../src/session/line.ts';
 import { PATIENCE_MS } from '../../src/session/pool.ts';
+import { calibratedCopy } from '../helpers/calibrated.ts';
 import { tinyPath } from '../helpers/models.ts';
 
 const test = suite('pool');
@@ -41,6 +42,17 @@ test('requests with masks of their own beside each other, however little room th
   }
 });
 
+test('a mask gives the same whatever forms other methods have asked for', async () => {
+  for (const name of ['llama256-q4_k_m.gguf', 'llama256-q5_0.gguf']) {
+    const { path } = await calibratedCopy(tinyPath(name)), model = await load(path, { tier: 'base', contextSize: 128 }), told: string[] = [];
+    for (const method of ['griffin', 'clada', 'griffin'] as const) {
+      told.push(JSON.stringify(await model.generate(prompts[0]!, { ...options, sparsity: { method, density: 0.5 } }).tokens()));
+    }
+    assert.is(told[0], told[2], name);
+    model.close();
+  }
+});
+
 test('a request that waits is first come, first served, and can be aborted at once', async () => {
   const model = await open({ sequences: 1 }), order: number[] = [], abort = new AbortController();
   const run = (i: number, signal?: AbortSignal): Promise<unknown> => ids(model, prompts[i]!, { maxTokens: 80, ...(signal ? { signal } : {}) }).then(() => order.push(i), code);
@@ -65,6 +77,22 @@ test('a reader that is gone does not keep its sequence, and whoever was left beh
   model.close();
 });
 
+test('nor does one that leaves only after others have lined up, or while it is saved', async () => {
+  const model = await open({ sequences: 1 }), left = model.generate(prompts[0]!, options)[Symbol.asyncIterator](), first = left.next();
+  const next = ids(model, prompts[1]!);
+  await first;
+  assert.is((await next).ids.length, 12);
+  const saved = model.generate(prompts[2]!, options), iterator = saved[Symbol.asyncIterator]();
+  await iterator.next();
+  const saving = saved.save();
+  await iterator.return!();
+  await saving;
+  const started = performance.now();
+  await ids(model, prompts[1]!);
+  assert.ok(performance.now() - started < 0.8 * PATIENCE_MS, 'it had ended');
+  model.close();
+});
+
 test('requests one after the other share one sequence; a similar prompt finds its prefix', async () => {
   const model = await open(), before = model.info.memoryBytes;
   for (const prompt of prompts) await ids(model, prompt);
@@ -83,6 +111,24 @@ test('close tells those that wait', async () => {
   assert.equal(await Promise.all([running.next().then(() => 'none', code), ...waiting]), ['E_CLOSED', 'E_CLOSED', 'E_CLOSED']);
 });
 
+test('a runtime that grants no more memory: what finds room is right, what does not says so, and nothing is damaged', async () => {
+  const { grow } = WebAssembly.Memory.prototype, model = await open();
+  const run = (density: number, of: number): Promise<unknown> => ids(model, prompts[of]!, { sparsity: { method: 'griffin', density } }).then((got) => got.ids, code);
+  const alone = await Promise.all(prompts.map(async (prompt) => (await ids(await open(), prompt, { sparsity: { method: 'griffin', density: 0.3 } })).ids));
+  assert.equal(await run(0.3, 0), alone[0]);
+  try {
+    WebAssembly.Memory.prototype.grow = () => { throw new RangeError('no more'); };
+    await run(0.95, 0); // more room than there is
+    for (let round = 0; round < 3; round++) {
+      for (const [i, got] of (await Promise.all(prompts.map((_, of) => run(0.3, of)))).entries()) assert.ok(got === 'E_WONT_FIT' || String(got) === String(alone[i]), String(got));
+    }
+  } finally {
+    WebAssembly.Memory.prototype.grow = grow;
+  }
+  assert.equal(await Promise.all(prompts.map((_, of) => run(0.3, of))), alone);
+  model.close();
+});
+
 test('sequences: what cannot be is refused, what is left open follows the room', async () => {
   for (const sequences of [0, 1.5, 257]) assert.is(await open({ sequences }).then(() => 'none', code), 'E_OPTION');
   assert.is(await open({ sequences: 200, maxBytes: 6_000_000 }).then(() => 'none', code), 'E_WONT_FIT');
@@ -90,7 +136,7 @@ test('sequences: what cannot be is refused, what is left open follows the room',
 
 test('a line lets in whoever is first, and goes on past one that leaves or fails', async () => {
   let free = 0;
-  const line = new Line(() => undefined), abort = new AbortController(), order: string[] = [];
+  const line = new Line(() => PATIENCE_MS), abort = new AbortController(), order: string[] = [];
   const take = (): boolean => free > 0 && free-- > 0, wait = (name: string, signal?: AbortSignal, ready = take): Promise<unknown> => line.wait(ready, signal, 'test').then(() => order.push(name), (error: Error) => order.push(`${name}: ${error.name}`));
   const all = [wait('a', abort.signal), wait('b', undefined, () => { throw new RangeError('no'); }), wait('c'), wait('d')];
   abort.abort();

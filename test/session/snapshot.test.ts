@@ -119,6 +119,19 @@ test('options of whoever goes on: more tokens, another seed, another method; tex
   model.close();
 });
 
+test('a context that becomes full after a snapshot, or has been full before: the same tokens', async () => {
+  const model = await open(), own: GenerateOptions = { temperature: 0, ignoreEos: true, overflow: 'shift' };
+  for (const length of [1, 80, 120, 128]) {
+    const long = Array.from({ length }, (_, i) => 3 + ((i * 7) % 440)), whole = await model.generate(long, { ...own, maxTokens: 150 }).tokens();
+    for (const cut of [1, 5, 30, 100]) {
+      const begun = model.generate(long, { ...own, maxTokens: cut }), tokens = await begun.tokens();
+      tokens.push(...await (await model.resume(await begun.save(), { maxTokens: 150 - cut })).tokens());
+      assert.equal(tokens.map(({ id }) => id), whole.map(({ id }) => id), `${length} tokens, saved after ${cut}`);
+    }
+  }
+  model.close();
+});
+
 test('a chat goes on: between answers and within one, messages, system, sparsity', async () => {
   const opened = (contextSize: number): Promise<Model> => load(embeddedModel, { tier: 'base', contextSize, sparsity: { method: 'clada', density: 0.7, cogLoad: true, cogLoadWarmup: 2 } });
   const here = await opened(192), there = await load(embeddedModel, { tier: 'base', contextSize: 256 }); // its own default is dense
@@ -147,6 +160,11 @@ test('a chat goes on: between answers and within one, messages, system, sparsity
   assert.is(await codeOf(() => twice.resume()), 'E_OPTION');
   assert.equal(twice.messages, original.messages.slice(0, 5));
   assert.is(told(await twice.send('Why?', say).tokens()), told(after));
+
+  const both = await there.restore(within!), resumed = both.resume(), late = both.resume();
+  assert.is(told(await resumed.tokens()), told(tokens.slice(5)));
+  assert.is(await codeOf(() => late.text()), 'E_OPTION', 'there is one answer to go on with');
+  assert.equal(both.messages, original.messages.slice(0, 5));
 
   const left = await there.restore(within!); // who does not resume keeps what was said
   await left.send('Stop.', say).text();
@@ -197,7 +215,7 @@ test('a snapshot that does not belong here is refused, and nothing changes', asy
   await refused(await open({ kv: 'f16' }), 'E_SNAPSHOT_MODEL', /kv: 'q8'/);
   await refused(await open({ precision: 'exact' }), 'E_SNAPSHOT_MODEL', /precision: 'fast'/);
   await refused(await open({ calibration: false }), 'E_SNAPSHOT_MODEL', /calibration/);
-  await refused(await open({ contextSize: 35 }), 'E_CONTEXT_FULL', /contextSize: 36/);
+  await refused(await open({ contextSize: 34 }), 'E_CONTEXT_FULL', /contextSize: 36/);
   const relaxed = await load(path, { contextSize: 128 });
   if (relaxed.info.tier === 'relaxed') await refused(relaxed, 'E_SNAPSHOT_MODEL', /tier: 'base'/);
   assert.is(await codeOf(() => model.restore(snapshot)), 'E_OPTION');

@@ -20,6 +20,19 @@ test('two questions at once: the second waits for the answer to the first', asyn
   ]);
 });
 
+test('an answer that is saved before its turn has begun still follows those before it', async () => {
+  const told: string[] = [];
+  for (const saves of [false, true]) {
+    const chat = model.chat(), first = chat.send('Name a colour.', short), second = chat.send('Name an animal.', short);
+    if (saves) await second.save();
+    await first.text();
+    await second.text();
+    told.push(model.tokenizer.decode(Uint32Array.from(second.ids)));
+  }
+  assert.match(told[0]!, 'colour');
+  assert.is(told[1], told[0]);
+});
+
 test('one that is aborted takes its own question with it, whether it waits or runs', async () => {
   for (const aborted of [0, 1]) {
     const chat = model.chat(), abort = new AbortController();

@@ -104,6 +104,8 @@ test('neurons that ran: as many bits a layer as down columns, only where asked f
   assert.ok(both[0].tokens.slice(1).every(({ step }) => bits(step!.neurons!) === step!.layers.reduce((sum, { down }) => sum + down, 0)), 'another one in between');
   assert.ok(both[1].tokens.every(({ step }) => step?.neurons === undefined));
   for (const { step } of (await run({ method: 'dense' }, { telemetry: 'neurons' })).tokens) assert.is(step?.neurons, undefined);
+  const full = Array.from({ length: model.info.contextSize }, (_, i) => 3 + (i % 200)), shifted = await run({ method: 'clada', density: 0.6 }, { overflow: 'shift', telemetry: true }, model, full);
+  assert.equal(shifted.tokens.slice(1, 3).map(({ step }) => [step!.layers.length > 0, step!.thresholds.gate !== undefined]), [[false, false], [true, true]], 'what a full context has pushed together is a prompt');
   const { tokens } = await run({ method: 'clada', density: 0.6, rerunAbove: 1e-9 }, { telemetry: 'neurons' });
   assert.ok(tokens.slice(1).every(({ step }) => step!.reran && step!.neurons === undefined), 'computed again, dense');
 });
