@@ -8,7 +8,7 @@ import { CladaError } from '../../../src/errors.ts';
 import { readGguf } from '../../../src/format/gguf/read.ts';
 import type { WriteTensor, WriteValue } from '../../../src/format/gguf/write.ts';
 import { writeGguf } from '../../../src/format/gguf/write.ts';
-import { load, plan } from '../../../src/index.ts';
+import { load } from '../../../src/text/load.ts';
 import { codeOf } from '../../helpers/errors.ts';
 import { tinyPath } from '../../helpers/models.ts';
 
