@@ -11,7 +11,7 @@
  *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
  *   Bytes    per block of 32 columns: 256 B of 8-bit quants, then the block's scales
  *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
- *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/quants.ts)
+ *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/dots.ts)
  *
  * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of
  * 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.

@@ -1,6 +1,6 @@
 /**
  * Weights from the file into the arena. The file is read front to back into a staging buffer that lies inside the engine's memory (behind
- * the weights, where sessions will be), and repacked from there to its place: no second copy of the model ever exists.
+ * the weights, where workspace and sequences will be), and repacked from there to its place: no second copy of the model ever exists.
  */
 import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
@@ -29,7 +29,7 @@ export async function loadWeights(
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<{ addresses: number[]; fingerprint: string }> {
   const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes)), state = arena.take(16);
-  const staging = arena.top; // not taken: sessions will lie here
+  const staging = arena.top; // not taken: workspace and sequences will lie here
   arena.reserve(aligned(stagingBytes(plan)));
   const total = plan.tensors.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
   const order = plan.tensors.map((_, i) => i).sort((a, b) => {
@@ -56,7 +56,7 @@ export async function loadWeights(
       onProgress?.({ phase: 'weights', loaded, total });
     }
   }
-  arena.u8(staging, stagingBytes(plan)).fill(0); // sessions start from zeros
+  arena.u8(staging, stagingBytes(plan)).fill(0); // they start from zeros
   return { addresses, fingerprint: [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Everything that the next tokens of a session depend on, apart from its engine: the cached positions and how each came to be, the logits
+ * Everything that the next tokens of a sequence depend on, apart from its engine: the cached positions and how each came to be, the logits
  * after them, and what sparse methods remember of the sequence. As an object, and as the sections of a snapshot (format.ts).
  */
 import { capacityOf } from '../engine/kvCache.ts';
