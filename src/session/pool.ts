@@ -5,6 +5,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { CladaError } from '../errors.ts';
 import { Line } from './line.ts';
+import type { Parked } from './sequence.ts';
 import { Sequence } from './sequence.ts';
 
 /**
@@ -29,6 +30,8 @@ export class Claim {
   /** Of its owner. */
   #state: 'idle' | 'busy' | 'resting' = 'idle';
   #since = 0;
+  /** What its sequence held when another took it. */
+  parked: Promise<Parked | undefined> | undefined;
   /** Requests under way: also another's than its owner's, who saves meanwhile. */
   #requests = 0;
 
@@ -97,11 +100,18 @@ export class SequencePool {
     if (!slot) {
       await this.#line.wait(() => {
         slot = this.#pick(tokens);
+        const before = slot?.holder?.deref();
+        // a reader that was away too long goes on from what its sequence holds now, which is asked for before anything that comes next
+        if (slot && before?.waits) before.parked = slot.sequence.park().catch(() => undefined);
         if (slot) slot.holder = new WeakRef(claim);
         return slot !== undefined;
       }, signal, 'generation');
     }
     slot!.used = ++this.#clock;
+    const { parked } = claim;
+    claim.parked = undefined;
+    const state = await parked;
+    if (state) await slot!.sequence.unpark(state).catch(() => undefined); // without it, all is computed again
     return slot!;
   }
 

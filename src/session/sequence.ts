@@ -22,6 +22,9 @@ export type { Distribution, EvaluateOptions, State } from './request.ts';
 
 const { counted, uncounted, sparse } = RowKind;
 
+/** A sequence outside the engine's memory: what its owner goes on from once there is room again. */
+export interface Parked { readonly sequence: SavedSequence; readonly owner: object | undefined; readonly selection: Selection }
+
 export class Sequence {
   readonly #ptr: number;
   /** Ids of the positions in the cache. */
@@ -202,6 +205,16 @@ export class Sequence {
       this.#owner = owned ? owner : undefined;
     });
   }
+
+  /** All that another sequence needs to go on as this one would. */
+  async park(): Promise<Parked> {
+    const { asked: { owner, selection }, sequence } = (await this.save(() => (
+      { tokens: this.#tokens.slice(0, this.#length), owner: this.#owner, selection: this.#selection })))!;
+    return { sequence, owner, selection };
+  }
+
+  /** Goes on where another was parked. */
+  unpark({ sequence, owner, selection }: Parked): Promise<void> { return this.restore(sequence, selection, owner ?? {}); }
 
   #enqueue<T>(request: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(request);

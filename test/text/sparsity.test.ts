@@ -11,7 +11,7 @@ import { MemorySource } from '../../src/bytes/memory.ts';
 import type { GenerateOptions, GeneratedToken, GenerationStats, LoadOptions, Model } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
 import { readGguf } from '../../src/format/gguf/read.ts';
-import { SequencePool } from '../../src/session/pool.ts';
+import { PATIENCE_MS, SequencePool } from '../../src/session/pool.ts';
 import { Sequence } from '../../src/session/sequence.ts';
 import { Contract } from '../../src/text/contract.ts';
 import { Generation } from '../../src/text/generate.ts';
@@ -220,6 +220,24 @@ test('requests at once, each token of each checked: the tokens and figures that 
     assert.equal(await Promise.all([0, 3, 5].map(one)), alone, `every ${every}, ${sequences} sequences`);
     loaded.close();
   }
+});
+
+test('a reader that was away while another took its sequence goes on as if nothing had been', async () => {
+  const bounds: SparsityOptions[] = [{ method: 'mask', maxKl: 0.05, checkEvery: 2 }, { method: 'clada', maxKl: 0.05, checkEvery: 2 }, { method: 'clada', density: 0.6 }];
+  const loaded = await load(path, { tier: 'base', sequences: 1, calibration: writeCalibration(liar) as Uint8Array<ArrayBuffer> });
+  for (const asked of bounds) {
+    const options = { sparsity: asked, maxTokens: 24, temperature: 0, ignoreEos: true, telemetry: true }, logprobs: number[] = [];
+    const alone = loaded.generate(prompt, options), want = (await alone.tokens()).map(({ logprob }) => logprob);
+    const left = loaded.generate(prompt, options);
+    for await (const { logprob } of left) {
+      if (logprobs.push(logprob) !== 10) continue;
+      await new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS + 50); });
+      await loaded.generate(prompt.slice(2), { maxTokens: 3, sparsity: { method: 'dense' } }).text();
+    }
+    assert.equal(logprobs, want, JSON.stringify(asked));
+    assert.equal(left.stats().measured, alone.stats().measured);
+  }
+  loaded.close();
 });
 
 test('a checked token is drawn from the dense distribution', async () => {
