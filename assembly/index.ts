@@ -1,10 +1,10 @@
 /** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
 import { ModelRecord, SequenceRecord, WorkspaceRecord } from './abi/records';
-import { adaptOf } from './adapt/state';
+import { adaptOf, layerOf } from './adapt/state';
 import { pass } from './forward/pass';
 import { fillFrequencies } from './forward/rotate';
 import { unorderLayer } from './forward/order';
-import { modelOf, layerOf, tokenOf } from './forward/tokens';
+import { modelOf, tokenOf } from './forward/tokens';
 import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 

@@ -9,9 +9,9 @@
  * Test: test/adapt/refresh.test.ts.
  */
 import { Rule } from '../abi/enums';
-import { AdaptRecord, LayerRecord, ModelRecord } from '../abi/records';
+import { AdaptRecord, ModelRecord } from '../abi/records';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
-import { adaptLayer } from './state';
+import { adaptLayer, layerOf } from './state';
 
 /** out_i = (sums_i + shrink * prior_i) / (nStat + shrink), the mean square of neuron i; a prior of 0: none, and no shrink. */
 function meanSquares(adapt: AdaptRecord, sums: usize, prior: usize, ffn: i32, out: usize): void {
@@ -29,10 +29,6 @@ function rootTimes(scores: usize, weights: usize, ffn: i32, scale: f32 = 1): voi
     const root = sqrt<f32>(load<f32>(scores + i));
     store<f32>(scores + i, (weights ? root * load<f32>(weights + i) : root) * scale);
   }
-}
-
-@inline function layerOf(model: ModelRecord, iLayer: i32): LayerRecord {
-  return changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
 }
 
 /** Neurons over all layers whose score is above `threshold`. */

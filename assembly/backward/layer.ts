@@ -5,6 +5,7 @@
  */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
+import { layerOf } from '../adapt/state';
 import { headNormWidth, rowStride } from '../forward/norms';
 import { attentionPart, down, gateAndUp, leave, queryKeyValue } from '../forward/parts';
 import { rotate } from '../forward/rotate';
@@ -19,10 +20,6 @@ import { transposed } from './product';
 
 @inline export function slot(record: CalibrateRecord, iSlot: i32): usize {
   return <usize>record.streamPtr + <usize>iSlot * <usize>record.capacity * rowStride(modelOf(record).hidden);
-}
-
-@inline function layerOf(model: ModelRecord, iLayer: i32): LayerRecord {
-  return changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
 }
 
 @inline function scoresBytes(record: CalibrateRecord): usize { return <usize>((record.capacity + 7) & ~7) << 2; }

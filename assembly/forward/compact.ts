@@ -4,7 +4,7 @@
  * (kernels/neurons/copies.ts).
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
-import { adaptLayer } from '../adapt/state';
+import { adaptLayer, layerOf } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
 import { compactMatvec } from '../kernels/neurons/compactMatvec';
 import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/copies';
@@ -13,7 +13,6 @@ import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
 import { orderLayer, unorderLayer } from './order';
-import { layerOf } from './tokens';
 
 @inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
 

@@ -5,7 +5,7 @@
  */
 import { Status } from '../abi/enums';
 import { ModelRecord, SequenceRecord, StepReport, WorkspaceRecord } from '../abi/records';
-import { adaptOf } from '../adapt/state';
+import { adaptOf, layerOf } from '../adapt/state';
 import { counts } from '../adapt/statistics';
 import { sweepLogits } from '../kernels/logits/sweep';
 import { energy } from '../kernels/norm/norm';
@@ -14,7 +14,7 @@ import { embedToken } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { fillAngles } from './rotate';
-import { layerOf, modelOf, sequenceOf, tokenOf } from './tokens';
+import { modelOf, sequenceOf, tokenOf } from './tokens';
 
 @inline function logitsBytes(model: ModelRecord): usize { return <usize>((model.vocab + 7) & ~7) << 2; }
 

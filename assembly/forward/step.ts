@@ -4,13 +4,13 @@
  */
 import { Stage, Status, StepFlag } from '../abi/enums';
 import { AdaptRecord, ModelRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
-import { adaptLayer, adaptOf } from '../adapt/state';
+import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { moveCogLoad } from '../adapt/cogLoad';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
 import { pass, reportOf, surprisalOf } from './pass';
-import { layerOf, modelOf, sequenceOf, tokenOf } from './tokens';
+import { modelOf, sequenceOf, tokenOf } from './tokens';
 
 /** Share of the feed-forward weights that the step used. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {

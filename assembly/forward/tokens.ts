@@ -1,11 +1,7 @@
 /** What a pass is asked for: the table of its tokens, each with its sequence and position. */
-import { LayerRecord, ModelRecord, SequenceRecord, TokenRecord, WorkspaceRecord } from '../abi/records';
+import { ModelRecord, SequenceRecord, TokenRecord, WorkspaceRecord } from '../abi/records';
 
 @inline export function modelOf(work: WorkspaceRecord): ModelRecord { return changetype<ModelRecord>(<usize>work.modelPtr); }
-
-@inline export function layerOf(model: ModelRecord, iLayer: i32): LayerRecord {
-  return changetype<LayerRecord>(<usize>model.layersPtr + <usize>iLayer * offsetof<LayerRecord>());
-}
 
 @inline export function tokenOf(work: WorkspaceRecord, t: i32): TokenRecord {
   return changetype<TokenRecord>(<usize>work.tokensPtr + <usize>t * offsetof<TokenRecord>());

@@ -5,14 +5,14 @@
  */
 import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
-import { adaptLayer, adaptOf } from '../adapt/state';
+import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { permuteX4 } from '../kernels/neurons/permute';
 import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 import { AHEAD, choose, chooseByScore, keepListed } from './sparse';
-import { layerOf, modelOf } from './tokens';
+import { modelOf } from './tokens';
 
 /** Values of both signs, hardly any of which rounds to zero. */
 function fill(x: usize, cols: i32): void {
