@@ -8,6 +8,5 @@ export function samplerFor(options: SamplerOptions & { readonly ignoreEos?: bool
   const ours: readonly string[] = samplerOptionNames;
   const sampling: SamplerOptions = Object.fromEntries(Object.entries(options).filter(([name]) => ours.includes(name)));
   if (!options.ignoreEos) return createSampler(sampling);
-  const ends = Array.from({ length: tokenizer.vocabSize }, (_, id) => id).filter((id) => tokenizer.isEog(id));
-  return createSampler({ ...sampling, logitBias: forbidding(sampling.logitBias, ends) });
+  return createSampler({ ...sampling, logitBias: forbidding(sampling.logitBias, tokenizer.eogIds) });
 }

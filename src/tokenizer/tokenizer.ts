@@ -80,6 +80,8 @@ export interface Tokenizer {
   isControl(id: number): boolean;
   /** True for tokens that end a generation: EOS, end of turn, end of text. */
   isEog(id: number): boolean;
+  /** All of these. */
+  readonly eogIds: readonly number[];
 }
 
 const utf8 = new TextEncoder();
@@ -173,6 +175,7 @@ class VocabTokenizer implements Tokenizer {
 
   get vocabSize(): number { return this.vocab.size; }
   get bosId(): number | undefined { return this.roles.bosId; }
+  get eogIds(): readonly number[] { return [...this.roles.ends]; }
   get eosId(): number | undefined { return this.roles.eosId; }
 
   encode(text: string, { parseSpecial = false, addSpecial = false, after = [] }: EncodeOptions = {}): Uint32Array {

@@ -33,6 +33,7 @@ for (const vocabulary of await vocabularies()) {
     assert.equal([...tokenizer.encode('', { addSpecial: true })], [...start, ...end]);
     assert.equal([...tokenizer.encode('', { addSpecial: 'start' })], start);
     assert.equal(which(tokenizer, (id) => tokenizer.isEog(id)), answer.ends);
+    assert.equal([...tokenizer.eogIds].sort((a, b) => a - b), answer.ends);
     assert.equal(which(tokenizer, (id) => tokenizer.isControl(id)), answer.control.flatMap(([first, last]) => from(first, last)));
     for (const [i, text] of vocabulary.texts.entries()) {
       assert.equal([...tokenizer.encode(text)], answer.plain[i], JSON.stringify(text));
