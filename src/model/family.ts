@@ -11,7 +11,7 @@ import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
 import type { Family } from './types.ts';
 
-const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
+export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {
