@@ -3,15 +3,24 @@
  * names (assembly/forward/block.ts); a new family is a new row, checked against reference logits.
  */
 import { ModelError } from '../errors.ts';
+import { chatglm, glm4 } from './families/chatglm.ts';
+import { ernie4_5 } from './families/ernie4_5.ts';
+import { exaone } from './families/exaone.ts';
 import { gpt2 } from './families/gpt2.ts';
+import { internlm2 } from './families/internlm2.ts';
 import { llama } from './families/llama.ts';
 import { olmo2 } from './families/olmo2.ts';
+import { openelm } from './families/openelm.ts';
+import { qwen } from './families/qwen.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
 import type { Family } from './types.ts';
 
-export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
+export const families: readonly Family[] = [
+  llama, qwen2, qwen3, gpt2, smollm3, olmo2,
+  internlm2, exaone, ernie4_5, qwen, chatglm, glm4, openelm,
+];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

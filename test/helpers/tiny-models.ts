@@ -33,13 +33,14 @@ export interface TinyModel {
   readonly change?: (parts: GgufParts) => void;
   /** Positions of the context that llama.cpp is given. Default 256. */
   readonly contextSize?: number;
-  /** Worst row, in the reference's spread. Default 2e-4. Wider where llama.cpp rounds more than f32. */
+  /** Worst row, in the reference's spread. Default 1e-5. Wider where llama.cpp rounds more than f32. */
   readonly tolerance?: number;
 }
 
 export const u32 = (value: number): WriteValue => ({ type: 'u32', value });
 export const f32 = (value: number): WriteValue => ({ type: 'f32', value });
 export const string = (value: string): WriteValue => ({ type: 'string', value });
+export const i32s = (value: readonly number[]): WriteValue => ({ type: 'i32s', value });
 export const bool = (value: boolean): WriteValue => ({ type: 'bool', value });
 
 /** What every file says, unless its model says otherwise. */
@@ -56,6 +57,18 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
   'qwen2: q, k and v in one': { fused: true },
   'smollm3': { keys: { 'block_count': u32(5) } }, // every fourth layer does not turn
+  'exaone': { optional: /^(output|rope_freqs)/ },
+  'ernie4_5': { keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^output|attn_[qkv].bias/ },
+  'qwen': { keys: { 'feed_forward_length': u32(192), 'attention.head_count_kv': u32(4) }, fused: true },
+  'chatglm': { keys: { 'rope.dimension_count': u32(8) }, optional: /^output|attn_[qkv].bias/, fused: true },
+  'glm4': { keys: { 'rope.dimension_count': u32(8) } },
+  'openelm': {
+    keys: {
+      'attention.head_count': i32s([4, 8]), 'attention.head_count_kv': i32s([1, 2]), 'feed_forward_length': i32s([64, 128]),
+      'attention.key_length': u32(16), 'attention.value_length': u32(16),
+    },
+    fused: true,
+  },
   'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
 };
 

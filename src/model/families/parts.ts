@@ -25,6 +25,9 @@ export const embedding = matrix('embed', 'token_embd.weight', 'vocab', 'hidden')
 /** Absent where the embedding is the head ("tied"). */
 export const head = optional(matrix('head', 'output.weight', 'vocab', 'hidden'));
 
+/** Of families whose files always have one. */
+export const ownHead = matrix('head', 'output.weight', 'vocab', 'hidden');
+
 export const rmsModel: readonly TensorRole[] = [
   embedding,
   vector('outNorm', 'output_norm.weight', 'hidden'),
@@ -42,6 +45,13 @@ export const attentionMatrices: readonly TensorRole[] = [
 export const ffnMatrices: readonly TensorRole[] = [
   matrix('gate', 'blk.{}.ffn_gate.weight', 'ffn', 'hidden'),
   matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
+  matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
+];
+
+/** Gate and up as one matrix, in this order. */
+export const fusedFfn: readonly TensorRole[] = [
+  { ...matrix('gate', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'), after: [] },
+  { ...matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'), after: ['ffn'] },
   matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
 ];
 
