@@ -1,6 +1,6 @@
 /**
- * Matrices that a file may keep apart or as one: q, k and v, which some converters write behind each other (llama.cpp's `--fuse-qkv` does for
- * any family). A family names them apart; here they are found where the file has them.
+ * Matrices that a file may keep apart or as one: q, k and v, which some converters write behind each other (llama.cpp's `--fuse-qkv` does
+ * for any family). A family names them apart; here they are found where the file has them.
  */
 import type { SizeName, TensorRole } from './types.ts';
 

@@ -1,4 +1,4 @@
-/** ERNIE 4.5, the dense ones (yiyan.baidu.com/blog/publication/ERNIE_Technical_Report.pdf): a Llama that pairs neighbours as it was trained. */
+/** ERNIE 4.5, the dense ones (github.com/PaddlePaddle/ERNIE): a Llama that was trained with pairs of neighbours. */
 import type { Family } from '../types.ts';
 import { embedding, gatedTensors, head, layerOf, optional, qkvBiases, vector } from './parts.ts';
 
