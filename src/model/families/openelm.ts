@@ -1,8 +1,7 @@
 /** OpenELM (arXiv 2404.14619): heads and widths that grow from layer to layer, every head of q and k normed, the embedding as head. */
 import type { Family } from '../types.ts';
-import { embedding, gatedTensors, layerOf, vector } from './parts.ts';
+import { embedding, gatedTensors, headNorms, layerOf, vector } from './parts.ts';
 
-const headNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim')];
 const tensors = [...gatedTensors, ...headNorms];
 
 export const openelm: Family = {
