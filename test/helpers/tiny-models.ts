@@ -52,6 +52,20 @@ const plain: Readonly<Record<string, WriteValue>> = {
 /** llama.cpp tabulates GELU in half precision. */
 const tabulated = 5e-4;
 
+/** Embeddings that leave the layers something to say where a family multiplies them. */
+const quiet = ({ tensors }: GgufParts): void => {
+  const at = tensors.findIndex(({ name }) => name === 'token_embd.weight');
+  tensors[at] = randomTensor('token_embd.weight', tensors[at]!.dims, 1 / 8);
+};
+
+/** Of a size that attention has to pad. */
+const headsOf = (dim: number, heads: number, kvHeads: number): TinyModel => ({
+  keys: {
+    'attention.key_length': u32(dim), 'attention.value_length': u32(dim), 'rope.dimension_count': u32(dim),
+    'attention.head_count': u32(heads), 'attention.head_count_kv': u32(kvHeads),
+  },
+});
+
 /** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
@@ -70,6 +84,41 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
     fused: true,
   },
   'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
+  'gemma2: caps that bend, windows with a base of their own': {
+    tolerance: tabulated, change: quiet, optional: /^$/, keys: {
+      'block_count': u32(4), 'attn_logit_softcapping': f32(1.5), 'final_logit_softcapping': f32(5), 'attention.sliding_window': u32(5),
+      'rope.freq_base_swa': f32(500), 'rope.scaling.type': string('linear'), 'rope.scaling.factor': f32(4),
+    },
+  },
+  'gemma3: stretched but for its windows, a cap of logits': {
+    tolerance: tabulated, change: quiet, keys: {
+      'block_count': u32(7), 'attention.sliding_window': u32(5), 'rope.freq_base': f32(1e6), 'rope.scaling.type': string('linear'),
+      'rope.scaling.factor': f32(8), 'final_logit_softcapping': f32(5),
+    },
+  },
+  'gemma3: windows as its file lists them': {
+    tolerance: tabulated, change: quiet, optional: /^$/, keys: {
+      'block_count': u32(4), 'attention.sliding_window': u32(6), 'rope.freq_base_swa': f32(3000),
+      'attention.sliding_window_pattern': { type: 'bools', value: [false, true, true, false] },
+    },
+  },
+  'gemma3: no windows': { tolerance: tabulated, change: quiet, optional: /^$/, keys: { 'attention.sliding_window': u32(0) } },
+  'granite: nothing turns': { keys: { 'logit_scale': f32(0.5), 'residual_scale': f32(0), 'rope.scaling.finetuned': bool(false) } },
+  'stablelm: both parts read the same, norms of each head': {
+    keys: { 'rope.dimension_count': u32(12) }, optional: /^output|[qk]_norm/,
+  },
+  'stablelm: one part after the other': {
+    keys: { 'rope.dimension_count': u32(4) }, change: ({ tensors }) => {
+      for (const i of [0, 1]) {
+        tensors.push(randomTensor(`blk.${i}.ffn_norm.weight`, [64], 0.5, 1), randomTensor(`blk.${i}.ffn_norm.bias`, [64], 0.5));
+      }
+    },
+  },
+  'nemotron: biases, a third of each head': { keys: { 'rope.dimension_count': u32(6) }, optional: /bias/ },
+  'llama: heads of 20': headsOf(20, 3, 3),
+  'llama: heads of 8': headsOf(8, 8, 2),
+  'qwen3: heads of 24': headsOf(24, 4, 2),
+  'gemma2: heads of 10': { ...headsOf(10, 4, 2), tolerance: tabulated, change: quiet, optional: /^$/ },
 };
 
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
