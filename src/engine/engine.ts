@@ -93,10 +93,14 @@ export class Engine {
   get arena(): Arena { return this.#arena; }
 
   get binding(): Binding {
-    const { plan: { tensors, hparams: { name } }, fingerprint, tier, kv } = this;
+    const { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv } = this;
+    const longAbove = ropes.find((rope) => rope.longAbove !== undefined)?.longAbove;
     return {
       model: { name, fingerprint },
-      build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' },
+      build: {
+        abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast',
+        ...(longAbove === undefined ? {} : { factors: this.contextSize > longAbove ? 'long' : 'short' }),
+      },
     };
   }
 

@@ -16,6 +16,7 @@ import { hunyuan } from './families/hunyuan.ts';
 import { internlm2 } from './families/internlm2.ts';
 import { llama } from './families/llama.ts';
 import { minicpm } from './families/minicpm.ts';
+import { mistral3 } from './families/mistral3.ts';
 import { nemotron } from './families/nemotron.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { openelm } from './families/openelm.ts';
@@ -24,6 +25,7 @@ import { phi3 } from './families/phi3.ts';
 import { qwen } from './families/qwen.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { qwen2vl, qwen3vl } from './families/qwenvl.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { stablelm } from './families/stablelm.ts';
 import { starcoder, starcoder2 } from './families/starcoder.ts';
@@ -32,6 +34,7 @@ import type { Family } from './types.ts';
 export const families: readonly Family[] = [
   llama, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
   internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
+  mistral3, qwen2vl, qwen3vl,
 ];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
