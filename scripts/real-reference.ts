@@ -1,0 +1,88 @@
+/**
+ * What native llama.cpp makes of two texts with the real models: test/fixtures/real/NAME.json, that test:models is held against. Tokens of each
+ * text, their surprisals and the mean over {@link scored} of them in one context; then a greedy continuation with the gap to the second choice.
+ * Cache in f32, so that only activations are rounded.
+ *
+ *   npm install --prefix bench/peers && npm run models && tsx scripts/real-reference.ts [NAME …]
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { realModelPath, realModels } from './models.ts';
+
+interface Options { generateNext: { probabilities: true; options: object } }
+interface Sequence {
+  controlledEvaluate(input: [number, Options][]): Promise<({ next: { probabilities: Map<number, number> } } | undefined)[]>;
+  clearHistory(): Promise<void>;
+}
+interface Context { getSequence(): Sequence; dispose(): Promise<void> }
+interface Model {
+  createContext(options: object): Promise<Context>; dispose(): Promise<void>;
+  tokenize(text: string, special: boolean, trim?: string): number[];
+  detokenize(ids: number[], special: boolean): string;
+  readonly tokens: { readonly bos: number | null; readonly shouldPrependBosToken: boolean };
+}
+
+/** Tokens of each text that have a surprisal, tokens evaluated at a time, of a continuation's prompt, and of a continuation. */
+const scored = 1000, piece = 16, promptTokens = 96, continued = 48;
+const texts = ['wikitext', 'code'] as const;
+const project = fileURLToPath(new URL('..', import.meta.url)), folder = `${project}test/fixtures/real`;
+
+const peer = '../bench/peers/node_modules/node-llama-cpp/dist/index.js';
+const { getLlama, getModuleVersion } = (await import(peer)) as {
+  getLlama(options: object): Promise<{ loadModel(options: object): Promise<Model>; llamaCppRelease: { release: string } }>; getModuleVersion(): Promise<string>;
+};
+const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, maxThreads: 2, logLevel: 'error' });
+const engine = `llama.cpp ${llama.llamaCppRelease.release} (node-llama-cpp ${await getModuleVersion()}), f32 cache, no flash attention`;
+
+/** Distributions behind each of `ids`: a whole vocabulary each, so a few at a time. */
+async function distributions(sequence: Sequence, ids: readonly number[]): Promise<Map<number, number>[]> {
+  const options: Options = { generateNext: { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0 } } };
+  return (await sequence.controlledEvaluate(ids.map((id) => [id, options]))).map((out) => out!.next.probabilities);
+}
+
+const fixed = (value: number): number => Number(value.toFixed(4));
+
+async function surprisals(sequence: Sequence, ids: readonly number[]): Promise<number[]> {
+  const nll: number[] = [];
+  await sequence.clearHistory();
+  for (let from = 0; from < ids.length - 1; from += piece) {
+    const behind = await distributions(sequence, ids.slice(from, Math.min(from + piece, ids.length - 1)));
+    nll.push(...behind.map((p, i) => -Math.log(p.get(ids[from + i + 1]!)!)));
+  }
+  return nll;
+}
+
+/** Greedy tokens behind `prompt`, and by how many nats each is ahead of the second choice. */
+async function greedy(sequence: Sequence, prompt: readonly number[]): Promise<[token: number, gap: number][]> {
+  const tokens: [number, number][] = [];
+  await sequence.clearHistory();
+  let [next] = (await distributions(sequence, prompt)).slice(-1);
+  while (tokens.length < continued) {
+    const [[token, first], [, second]] = [...next!].sort((a, b) => b[1] - a[1]) as [[number, number], [number, number]];
+    tokens.push([token, fixed(Math.log(first / second))]);
+    [next] = await distributions(sequence, [token]);
+  }
+  return tokens;
+}
+
+for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(realModels)) {
+  const modelPath = realModelPath(name);
+  if (!existsSync(modelPath)) { console.log(`${name}: not here`); continue; }
+  const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+  const context = await model.createContext({
+    contextSize: scored + 24, batchSize: 512, threads: 2, flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32',
+  });
+  const sequence = context.getSequence(), { bos, shouldPrependBosToken } = model.tokens, result: Record<string, unknown> = { engine };
+  for (const text of texts) {
+    const ids = [...(shouldPrependBosToken ? [bos!] : []), ...model.tokenize(readFileSync(`${folder}/${text}.txt`, 'utf8'), false, 'none')];
+    if (ids.length <= scored) throw new Error(`${text}: ${ids.length} tokens`);
+    const nll = await surprisals(sequence, ids.slice(0, scored + 1)), tokens = await greedy(sequence, ids.slice(0, promptTokens));
+    const meanNll = nll.reduce((sum, value) => sum + value, 0) / nll.length;
+    result[text] = { ids, meanNll, nll: nll.map(fixed), promptTokens, greedy: tokens };
+    console.log(`${name}, ${text}: ${ids.length} tokens, mean NLL ${meanNll.toFixed(5)}: ${JSON.stringify(model.detokenize(tokens.map(([id]) => id), true))}`);
+  }
+  writeFileSync(`${folder}/${name}.json`, `${JSON.stringify(result)}\n`);
+  await context.dispose();
+  await model.dispose();
+}
+process.exit(0); // llama.cpp keeps threads
