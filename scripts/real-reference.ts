@@ -5,9 +5,9 @@
  *
  *   npm install --prefix bench/peers && npm run models && tsx scripts/real-reference.ts [NAME …]
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { realModelPath, realModels } from './models.ts';
+import { absent, reals, textNames, textOf } from '../test/real/real.ts';
 
 interface Options { generateNext: { probabilities: true; options: object } }
 interface Sequence {
@@ -24,8 +24,7 @@ interface Model {
 
 /** Tokens of each text that have a surprisal, tokens evaluated at a time, of a continuation's prompt, and of a continuation. */
 const scored = 1000, piece = 16, promptTokens = 96, continued = 48;
-const texts = ['wikitext', 'code'] as const;
-const project = fileURLToPath(new URL('..', import.meta.url)), folder = `${project}test/fixtures/real`;
+const folder = fileURLToPath(new URL('../test/fixtures/real', import.meta.url));
 
 const peer = '../bench/peers/node_modules/node-llama-cpp/dist/index.js';
 const { getLlama, getModuleVersion } = (await import(peer)) as {
@@ -65,16 +64,17 @@ async function greedy(sequence: Sequence, prompt: readonly number[]): Promise<[t
   return tokens;
 }
 
-for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(realModels)) {
-  const modelPath = realModelPath(name);
-  if (!existsSync(modelPath)) { console.log(`${name}: not here`); continue; }
-  const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+const names = process.argv.slice(2);
+for (const real of reals.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  const { name, path, isHere } = real;
+  if (!isHere) { console.log(absent(real)); continue; }
+  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
   const context = await model.createContext({
     contextSize: scored + 24, batchSize: 512, threads: 2, flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32',
   });
   const sequence = context.getSequence(), { bos, shouldPrependBosToken } = model.tokens, result: Record<string, unknown> = { engine };
-  for (const text of texts) {
-    const ids = [...(shouldPrependBosToken ? [bos!] : []), ...model.tokenize(readFileSync(`${folder}/${text}.txt`, 'utf8'), false, 'none')];
+  for (const text of textNames) {
+    const ids = [...(shouldPrependBosToken ? [bos!] : []), ...model.tokenize(textOf(text), false, 'none')];
     if (ids.length <= scored) throw new Error(`${text}: ${ids.length} tokens`);
     const nll = await surprisals(sequence, ids.slice(0, scored + 1)), tokens = await greedy(sequence, ids.slice(0, promptTokens));
     const meanNll = nll.reduce((sum, value) => sum + value, 0) / nll.length;

@@ -26,6 +26,7 @@ export const namedModels: readonly NamedModel[] = [
   row('tinyllama', '1.1B', 669, 'llama', 'TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf'),
   row('llama-3.2-1b', '1.2B', 808, 'llama', 'bartowski/Llama-3.2-1B-Instruct-GGUF/Llama-3.2-1B-Instruct-Q4_K_M.gguf'),
   row('llama-3.2-3b', '3.2B', 2019, 'llama', 'bartowski/Llama-3.2-3B-Instruct-GGUF/Llama-3.2-3B-Instruct-Q4_K_M.gguf'),
+  row('gpt2', '124M', 108, 'gpt2', 'mradermacher/gpt2-GGUF/gpt2.Q4_K_M.gguf'),
   row('qwen2.5-0.5b', '0.5B', 491, 'qwen2', 'Qwen/Qwen2.5-0.5B-Instruct-GGUF/qwen2.5-0.5b-instruct-q4_k_m.gguf'),
   row('qwen2.5-1.5b', '1.5B', 1117, 'qwen2', 'Qwen/Qwen2.5-1.5B-Instruct-GGUF/qwen2.5-1.5b-instruct-q4_k_m.gguf'),
   row('qwen2.5-coder-0.5b', '0.5B', 491, 'qwen2', 'Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf'),

@@ -13,14 +13,16 @@ import type { Family } from './types.ts';
 
 const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
 
+/** All that is known, as files name it. */
+export const architectures = (): string[] => families.flatMap((family) => family.architectures);
+
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {
-  const family = families.find(({ architectures }) => architectures.includes(architecture));
+  const family = families.find((row) => row.architectures.includes(architecture));
   if (family) return family;
-  const known = families.flatMap(({ architectures }) => architectures);
   throw new ModelError('E_FAMILY', {
     subject: 'general.architecture', found: JSON.stringify(architecture),
-    expected: `one of ${known.join(', ')} (llama also covers Mistral and SmolLM)`,
+    expected: `one of ${architectures().join(', ')} (llama also covers Mistral and SmolLM)`,
     remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
   });
 }

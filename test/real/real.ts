@@ -1,6 +1,7 @@
 /** The real models of scripts/models.ts with what native llama.cpp makes of them (fixtures/real, by scripts/real-reference.ts). */
 import { existsSync, readFileSync } from 'node:fs';
 import { realModelPath, realModels } from '../../scripts/models.ts';
+import { embeddedModel } from '../helpers/models.ts';
 
 export const textNames = ['wikitext', 'code'] as const;
 
@@ -21,8 +22,9 @@ export const textOf = (name: string): string => readFileSync(new URL(`${name}.tx
 
 export interface Real { readonly name: string; readonly path: string; readonly isHere: boolean; truth(): Truth }
 
-export const reals: readonly Real[] = Object.keys(realModels).map((name) => {
-  const path = realModelPath(name);
+/** The embedded model first, which is always here. */
+export const reals: readonly Real[] = ['smollm2-135m', ...Object.keys(realModels)].map((name, i) => {
+  const path = i === 0 ? embeddedModel : realModelPath(name);
   return { name, path, isHere: existsSync(path), truth: () => JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8')) as Truth };
 });
 
