@@ -67,7 +67,7 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
     return;
   }
   print(`${redact(path)}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
-  const width = Math.max(20, (process.stdout.columns ?? 105) - 45); // of a terminal: one line each
+  const width = Math.max(20, (process.stdout.columns || 105) - 45); // of a terminal: one line each
   for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value, width)}`);
   const { memory, session, lines } = await plan(path, quiet); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');

@@ -15,10 +15,10 @@ async function answer(model: Model, sparsity: SparsityOptions): Promise<{ ids: n
 
 for (const real of reals) {
   if (!real.isHere) { console.log(absent(real)); test.skip(absent(real), () => undefined); continue; }
-  test(`${real.name}: density 1 is dense bit for bit; griffin and a mask at 0.5 run`, async () => {
+  test(`${real.name}: density 1 is dense bit for bit; griffin (a mask) and clada at 0.5 run`, async () => {
     await using model = await load(real.path, { tier: 'relaxed', contextSize: 512, calibration: false });
     const dense = await answer(model, { method: 'dense' });
-    for (const method of ['griffin', 'mask'] as const) {
+    for (const method of ['griffin', 'clada'] as const) {
       const whole = await answer(model, { method, density: 1 });
       assert.equal([whole.ids, whole.logprobs], [dense.ids, dense.logprobs], `${method} at density 1`);
       const half = await answer(model, { method, density: 0.5 });
