@@ -4,10 +4,15 @@
  * Cache in f32, so that only activations are rounded.
  *
  *   npm install --prefix bench/peers && npm run models && tsx scripts/real-reference.ts [NAME …]
+ *   tsx scripts/real-reference.ts --exact NAME FILE.gguf
+ *
+ * --exact adds `exactNll`: the mean of the same tokens by a file whose weights are the same values in f32 (fixtures/real/expand.py), where nothing is
+ * rounded to 8 bits: what both engines come near to.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { absent, reals, textNames, textOf } from '../test/real/real.ts';
+import { parseArgs } from 'node:util';
+import { absent, reals, textNames, textOf, type Real, type Truth } from '../test/real/real.ts';
 
 interface Options { generateNext: { probabilities: true; options: object } }
 interface Sequence {
@@ -64,25 +69,47 @@ async function greedy(sequence: Sequence, prompt: readonly number[]): Promise<[t
   return tokens;
 }
 
-const names = process.argv.slice(2);
-for (const real of reals.filter(({ name }) => names.length === 0 || names.includes(name))) {
-  const { name, path, isHere } = real;
-  if (!isHere) { console.log(absent(real)); continue; }
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Runs `work` with a sequence of a model and writes what it returns to the fixture of `real`. */
+async function open(real: Real, path: string, work: (sequence: Sequence, model: Model) => Promise<object>): Promise<void> {
   const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
   const context = await model.createContext({
     contextSize: scored + 24, batchSize: 512, threads: 2, flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32',
   });
-  const sequence = context.getSequence(), { bos, shouldPrependBosToken } = model.tokens, result: Record<string, unknown> = { engine };
+  writeFileSync(`${folder}/${real.name}.json`, `${JSON.stringify(await work(context.getSequence(), model))}\n`);
+  await context.dispose();
+  await model.dispose();
+}
+
+async function reference(sequence: Sequence, model: Model): Promise<object> {
+  const { bos, shouldPrependBosToken } = model.tokens, result: Record<string, unknown> = { engine };
   for (const text of textNames) {
     const ids = [...(shouldPrependBosToken ? [bos!] : []), ...model.tokenize(textOf(text), false, 'none')];
     if (ids.length <= scored) throw new Error(`${text}: ${ids.length} tokens`);
     const nll = await surprisals(sequence, ids.slice(0, scored + 1)), tokens = await greedy(sequence, ids.slice(0, promptTokens));
-    const meanNll = nll.reduce((sum, value) => sum + value, 0) / nll.length;
-    result[text] = { ids, meanNll, nll: nll.map(fixed), promptTokens, greedy: tokens };
-    console.log(`${name}, ${text}: ${ids.length} tokens, mean NLL ${meanNll.toFixed(5)}: ${JSON.stringify(model.detokenize(tokens.map(([id]) => id), true))}`);
+    result[text] = { ids, meanNll: mean(nll), nll: nll.map(fixed), promptTokens, greedy: tokens };
+    console.log(`${text}: ${ids.length} tokens, mean NLL ${mean(nll).toFixed(5)}: ${JSON.stringify(model.detokenize(tokens.map(([id]) => id), true))}`);
   }
-  writeFileSync(`${folder}/${name}.json`, `${JSON.stringify(result)}\n`);
-  await context.dispose();
-  await model.dispose();
+  return result;
+}
+
+async function exact(sequence: Sequence, truth: Truth): Promise<object> {
+  const result: Truth = { ...truth };
+  for (const text of textNames) {
+    const exactNll = mean(await surprisals(sequence, truth[text].ids.slice(0, scored + 1)));
+    result[text] = { ...truth[text], exactNll };
+    console.log(`${text}: ${exactNll.toFixed(5)} exact, ${truth[text].meanNll.toFixed(5)} with 8-bit activations`);
+  }
+  return result;
+}
+
+const { values, positionals } = parseArgs({ options: { exact: { type: 'boolean', default: false } }, allowPositionals: true });
+const names = values.exact ? positionals.slice(0, 1) : positionals;
+for (const real of reals.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  if (!real.isHere) { console.log(absent(real)); continue; }
+  console.log(real.name);
+  if (values.exact) await open(real, positionals[1]!, (sequence) => exact(sequence, real.truth()));
+  else await open(real, real.path, reference);
 }
 process.exit(0); // llama.cpp keeps threads

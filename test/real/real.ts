@@ -11,6 +11,8 @@ export interface TextTruth {
   /** Over `nll`: surprisals of the tokens behind the first, in one context. */
   meanNll: number;
   nll: number[];
+  /** The mean where nothing is rounded: native on weights in f32. */
+  exactNll?: number;
   /** Of `ids`, what the greedy tokens follow; with each by how many nats it was ahead of the second choice. */
   promptTokens: number;
   greedy: [token: number, gap: number][];
