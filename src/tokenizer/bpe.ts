@@ -1,6 +1,6 @@
 /**
- * BPE by rank (GGUF tokenizer models `gpt2` and `gemma4`): words, then their bytes in GPT-2's spelling or their characters as they are, then
- * merges.
+ * BPE by rank (GGUF tokenizer models `gpt2` and `gemma4`): words, then their bytes in GPT-2's spelling or their characters as they are,
+ * then merges.
  */
 import type { StringArray } from '../format/gguf/types.ts';
 import { Merger, type PairLookup } from './merge.ts';

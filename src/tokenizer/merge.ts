@@ -5,8 +5,8 @@
 import { Heap } from './heap.ts';
 
 /**
- * Looks at the neighbours (left, right), which cover the symbols [first, end) of the beginning: the id that they merge to, or -1, and the key
- * of the merge in `key`.
+ * Looks at the neighbours (left, right), which cover the symbols [first, end) of the beginning: the id that they merge to, or -1, and the
+ * key of the merge in `key`.
  */
 export interface PairLookup {
   merge(left: number, right: number, first: number, end: number): number;

@@ -1,8 +1,8 @@
 /**
- * Cutting text into words before BPE, by the name in `tokenizer.ggml.pre`. Names, expressions and what else goes with a name are llama.cpp's
- * (src/llama-vocab.cpp, src/unicode.cpp), which are the models' own tokenizers' but for what it simplifies, and there it is followed: a model
- * is used with its words. Each cutter of a list cuts the pieces that the one before it left: what matches and what lies between matches
- * become pieces. `\s` is spelled out: JavaScript's differs from Unicode's in U+0085 and U+FEFF.
+ * Cutting text into words before BPE, by the name in `tokenizer.ggml.pre`. Names, expressions and what else goes with a name are
+ * llama.cpp's (src/llama-vocab.cpp, src/unicode.cpp): the models' own tokenizers' but for what it simplifies, and there it is followed.
+ * Each cutter of a list cuts the pieces that the one before it left: what matches and what lies between matches become pieces. `\s` is
+ * spelled out: JavaScript's differs from Unicode's in U+0085 and U+FEFF.
  */
 import { ModelError } from '../errors.ts';
 import { asOfUnicode15, characters } from './unicode.ts';
@@ -55,11 +55,12 @@ const deepseekLetters = characters(
   + 'ff21-ff3a ff41-ff5a 10400-1044f 104b0-104d3 104d8-104fb 10c80-10cb2 10cc0-10cf2 118a0-118df 1e900-1e943',
 );
 // Wide blanks are in the classes of the original, and llama.cpp takes them out.
+const deepseekSigns = `(?:(?!${S})${characters('21-2f 3a-7e ff01-ff0f ff1a-ff5e 2018-201f 3000-3002')})+`;
 const deepseekWide = `(?:(?!${S})${characters('800-9fa5 ac00-d7ff')})+`;
 
 /**
- * Cuts runs of digits in threes from their right ends. `isolated`: a run is cut off in front and not behind (superbpe); otherwise behind and
- * not in front, as llama.cpp does for afmoe and tiny_aya: what stands before a run goes with its first group.
+ * Cuts runs of digits in threes from their right ends. `isolated`: a run is cut off in front and not behind (superbpe); otherwise behind
+ * and not in front, as llama.cpp does for afmoe and tiny_aya: what stands before a run goes with its first group.
  */
 function threes(digits: RegExp, isolated: boolean): Cutter {
   return (text, known) => {
@@ -113,18 +114,17 @@ const rules: readonly Rule[] = [
     cutters: [`${contraction}|${letters}|\\p{N}{1,3}|${other}[\\r\\n]*|${S}*[\\r\\n]+|`
       + `${[512, 256, 128, 64, 32, 16, 8, 4, '1,2'].map((count) => `${S}{${count}}(?![^${S}])|`).join('')}${S}`],
   },
-  { names: 'qwen2 stablelm2 deepseek-r1-qwen kormo f2llmv2 megrez hunyuan solar-open grok-2', cutters: [qwen2] },
+  {
+    names: 'qwen2 stablelm2 deepseek-r1-qwen kormo f2llmv2 megrez hunyuan solar-open grok-2 bailingmoe bailingmoe2 llada-moe',
+    cutters: [qwen2],
+  },
   { names: 'qwen35', cutters: [`${contraction}|${marked}|\\p{N}| ?[^${S}\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|${lines}`] },
   { names: 'laguna', cutters: [lineFeeds, qwen2] },
   { names: 'ufakzeka', cutters: [`${letters}|\\p{N}|${other}[\\r\\n]*|${lines}`] },
   { names: 'seed-coder', cutters: [`${contraction}|${letters}|\\p{N}| ?[^${S}\\p{L}\\p{N}\\r\\n]+|${lines}`] },
   {
-    names: 'bailingmoe bailingmoe2 llada-moe',
-    cutters: [`'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|${letters}|\\p{N}|${other}[\\r\\n]*|${S}*[\\r\\n]|${blanks}`],
-  },
-  {
     names: 'exaone-moe',
-    cutters: [`${contraction}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}\\p{M}*(?: ?\\p{L}\\p{M}*)*|\\p{N}|${other}[\\r\\n/]?|${S}*[\\r\\n]|${blanks}`],
+    cutters: [`${contraction}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}\\p{M}*(?: ?\\p{L}\\p{M}*)*|\\p{N}|${other}[\\r\\n/]?|${lines}`],
   },
   { names: 'tekken', cutters: [`${cased('\\p{L}', '')}|\\p{N}|${other}[\\r\\n/]*|${lines}`], ignoresMerges: true, addsBos: true },
   { names: 'gpt-4o llama4 kanana2 talkie minimax-m2', cutters: [gpt4o('\\p{L}')] },
@@ -135,8 +135,9 @@ const rules: readonly Rule[] = [
   },
   {
     names: 'youtu', ignoresMerges: true,
-    cutters: [`${characters('ac00-d7a3 3131-318e')}+|${characters('ff01 2026 201c 201d 2018 2019 2014 ff1a ff1b ff0c 3001-303f fe30-fe4f')}+|`
-      + `${characters('3105-312f')}+|${japanese}`,
+    cutters: [
+      `${['ac00-d7a3 3131-318e', 'ff01 2026 201c 201d 2018 2019 2014 ff1a ff1b ff0c 3001-303f fe30-fe4f', '3105-312f']
+        .map((ranges) => `${characters(ranges)}+|`).join('')}${japanese}`,
       `${marked}(?:${contraction})?|\\p{N}|${other}[\\r\\n/]*|${lines}`],
   },
   { names: 'kimi-k2', cutters: [kimi] },
@@ -144,7 +145,7 @@ const rules: readonly Rule[] = [
   { names: 'deepseek-coder', cutters: ['[\\r\\n]', `${S}?\\p{L}+`, `${S}?\\p{P}+`, deepseekWide, '\\p{N}'] },
   {
     names: 'deepseek-llm',
-    cutters: ['[\\r\\n]', `${S}?${deepseekLetters}+`, `${S}?(?:(?!${S})${characters('21-2f 3a-7e ff01-ff0f ff1a-ff5e 2018-201f 3000-3002')})+`, `${S}+$`, deepseekWide, '\\p{N}+'],
+    cutters: ['[\\r\\n]', `${S}?${deepseekLetters}+`, `${S}?${deepseekSigns}`, `${S}+$`, deepseekWide, '\\p{N}+'],
   },
   {
     names: 'deepseek-v3 hunyuan-dense joyai-llm hy_v4',
@@ -154,7 +155,8 @@ const rules: readonly Rule[] = [
   {
     names: 'afmoe',
     cutters: [threes(/\p{N}+/gu, false),
-      `${characters('3040-30ff 3400-4dbf 4e00-faff e40-eff 1000-109f 1100-11ff 1780-17ff 2f00-2fdf a9e0-a9ff aa60-aa7f ff65-ff9f')}+`, deepseek(`[\\r\\n]*|${S}*[\\r\\n]+`)],
+      `${characters('3040-30ff 3400-4dbf 4e00-faff e40-eff 1000-109f 1100-11ff 1780-17ff 2f00-2fdf a9e0-a9ff aa60-aa7f ff65-ff9f')}+`,
+      deepseek(`[\\r\\n]*|${S}*[\\r\\n]+`)],
   },
   { names: 'bloom poro-chat gpt3-finnish', cutters: [bloom] },
   { names: 'viking', cutters: [bloom, '\\p{N}'] },

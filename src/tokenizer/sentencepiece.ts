@@ -79,8 +79,8 @@ function emitter(unknownId: number | undefined, emit: (id: number) => void): (id
 const lastByte = (unit: number): number => (unit < 0x80 ? unit : 0x80 | (unit & 0x3f));
 
 /**
- * Cuts text before blanks where no piece goes on: what is left and right of such a place never merges, so that words can be encoded one by one
- * and remembered. Pieces that have a blank within, but for runs of blanks, are few (Gemma 3: one of 262,144).
+ * Cuts text before blanks where no piece goes on: what is left and right of such a place never merges, so that words can be encoded one by
+ * one and remembered. Pieces that have a blank within, but for runs of blanks, are few (Gemma 3: one of 262,144).
  */
 function wordsOf(vocab: Vocab): (text: string) => string[] {
   const joined = new Uint8Array(256), [a, b, c] = utf8.encode(blank) as unknown as [number, number, number]; // by the byte before a blank

@@ -134,8 +134,8 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
     const pre = preTokenizer(name || 'default');
     const roles = readRoles(metadata, vocab, { addBos: pre.addsBos, addEos: false }, warn);
     const normalise = pre.spellsText ? normaliser({ prefix: false, squeeze: false }, true) : undefined;
-    // Kimi K2's files have no merges, as its tokenizer has none
-    const merges = getStrings(metadata, 'tokenizer.ggml.merges', name === 'kimi-k2' ? new StringArray(new Uint8Array(), Uint32Array.of(0)) : undefined);
+    const none = name === 'kimi-k2' ? new StringArray(new Uint8Array(), Uint32Array.of(0)) : undefined; // its tokenizer has no list of them
+    const merges = getStrings(metadata, 'tokenizer.ggml.merges', none);
     return new VocabTokenizer(vocab, roles, bpe(vocab, merges, pre), normalise, false, stripOf(metadata, vocab), warnings);
   }
   if (model === 'llama' || model === 't5') {
@@ -150,7 +150,8 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
     const isBpe = model === 'llama';
     const roles = readRoles(metadata, vocab, isBpe ? sentencePieceDefaults : unigramDefaults, warn);
     typeBytePieces(vocab);
-    const listed = perToken(metadata, 'tokenizer.ggml.scores', size, 0), scores = listed instanceof Float32Array ? listed : Float32Array.from(listed);
+    const listed = perToken(metadata, 'tokenizer.ggml.scores', size, 0);
+    const scores = listed instanceof Float32Array ? listed : Float32Array.from(listed);
     const prefix = getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe);
     const normalise = normaliser({ prefix, squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) }, isBpe);
     const encodeText = (isBpe ? sentencePieceBpe : unigram)(vocab, scores, roles.unknownId);

@@ -1,6 +1,6 @@
 /**
- * One Unicode on every runtime. Engines know Unicode of different years, and a letter that one of them knows and another does not would make
- * two words of one text. llama.cpp's tables are those of Unicode 15: what was assigned later counts as unassigned here, too.
+ * One Unicode on every runtime. Engines know Unicode of different years, and a letter that one of them knows and another does not would
+ * make two words of one text. llama.cpp's tables are those of Unicode 15: what was assigned later counts as unassigned here, too.
  */
 
 /** A class of characters by their code points, hexadecimal: `61-7a 5f`. */
