@@ -34,14 +34,16 @@ export const families: readonly Family[] = [
   internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
 ];
 
+/** All that is known, as files name it. */
+export const architectures = (): string[] => families.flatMap((family) => family.architectures);
+
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {
-  const family = families.find(({ architectures }) => architectures.includes(architecture));
+  const family = families.find((row) => row.architectures.includes(architecture));
   if (family) return family;
-  const known = families.flatMap(({ architectures }) => architectures);
   throw new ModelError('E_FAMILY', {
     subject: 'general.architecture', found: JSON.stringify(architecture),
-    expected: `one of ${known.join(', ')} (llama also covers Mistral and SmolLM)`,
+    expected: `one of ${architectures().join(', ')} (llama also covers Mistral and SmolLM)`,
     remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
   });
 }
