@@ -5,7 +5,7 @@
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
-import { hasMin, isFloat, isNibbles, isSuper, the } from '../../layouts/kinds';
+import { hasMin, isFloat, isNibbles, isPacked, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
 import { recordData, recordStride } from '../quantize/quantize';
@@ -92,7 +92,7 @@ function bytes<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize,
 
 @unmanaged class CompactMatvec {
   @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>() || isSuper<L>()) return unreachable();
+    if (isFloat<L>() || isSuper<L>() || isPacked<L>()) return unreachable();
     if (isNibbles<L>()) nibbles<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     else bytes<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     return 0;

@@ -13,7 +13,7 @@
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { blockBytes, groupBytes, hasMin, isBytes, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, hasMin, isBytes, isFloat, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 
@@ -214,14 +214,14 @@ function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 @unmanaged class CompactColumns {
   @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
-    if (isSuper<L>()) return 0;
+    if (isSuper<L>() || isPacked<L>()) return 0;
     return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
   }
 }
 
 /**
  * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
- * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks, which have no compact columns.
+ * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks and Packed layouts, which have no compact columns.
  */
 export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
