@@ -6,12 +6,14 @@
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { layerOf } from '../adapt/state';
+import { convolutionInput, convolutionPart, mixedStride } from '../forward/convolution';
 import { headNormWidth, rowStride } from '../forward/norms';
 import { attentionPart, down, gateAndUp, leave, queryKeyValue } from '../forward/parts';
 import { rotate } from '../forward/rotate';
 import { activate, activateGated, add } from '../kernels/activation/activation';
 import { activationBackward, addSquares, observe, sumOfSquares } from './activation';
 import { attentionBackward } from './attention';
+import { convolutionBackward } from './convolution';
 import { DocumentPass } from './document';
 import { normBackward } from './norm';
 import { transposed } from './product';
@@ -24,10 +26,11 @@ import { transposed } from './product';
 
 @inline function scoresBytes(record: CalibrateRecord): usize { return <usize>((record.capacity + 7) & ~7) << 2; }
 
-/** mid = slot + attention; leaves q, k (normed and turned), v and attention's output before o. */
+/** mid = slot + attention, or convolution; leaves q, k (normed and turned), v and attention's output before o. */
 function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
-  attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
+  if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
+  else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
 }
 
 /** h = act(gate) up, or act(up); gate and up stay as they are. */
@@ -127,6 +130,19 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
+/** The same of a convolution, in room that the feed-forward part has done with. */
+function convolutionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
+  const n = pass.nTokens, hidden = model.hidden, xStride = rowStride(hidden), stride = mixedStride(model), scratch = <usize>pass.weightsPtr;
+  const mixed = <usize>pass.gatePtr, dy = <usize>pass.outPtr, dNormed = <usize>pass.dNormedPtr;
+  convolutionInput<DocumentPass>(pass, model, layer, x, n);
+  memory.fill(dy, 0, <usize>n * xStride);
+  transposed(layer.convOutLayout, layer.convOutPtr, hidden, hidden, pass.dxPtr, xStride, n, dy, xStride, scratch);
+  convolutionBackward(layer.convPtr, layer.convTaps, mixed, stride, hidden, n, dy, xStride, pass.midPtr, pass.normedPtr);
+  memory.fill(dNormed, 0, <usize>n * xStride);
+  transposed(layer.convInLayout, layer.convInPtr, 3 * hidden, hidden, mixed, stride, n, dNormed, xStride, scratch);
+  throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
+}
+
 /** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; it and dL/dy join their sums. Layer 0 ends there. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
@@ -158,5 +174,6 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   if (layer.gatePtr) transposed(layer.gateLayout, layer.gatePtr, ffn, hidden, record.gatePtr, hStride, n, dNormed, xStride, scratch);
   transposed(layer.upLayout, layer.upPtr, ffn, hidden, record.upPtr, hStride, n, dNormed, xStride, scratch);
   throughNorm(record, record.midPtr, layer.ffnNormPtr, dNormed, record.dxPtr);
-  attentionBack(pass, model, layer, x);
+  if (layer.convTaps) convolutionBack(pass, model, layer, x);
+  else attentionBack(pass, model, layer, x);
 }

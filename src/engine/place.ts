@@ -3,6 +3,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
 import type { Hparams } from '../model/types.ts';
+import { allConvolutions } from '../model/convolution.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
@@ -66,6 +67,7 @@ function fillRecords(
     const { heads, kvHeads, ffn: own, activation, attnScale, window } = row, rope = ropeIndex(h, row);
     const headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
     layers[i]!.assign({
+      convTaps: row.convTaps ?? 0, convBefore: allConvolutions(h, i),
       heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, window,
       ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });

@@ -4,6 +4,7 @@
  */
 import { ModelError } from '../errors.ts';
 import { gpt2 } from './families/gpt2.ts';
+import { lfm2 } from './families/lfm2.ts';
 import { llama } from './families/llama.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { qwen2 } from './families/qwen2.ts';
@@ -11,7 +12,7 @@ import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
 import type { Family } from './types.ts';
 
-const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
+const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, lfm2];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

@@ -3,6 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
+import { readTaps } from './convolution.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 import { checkKind } from './kind.ts';
@@ -35,9 +36,9 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
 
   const hidden = keys.count('embedding_length', limits.hidden), nLayers = keys.count('block_count', limits.nLayers);
   const layerHeads = keys.counts('attention.head_count', nLayers, limits.heads);
-  const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads);
+  const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads, family.convKey === undefined ? 1 : 0);
   layerHeads.forEach((heads, i) => {
-    if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`);
+    if (layerKvHeads[i] !== 0 && heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`);
   });
   const headDim = keys.count('attention.key_length', limits.headDim, hidden / layerHeads[0]!);
   if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
@@ -61,6 +62,7 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     normEps: keys.positive(family.epsKey),
     rope, layerWindows: readWindows(keys, family, nLayers, contextLength, rope.base),
     activation: activationOf(keys),
+    convTaps: readTaps(keys, family, hidden, layerKvHeads),
     attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
   };
   keys.refuseRest();

@@ -4,9 +4,9 @@ import type { RopeHparams } from './rope.ts';
 
 /**
  * A size by name, so that a shape can be written before a model is known; of a layer where it differs. `qWidth` = heads x headDim,
- * `kvWidth` = kvHeads x headDim.
+ * `kvWidth` = kvHeads x headDim, `convIn` = 3 x hidden.
  */
-export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'context' | 'ropePairs' | 'one';
+export type SizeName = 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'context' | 'ropePairs' | 'convIn' | 'convTaps' | 'one';
 
 /** One tensor that a record points at. */
 export interface TensorRole {
@@ -33,6 +33,8 @@ export interface Family {
   /** Metadata key (behind the architecture) of the norm's epsilon. */
   readonly epsKey: string;
   readonly model: readonly TensorRole[];
+  /** Metadata key of the convolutions' taps, in families whose layers without key/value heads convolve. */
+  readonly convKey?: string;
   /** Where the file has a window and no number of its own: of so many layers the last sees everything. Absent: no layer has a window. */
   readonly windowPeriod?: number;
   /** What layer `i` is made of. */
@@ -51,6 +53,8 @@ export interface LayerHparams {
   readonly attnScale: number;
   /** Positions that attention sees, its own among them; 0: all. */
   readonly window: number;
+  /** Taps of the short convolution that the layer has instead of attention; absent: it attends. */
+  readonly convTaps?: number;
   readonly tensors: readonly TensorRole[];
 }
 
@@ -73,6 +77,8 @@ export interface FileHparams {
   /** Positions that each layer sees, by the file and the family's period; 0: all. */
   readonly layerWindows: readonly number[];
   readonly attnScale: number;
+  /** Taps of short convolutions, 0: the family has none. */
+  readonly convTaps: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */
   readonly activation: keyof typeof Activation | undefined;
 }
