@@ -12,7 +12,7 @@ import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
 import type { Family } from './types.ts';
 
-const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, lfm2];
+export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, lfm2];
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

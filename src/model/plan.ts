@@ -54,7 +54,7 @@ export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** Of a layer; of tensors that belong to no layer, those that are the same for all. */
-function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
+export function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
   return {
     hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim,
     context: h.contextLength, ropePairs: h.rope.dim / 2, convIn: 3 * h.hidden, convTaps: h.convTaps, one: 1,
