@@ -1,8 +1,8 @@
 /**
- * The short convolution of a whole document, forward and backward, on rows of (b, c, x) [nTokens, 3 * width]: z = b x, s_t = sum_j w_j z_{t
- * - (taps - 1) + j}, y = c s, channel by channel.
- *   dc = dy s,   dz_t = sum_j w_j (dy c)_{t + (taps - 1) - j},   db = dz x,   dx = dz b
- * Taps are few and channels many: sums run over the taps, one document's rows at a time. Test: test/calibrate/lfm2.test.ts.
+ * The short convolution of a whole document, forward and backward, on rows of (b, c, x) [nTokens, 3 * width]: z = b x, y = c s, channel by
+ * channel, s_t = sum_j w_j z_(t - (taps - 1) + j):
+ *   dc = dy s,   dz_t = sum_j w_j (dy c)_(t + (taps - 1) - j),   db = dz x,   dx = dz b
+ * Test: test/calibrate/gradient.test.ts.
  */
 import { multiply } from '../kernels/activation/activation';
 import { addTap } from '../kernels/convolution/convolution';
