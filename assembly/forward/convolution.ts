@@ -26,5 +26,5 @@ export function convolutionPart<P>(pass: P, model: ModelRecord, layer: LayerReco
   pass.convolve(model, layer, nTokens); // in place of b
   pass.prepare(y, stride, hidden, nTokens, formatOf(layer.convOutLayout));
   pass.multiply(layer.convOutLayout, layer.convOutPtr, 0, hidden, hidden, y, stride, nTokens, pass.outPtr, rowStride(hidden));
-  leave(model, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+  leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
 }

@@ -2,10 +2,10 @@
  * Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices
  * alone.
  */
-import type { Fit } from '../errors.ts';
-import { InputError, WontFitError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import type { KvName } from './enums.ts';
 import { KvKind, Stage } from './enums.ts';
+import { wontFit } from './fits.ts';
 import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
 import { convolutionBytes } from './convolution.ts';
@@ -50,7 +50,7 @@ const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
 
 /** Bytes of the keys (= of the values) of all layers. */
 export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
-  const cells = h.headDim * capacity;
+  const cells = h.headStride * capacity;
   return allKvHeads(h) * (kv === 'f32' ? 4 * cells : kv === 'f16' ? 2 * cells : cells + 4 * capacity);
 }
 
@@ -60,13 +60,15 @@ const withRecords = (buffers: Record<string, number>, ...records: number[]): Buf
 /** What computes, for sequences of `contextSize`: activations, logits of scored tokens, scratch. */
 export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
-  const qWidth = h.heads * h.headDim, kvWidth = h.kvHeads * h.headDim;
+  const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
-    gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
   }, recordBytes(workspaceFields));
 }
@@ -152,7 +154,7 @@ export function planMemory(
   checkOptions(plan, options, maxBytes, sequences);
   const { hparams } = plan, limit = Math.min(maxBytes, MAX_BYTES), { shared, sequence } = parts(plan, options, skipping);
   const least = required(plan, options, skipping, sequences);
-  if (least > limit) wontFit(plan, options, least, limit, skipping, sequences);
+  if (least > limit) refuse(plan, options, least, limit, skipping, sequences);
   const masks = skipping.stages === Stage.mask, copy = masks ? compactBytes(plan, skipping.density) : 0;
   const form = skipping.stages === 0 || masks ? 0 : formBytes(plan, skipping.stages);
   const room = limit - least, hasCopies = masks && room >= (sequences ?? 1) * copy, each = sequence + (hasCopies ? copy : 0);
@@ -208,32 +210,12 @@ function checkOptions({ hparams }: ModelPlan, { contextSize, kv }: SequenceOptio
   }
 }
 
-/** The largest context that fits with each type of cache, the most precise first; 0: none. */
-function largestContexts(plan: ModelPlan, maxBytes: number, skipping: Skipping, sequences: number): Fit[] {
-  return (['f32', 'f16', 'q8'] as const).map((kv) => {
-    let low = 0, high = plan.hparams.contextLength;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (required(plan, { contextSize: middle, kv }, skipping, sequences) <= maxBytes) low = middle;
-      else high = middle - 1;
-    }
-    return { kv, contextSize: low };
-  });
-}
-
-function wontFit(
+function refuse(
   plan: ModelPlan, { kv, contextSize }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1,
 ): never {
-  const fits = largestContexts(plan, limit, skipping, sequences).filter((fit) => fit.contextSize > 0);
   const skips = skippingBytes(plan.hparams), lists = sequences * skips.sequence + skips.shared;
   const sparse = skipping.stages === 0 ? '' : `, ${lists} of lists and statistics to skip neurons`;
   const several = sequences === 1 ? '' : `, ${sequences} sequences`;
-  throw new WontFitError({
-    subject: plan.hparams.name,
-    found: `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`,
-    expected: `at most ${limit}`,
-    remedy: fits.length > 0
-      ? `What would fit: ${fits.map((fit) => `contextSize ${fit.contextSize} with kv "${fit.kv}"`).join(', or ')}.`
-      : 'Not even a context of one token fits: use a smaller model or a smaller quantisation.',
-  }, needed, limit, fits);
+  const found = `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`;
+  return wontFit(plan, found, needed, limit, (fit) => required(plan, fit, skipping, sequences));
 }

@@ -4,17 +4,12 @@
  * tensor. A missing head is the embedding. Models with `attention_bias` or `mlp_bias` have biases anywhere.
  */
 import type { Family } from '../types.ts';
-import { bias, gatedTensors, layerOf, optional, qkvBiases, rmsModel } from './parts.ts';
-
-const biases = [
-  ...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden'),
-  bias('gate', 'blk.{}.ffn_gate.bias', 'ffn'), bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
-].map(optional);
+import { gatedTensors, layerOf, llamaBiases, rmsModel } from './parts.ts';
 
 export const llama: Family = {
   architectures: ['llama', 'deci'],
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'adjacent', tensors: [...gatedTensors, ...biases] }),
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'adjacent', tensors: [...gatedTensors, ...llamaBiases] }),
 };
