@@ -14,6 +14,7 @@ import { gptneox } from './families/gptneox.ts';
 import { granite } from './families/granite.ts';
 import { hunyuan } from './families/hunyuan.ts';
 import { internlm2 } from './families/internlm2.ts';
+import { lfm2 } from './families/lfm2.ts';
 import { llama } from './families/llama.ts';
 import { minicpm } from './families/minicpm.ts';
 import { nemotron } from './families/nemotron.ts';
@@ -32,6 +33,7 @@ import type { Family } from './types.ts';
 export const families: readonly Family[] = [
   llama, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
   internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
+  lfm2,
 ];
 
 /** All that is known, as files name it. */

@@ -8,6 +8,7 @@ import { KvKind, Stage } from './enums.ts';
 import { wontFit } from './fits.ts';
 import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
+import { convolutionBytes } from './convolution.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
@@ -66,7 +67,8 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
     quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
-    gatePtr: row(h.ffn), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
   }, recordBytes(workspaceFields));
 }
@@ -76,12 +78,17 @@ export interface SequenceLayout extends Buffers {
   readonly capacity: number;
   /** Bytes of the keys (= of the values) of all layers. */
   readonly kvBytes: number;
+  /** Bytes of the inputs of convolutions. */
+  readonly convBytes: number;
 }
 
 export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions): SequenceLayout {
-  const capacity = pad(contextSize, 8), kvBytes = cacheBytes(h, kv, capacity);
-  const buffers = { logitsPtr: 4 * pad(h.vocab, 8), reportPtr: recordBytes(reportFields), keysPtr: kvBytes, valuesPtr: kvBytes };
-  return { capacity, kvBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
+  const capacity = pad(contextSize, 8), kvBytes = cacheBytes(h, kv, capacity), convBytes = convolutionBytes(h, capacity);
+  const buffers = {
+    logitsPtr: 4 * pad(h.vocab, 8), reportPtr: recordBytes(reportFields), keysPtr: kvBytes, valuesPtr: kvBytes,
+    ...(convBytes > 0 ? { convPtr: convBytes } : {}),
+  };
+  return { capacity, kvBytes, convBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
 }
 
 /**
@@ -99,7 +106,7 @@ export interface MemoryPlan {
   readonly weights: number;
   /** Sequences that there is room for, and the key/value caches of all of them. */
   readonly sequences: number;
-  /** Key/value caches of all sequences. */
+  /** Key/value caches of all sequences, and what convolutions keep of their inputs. */
   readonly kv: number;
   /** Activations, logits and scratch. */
   readonly activations: number;
@@ -154,7 +161,7 @@ export function planMemory(
   const forms = Math.min(form, room);
   // a mask without copies orders the model's rows, which only one sequence may
   const n = sequences ?? (masks && !hasCopies ? 1 : Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each))));
-  const { kvBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes;
+  const { kvBytes, convBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes + convBytes;
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
