@@ -58,7 +58,7 @@ export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) *
 export function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
   return {
     hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim, heads, kvHeads,
-    context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
+    context: h.contextLength, ropePairs: h.rope.dim / 2, convIn: 3 * h.hidden, convTaps: h.convTaps, one: 1,
   };
 }
 
