@@ -8,6 +8,7 @@ export { activateGated, activate, add, multiply, subtractKept, scale } from './k
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
 export { storeKv } from './kernels/attention/kv';
 export { attend } from './kernels/attention/attention';
+export { route, addWeighted, sigmoid } from './kernels/experts/experts';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { layoutBytes } from './layouts/sizes';

@@ -2,12 +2,14 @@
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { DensePass } from './dense';
 import { ffnPart } from './ffn';
+import { mixturePart } from './mixture';
 import { attentionPart } from './parts';
 import { sparseFfn } from './sparse';
 
 export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
   const pass = changetype<DensePass>(work);
   attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
-  if (work.sparse) sparseFfn(pass, model, layer, iLayer);
+  if (layer.experts) mixturePart(pass, model, layer, nTokens);
+  else if (work.sparse) sparseFfn(pass, model, layer, iLayer);
   else ffnPart(pass, model, layer, iLayer, nTokens);
 }

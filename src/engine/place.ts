@@ -9,6 +9,7 @@ import type { Fields } from '../model/records.ts';
 import { RecordView, layerFields, modelFields, recordBytes, ropeFields } from '../model/records.ts';
 import { stagingBytes } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
+import { fillExperts, isOfExpert, takeExperts } from './experts.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { loadWeights } from './weights.ts';
@@ -18,11 +19,12 @@ export async function placeModel(
   file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
 ): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
-  const records = takeRecords(arena, plan.hparams);
+  const records = takeRecords(arena, plan.hparams), experts = takeExperts(arena, plan.hparams);
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
   fillRecords(plan, addresses, memory, records);
+  fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
   return { records: records.model, addresses, fingerprint };
 }
@@ -72,7 +74,7 @@ function fillRecords(
   });
   for (const [i, { role, layer, layout }] of tensors.entries()) {
     if (role.field === 'ropeFactors') for (const rope of ropes) rope.set('factorsPtr', addresses[i]!);
-    else {
+    else if (!isOfExpert(role.field)) {
       const form = role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {};
       (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...form });
     }

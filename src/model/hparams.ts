@@ -3,6 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
+import { readExperts } from './experts.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 import { checkKind } from './kind.ts';
@@ -54,10 +55,11 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
   const rope = readRope(keys, headDim, contextLength);
+  const mixture = readExperts(keys, family, file.tensors, nLayers, limits.ffn);
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture),
     hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
-    layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
+    ...(mixture ?? { layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn) }),
     normEps: keys.positive(family.epsKey),
     rope, layerWindows: readWindows(keys, family, nLayers, contextLength, rope.base),
     activation: activationOf(keys),
@@ -76,7 +78,8 @@ function withLayers(said: FileHparams, family: Family): Hparams {
   const widest = (of: (layer: LayerHparams) => number): number => layers.reduce((max, layer) => Math.max(max, of(layer)), 0);
   return {
     ...said, layers, ropes,
-    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads), ffn: widest(({ ffn }) => ffn),
+    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads),
+    ffn: widest(({ ffn, experts }) => Math.max(ffn, experts?.sharedFfn ?? 0)),
   };
 }
 

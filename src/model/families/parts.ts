@@ -12,6 +12,7 @@ export function layerOf(
   return {
     heads: said.layerHeads[i]!, kvHeads: said.layerKvHeads[i]!, ffn: said.layerFfn[i]!, activation: said.activation ?? activation,
     rope: rope && { kind: rope, ...said.rope }, attnScale: said.attnScale, window: said.layerWindows[i]!, tensors,
+    ...(said.experts ? { experts: said.experts } : {}),
   };
 }
 
@@ -43,6 +44,12 @@ export const ffnMatrices: readonly TensorRole[] = [
   matrix('gate', 'blk.{}.ffn_gate.weight', 'ffn', 'hidden'),
   matrix('up', 'blk.{}.ffn_up.weight', 'ffn', 'hidden'),
   matrix('down', 'blk.{}.ffn_down.weight', 'hidden', 'ffn'),
+];
+
+/** Of q and k as whole rows, or of every head. */
+export const rowNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'qWidth'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'kvWidth')];
+export const headNorms = [
+  vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim'),
 ];
 
 export const preNorms = [vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'), vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden')];

@@ -1,8 +1,6 @@
 /** Qwen 3 (arXiv 2505.09388): Qwen 2 without biases, every head of q and k normed before it is turned. */
 import type { Family } from '../types.ts';
-import { gatedTensors, layerOf, rmsModel, vector } from './parts.ts';
-
-const headNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim')];
+import { gatedTensors, headNorms, layerOf, rmsModel } from './parts.ts';
 
 export const qwen3: Family = {
   architectures: ['qwen3'],
