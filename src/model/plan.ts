@@ -57,7 +57,7 @@ export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** Of a layer; of tensors that belong to no layer, those that are the same for all. */
-function sizes(
+export function sizes(
   h: Hparams, { heads, kvHeads, ffn, experts }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn' | 'experts'>,
 ): Record<SizeName, number> {
   return {

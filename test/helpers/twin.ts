@@ -22,7 +22,7 @@ function writable(key: string, value: GgufValue): WriteValue | undefined {
 export interface GgufParts { metadata: Record<string, WriteValue>; tensors: WriteTensor[] }
 
 /** The file taken apart, changed, and put together again. */
-export async function rewritten(bytes: Uint8Array, change: (parts: GgufParts) => void): Promise<Uint8Array<ArrayBuffer>> {
+export async function rewritten(bytes: Uint8Array, change: (parts: GgufParts) => void | Promise<void>): Promise<Uint8Array<ArrayBuffer>> {
   const file = await readGguf(new MemorySource(bytes)), metadata: Record<string, WriteValue> = {};
   for (const [key, value] of file.metadata) {
     const entry = writable(key, value);
@@ -30,7 +30,7 @@ export async function rewritten(bytes: Uint8Array, change: (parts: GgufParts) =>
   }
   const tensors = [...file.tensors.values()].map(({ name, dims, dtype, offset, bytes: length }) => ({ name, dims, dtype, data: bytes.slice(offset, offset + length) }));
   const parts = { metadata, tensors };
-  change(parts);
+  await change(parts);
   return writeGguf(parts.metadata, parts.tensors);
 }
 

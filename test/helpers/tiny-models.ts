@@ -1,0 +1,153 @@
+/**
+ * A tiny random model of every family, made from scratch: the keys that a file of it has, and the tensors that its row of the table names.
+ * What llama.cpp makes of the same bytes is fixtures/families/NAME.f32 (scripts/families.ts asks it), so a row that names or shapes a
+ * tensor wrongly, or leaves one out, shows there.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MemorySource } from '../../src/bytes/memory.ts';
+import { readGguf } from '../../src/format/gguf/read.ts';
+import type { WriteTensor, WriteValue } from '../../src/format/gguf/write.ts';
+import { writeGguf } from '../../src/format/gguf/write.ts';
+import { families, familyOf } from '../../src/model/family.ts';
+import { readHparams } from '../../src/model/hparams.ts';
+import { sizes } from '../../src/model/plan.ts';
+import type { SizeName, TensorRole } from '../../src/model/types.ts';
+import { Random } from '../../src/sampler/random.ts';
+import { tinyPath } from './models.ts';
+import type { GgufParts } from './twin.ts';
+import { rewritten, temporary } from './twin.ts';
+
+/** How a model differs from the plain one of its family. */
+export interface TinyModel {
+  /** Default: the model's name up to the first colon. */
+  readonly architecture?: string;
+  /** Keys under the architecture's name, beside or instead of `plain`; undefined: without it. */
+  readonly keys?: Readonly<Record<string, WriteValue | undefined>>;
+  /** Which of the optional tensors it has. Default: a head of its own. */
+  readonly optional?: RegExp;
+  /** What else is other than plain. */
+  readonly change?: (parts: GgufParts) => void;
+  /** Positions of the context that llama.cpp is given. Default 256. */
+  readonly contextSize?: number;
+  /** Worst row, in the reference's spread. Default 2e-4. Wider where llama.cpp rounds more than f32. */
+  readonly tolerance?: number;
+}
+
+export const u32 = (value: number): WriteValue => ({ type: 'u32', value });
+export const f32 = (value: number): WriteValue => ({ type: 'f32', value });
+export const string = (value: string): WriteValue => ({ type: 'string', value });
+export const bool = (value: boolean): WriteValue => ({ type: 'bool', value });
+
+/** What every file says, unless its model says otherwise. */
+const plain: Readonly<Record<string, WriteValue>> = {
+  'block_count': u32(2), 'context_length': u32(256), 'embedding_length': u32(64), 'feed_forward_length': u32(96),
+  'attention.head_count': u32(4), 'attention.head_count_kv': u32(2), 'rope.freq_base': f32(10_000),
+};
+
+/** llama.cpp tabulates GELU in half precision. */
+const tabulated = 5e-4;
+
+/** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
+export const tinyModels: Readonly<Record<string, TinyModel>> = {
+  ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
+  'smollm3': { keys: { 'block_count': u32(5) } }, // every fourth layer does not turn
+  'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(48) } },
+  'qwen2moe': {
+    keys: { 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_feed_forward_length': u32(40), 'expert_shared_feed_forward_length': u32(72) },
+  },
+  'qwen3moe': { keys: { 'expert_count': u32(16), 'expert_used_count': u32(4), 'expert_feed_forward_length': u32(40), 'attention.key_length': u32(32) } },
+  'qwen3moe: experts that share the width out': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'llama: experts': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(2) } },
+  'llama: one expert used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(1) } },
+  'llama: all experts used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(4) } },
+  'gpt2': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
+};
+
+const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+
+/** Values around `middle`, the same for the same name and shape. */
+export function randomTensor(name: string, dims: readonly number[], spread: number, middle = 0): WriteTensor {
+  const random = new Random([...name].reduce((sum, char) => sum * 31 + char.charCodeAt(0), dims.length) >>> 0);
+  const values = Float32Array.from({ length: product(dims) }, () => middle + spread * (2 * random.float64() - 1));
+  return { name, dims, dtype: 'f32', data: new Uint8Array(values.buffer) };
+}
+
+/** Matrices that keep the size of what they multiply; norms around 1, factors of angles from 1 to 4, biases around 0. */
+function tensorOf(name: string, dims: readonly number[]): WriteTensor {
+  if (name.startsWith('rope_')) return randomTensor(name, dims, 1.5, 2.5);
+  if (name.endsWith('.bias')) return randomTensor(name, dims, 0.5);
+  if (dims.length === 1) return randomTensor(name, dims, 0.5, 1);
+  return randomTensor(name, dims, name.startsWith('token_embd') ? 1 : 1.7 / Math.sqrt(dims[0]!));
+}
+
+/** Tensors of roles: the parts of a fused one together. */
+function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): WriteTensor[] {
+  const dims = new Map<string, number[]>();
+  for (const { name: pattern, kind, rows, cols, count, optional: may } of roles) {
+    const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows], ...(count ? [size[count]] : [])];
+    if (may && !optional.test(name)) continue;
+    const before = dims.get(name);
+    if (before) before[before.length - 1]! += own.at(-1)!;
+    else dims.set(name, own);
+  }
+  return [...dims].map(([name, shape]) => tensorOf(name, shape));
+}
+
+/** The bytes of a model of the table, or of one made up. */
+export async function tinyModel(name: string, model: TinyModel = tinyModels[name] ?? {}): Promise<Uint8Array<ArrayBuffer>> {
+  const { architecture = name.split(':')[0]!, keys, optional = /^output\.weight/, change } = model, family = familyOf(architecture);
+  const said = Object.entries({ ...plain, [family.epsKey]: f32(1e-5), ...keys }).filter(([, value]) => value !== undefined) as [string, WriteValue][];
+  return rewritten(readFileSync(tinyPath('llama.gguf')), async (parts) => {
+    const vocabulary = Object.entries(parts.metadata).filter(([key]) => key.startsWith('tokenizer.'));
+    parts.metadata = {
+      'general.architecture': string(architecture), 'general.name': string(name),
+      ...Object.fromEntries([...said.map(([key, value]) => [`${architecture}.${key}`, value]), ...vocabulary]),
+    };
+    const embedding = parts.tensors.find((tensor) => tensor.name === 'token_embd.weight')!;
+    const hidden = said.find(([key]) => key === 'embedding_length')![1].value as number;
+    const headless = writeGguf(parts.metadata, [randomTensor(embedding.name, [hidden, embedding.dims[1]!], 1)]);
+    const { hparams } = readHparams(await readGguf(new MemorySource(headless)));
+    parts.tensors = [
+      ...tensorsOf(family.model, undefined, sizes(hparams, hparams), optional),
+      ...hparams.layers.flatMap((layer, i) => tensorsOf(layer.tensors, i, sizes(hparams, layer), optional)),
+    ];
+    change?.(parts);
+  });
+}
+
+let folder: string | undefined;
+
+/** Path of a model of the table in a temporary folder. */
+export async function tinyModelPath(name: string): Promise<string> {
+  const path = join(folder ??= temporary(), `${name.replace(/\W+/g, '-')}.gguf`);
+  writeFileSync(path, await tinyModel(name));
+  return path;
+}
+
+/** What the models are asked, and how much of the answer is kept: the last rows of the prompt, and greedy tokens behind it. */
+export const asked: readonly number[] = [5, 60, 61, 62, 100, 7, 211, 19, 350, 401, 12, 12, 90, 444, 3, 177, 33, 9, 288, 14];
+export const promptRows = 3;
+export const greedyTokens = 12;
+
+export interface FamilyTruth {
+  /** Log-probabilities after the last `promptRows` tokens of `asked`, and after the last greedy token. */
+  readonly rows: readonly Float32Array[];
+  readonly greedy: readonly number[];
+  /** log p of each greedy token minus that of the next best. */
+  readonly margins: readonly number[];
+}
+
+const truthPath = (name: string): URL => new URL(`../fixtures/families/${name.replace(/\W+/g, '-')}.f32`, import.meta.url);
+
+export function readTruth(name: string): FamilyTruth {
+  const all = new Float32Array(new Uint8Array(readFileSync(truthPath(name))).buffer), tail = all.length - 2 * greedyTokens, vocab = tail / (promptRows + 1);
+  return {
+    rows: Array.from({ length: promptRows + 1 }, (_, i) => all.subarray(i * vocab, (i + 1) * vocab)),
+    greedy: [...all.subarray(tail, tail + greedyTokens)], margins: [...all.subarray(tail + greedyTokens)],
+  };
+}
+
+export function writeTruth(name: string, { rows, greedy, margins }: FamilyTruth): void {
+  writeFileSync(truthPath(name), new Uint8Array(Float32Array.from([...rows.flatMap((row) => [...row]), ...greedy, ...margins]).buffer));
+}
