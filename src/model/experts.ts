@@ -90,6 +90,15 @@ function sharedWidth(keys: Keys, { shared }: NonNullable<Family['mixture']>, wid
   return width === 0 ? 0 : keys.count(key, widest);
 }
 
+/** For what needs one feed-forward part a layer. @throws ModelError `E_METHOD` */
+export function checkOneFfn({ experts }: { readonly experts?: Experts }, subject: string): void {
+  if (!experts) return;
+  throw new ModelError('E_METHOD', {
+    subject, found: `a mixture of ${experts.count} experts`, expected: 'a model with one feed-forward part a layer',
+    remedy: `Use dense: of a mixture each token reads only the experts that it is sent to, here ${experts.used} of ${experts.count}.`,
+  });
+}
+
 function refuseMixture(keys: Keys, count: number): never {
   const used = keys.number('expert_used_count'), some = used > 0 ? ` (${used} used at a time)` : '';
   throw new ModelError('E_FAMILY', {

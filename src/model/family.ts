@@ -13,14 +13,10 @@ import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
 import type { Family } from './types.ts';
 
-<<<<<<< HEAD
-const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, olmoe, qwen2moe, qwen3moe];
+export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, olmoe, qwen2moe, qwen3moe];
 
 /** Architectures of which mixtures of experts are run. */
 export const mixtures: readonly string[] = families.filter(({ mixture }) => mixture).flatMap(({ architectures }) => architectures);
-=======
-export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2];
->>>>>>> families
 
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {

@@ -52,11 +52,19 @@ const tabulated = 5e-4;
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
   'smollm3': { keys: { 'block_count': u32(5) } }, // every fourth layer does not turn
-  'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(48) } },
+  'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(44) } }, // no multiple of 8
+  'olmoe: experts that tie': { // of a pair of the same weight the first is chosen
+    keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(3) },
+    change: ({ tensors }) => {
+      for (const { name, data, dims: [hidden] } of tensors) {
+        if (name.includes('ffn_gate_inp')) for (let e = 1; e < 8; e += 2) data.copyWithin(4 * hidden! * e, 4 * hidden! * (e - 1), 4 * hidden! * e);
+      }
+    },
+  },
   'qwen2moe': {
     keys: { 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_feed_forward_length': u32(40), 'expert_shared_feed_forward_length': u32(72) },
   },
-  'qwen3moe': { keys: { 'expert_count': u32(16), 'expert_used_count': u32(4), 'expert_feed_forward_length': u32(40), 'attention.key_length': u32(32) } },
+  'qwen3moe': { keys: { 'expert_count': u32(16), 'expert_used_count': u32(4), 'expert_feed_forward_length': u32(40), 'attention.key_length': u32(32), 'attention.value_length': u32(32) } },
   'qwen3moe: experts that share the width out': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(3) } },
   'llama: experts': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(2) } },
   'llama: one expert used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(1) } },
