@@ -4,7 +4,7 @@ export { quantize, x4Stride } from './kernels/quantize/quantize';
 export { matvec } from './kernels/matvec/matvec';
 export { matmul } from './kernels/matmul/matmul';
 export { energy, rmsNorm, layerNorm } from './kernels/norm/norm';
-export { activateGated, activate, add, multiply, subtractKept, scale } from './kernels/activation/activation';
+export { activateGated, activate, add, multiply, softCap, subtractKept, scale } from './kernels/activation/activation';
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
 export { storeKv } from './kernels/attention/kv';
 export { attend } from './kernels/attention/attention';

@@ -18,17 +18,17 @@
   streamPtr: u32;     // [nLayers + 2, capacity, hidden]
   midPtr: u32;        // [capacity, hidden] residual stream between attention and FFN
   normedPtr: u32;     // [capacity, hidden]
-  qPtr: u32; attnPtr: u32;        // [capacity, heads * headDim]
-  kPtr: u32; vPtr: u32;           // [capacity, kvHeads * headDim]
+  qPtr: u32; attnPtr: u32;        // [capacity, heads * headStride]
+  kPtr: u32; vPtr: u32;           // [capacity, kvHeads * headStride]
   gatePtr: u32; upPtr: u32;       // [capacity, ffn] before the nonlinearity
   hPtr: u32;          // [capacity, ffn]
   outPtr: u32;        // [capacity, hidden] output of attention or FFN
   dxPtr: u32;         // [capacity, hidden] gradient at the residual stream
   dNormedPtr: u32;    // [capacity, hidden]
-  dqPtr: u32;         // [capacity, heads * headDim]
-  dkPtr: u32; dvPtr: u32;         // [capacity, kvHeads * headDim]
-  scoresPtr: u32;     // 2 rows of [capacity padded to 8] f32
-  logitsPtr: u32;     // [logitRows, vocab padded to 16 and an odd number of cache lines]
+  dqPtr: u32;         // [capacity, heads * headStride]
+  dkPtr: u32; dvPtr: u32;         // [capacity, kvHeads * headStride]
+  scoresPtr: u32;     // 3 rows of [capacity padded to 8] f32
+  logitsPtr: u32;     // [logitRows + 1, vocab padded to 16 and an odd number of cache lines]
   weightsPtr: u32;    // a few rows of weights as f32, see backward/product.ts
   hSumPtr: u32; hSqPtr: u32; hNormedSqPtr: u32; // [nLayers, ffn] sums over positions
   upSqPtr: u32; gateSqPtr: u32; fisherPtr: u32;

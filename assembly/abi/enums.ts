@@ -4,7 +4,10 @@
  */
 export const enum Norm { rms = 0, layer = 1 }
 export const enum Rope { none = 0, adjacent = 1, halves = 2 }
-export const enum Activation { silu = 0, gelu = 1, relu = 2 }
+export const enum Activation { silu = 0, gelu = 1, relu = 2, relu2 = 3 }
+
+/** What norms of q and k run over: all heads as one row, or head by head with one weight for all or one for each. */
+export const enum HeadNorm { row = 0, shared = 1, each = 2 }
 
 /** How the statistics of a prompt become a selection (adapt/refresh.ts). */
 export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }

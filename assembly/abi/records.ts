@@ -8,15 +8,18 @@
   hidden: i32;        // residual width
   ffn: i32;           // FFN neurons of the widest layer
   nLayers: i32;
-  headDim: i32;       // a multiple of 16
+  headDim: i32;
+  headStride: i32;    // values from head to head where attention reads them: headDim padded to 16
   vocab: i32;
   norm: i32;          // Norm
   normEps: f32;
   embedPtr: u32; embedLayout: i32;      // [vocab, hidden]
+  embedScale: f32;                      // of its rows, 1 = none
   positionPtr: u32;                     // [context, hidden] f32, learned positions
   outNormPtr: u32; outNormBiasPtr: u32; // [hidden]
   headPtr: u32; headLayout: i32;        // [vocab, hidden]
   headBiasPtr: u32;                     // [vocab]
+  logitScale: f32; logitCap: f32;       // logits times the first (1 = none), then bent to stay within the second (0 = not at all)
   nRopes: i32; ropesPtr: u32;           // [nRopes] RopeRecord
   layersPtr: u32;                       // [nLayers] LayerRecord
   rowsBelow: i32; columnsBelow: i32;    // fewer neurons than this are read one by one, more by the dense kernel (measured, or ffn)
@@ -41,13 +44,17 @@
   ffn: i32;           // neurons
   activation: i32;    // Activation
   attnScale: f32;     // usually 1 / sqrt(headDim)
+  attnCap: f32;       // scores are bent to stay within it, 0 = not at all
   window: i32;        // positions that attention sees, its own among them; 0 = all
   ropePtr: u32;       // RopeRecord
+  residualScale: f32; // of what a part adds to the residual, 1 = none
+  parallel: i32;      // 1: the feed-forward part reads what attention reads, not what it leaves
   attnNormPtr: u32; attnNormBiasPtr: u32;            // [hidden]
   qPtr: u32; qLayout: i32; qBiasPtr: u32;            // [heads * headDim, hidden]
   kPtr: u32; kLayout: i32; kBiasPtr: u32;            // [kvHeads * headDim, hidden]
   vPtr: u32; vLayout: i32; vBiasPtr: u32;            // [kvHeads * headDim, hidden]
-  qNormPtr: u32; kNormPtr: u32; headNorm: i32;       // before they are turned: of every head [headDim] (headNorm 1), or of all as one row
+  qNormPtr: u32; kNormPtr: u32; headNorm: i32;       // HeadNorm: [heads * headDim], or [headDim] for every head
+  normTurned: i32;                                   // 1: q and k are normed after they are turned, not before
   oPtr: u32; oLayout: i32; oBiasPtr: u32;            // [hidden, heads * headDim]
   attnPostNormPtr: u32;                              // [hidden], of attention's output before it joins the residual
   ffnNormPtr: u32; ffnNormBiasPtr: u32;              // [hidden]
@@ -94,9 +101,10 @@
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
-  qPtr: u32;          // [chunk, heads * headDim]
-  kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headDim]
-  attnPtr: u32;       // [chunk, heads * headDim]
+  sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
+  qPtr: u32;          // [chunk, heads * headStride]
+  kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]
+  attnPtr: u32;       // [chunk, heads * headStride]
   outPtr: u32;        // [chunk, hidden] output of attention or FFN before it joins the residual
   gatePtr: u32; upPtr: u32;       // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord

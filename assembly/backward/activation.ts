@@ -2,7 +2,7 @@
  * The feed-forward nonlinearity backwards, and the statistics of its neurons. a is the gate's product before the nonlinearity, u the up
  * product, h = act(a) u; without a gate h = act(u), which counts as a gate of h with u = 1.
  *   du = dh act(a),  da = dh u act'(a)
- *   silu' = s (1 + a (1 - s)), s = sigmoid(a);  relu' = a > 0
+ *   silu' = s (1 + a (1 - s)), s = sigmoid(a);  relu' = a > 0;  relu2' = 2 max(a, 0)
  *   gelu' = s + a s (1 - s) z', s = sigmoid(z), z = 1.5957691 (a + 0.044715 a^3)
  * [cols] f32, rows padded to 4 values. Test: test/calibrate/gradient.test.ts.
  */
@@ -27,6 +27,7 @@ import { apply } from '../kernels/activation/activation';
     const dz = f32x4.mul(factor, f32x4.add(one, f32x4.mul(f32x4.splat(3 * 0.044715), square)));
     return f32x4.add(s, f32x4.mul(f32x4.mul(a, dz), f32x4.mul(s, f32x4.sub(one, s))));
   }
+  if (kind == Activation.relu2) return f32x4.mul(f32x4.splat(2), f32x4.max(a, f32x4.splat(0)));
   return v128.and(f32x4.gt(a, f32x4.splat(0)), one);
 }
 
@@ -48,7 +49,8 @@ export function activationBackward(kind: i32, gate: usize, up: usize, dh: usize,
   const gated = gate != 0;
   if (kind == Activation.silu) backwardOf(Activation.silu, gated, gate, up, dh, cols);
   else if (kind == Activation.gelu) backwardOf(Activation.gelu, gated, gate, up, dh, cols);
-  else backwardOf(Activation.relu, gated, gate, up, dh, cols);
+  else if (kind == Activation.relu) backwardOf(Activation.relu, gated, gate, up, dh, cols);
+  else backwardOf(Activation.relu2, gated, gate, up, dh, cols);
 }
 
 @inline function addTo(p: usize, v: v128): void { v128.store(p, f32x4.add(v128.load(p), v)); }
@@ -79,7 +81,8 @@ export function observe(
   const gated = gate != 0;
   if (kind == Activation.silu) observeOf(Activation.silu, gated, gate, up, h, cols, hSum, hSq, hNormedSq, upSq, gateSq);
   else if (kind == Activation.gelu) observeOf(Activation.gelu, gated, gate, up, h, cols, hSum, hSq, hNormedSq, upSq, gateSq);
-  else observeOf(Activation.relu, gated, gate, up, h, cols, hSum, hSq, hNormedSq, upSq, gateSq);
+  else if (kind == Activation.relu) observeOf(Activation.relu, gated, gate, up, h, cols, hSum, hSq, hNormedSq, upSq, gateSq);
+  else observeOf(Activation.relu2, gated, gate, up, h, cols, hSum, hSq, hNormedSq, upSq, gateSq);
 }
 
 /** sums += x^2 over [cols], cols padded to 4. */

@@ -1,13 +1,14 @@
 /**
- * Attention of a whole document, forward and backward, on plain rows (no cache): q, k rotated already, position t sees 0 .. t.
- * or the last `window` of them (0: all)
- *   p_ts = softmax_s(scale q_t . k_s),  o_t = sum_s p_ts v_s
- *   dv_s += p_ts do_t,  dp_ts = do_t . v_s,  ds_ts = scale p_ts (dp_ts - sum_r p_tr dp_tr),  dq_t = sum_s ds_ts k_s,  dk_s += ds_ts q_t
+ * Attention of a whole document, forward and backward, on plain rows (no cache): q, k rotated already, position t sees 0 .. t
+ * or the last `window` of them (0: all), s_ts = scale q_t . k_s or cap tanh(s_ts / cap) where there is a cap:
+ *   p_ts = softmax_s(s_ts),  o_t = sum_s p_ts v_s
+ *   dv_s += p_ts do_t,  dp_ts = do_t . v_s,  ds_ts = scale p_ts (dp_ts - sum_r p_tr dp_tr) (1 - (s_ts / cap)^2)
+ *   dq_t = sum_s ds_ts k_s,  dk_s += ds_ts q_t
  * A key/value head collects from all query heads that share it. Probabilities are computed again, one row at a time, never kept: this is
  * quadratic in the document and 15 % of the embedded model's time at 320 tokens. Test: test/calibrate/gradient.test.ts.
  */
 import { madd } from '../base/simd';
-import { scale } from '../kernels/activation/activation';
+import { scale, softCap } from '../kernels/activation/activation';
 import { softmax } from '../kernels/attention/attention';
 
 /**
@@ -55,8 +56,11 @@ import { softmax } from '../kernels/attention/attention';
 }
 
 /** Row of probabilities of one query over nPositions keys, 0 before the first that it sees, and 0 behind them up to a multiple of 8. */
-@inline function probabilities(q: usize, k: usize, kStride: usize, bytes: usize, first: i32, nPositions: i32, factor: f32, p: usize): void {
+@inline function probabilities(
+  q: usize, k: usize, kStride: usize, bytes: usize, first: i32, nPositions: i32, factor: f32, cap: f32, p: usize,
+): void {
   dots(q, k, kStride, bytes, nPositions, factor, p);
+  if (cap) softCap(p, cap, nPositions);
   for (let at = p, end = p + (<usize>first << 2); at < end; at += 4) store<f32>(at, -Infinity);
   scale(p, <f32>1 / softmax(p, nPositions), (nPositions + 3) & ~3);
 }
@@ -67,24 +71,37 @@ import { softmax } from '../kernels/attention/attention';
  */
 export function attention(
   q: usize, k: usize, v: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32, nTokens: i32,
-  factor: f32, scores: usize, out: usize,
+  factor: f32, cap: f32, scores: usize, out: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads;
   for (let h = 0; h < heads; h++) {
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
       const row = <usize>t * qStride + at;
-      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, scores);
+      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, cap, scores);
       memory.fill(out + row, 0, bytes);
       mix(out + row, scores, v + kvAt, kvStride, bytes, t + 1);
     }
   }
 }
 
-/** Adds to dq, dk and dv. `scores`: two rows of `scoresBytes`. */
+/** ds *= the slope of the cap where it was bent: 1 - (s / cap)^2; `s`: scratch. */
+@inline function throughCap(
+  q: usize, k: usize, kStride: usize, bytes: usize, nPositions: i32, factor: f32, cap: f32, s: usize, ds: usize,
+): void {
+  dots(q, k, kStride, bytes, nPositions, factor, s);
+  softCap(s, cap, nPositions);
+  scale(s, <f32>1 / cap, nPositions);
+  for (const end = s + (<usize>nPositions << 2); s < end; s += 4, ds += 4) {
+    const z = load<f32>(s);
+    store<f32>(ds, load<f32>(ds) * (1 - z * z));
+  }
+}
+
+/** Adds to dq, dk and dv. `scores`: three rows of `scoresBytes`. */
 export function attentionBackward(
   q: usize, k: usize, v: usize, dOut: usize, qStride: usize, kvStride: usize, heads: i32, kvHeads: i32, headDim: i32, window: i32,
-  nTokens: i32, factor: f32,
+  nTokens: i32, factor: f32, cap: f32,
   scores: usize, scoresBytes: usize, dq: usize, dk: usize, dv: usize,
 ): void {
   const bytes = <usize>headDim << 2, perKv = heads / kvHeads, dScores = scores + scoresBytes;
@@ -92,11 +109,12 @@ export function attentionBackward(
     const at = <usize>h * bytes, kvAt = <usize>(h / perKv) * bytes;
     for (let t = 0; t < nTokens; t++) {
       const row = <usize>t * qStride + at, d = dOut + row, end = <usize>((t + 4) & ~3) << 2;
-      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, scores);
+      probabilities(q + row, k + kvAt, kvStride, bytes, window ? max(0, t + 1 - window) : 0, t + 1, factor, cap, scores);
       dots(d, v + kvAt, kvStride, bytes, t + 1, 1, dScores);
       let mean: f32 = 0;
       for (let i: usize = 0; i < end; i += 4) mean += load<f32>(scores + i) * load<f32>(dScores + i);
       for (let i: usize = 0; i < end; i += 4) store<f32>(dScores + i, factor * load<f32>(scores + i) * (load<f32>(dScores + i) - mean));
+      if (cap) throughCap(q + row, k + kvAt, kvStride, bytes, t + 1, factor, cap, dScores + scoresBytes, dScores);
       mix(dq + row, dScores, k + kvAt, kvStride, bytes, t + 1);
       for (let s = 0; s <= t; s++) {
         const i = <usize>s << 2, kv = <usize>s * kvStride + kvAt;

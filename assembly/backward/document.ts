@@ -1,7 +1,7 @@
 /** A pass over a whole document in f32: nothing is quantised, keys and values are rows beside the queries. */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { rowStride } from '../forward/norms';
+import { headsStride } from '../forward/norms';
 import { attention } from './attention';
 import { product } from './product';
 
@@ -18,10 +18,10 @@ import { product } from './product';
   }
 
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads;
+    const heads = layer.heads, kvHeads = layer.kvHeads;
     attention(
-      this.qPtr, this.kPtr, this.vPtr, rowStride(heads * headDim), rowStride(kvHeads * headDim), heads, kvHeads, headDim, layer.window,
-      nTokens, layer.attnScale, this.scoresPtr, this.attnPtr,
+      this.qPtr, this.kPtr, this.vPtr, headsStride(model, heads), headsStride(model, kvHeads), heads, kvHeads, model.headStride,
+      layer.window, nTokens, layer.attnScale, layer.attnCap, this.scoresPtr, this.attnPtr,
     );
   }
 }

@@ -10,7 +10,7 @@ import { ModelRecord } from '../abi/records';
 import { exp4 } from '../base/exp';
 import { hmax, hsum } from '../base/simd';
 import { log64 } from '../base/trig';
-import { embedToken } from '../forward/embed';
+import { embedToken, finishLogits } from '../forward/embed';
 import { normRows, rowStride } from '../forward/norms';
 import { fillAngles, turnBack } from '../forward/rotate';
 import { scale } from '../kernels/activation/activation';
@@ -47,6 +47,7 @@ function logitsOf(record: CalibrateRecord, iSlot: i32, first: i32, count: i32, e
     model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, normed, stride, count, logits, logitStride(model),
     record.weightsPtr,
   );
+  for (let row = 0; row < count; row++) finishLogits(model, logits + <usize>row * logitStride(model));
 }
 
 /** Largest of a row of logits; the padding up to 4 is set to -infinity first. */
@@ -105,11 +106,28 @@ function lossOf(record: CalibrateRecord, t: i32, row: usize): void {
   store<f32>(at, load<f32>(at) - 1);
 }
 
+/** Gradient at a row of logits → that at the head's products; `logits`: the row as it was. */
+function throughFinish(model: ModelRecord, logits: usize, d: usize): void {
+  const cap = model.logitCap;
+  if (model.logitScale != 1) scale(d, model.logitScale, model.vocab);
+  if (!cap) return;
+  for (const end = d + (<usize>model.vocab << 2); d < end; d += 4, logits += 4) {
+    const z = load<f32>(logits) / cap;
+    store<f32>(d, load<f32>(d) * (1 - z * z));
+  }
+}
+
 /** Loss of positions first .. first + count - 1 (count <= logitRows), and with `gradient` their rows of dx at slot nLayers. */
 export function headRows(record: CalibrateRecord, iSlot: i32, first: i32, count: i32, gradient: bool): void {
   const model = modelOf(record), stride = rowStride(model.hidden), rowBytes = logitStride(model), logits = <usize>record.logitsPtr;
   logitsOf(record, iSlot, first, count, 1, logits);
-  for (let row = 0; row < count; row++) lossOf(record, first + row, logits + <usize>row * rowBytes);
+  const spare = logits + <usize>record.logitRows * rowBytes;
+  for (let row = 0; row < count; row++) {
+    const at = logits + <usize>row * rowBytes;
+    if (gradient && model.logitCap) memory.copy(spare, at, <usize>model.vocab << 2);
+    lossOf(record, first + row, at);
+    if (gradient) throughFinish(model, spare, at);
+  }
   if (!gradient) return;
   let d = <usize>record.dNormedPtr, x = slot(record, iSlot) + <usize>first * stride, dx = <usize>record.dxPtr + <usize>first * stride;
   memory.fill(d, 0, <usize>count * stride);

@@ -5,11 +5,13 @@
  */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
+import { HeadNorm } from '../abi/enums';
 import { layerOf } from '../adapt/state';
-import { headNormWidth, rowStride } from '../forward/norms';
-import { attentionPart, down, gateAndUp, leave, queryKeyValue } from '../forward/parts';
+import { joinHeads, padHeads } from '../forward/heads';
+import { headNormWidth, headsStride, rowStride } from '../forward/norms';
+import { attentionPart, down, gateAndUp, leave, queryKeyValue, turnQueryKey } from '../forward/parts';
 import { rotate } from '../forward/rotate';
-import { activate, activateGated, add } from '../kernels/activation/activation';
+import { activate, activateGated, add, scale } from '../kernels/activation/activation';
 import { activationBackward, addSquares, observe, sumOfSquares } from './activation';
 import { attentionBackward } from './attention';
 import { DocumentPass } from './document';
@@ -45,7 +47,7 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
   const xStride = rowStride(model.hidden), hStride = rowStride(layer.ffn), y = slot(record, to);
   const nudged = iLayer == record.nudgeLayer, h = <usize>record.hPtr, out = <usize>record.outPtr;
   attentionInto(pass, model, layer, slot(record, from));
-  gateAndUp<DocumentPass>(pass, model, layer, record.midPtr, n);
+  gateAndUp<DocumentPass>(pass, model, layer, layer.parallel ? slot(record, from) : <usize>record.midPtr, n);
   activated(pass, layer);
   if (nudged && record.nudgeHPtr) add(h, record.nudgeHPtr, <i32>(hStride >> 2) * n);
   if (collect) {
@@ -60,7 +62,7 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
   down<DocumentPass>(pass, model, layer, h, n);
   if (nudged && record.nudgeYPtr) add(out, record.nudgeYPtr, <i32>(xStride >> 2) * n);
   memory.copy(y, record.midPtr, <usize>n * xStride);
-  leave(model, y, out, layer.ffnPostNormPtr, n, record.normedPtr);
+  leave(model, layer, y, out, layer.ffnPostNormPtr, n, record.normedPtr);
 }
 
 /** dx += gradient through a norm over [hidden] whose input was x, from the gradient d of its output; without a norm d itself. */
@@ -72,54 +74,72 @@ function throughNorm(record: CalibrateRecord, x: usize, weight: usize, d: usize,
   }
 }
 
-/** Gradient at a part's output before its post-norm, from dx where it joins the residual: dx itself, or in dNormed. */
-function beforePostNorm(record: CalibrateRecord, out: usize, weight: usize): usize {
-  if (!weight) return record.dxPtr;
-  memory.fill(record.dNormedPtr, 0, <usize>record.nTokens * rowStride(modelOf(record).hidden));
-  throughNorm(record, out, weight, record.dxPtr, record.dNormedPtr);
-  return record.dNormedPtr;
+/** Gradient at a part's output before its post-norm and scale, from dx where it joins the residual: dx itself, or in dNormed. */
+function beforeLeaving(record: CalibrateRecord, layer: LayerRecord, out: usize, weight: usize): usize {
+  const bytes = <usize>record.nTokens * rowStride(modelOf(record).hidden), d = <usize>record.dNormedPtr;
+  if (!weight && layer.residualScale == 1) return record.dxPtr;
+  if (weight) {
+    memory.fill(d, 0, bytes);
+    throughNorm(record, out, weight, record.dxPtr, d);
+  } else {
+    memory.copy(d, record.dxPtr, bytes);
+  }
+  scale(d, layer.residualScale, <i32>(bytes >> 2));
+  return d;
 }
 
 /** dx = gradient through the norms of q or k, whose inputs were x, from that of their outputs d. */
 function throughHeadNorms(model: ModelRecord, layer: LayerRecord, x: usize, weight: usize, d: usize, heads: i32, n: i32, dx: usize): void {
-  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = rowStride(heads * model.headDim);
+  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = headsStride(model, heads);
+  const each: usize = layer.headNorm == HeadNorm.each ? 1 : 0;
   memory.fill(dx, 0, <usize>n * stride);
   for (let t = 0; t < n; t++, x += stride, d += stride, dx += stride) {
     for (let at: usize = 0; at < bytes; at += <usize>width << 2) {
-      normBackward(model.norm, x + at, weight, d + at, width, model.normEps, dx + at);
+      normBackward(model.norm, x + at, weight + each * at, d + at, width, model.normEps, dx + at);
     }
   }
+}
+
+/** Gradients of turned q and k → those before they were turned. */
+function turnBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, dq: usize, dk: usize): void {
+  rotate(model, layer, dq, layer.heads, pass.nTokens, pass.anglesBackPtr, pass.rows);
+  rotate(model, layer, dk, layer.kvHeads, pass.nTokens, pass.anglesBackPtr, pass.rows);
 }
 
 /** Gradient at the block's attention input, from dx at its output (x + o(attention)). */
 function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   const n = pass.nTokens, hidden = model.hidden, scratch = <usize>pass.weightsPtr, heads = layer.heads, kvHeads = layer.kvHeads;
-  const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden), qStride = rowStride(qWidth);
-  const kvStride = rowStride(kvWidth);
+  const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden);
+  const qStride = headsStride(model, heads), kvStride = headsStride(model, kvHeads);
   const dAttn = <usize>pass.attnPtr, dNormed = <usize>pass.dNormedPtr, dv = <usize>pass.dvPtr;
   let dq = <usize>pass.dqPtr, dk = <usize>pass.dkPtr;
   if (layer.attnPostNormPtr) {
     pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, n, pass.outPtr, xStride);
   }
-  const dOut = beforePostNorm(pass, pass.outPtr, layer.attnPostNormPtr);
+  const dOut = beforeLeaving(pass, layer, pass.outPtr, layer.attnPostNormPtr);
   memory.fill(dAttn, 0, <usize>n * qStride);
   transposed(layer.oLayout, layer.oPtr, hidden, qWidth, dOut, xStride, n, dAttn, qStride, scratch);
+  padHeads(model, dAttn, heads, n);
   memory.fill(dq, 0, <usize>n * qStride);
   memory.fill(dk, 0, <usize>n * kvStride);
   memory.fill(dv, 0, <usize>n * kvStride);
   attentionBackward(
-    pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headDim, layer.window, n, layer.attnScale,
-    pass.scoresPtr, scoresBytes(pass), dq, dk, dv,
+    pass.qPtr, pass.kPtr, pass.vPtr, dAttn, qStride, kvStride, heads, kvHeads, model.headStride, layer.window, n, layer.attnScale,
+    layer.attnCap, pass.scoresPtr, scoresBytes(pass), dq, dk, dv,
   );
-  rotate(model, layer, dq, qStride, heads, n, pass.anglesBackPtr, pass.rows);
-  rotate(model, layer, dk, kvStride, kvHeads, n, pass.anglesBackPtr, pass.rows);
+  joinHeads(model, dq, heads, n);
+  joinHeads(model, dk, kvHeads, n);
+  joinHeads(model, dv, kvHeads, n);
+  if (!layer.normTurned) turnBack(pass, model, layer, dq, dk);
   if (layer.qNormPtr) { // q and k as they were before their norms, and room that attention has done with
     queryKeyValue<DocumentPass>(pass, model, layer, x, n);
+    if (layer.normTurned) turnQueryKey<DocumentPass>(pass, model, layer, n);
     throughHeadNorms(model, layer, pass.qPtr, layer.qNormPtr, dq, heads, n, dAttn);
     throughHeadNorms(model, layer, pass.kPtr, layer.kNormPtr, dk, kvHeads, n, pass.vPtr);
     dq = dAttn;
     dk = pass.vPtr;
   }
+  if (layer.normTurned) turnBack(pass, model, layer, dq, dk);
   memory.fill(dNormed, 0, <usize>n * xStride);
   transposed(layer.qLayout, layer.qPtr, qWidth, hidden, dq, qStride, n, dNormed, xStride, scratch);
   transposed(layer.kLayout, layer.kPtr, kvWidth, hidden, dk, kvStride, n, dNormed, xStride, scratch);
@@ -133,16 +153,17 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const hidden = model.hidden, ffn = layer.ffn;
   const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr, last = iLayer == 0;
   const x = slot(record, iLayer), dh = <usize>record.hPtr, dNormed = <usize>record.dNormedPtr;
+  const ffnInput = layer.parallel ? x : <usize>record.midPtr;
 
   if (!last || layer.ffnPostNormPtr) {
     attentionInto(pass, model, layer, x);
-    gateAndUp<DocumentPass>(pass, model, layer, record.midPtr, n);
+    gateAndUp<DocumentPass>(pass, model, layer, ffnInput, n);
   }
   if (layer.ffnPostNormPtr) {
     activated(pass, layer);
     down<DocumentPass>(pass, model, layer, dh, n);
   }
-  const dy = beforePostNorm(record, record.outPtr, layer.ffnPostNormPtr);
+  const dy = beforeLeaving(record, layer, record.outPtr, layer.ffnPostNormPtr);
   memory.fill(dh, 0, <usize>n * hStride);
   transposed(layer.downLayout, layer.downPtr, hidden, ffn, dy, xStride, n, dh, hStride, scratch);
   const gradSq = <usize>record.layerGradSqPtr + (<usize>iLayer << 3);
@@ -154,9 +175,10 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   if (last) return;
 
   activationBackward(layer.activation, layer.gatePtr ? <usize>record.gatePtr : 0, record.upPtr, dh, <i32>(hStride >> 2) * n);
+  if (layer.parallel) attentionBack(pass, model, layer, x); // both parts read x, and what is behind them is dx still
   memory.fill(dNormed, 0, <usize>n * xStride);
   if (layer.gatePtr) transposed(layer.gateLayout, layer.gatePtr, ffn, hidden, record.gatePtr, hStride, n, dNormed, xStride, scratch);
   transposed(layer.upLayout, layer.upPtr, ffn, hidden, record.upPtr, hStride, n, dNormed, xStride, scratch);
-  throughNorm(record, record.midPtr, layer.ffnNormPtr, dNormed, record.dxPtr);
-  attentionBack(pass, model, layer, x);
+  throughNorm(record, ffnInput, layer.ffnNormPtr, dNormed, record.dxPtr);
+  if (!layer.parallel) attentionBack(pass, model, layer, x);
 }

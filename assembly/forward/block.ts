@@ -3,11 +3,13 @@ import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { DensePass } from './dense';
 import { ffnPart } from './ffn';
 import { mixturePart } from './mixture';
+import { rowStride } from './norms';
 import { attentionPart } from './parts';
 import { sparseFfn } from './sparse';
 
 export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
   const pass = changetype<DensePass>(work);
+  if (layer.parallel) memory.copy(work.sidePtr, work.xPtr, <usize>nTokens * rowStride(model.hidden));
   attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
   if (layer.experts) mixturePart(pass, model, layer, nTokens);
   else if (work.sparse) sparseFfn(pass, model, layer, iLayer);

@@ -6,13 +6,16 @@ import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/kv';
 import { linear, prepareInput } from './linear';
-import { rowStride } from './norms';
+import { headsStride } from './norms';
 import { firstSeen } from './parts';
 import { sequenceOf, tokenOf } from './tokens';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
   @inline get rows(): i32 { return this.chunk; }
+
+  /** What the feed-forward part of a layer reads. */
+  @inline ffnInput(layer: LayerRecord): usize { return layer.parallel ? this.sidePtr : this.xPtr; }
 
   /** Before products read x: quantises it into the formats that they want. */
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
@@ -27,8 +30,8 @@ import { sequenceOf, tokenOf } from './tokens';
 
   /** attn = attention of each token's q over the cache of its sequence, to which its k and v are appended. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headDim, heads = layer.heads, kvHeads = layer.kvHeads, qStride = rowStride(heads * headDim);
-    const kvStride = rowStride(kvHeads * headDim);
+    const headDim = model.headStride, heads = layer.heads, kvHeads = layer.kvHeads, qStride = headsStride(model, heads);
+    const kvStride = headsStride(model, kvHeads);
     let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
     for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
       const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
@@ -37,7 +40,7 @@ import { sequenceOf, tokenOf } from './tokens';
       storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
       attend(
         kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale,
-        this.scoresPtr, out,
+        layer.attnCap, this.scoresPtr, out,
       );
     }
   }

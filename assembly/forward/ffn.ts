@@ -25,7 +25,7 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
   const ffn = layer.ffn, hStride = rowStride(ffn), width = <i32>(hStride >> 2), up = <usize>pass.upPtr, gated = layer.gatePtr != 0;
   const h = gated ? <usize>pass.gatePtr : up;
 
-  gateAndUp<DensePass>(pass, model, layer, pass.xPtr, nTokens);
+  gateAndUp<DensePass>(pass, model, layer, pass.ffnInput(layer), nTokens);
   if (layer.orderFor) { // the prepared input has been used: its room is free
     byNeuron(layer, h, hStride, ffn, nTokens, pass.quantPtr);
     byNeuron(layer, up, hStride, ffn, nTokens, pass.quantPtr);
@@ -41,5 +41,5 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
   if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>pass.scratchPtr : 0, h);
 
   down<DensePass>(pass, model, layer, h, nTokens);
-  leave(model, pass.xPtr, pass.outPtr, layer.ffnPostNormPtr, nTokens, pass.normedPtr);
+  leave(model, layer, pass.xPtr, pass.outPtr, layer.ffnPostNormPtr, nTokens, pass.normedPtr);
 }

@@ -80,10 +80,10 @@ function sharedExpert(pass: DensePass, model: ModelRecord, layer: LayerRecord, x
 /** x += experts(norm(x)). */
 export function mixturePart(pass: DensePass, model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
   const x = <usize>pass.normedPtr;
-  normRows(model, pass.xPtr, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, x);
+  normRows(model, pass.ffnInput(layer), layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, x);
   routeTokens(pass, model, layer, x, nTokens);
   memory.fill(pass.outPtr, 0, <usize>nTokens * rowStride(model.hidden));
   chosenExperts(pass, model, layer, x, nTokens);
   sharedExpert(pass, model, layer, x, nTokens);
-  leave(model, pass.xPtr, pass.outPtr, layer.ffnPostNormPtr, nTokens, pass.normedPtr);
+  leave(model, layer, pass.xPtr, pass.outPtr, layer.ffnPostNormPtr, nTokens, pass.normedPtr);
 }

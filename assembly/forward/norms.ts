@@ -1,5 +1,5 @@
 /** Rows of activations: their stride, and normalising them. */
-import { Norm } from '../abi/enums';
+import { HeadNorm, Norm } from '../abi/enums';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { layerNorm, rmsNorm } from '../kernels/norm/norm';
 
@@ -18,16 +18,20 @@ export function normRows(model: ModelRecord, x: usize, weight: usize, bias: usiz
   for (let t = 0; t < nTokens; t++, x += stride, y += stride) norm(model, x, weight, bias, model.hidden, y);
 }
 
+/** The same of rows of heads, which attention wants padded. */
+@inline export function headsStride(model: ModelRecord, heads: i32): usize { return rowStride(heads * model.headStride); }
+
 /** Values that a norm of q or k runs over: of one head, or of all. */
 @inline export function headNormWidth(model: ModelRecord, layer: LayerRecord, heads: i32): i32 {
-  return layer.headNorm ? model.headDim : heads * model.headDim;
+  return layer.headNorm == HeadNorm.row ? heads * model.headDim : model.headDim;
 }
 
 /** Rows of `heads` heads normed in place, head by head or as a whole; `weight` 0: not at all. */
 export function normHeads(model: ModelRecord, layer: LayerRecord, x: usize, weight: usize, heads: i32, nTokens: i32): void {
   if (!weight) return;
-  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = rowStride(heads * model.headDim);
+  const width = headNormWidth(model, layer, heads), bytes = <usize>(heads * model.headDim) << 2, stride = headsStride(model, heads);
+  const each: usize = layer.headNorm == HeadNorm.each ? 1 : 0;
   for (let t = 0; t < nTokens; t++, x += stride) {
-    for (let at: usize = 0; at < bytes; at += <usize>width << 2) norm(model, x + at, weight, 0, width, x + at);
+    for (let at: usize = 0; at < bytes; at += <usize>width << 2) norm(model, x + at, weight + each * at, 0, width, x + at);
   }
 }

@@ -5,18 +5,24 @@
  * DocumentPass (backward/document.ts) in f32 without.
  */
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { add } from '../kernels/activation/activation';
+import { add, scale } from '../kernels/activation/activation';
+import { joinHeads, padHeads } from './heads';
 import { formatOf } from './linear';
-import { normHeads, normRows, rowStride } from './norms';
+import { headsStride, normHeads, normRows, rowStride } from './norms';
 import { rotate } from './rotate';
 
 /** The first position that a query at `position` sees. */
 @inline export function firstSeen(layer: LayerRecord, position: i32): i32 { return layer.window ? max(0, position + 1 - layer.window) : 0; }
 
-/** x += out, which is normed first where the family norms what a part gives; `scratch` [nTokens, hidden] is free. */
-export function leave(model: ModelRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
-  if (postNorm) normRows(model, out, postNorm, 0, nTokens, scratch);
-  add(x, postNorm ? scratch : out, <i32>(rowStride(model.hidden) >> 2) * nTokens);
+/** x += out, which is normed and scaled first where the family does that to what a part gives; `scratch` [nTokens, hidden] is free. */
+export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
+  const cols = <i32>(rowStride(model.hidden) >> 2) * nTokens;
+  if (postNorm) {
+    normRows(model, out, postNorm, 0, nTokens, scratch);
+    out = scratch;
+  }
+  if (layer.residualScale != 1) scale(out, layer.residualScale, cols);
+  add(x, out, cols);
 }
 
 /** The feed-forward part's input, norm(x), ready for the products that read it. */
@@ -47,26 +53,39 @@ export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usiz
 /** q, k and v of norm(x), as the products give them. */
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
-  const kvStride = rowStride(kvWidth);
-  const input = <usize>pass.normedPtr;
+  const qStride = headsStride(model, layer.heads), kvStride = headsStride(model, layer.kvHeads), input = <usize>pass.normedPtr;
   normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
   pass.prepare(input, xStride, hidden, nTokens, formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout));
-  pass.multiply(layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, rowStride(qWidth));
+  pass.multiply(layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
   pass.multiply(layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
   pass.multiply(layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+}
+
+function normQueryKey<P>(pass: P, model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+  normHeads(model, layer, pass.qPtr, layer.qNormPtr, layer.heads, nTokens);
+  normHeads(model, layer, pass.kPtr, layer.kNormPtr, layer.kvHeads, nTokens);
+}
+
+/** q and k turned by the angles of their rows. */
+export function turnQueryKey<P>(pass: P, model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+  rotate(model, layer, pass.qPtr, layer.heads, nTokens, pass.anglesPtr, pass.rows);
+  rotate(model, layer, pass.kPtr, layer.kvHeads, nTokens, pass.anglesPtr, pass.rows);
 }
 
 /** x += attention(norm(x)). */
 export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, heads = layer.heads, kvHeads = layer.kvHeads, qWidth = heads * model.headDim;
-  const qStride = rowStride(qWidth), kvStride = rowStride(kvHeads * model.headDim);
+  const qStride = headsStride(model, heads);
   queryKeyValue<P>(pass, model, layer, x, nTokens);
-  normHeads(model, layer, pass.qPtr, layer.qNormPtr, heads, nTokens);
-  normHeads(model, layer, pass.kPtr, layer.kNormPtr, kvHeads, nTokens);
-  rotate(model, layer, pass.qPtr, qStride, heads, nTokens, pass.anglesPtr, pass.rows);
-  rotate(model, layer, pass.kPtr, kvStride, kvHeads, nTokens, pass.anglesPtr, pass.rows);
+  if (!layer.normTurned) normQueryKey<P>(pass, model, layer, nTokens);
+  turnQueryKey<P>(pass, model, layer, nTokens);
+  if (layer.normTurned) normQueryKey<P>(pass, model, layer, nTokens);
+  padHeads(model, pass.qPtr, heads, nTokens);
+  padHeads(model, pass.kPtr, kvHeads, nTokens);
+  padHeads(model, pass.vPtr, kvHeads, nTokens);
   pass.attend(model, layer, nTokens);
+  joinHeads(model, pass.attnPtr, heads, nTokens);
   pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
-  leave(model, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+  leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
 }

@@ -10,7 +10,7 @@ import { counts } from '../adapt/statistics';
 import { sweepLogits } from '../kernels/logits/sweep';
 import { energy } from '../kernels/norm/norm';
 import { block } from './block';
-import { embedToken } from './embed';
+import { embedToken, finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { fillAngles } from './rotate';
@@ -65,6 +65,7 @@ function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32
   linear(work, model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, work.normedPtr, stride, rows, logits, bytes);
   for (let t = first; t < nTokens; t++, logits += bytes, report += offsetof<StepReport>()) {
     const token = tokenOf(work, t), sequence = sequenceOf(work, t), own = changetype<StepReport>(report);
+    finishLogits(model, logits);
     sweepLogits(logits, model.vocab, own);
     if (!(own.logSumExp < Infinity)) { sequence.hasLogits = 0; return false; }
     own.token = token.id;

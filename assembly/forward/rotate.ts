@@ -4,6 +4,7 @@
  */
 import { LayerRecord, ModelRecord, RopeRecord } from '../abi/records';
 import { rope, ropeFrequencies, ropeTable } from '../kernels/rope/rope';
+import { headsStride } from './norms';
 
 @inline export function ropeOf(model: ModelRecord, i: i32): RopeRecord {
   return changetype<RopeRecord>(<usize>model.ropesPtr + <usize>i * offsetof<RopeRecord>());
@@ -44,11 +45,9 @@ export function turnBack(model: ModelRecord, angles: usize, back: usize, rows: i
 }
 
 /** Turns the heads of all rows of x in place, row t by the angles of row t. */
-export function rotate(
-  model: ModelRecord, layer: LayerRecord, x: usize, stride: usize, heads: i32, nTokens: i32, angles: usize, rows: i32,
-): void {
+export function rotate(model: ModelRecord, layer: LayerRecord, x: usize, heads: i32, nTokens: i32, angles: usize, rows: i32): void {
   if (!layer.ropePtr) return;
-  const record = changetype<RopeRecord>(<usize>layer.ropePtr);
+  const record = changetype<RopeRecord>(<usize>layer.ropePtr), stride = headsStride(model, heads);
   let table = tableOf(record, angles, rows);
   for (let t = 0; t < nTokens; t++, x += stride, table += <usize>record.dim << 2) {
     rope(record.kind, x, heads, model.headDim, record.dim, table);

@@ -181,7 +181,7 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
 export function sparseFfn(work: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32): void {
   const adapt = adaptOf(sequenceOf(work, 0)), own = adaptLayer(adapt, iLayer), ffn = layer.ffn;
   const used: usize = work.usedPtr ? <usize>work.usedPtr + <usize>iLayer * <usize>((model.ffn + 7) >> 3) : 0;
-  enterFfn<DensePass>(work, model, layer, work.xPtr, 1);
+  enterFfn<DensePass>(work, model, layer, work.ffnInput(layer), 1);
   if (adapt.stages == Stage.mask && own.compactGatePtr) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);
     compactFfn(model, work, layer, adapt, own);
@@ -191,5 +191,5 @@ export function sparseFfn(work: DensePass, model: ModelRecord, layer: LayerRecor
   } else {
     selected(model, work, layer, adapt, own, used);
   }
-  leave(model, work.xPtr, work.outPtr, layer.ffnPostNormPtr, 1, work.normedPtr);
+  leave(model, layer, work.xPtr, work.outPtr, layer.ffnPostNormPtr, 1, work.normedPtr);
 }

@@ -59,9 +59,10 @@ export class Calibrator {
       const instance = await instantiate<CalibrateExports>(tier, 'calibrate');
       const arena = new Arena(instance.memory, instance.exports.heapBase());
       const layout = layoutCalibration(plan, Math.min(maxTokens, plan.hparams.contextLength));
-      const { records: modelPtr } = await placeModel(file, plan, instance, arena, layout.bytes + recordBytes(calibrateFields) + 64, {
-        signal, onProgress: undefined,
-      });
+      const later = layout.bytes + recordBytes(calibrateFields) + 64;
+      const { records: modelPtr } = await placeModel(
+        file, plan, instance, arena, later, layout.capacity, { signal, onProgress: undefined },
+      );
       return new Calibrator(plan.hparams, layout, instance, arena, modelPtr);
     } finally {
       await closeParts(parts);

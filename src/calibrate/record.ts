@@ -40,7 +40,7 @@ export function layoutCalibration({ hparams: h, tensors }: ModelPlan, maxTokens:
   // an even number, so that two slots' logits fit side by side
   const logitRows = Math.max(2, Math.min(capacity, 2 * Math.floor(logitBytes / logitRow / 2)));
   const buffers = {
-    ...activationBuffers(h, capacity), ...sumBuffers(h), logitsPtr: logitRow * logitRows,
+    ...activationBuffers(h, capacity), ...sumBuffers(h), logitsPtr: logitRow * (logitRows + 1),
     weightsPtr: weightsBytes(tensors.map(({ cols }) => cols)),
   };
   return { capacity, logitRows, buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
@@ -48,14 +48,14 @@ export function layoutCalibration({ hparams: h, tensors }: ModelPlan, maxTokens:
 
 function activationBuffers(h: Hparams, capacity: number): Record<string, number> {
   const row = (width: number): number => 4 * capacity * rowWidth(width);
-  const angles = 4 * capacity * ropeDims(h), hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headDim);
-  const kv = row(h.kvHeads * h.headDim);
+  const angles = 4 * capacity * ropeDims(h), hidden = row(h.hidden), ffn = row(h.ffn), q = row(h.heads * h.headStride);
+  const kv = row(h.kvHeads * h.headStride);
   return {
     tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity,
     anglesPtr: angles, anglesBackPtr: angles, streamPtr: (h.nLayers + 2) * hidden,
     midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
     qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv,
-    gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 8 * capacity,
+    gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 12 * capacity,
   };
 }
 

@@ -66,7 +66,7 @@ export class Engine {
     const instance = await instantiate(options.tier);
     const arena = new Arena(instance.memory, instance.exports.heapBase(), options.maxBytes);
     const later = layoutWorkspace(plan.hparams, options.contextSize).bytes + layoutSequence(plan.hparams, options).bytes;
-    const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options);
+    const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
     return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
   }
 

@@ -1,8 +1,8 @@
 /** A model into fresh memory: its weights, and the records that lead to them. */
 import type { GgufFile } from '../format/gguf/types.ts';
-import { Activation, Norm, Rope } from '../model/enums.ts';
+import { Activation, HeadNorm, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
-import type { Hparams } from '../model/types.ts';
+import type { Hparams, LayerHparams } from '../model/types.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
@@ -14,16 +14,19 @@ import type { Instance, LoaderExports } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { loadWeights } from './weights.ts';
 
-/** Weights and records into a fresh arena; returns the model record's address. `laterBytes`: what the caller will take behind them. */
+/**
+ * Weights and records into a fresh arena; returns the model record's address. `laterBytes`: what the caller will take behind them.
+ * `contextSize`: positions that there will be room for.
+ */
 export async function placeModel(
-  file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number,
+  file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number, contextSize: number,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
 ): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
   const records = takeRecords(arena, plan.hparams), experts = takeExperts(arena, plan.hparams);
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
-  fillRecords(plan, addresses, memory, records);
+  fillRecords(plan, addresses, memory, records, contextSize);
   fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
   return { records: records.model, addresses, fingerprint };
@@ -50,14 +53,16 @@ function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
 
 function fillRecords(
   { family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records,
+  contextSize: number,
 ): void {
   const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> =>
     new RecordView(memory, ptr + i * recordBytes(fields), fields);
   const model = view(at.model, modelFields, 0), layers = h.layers.map((_, i) => view(at.layers, layerFields, i));
   const ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
-  const { hidden, ffn, nLayers, headDim, vocab, normEps } = h;
+  const { hidden, ffn, nLayers, headDim, headStride, vocab, normEps, embedScale, logitScale, logitCap } = h;
   model.assign({
-    hidden, ffn, nLayers, headDim, vocab, normEps, norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers,
+    hidden, ffn, nLayers, headDim, headStride, vocab, normEps, embedScale, logitScale, logitCap,
+    norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers,
   });
   h.ropes.forEach(({ kind, dim, base, scale, magnitude, factors }, i) => {
     const before = h.ropes.slice(0, i).reduce((sum, rope) => sum + rope.dim, 0);
@@ -65,19 +70,30 @@ function fillRecords(
     ropes[i]!.assign({ kind: Rope[kind], dim, before, base, scale, magnitude, freqPtr: at.frequencies[i]!, factorsPtr: at.factors[i]! });
   });
   h.layers.forEach((row, i) => {
-    const { heads, kvHeads, ffn: own, activation, attnScale, window } = row, rope = ropeIndex(h, row);
-    const headNorm = row.tensors.some(({ field, cols }) => field === 'qNorm' && cols === 'headDim') ? 1 : 0;
+    const { heads, kvHeads, ffn: own, activation, attnScale, attnCap, window, residualScale } = row, rope = ropeIndex(h, row);
     layers[i]!.assign({
-      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, headNorm, window,
+      heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, attnCap, window, residualScale,
+      headNorm: headNormOf(row), parallel: Number(row.parallel), normTurned: Number(row.normTurned),
       ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });
   for (const [i, { role, layer, layout }] of tensors.entries()) {
-    if (role.field === 'ropeFactors') for (const rope of ropes) rope.set('factorsPtr', addresses[i]!);
-    else if (!isOfExpert(role.field)) {
-      const form = role.kind === 'matrix' ? { [`${role.field}Layout`]: Layout[layout] } : {};
-      (layer === undefined ? model : layers[layer]!).assign({ [`${role.field}Ptr`]: addresses[i]!, ...form });
+    const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
+    ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
+    if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
+    for (const field of [role.field, ...(role.also ?? [])]) {
+      const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
+      (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });
     }
   }
   if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+}
+
+/** Which tensor has the factors of a rotation. */
+const factorsFor = (longAbove: number | undefined, contextSize: number): string =>
+  (longAbove === undefined ? 'ropeFactors' : contextSize > longAbove ? 'ropeLong' : 'ropeShort');
+
+function headNormOf({ tensors }: LayerHparams): number {
+  const { rows, cols } = tensors.find(({ field }) => field === 'qNorm') ?? {};
+  return cols !== 'headDim' ? HeadNorm.row : rows === 'one' ? HeadNorm.shared : HeadNorm.each;
 }

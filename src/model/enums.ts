@@ -1,7 +1,8 @@
 /** The numbers of assembly/abi/enums.ts, for the host. test/model/abi.test.ts compares the two. */
 export const Norm = { rms: 0, layer: 1 } as const;
 export const Rope = { none: 0, adjacent: 1, halves: 2 } as const;
-export const Activation = { silu: 0, gelu: 1, relu: 2 } as const;
+export const Activation = { silu: 0, gelu: 1, relu: 2, relu2: 3 } as const;
+export const HeadNorm = { row: 0, shared: 1, each: 2 } as const;
 export const Rule = { none: 0, topK: 1, global: 2, cett: 3, cascade: 4 } as const;
 export const Stage = { mask: 1, scores: 2, gate: 4, product: 8 } as const;
 export const CogLoadMode = { off: 0, measured: 1, forced: 2 } as const;

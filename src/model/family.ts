@@ -3,17 +3,39 @@
  * names (assembly/forward/block.ts); a new family is a new row, checked against reference logits.
  */
 import { ModelError } from '../errors.ts';
+import { arcee } from './families/arcee.ts';
+import { chatglm, glm4 } from './families/chatglm.ts';
+import { cohere2 } from './families/cohere2.ts';
+import { ernie4_5 } from './families/ernie4_5.ts';
+import { exaone, exaone4 } from './families/exaone.ts';
+import { gemma, gemma2, gemma3 } from './families/gemma.ts';
 import { gpt2 } from './families/gpt2.ts';
-import { llama } from './families/llama.ts';
+import { gptneox } from './families/gptneox.ts';
+import { granite } from './families/granite.ts';
+import { hunyuan } from './families/hunyuan.ts';
+import { internlm2 } from './families/internlm2.ts';
+import { deci, llama } from './families/llama.ts';
+import { minicpm } from './families/minicpm.ts';
+import { nemotron } from './families/nemotron.ts';
 import { olmo2 } from './families/olmo2.ts';
 import { olmoe } from './families/olmoe.ts';
+import { openelm } from './families/openelm.ts';
+import { phi2 } from './families/phi2.ts';
+import { phi3 } from './families/phi3.ts';
 import { qwen2moe, qwen3moe } from './families/qwen-moe.ts';
+import { qwen } from './families/qwen.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
 import { smollm3 } from './families/smollm3.ts';
+import { stablelm } from './families/stablelm.ts';
+import { starcoder, starcoder2 } from './families/starcoder.ts';
 import type { Family } from './types.ts';
 
-export const families: readonly Family[] = [llama, qwen2, qwen3, gpt2, smollm3, olmo2, olmoe, qwen2moe, qwen3moe];
+export const families: readonly Family[] = [
+  llama, deci, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
+  internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
+  olmoe, qwen2moe, qwen3moe,
+];
 
 /** Architectures of which mixtures of experts are run. */
 export const mixtures: readonly string[] = families.filter(({ mixture }) => mixture).flatMap(({ architectures }) => architectures);

@@ -7,9 +7,8 @@ import { readExperts } from './experts.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 import { checkKind } from './kind.ts';
-import type { RopeHparams } from './rope.ts';
 import { readRope, sameRope } from './rope.ts';
-import type { Family, FileHparams, Hparams, LayerHparams } from './types.ts';
+import type { Family, FileHparams, Hparams, LayerHparams, RopeHparams } from './types.ts';
 import { readWindows } from './windows.ts';
 
 /** Upper bounds, each far above what exists, so that no product of them overflows and no hostile file plans petabytes. */
@@ -17,8 +16,8 @@ const limits = {
   hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, headDim: 512, vocab: 2_097_152, contextLength: 16_777_216,
 } as const;
 
-/** Of headDim: attention walks values in tiles of 16 (assembly/kernels/attention/kv.ts). */
-const headDimMultiple = 16;
+/** Attention walks values in tiles of so many (assembly/kernels/attention/kv.ts). */
+const headTile = 16;
 
 function activationOf(keys: Keys): keyof typeof Activation | undefined {
   const name = keys.string('hidden_act', '');
@@ -41,7 +40,6 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`);
   });
   const headDim = keys.count('attention.key_length', limits.headDim, hidden / layerHeads[0]!);
-  if (headDim % headDimMultiple !== 0) bad(keys.name('attention.key_length'), headDim, `a multiple of ${headDimMultiple}`);
   const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
   if (valueDim !== headDim) bad(keys.name('attention.value_length'), valueDim, `the key length ${headDim}`);
   const embedding = file.tensors.get('token_embd.weight');
@@ -54,20 +52,23 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   const vocab = embedding.dims[1] ?? 1;
   if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
   const contextLength = keys.count('context_length', limits.contextLength);
-  const rope = readRope(keys, headDim, contextLength);
   const mixture = readExperts(keys, family, file.tensors, nLayers, limits.ffn);
+  const layerWindows = readWindows(keys, family.windows, nLayers, contextLength);
+  const { rope, windowRope } = readRope(keys, headDim, contextLength, family.windows, layerWindows.some((window) => window > 0));
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture),
     hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
     ...(mixture ?? { layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn) }),
     normEps: keys.positive(family.epsKey),
-    rope, layerWindows: readWindows(keys, family, nLayers, contextLength, rope.base),
-    activation: activationOf(keys),
-    attnScale: keys.positive('attention.scale', 1 / Math.sqrt(headDim)),
+    rope, windowRope, layerWindows, activation: activationOf(keys), own: keys.own(family.keys ?? {}),
+    has: (tensor) => file.tensors.has(tensor),
   };
   keys.refuseRest();
   if (rope.factors && file.tensors.has('rope_freqs.weight')) {
     bad(keys.name('rope.scaling.type'), 'yarn beside a tensor rope_freqs.weight', 'one of them');
+  }
+  if (rope.longAbove !== undefined && !family.model.some(({ field }) => field === 'ropeLong')) {
+    bad(keys.name('rope.scaling.type'), '"longrope"', 'another type: this family has no such factors');
   }
   return { family, hparams: withLayers(said, family) };
 }
@@ -76,8 +77,10 @@ function withLayers(said: FileHparams, family: Family): Hparams {
   const layers = Array.from({ length: said.nLayers }, (_, i) => family.layer(said, i)), ropes: RopeHparams[] = [];
   for (const { rope } of layers) if (rope && !ropes.some((other) => sameRope(rope, other))) ropes.push(rope);
   const widest = (of: (layer: LayerHparams) => number): number => layers.reduce((max, layer) => Math.max(max, of(layer)), 0);
+  const { has: _, ...kept } = said;
   return {
-    ...said, layers, ropes,
+    ...kept, layers, ropes, headStride: headTile * Math.ceil(said.headDim / headTile),
+    embedScale: 1, logitScale: 1, logitCap: 0, ...family.ends?.(said),
     heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads),
     ffn: widest(({ ffn, experts }) => Math.max(ffn, experts?.sharedFfn ?? 0)),
   };

@@ -12,7 +12,7 @@ const idle: ReadonlySet<string> = new Set([
   'vocab_size', // the embedding says it
   'tensor_data_layout', // of q and k in files of 2023: what every `llama` file has
   'attention.layer_norm_epsilon', 'attention.layer_norm_rms_epsilon', // the one that the family does not use
-  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts)
+  'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts, rope.ts)
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
 
@@ -95,6 +95,19 @@ export class Keys {
   flag(key: string): boolean | undefined {
     const value = this.metadata.get(this.name(key));
     return value === undefined ? undefined : value === true || value === 1;
+  }
+
+  /** The keys that a family reads beside those of all, numbers and flags from 0 up. */
+  own(wanted: Readonly<Record<string, 'needed' | 'optional' | 'idle'>>): Record<string, number | undefined> {
+    const said: Record<string, number | undefined> = {};
+    for (const [key, how] of Object.entries(wanted)) {
+      const name = this.name(key), value = this.metadata.get(name);
+      if (how === 'idle' || (value === undefined && how === 'optional')) continue;
+      const number = typeof value === 'boolean' ? Number(value) : getNumber(this.metadata, name);
+      const fits = Number.isFinite(number) && (how === 'needed' ? number > 0 : number >= 0);
+      said[key] = fits ? number : bad(name, number, how === 'needed' ? 'a positive number' : 'a positive number, or 0 for none');
+    }
+    return said;
   }
 
   /** A number or 0 where the key is absent. */

@@ -49,7 +49,7 @@ const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
 
 /** Bytes of the keys (= of the values) of all layers. */
 export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
-  const cells = h.headDim * capacity;
+  const cells = h.headStride * capacity;
   return allKvHeads(h) * (kv === 'f32' ? 4 * cells : kv === 'f16' ? 2 * cells : cells + 4 * capacity);
 }
 
@@ -59,11 +59,12 @@ const withRecords = (buffers: Record<string, number>, ...records: number[]): Buf
 /** What computes, for sequences of `contextSize`: activations, logits of scored tokens, scratch. */
 export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
-  const qWidth = h.heads * h.headDim, kvWidth = h.kvHeads * h.headDim;
+  const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(h.ffn), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,

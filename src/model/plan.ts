@@ -7,6 +7,7 @@ import type { GgufFile, GgufTensor } from '../format/gguf/types.ts';
 import { dtypes, hasShape } from '../format/gguf/types.ts';
 import type { Family, SizeName, TensorRole } from './types.ts';
 import type { Hparams, LayerHparams } from './types.ts';
+import { asFiled } from './fused.ts';
 import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
@@ -61,7 +62,7 @@ export function sizes(
   h: Hparams, { heads, kvHeads, ffn, experts }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn' | 'experts'>,
 ): Record<SizeName, number> {
   return {
-    hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim,
+    hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim, heads, kvHeads,
     context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
     experts: experts?.count ?? 0, sharedFfn: experts?.sharedFfn ?? 0,
   };
@@ -133,7 +134,9 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
     }
   };
   plan(family.model, undefined, sizes(hparams, hparams));
-  hparams.layers.forEach((row, layer) => { plan(row.tensors, layer, sizes(hparams, row)); });
+  hparams.layers.forEach((row, layer) => {
+    plan(asFiled(row.tensors, layer, (name) => file.tensors.has(name)), layer, sizes(hparams, row));
+  });
   refuseUnused(file, used, hparams.architecture);
 
   const tiedHead = !tensors.some(({ role }) => role.field === 'head');

@@ -3,9 +3,10 @@ export type FieldType = 'i32' | 'u32' | 'f32';
 export type Fields = Readonly<Record<string, FieldType>>;
 
 export const modelFields = {
-  hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32', embedLayout: 'i32',
-  positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32', headBiasPtr: 'u32', nRopes: 'i32',
-  ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32', columnsBelow: 'i32',
+  hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', headStride: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32',
+  embedLayout: 'i32', embedScale: 'f32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32',
+  headBiasPtr: 'u32', logitScale: 'f32', logitCap: 'f32', nRopes: 'i32', ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32',
+  columnsBelow: 'i32',
 } as const satisfies Fields;
 
 export const ropeFields = {
@@ -13,13 +14,14 @@ export const ropeFields = {
 } as const satisfies Fields;
 
 export const layerFields = {
-  heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', window: 'i32', ropePtr: 'u32',
-  attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32', qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32',
-  vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32', kNormPtr: 'u32', headNorm: 'i32', oPtr: 'u32', oLayout: 'i32',
-  oBiasPtr: 'u32', attnPostNormPtr: 'u32', ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32',
-  upPtr: 'u32', upLayout: 'i32', upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32',
-  orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32',
-  hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
+  heads: 'i32', kvHeads: 'i32', kvBefore: 'i32', ffn: 'i32', activation: 'i32', attnScale: 'f32', attnCap: 'f32', window: 'i32',
+  ropePtr: 'u32', residualScale: 'f32', parallel: 'i32', attnNormPtr: 'u32', attnNormBiasPtr: 'u32', qPtr: 'u32', qLayout: 'i32',
+  qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32', vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32',
+  kNormPtr: 'u32', headNorm: 'i32', normTurned: 'i32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', attnPostNormPtr: 'u32',
+  ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32',
+  upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
+  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32',
+  columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
   experts: 'i32', expertsUsed: 'i32', expertsNormed: 'i32', expertsPtr: 'u32', routerPtr: 'u32', routerLayout: 'i32', sharedPtr: 'u32',
   sharedRouterPtr: 'u32', sharedRouterLayout: 'i32',
 } as const satisfies Fields;
@@ -30,8 +32,9 @@ export const expertFields = {
 
 export const workspaceFields = {
   modelPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', xPtr: 'u32', normedPtr: 'u32',
-  quantPtr: 'u32', quantBytes: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32',
-  anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  quantPtr: 'u32', quantBytes: 'u32', sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32',
+  gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32',
+  hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
   expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 

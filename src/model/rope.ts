@@ -1,25 +1,13 @@
 /** How a file wants positions turned: the keys under `rope`, read as llama.cpp reads them. */
-import type { Rope } from './enums.ts';
 import type { Keys } from './keys.ts';
 import { bad } from './keys.ts';
+import type { RopeHparams, WindowRule } from './types.ts';
 
-/** Rotary position embedding as layers use it; layers that are given equal ones share a table of angles. */
-export interface RopeHparams {
-  readonly kind: Exclude<keyof typeof Rope, 'none'>;
-  /** Rotated dimensions of a head. */
-  readonly dim: number;
-  readonly base: number;
-  /** Positions are multiplied by this (linear scaling). */
-  readonly scale: number;
-  /** Cosines and sines are multiplied by this. */
-  readonly magnitude: number;
-  /** Each frequency is divided by its own, [dim / 2]; a tensor `rope_freqs` of the file says the same. */
-  readonly factors?: readonly number[];
-}
+type Unpaired = Omit<RopeHparams, 'kind'>;
 
 export const sameRope = (a: RopeHparams, b: RopeHparams): boolean =>
   a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale && a.magnitude === b.magnitude
-  && String(a.factors) === String(b.factors);
+  && a.longAbove === b.longAbove && String(a.factors) === String(b.factors);
 
 /** 1 over the factor that a file was stretched by: of the old key where the new one is absent, and 1 for a factor of 0. */
 function scaleOf(keys: Keys): number {
@@ -41,17 +29,33 @@ function yarnFactors({ dim, base, scale }: { dim: number; base: number; scale: n
   });
 }
 
-/** @throws ModelError `E_HPARAM` */
-export function readRope(keys: Keys, headDim: number, contextLength: number): Omit<RopeHparams, 'kind'> {
+const types = ['none', 'linear', 'yarn', 'longrope'] as const;
+
+/** `hasWindows`: some layers have a window, and turn as `rule` says. @throws ModelError `E_HPARAM` */
+export function readRope(
+  keys: Keys, headDim: number, contextLength: number, rule: WindowRule | undefined, hasWindows: boolean,
+): { rope: Unpaired; windowRope: Unpaired } {
   const dim = keys.count('rope.dimension_count', headDim, headDim), base = keys.positive('rope.freq_base', 10_000);
-  const type = keys.string('rope.scaling.type', 'linear');
+  const said = keys.string('rope.scaling.type', 'linear'), type = types.find((one) => one === said);
   if (dim % 2 !== 0) bad(keys.name('rope.dimension_count'), dim, 'an even number');
-  if (!['none', 'linear', 'yarn'].includes(type)) {
-    const expected = 'none, linear or yarn (llama3 scaling comes as the tensor rope_freqs.weight)';
-    bad(keys.name('rope.scaling.type'), JSON.stringify(type), expected);
+  if (!type) {
+    const expected = `${types.join(', ')} (llama3 scaling comes as the tensor rope_freqs.weight)`;
+    bad(keys.name('rope.scaling.type'), JSON.stringify(said), expected);
   }
   const read = scaleOf(keys), scale = type === 'none' ? 1 : read, magnitude = keys.positive('rope.scaling.attn_factor', 1);
-  if (type !== 'yarn') return { dim, base, scale, magnitude };
-  const factors = yarnFactors({ dim, base, scale }, keys.count('rope.scaling.original_context_length', 2 ** 31, contextLength));
-  return { dim, base, scale, magnitude: magnitude * (scale < 1 ? 1 - 0.1 * Math.log(scale) : 1), factors };
+  const originalContext = type === 'yarn' || type === 'longrope'
+    ? keys.count('rope.scaling.original_context_length', 2 ** 31, contextLength) : contextLength;
+  const scaled = (own: number): Unpaired => {
+    if (type === 'longrope') return { dim, base: own, scale, magnitude, longAbove: originalContext };
+    if (type !== 'yarn') return { dim, base: own, scale, magnitude };
+    const factors = yarnFactors({ dim, base: own, scale }, originalContext);
+    return { dim, base: own, scale, magnitude: magnitude * (scale < 1 ? 1 - 0.1 * Math.log(scale) : 1), factors };
+  };
+  const rope = scaled(base);
+  if (!rule || !hasWindows) return { rope, windowRope: rope };
+  const own = keys.positive('rope.freq_base_swa', rule.ropeBase ?? base);
+  if (rule.rope === 'alike') return { rope, windowRope: scaled(own) };
+  if (rule.rope === 'unscaled') return { rope, windowRope: { dim, base: own, scale: 1, magnitude } };
+  if (own !== base) bad(keys.name('rope.freq_base_swa'), own, `${base}, the base of all layers`);
+  return { rope, windowRope: { dim, base, scale: 1, magnitude: 1 } };
 }

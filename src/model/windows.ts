@@ -1,39 +1,35 @@
 /** Windows of attention: how many positions each layer sees. */
 import type { Keys } from './keys.ts';
 import { bad } from './keys.ts';
-import type { Family } from './types.ts';
-
-const other = 'Attention through such a window is not run for this family; use another model.';
+import type { WindowRule } from './types.ts';
 
 /**
- * Positions that each layer sees, its own among them; 0: all. As llama.cpp reads it: of each `period` layers all but the last look through
- * the window. It passes over a list of layers, as converters write it, so a list has to say the family's own period.
- * @throws ModelError `E_HPARAM` for a window that the family's layers do not look through, or that they would turn by another base
+ * Positions that each layer sees, its own among them; 0: all. The file says which layers have the window, layer by layer or as a period, of
+ * which all but the last do; else the family's period holds.
+ * @throws ModelError `E_HPARAM` for a window that the family's layers do not look through
  */
-export function readWindows(
-  keys: Keys, { windowPeriod }: Family, nLayers: number, contextLength: number, ropeBase: number,
-): readonly number[] {
-  const key = 'attention.sliding_window', window = keys.number(key);
-  if (!Number.isInteger(window) || window < 0) bad(keys.name(key), window, 'a number of positions, or 0 for none');
-  const none = new Array<number>(nLayers).fill(0);
-  if (window === 0) return none;
-  const windowed = windowPeriod === undefined ? [] : readPattern(keys, nLayers, windowPeriod);
-  if (windowed.includes(true)) {
-    const base = keys.positive('rope.freq_base_swa', ropeBase);
-    if (base !== ropeBase) bad(keys.name('rope.freq_base_swa'), base, `${ropeBase}, the base of all layers`, other);
-    return windowed.map((has) => (has ? window : 0));
+export function readWindows(keys: Keys, rule: WindowRule | undefined, nLayers: number, contextLength: number): readonly number[] {
+  const key = 'attention.sliding_window', window = keys.has(key) ? keys.number(key) : rule?.size ?? 0, least = rule?.size ? 1 : 0;
+  if (!Number.isInteger(window) || window < least) {
+    bad(keys.name(key), window, `a number of positions${least ? '' : ', or 0 for none'}`);
   }
+  const windowed = window > 0 && rule ? readPattern(keys, nLayers, rule.period) : [];
+  if (windowed.includes(true)) return windowed.map((has) => (has ? window : 0));
   // a window that is looked through nowhere would be everything that was asked of it
-  if (window < contextLength) bad(keys.name(key), window, `0 or at least the context length, ${contextLength}`, other);
-  return none;
+  if (window > 0 && window < contextLength) {
+    const remedy = 'Attention through a window is not run for this family; use another model.';
+    bad(keys.name(key), window, `0 or at least the context length, ${contextLength}`, remedy);
+  }
+  return new Array<number>(nLayers).fill(0);
 }
 
 /** For each layer whether it has a window. */
 function readPattern(keys: Keys, nLayers: number, period: number): readonly boolean[] {
-  const key = 'attention.sliding_window_pattern', own = inPeriods(nLayers, period), said = keys.list(key);
-  if (!said) return inPeriods(nLayers, keys.count(key, 1_024, period));
-  const same = said.length === nLayers && own.every((has, i) => has === (said[i] === 1));
-  return same ? own : bad(keys.name(key), said.join(', ').slice(0, 100), `of each ${period} layers a window for all but the last`, other);
+  const key = 'attention.sliding_window_pattern', said = keys.list(key);
+  if (!said) {
+    const own = keys.count(key, 1_024, period);
+    return Array.from({ length: nLayers }, (_, i) => i % own < own - 1);
+  }
+  if (said.length !== nLayers) bad(keys.name(key), `${said.length} values`, `a period, or one for each of ${nLayers} layers`);
+  return said.map((one) => one === 1 || (one !== 0 && bad(keys.name(key), one, 'true or false for each layer')));
 }
-
-const inPeriods = (nLayers: number, period: number): boolean[] => Array.from({ length: nLayers }, (_, i) => i % period < period - 1);

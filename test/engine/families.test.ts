@@ -20,7 +20,7 @@ const bits = (row: Float32Array): Buffer => Buffer.from(row.slice().buffer);
 for (const tier of ['base', 'relaxed'] as const) {
   const test = suite(`families (${tier})`);
 
-  for (const [name, { tolerance = 2e-4, contextSize = 256 }] of Object.entries(tinyModels)) {
+  for (const [name, { tolerance = 1e-5, contextSize = 256 }] of Object.entries(tinyModels)) {
     test(`${name}: rows and greedy tokens as llama.cpp computes them`, async () => {
       const sequence = await openSequence(await tinyModelPath(name), { tier, contextSize }), { rows, greedy, margins } = readTruth(name), tokens = [...asked];
       const row = async (ids: readonly number[], i: number): Promise<void> => {

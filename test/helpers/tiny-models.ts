@@ -10,6 +10,7 @@ import { readGguf } from '../../src/format/gguf/read.ts';
 import type { WriteTensor, WriteValue } from '../../src/format/gguf/write.ts';
 import { writeGguf } from '../../src/format/gguf/write.ts';
 import { families, familyOf } from '../../src/model/family.ts';
+import { asFiled } from '../../src/model/fused.ts';
 import { readHparams } from '../../src/model/hparams.ts';
 import { sizes } from '../../src/model/plan.ts';
 import type { SizeName, TensorRole } from '../../src/model/types.ts';
@@ -26,17 +27,20 @@ export interface TinyModel {
   readonly keys?: Readonly<Record<string, WriteValue | undefined>>;
   /** Which of the optional tensors it has. Default: a head of its own. */
   readonly optional?: RegExp;
+  /** Whether q, k and v are one tensor. */
+  readonly fused?: boolean;
   /** What else is other than plain. */
   readonly change?: (parts: GgufParts) => void;
   /** Positions of the context that llama.cpp is given. Default 256. */
   readonly contextSize?: number;
-  /** Worst row, in the reference's spread. Default 2e-4. Wider where llama.cpp rounds more than f32. */
+  /** Worst row, in the reference's spread. Default 1e-5. Wider where llama.cpp rounds more than f32. */
   readonly tolerance?: number;
 }
 
 export const u32 = (value: number): WriteValue => ({ type: 'u32', value });
 export const f32 = (value: number): WriteValue => ({ type: 'f32', value });
 export const string = (value: string): WriteValue => ({ type: 'string', value });
+export const i32s = (value: readonly number[]): WriteValue => ({ type: 'i32s', value });
 export const bool = (value: boolean): WriteValue => ({ type: 'bool', value });
 
 /** What every file says, unless its model says otherwise. */
@@ -48,10 +52,26 @@ const plain: Readonly<Record<string, WriteValue>> = {
 /** llama.cpp tabulates GELU in half precision. */
 const tabulated = 5e-4;
 
+/** The four numbers of Granite. */
+const graniteKeys = { 'logit_scale': f32(0.5), 'residual_scale': f32(0.6), 'embedding_scale': f32(1.5), 'attention.scale': f32(0.4) } as const;
+
 /** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
+  'qwen2: q, k and v in one': { fused: true },
   'smollm3': { keys: { 'block_count': u32(5) } }, // every fourth layer does not turn
+  'exaone': { optional: /^(output|rope_freqs)/ },
+  'ernie4_5': { keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^output|attn_[qkv].bias/ },
+  'qwen': { keys: { 'feed_forward_length': u32(192), 'attention.head_count_kv': u32(4) }, fused: true },
+  'chatglm': { keys: { 'rope.dimension_count': u32(8) }, optional: /^output|attn_[qkv].bias/, fused: true },
+  'glm4': { keys: { 'rope.dimension_count': u32(8) } },
+  'openelm': {
+    keys: {
+      'attention.head_count': i32s([4, 8]), 'attention.head_count_kv': i32s([1, 2]), 'feed_forward_length': i32s([64, 128]),
+      'attention.key_length': u32(16), 'attention.value_length': u32(16),
+    },
+    fused: true,
+  },
   'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(44) } }, // no multiple of 8
   'olmoe: experts that tie': { // of a pair of the same weight the first is chosen
     keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(3) },
@@ -69,7 +89,9 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
   'llama: experts': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(2) } },
   'llama: one expert used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(1) } },
   'llama: all experts used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(4) } },
-  'gpt2': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
+  'granitemoe': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'granitemoe: a shared expert': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_shared_feed_forward_length': u32(72) } },
+  'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
 };
 
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
@@ -104,7 +126,7 @@ function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size
 
 /** The bytes of a model of the table, or of one made up. */
 export async function tinyModel(name: string, model: TinyModel = tinyModels[name] ?? {}): Promise<Uint8Array<ArrayBuffer>> {
-  const { architecture = name.split(':')[0]!, keys, optional = /^output\.weight/, change } = model, family = familyOf(architecture);
+  const { architecture = name.split(':')[0]!, keys, optional = /^output\.weight/, fused = false, change } = model, family = familyOf(architecture);
   const said = Object.entries({ ...plain, [family.epsKey]: f32(1e-5), ...keys }).filter(([, value]) => value !== undefined) as [string, WriteValue][];
   return rewritten(readFileSync(tinyPath('llama.gguf')), async (parts) => {
     const vocabulary = Object.entries(parts.metadata).filter(([key]) => key.startsWith('tokenizer.'));
@@ -118,7 +140,7 @@ export async function tinyModel(name: string, model: TinyModel = tinyModels[name
     const { hparams } = readHparams(await readGguf(new MemorySource(headless)));
     parts.tensors = [
       ...tensorsOf(family.model, undefined, sizes(hparams, hparams), optional),
-      ...hparams.layers.flatMap((layer, i) => tensorsOf(layer.tensors, i, sizes(hparams, layer), optional)),
+      ...hparams.layers.flatMap((layer, i) => tensorsOf(asFiled(layer.tensors, i, (tensor) => fused && tensor.includes('qkv')), i, sizes(hparams, layer), optional)),
     ];
     change?.(parts);
   });

@@ -8,8 +8,9 @@ const functions: ((x: number) => number)[] = [
   (x) => x / (1 + Math.exp(-x)),
   (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
   (x) => Math.max(x, 0),
+  (x) => Math.max(x, 0) ** 2,
 ];
-const names = ['silu', 'gelu', 'relu'];
+const names = ['silu', 'gelu', 'relu', 'relu2'];
 
 for (const build of builds) {
   const test = suite(`activation (${build})`);
@@ -48,6 +49,16 @@ for (const build of builds) {
     k.call('subtractKept', y, x, 8);
     assert.equal([...k.f32(y, 8)], [1, 0, 0, 4, 0, 6, 7, 0]);
     k.checkCanaries();
+  });
+
+  test('a soft cap', () => {
+    for (const cap of [0.5, 30, 50]) {
+      k.reset();
+      const x = Float32Array.from([0, 1e-6, -1e-3, 0.1, -0.7, 3, -20, 30, 49, -200, 1e9, -1e30].map((v) => v)), y = k.putF32(x);
+      k.call('softCap', y, cap, x.length);
+      k.f32(y, x.length).forEach((got, i) => assert.ok(Math.abs(got - cap * Math.tanh(x[i]! / cap)) <= 2e-7 * cap, `${cap}, ${x[i]}: ${got}`));
+      k.checkCanaries();
+    }
   });
 
   test.run();

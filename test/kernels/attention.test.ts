@@ -48,12 +48,13 @@ for (const build of builds) {
           }
           const q = Float32Array.from({ length: heads * headDim }, () => 2 * uniform(random));
           const pq = k.putF32(q), scores = k.alloc(4 * capacity + 1024), out = k.alloc(heads * headDim * 4);
-          for (const first of [0, n - 1, Math.max(0, n - 12)]) {
-            k.call('attend', number, pq, keys, values, heads, kvHeads, headDim, capacity, first, n, scale, scores, out);
+          for (const [first, cap] of [[0, 0], [n - 1, 0], [Math.max(0, n - 12), 0], [Math.max(0, n - 12), 1.5]] as const) {
+            k.call('attend', number, pq, keys, values, heads, kvHeads, headDim, capacity, first, n, scale, cap, scores, out);
             const seen = held.slice(first);
             for (let h = 0; h < heads; h++) {
               const kv = Math.floor(h / (heads / kvHeads));
-              const logits = seen.map((p) => scale * p.k[kv]!.reduce((s, v, d) => s + v * q[h * headDim + d]!, 0));
+              const bent = (score: number): number => (cap ? cap * Math.tanh(score / cap) : score);
+              const logits = seen.map((p) => bent(scale * p.k[kv]!.reduce((s, v, d) => s + v * q[h * headDim + d]!, 0)));
               const max = Math.max(...logits), weights = logits.map((l) => Math.exp(l - max)), total = weights.reduce((s, w) => s + w, 0);
               for (let d = 0; d < headDim; d++) {
                 const want = seen.reduce((s, p, t) => s + (weights[t]! / total) * p.v[kv]![d]!, 0);
@@ -75,7 +76,7 @@ for (const build of builds) {
     const bytes = 2 * 16 * 8, keys = k.alloc(bytes), values = k.alloc(bytes), big = k.putF32(new Float32Array(16).fill(1e6));
     k.call('storeKv', 1, big, big, keys, values, 1, 16, 8, 0);
     const q = k.putF32(new Float32Array(16)), scores = k.alloc(32 + 1024), out = k.alloc(64);
-    k.call('attend', 1, q, keys, values, 1, 1, 16, 8, 0, 1, 0.25, scores, out);
+    k.call('attend', 1, q, keys, values, 1, 1, 16, 8, 0, 1, 0.25, 0, scores, out);
     assert.ok(k.f32(out, 16).every((v) => v === 65504));
   });
 

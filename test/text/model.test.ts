@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import type { CladaError, Model } from '../../src/index.ts';
 import { load, plan } from '../../src/index.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
+import { twin } from '../helpers/twin.ts';
 
 const test = suite('model');
 const model = await load(embeddedModel, { tier: 'base', contextSize: 256 });
@@ -145,7 +146,8 @@ test('load refuses what it cannot load', async () => {
   const nan = tiny.slice();
   nan.set([0xff, 0x7f], nan.length - 18); // the scale of the last block of a weight, or a float
   assert.ok(['E_NAN_WEIGHTS', 'none'].includes(await code(async () => (await load(nan)).close())));
-  assert.is(await code(() => load(tinyPath('gemma.gguf'))), 'E_FAMILY');
+  const foreign = await twin('llama.gguf', { 'general.architecture': { type: 'string', value: 'rwkv6' } });
+  assert.is(await code(() => load(foreign)), 'E_FAMILY');
 });
 
 test('an abort while weights stream in leaves nothing open', async () => {

@@ -1,6 +1,6 @@
 /**
  * Attention of one query position over the cache (arXiv 1706.03762), heads grouped over fewer key/value heads (arXiv 2305.13245):
- *   out_h = sum_t softmax_t(scale * q_h . k_t) v_t,   t = first .. nPositions - 1
+ *   out_h = sum_t softmax_t(scale * q_h . k_t) v_t,   t = first .. nPositions - 1,   scores bent to stay within `cap` where it is not 0
  * q, out [heads, headDim] f32. The cache is laid out so that neither product sums across lanes (cache.ts).
  * q8: q goes to i16 (scale amax / 32767, |q . k| <= headDim * 127 * 32767 < 2^31 up to headDim 512); probabilities times the values' scales
  * go to i16 per stretch of 256 positions (256 * 127 * 32767 < 2^31). Both sums are exact integers; error that of the 8-bit cache.
@@ -9,6 +9,7 @@
 import { KvKind } from '../../abi/enums';
 import { exp4 } from '../../base/exp';
 import { half4Exact, hmax, hsum, madd } from '../../base/simd';
+import { softCap } from '../activation/activation';
 import { headBytes } from './kv';
 
 const STRETCH: i32 = 256;
@@ -156,7 +157,7 @@ const STRETCH: i32 = 256;
 /** Cells are read from the group of 8 positions that `first` is in; those before it get no weight. */
 @inline function attendOf(
   kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32,
-  scale: f32, scores: usize, out: usize,
+  scale: f32, cap: f32, scores: usize, out: usize,
 ): void {
   const perKv = heads / kvHeads, bytes = headBytes(kind, headDim, capacity), cell: usize = kind == KvKind.q8 ? 1 : cellBytes(kind);
   const scratch = scores + (<usize>capacity << 2), begin = <usize>(first & ~7), n = nPositions - <i32>begin;
@@ -166,6 +167,7 @@ const STRETCH: i32 = 256;
     const at = <usize>(h / perKv) * bytes, k = keys + at + begin * <usize>headDim * cell, v = values + at + (begin << 4) * cell;
     if (kind == KvKind.q8) scoresQ8(scratch, queryToI16(q, headDim, scratch) * scale, k, keys + at + scalesAt, headDim, n, scores);
     else scoresFloat(kind, q, scale, k, headDim, n, scores);
+    if (cap) softCap(scores, cap, n);
     for (let p = scores; p < before; p += 4) store<f32>(p, -Infinity);
     const norm = <f32>1 / softmax(scores, n);
     if (kind == KvKind.q8) mixQ8(scores, norm, v, values + at + scalesAt, headDim, capacity, n, scratch, out);
@@ -181,10 +183,11 @@ const STRETCH: i32 = 256;
  */
 export function attend(
   kind: i32, q: usize, keys: usize, values: usize, heads: i32, kvHeads: i32, headDim: i32, capacity: i32, first: i32, nPositions: i32,
-  scale: f32, scores: usize, out: usize,
+  scale: f32, cap: f32, scores: usize, out: usize,
 ): void {
-  if (kind == KvKind.f32) attendOf(KvKind.f32, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
-  else if (kind == KvKind.f16) {
-    attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
-  } else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, scores, out);
+  if (kind == KvKind.f32) {
+    attendOf(KvKind.f32, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, cap, scores, out);
+  } else if (kind == KvKind.f16) {
+    attendOf(KvKind.f16, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, cap, scores, out);
+  } else attendOf(KvKind.q8, q, keys, values, heads, kvHeads, headDim, capacity, first, nPositions, scale, cap, scores, out);
 }

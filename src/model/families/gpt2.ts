@@ -1,22 +1,15 @@
 /**
- * GPT-2: learned positions, LayerNorm with biases, no gate, GELU in its tanh form, biases everywhere, and one fused matrix for q, k and v
- * whose rows are taken apart here. The head is the embedding unless the file brings one.
+ * GPT-2: learned positions, LayerNorm with biases, no gate, GELU in its tanh form, biases everywhere, q, k and v in one
+ * matrix. The head is the embedding unless the file brings one.
  */
-import type { Family, SizeName, TensorRole } from '../types.ts';
-import { bias, embedding, head, layerOf, matrix, vector } from './parts.ts';
-
-const fused = (field: string, rows: SizeName, after: readonly SizeName[]): TensorRole[] => [
-  { ...matrix(field, 'blk.{}.attn_qkv.weight', rows, 'hidden'), after },
-  { ...bias(field, 'blk.{}.attn_qkv.bias', rows), after },
-];
+import type { Family, TensorRole } from '../types.ts';
+import { attentionMatrices, bias, embedding, head, layerOf, matrix, qkvBiases, vector } from './parts.ts';
 
 const tensors: readonly TensorRole[] = [
   vector('attnNorm', 'blk.{}.attn_norm.weight', 'hidden'),
   vector('attnNormBias', 'blk.{}.attn_norm.bias', 'hidden'),
-  ...fused('q', 'qWidth', []),
-  ...fused('k', 'kvWidth', ['qWidth']),
-  ...fused('v', 'kvWidth', ['qWidth', 'kvWidth']),
-  matrix('o', 'blk.{}.attn_output.weight', 'hidden', 'qWidth'),
+  ...attentionMatrices,
+  ...qkvBiases,
   bias('o', 'blk.{}.attn_output.bias', 'hidden'),
   vector('ffnNorm', 'blk.{}.ffn_norm.weight', 'hidden'),
   vector('ffnNormBias', 'blk.{}.ffn_norm.bias', 'hidden'),

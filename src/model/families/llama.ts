@@ -5,21 +5,14 @@
  * anywhere.
  */
 import type { Family } from '../types.ts';
-import { expertTensors } from './mixture.ts';
-import { attentionMatrices, bias, ffnMatrices, layerOf, optional, preNorms, qkvBiases, rmsModel } from './parts.ts';
+import { gatedTensors, layerOf, llamaBiases, rmsModel } from './parts.ts';
 
-const attention = [...preNorms, ...attentionMatrices, ...[...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden')].map(optional)];
-const ffn = [...ffnMatrices, ...[
-  bias('gate', 'blk.{}.ffn_gate.bias', 'ffn'), bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
-].map(optional)];
-
-export const llama: Family = {
-  architectures: ['llama', 'deci'],
+const common = {
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  mixture: { normed: true },
-  layer: (said, i) => layerOf(said, i, {
-    activation: 'silu', rope: 'adjacent', tensors: [...attention, ...(said.experts ? expertTensors(said.experts) : ffn)],
-  }),
-};
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'adjacent', tensors: [...gatedTensors, ...llamaBiases] }),
+} as const satisfies Partial<Family>;
+
+export const llama: Family = { ...common, architectures: ['llama'], mixture: { normed: true } };
+export const deci: Family = { ...common, architectures: ['deci'] };

@@ -12,9 +12,6 @@ export const olmo2: Family = {
   norm: 'rms',
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: rmsModel,
-  windowPeriod: 4,
-  layer: (said, i) => {
-    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors }), { dim, base } = said.rope;
-    return row.window > 0 ? { ...row, rope: { kind: 'halves', dim, base, scale: 1, magnitude: 1 } } : row;
-  },
+  windows: { period: 4, rope: 'plain' },
+  layer: (said, i) => layerOf(said, i, { activation: 'silu', rope: 'halves', tensors }),
 };

@@ -1,0 +1,20 @@
+/**
+ * GPT-NeoX, Pythia and Dolly (arXiv 2204.06745): both parts side by side with a LayerNorm each, where the file says so, a part of every head
+ * turned, biases everywhere. GELU in its tanh form, as llama.cpp has it; Pythia was trained with the exact one.
+ */
+import type { Family } from '../types.ts';
+import { attentionMatrices, bias, embedding, layerNorm, layerOf, ownHead, plainFfn, plainFfnBiases, qkvBiases } from './parts.ts';
+
+const tensors = [
+  ...layerNorm('attnNorm', 'blk.{}.attn_norm'), ...attentionMatrices, ...qkvBiases, bias('o', 'blk.{}.attn_output.bias', 'hidden'),
+  ...layerNorm('ffnNorm', 'blk.{}.ffn_norm'), ...plainFfn, ...plainFfnBiases,
+];
+
+export const gptneox: Family = {
+  architectures: ['gptneox'],
+  norm: 'layer',
+  epsKey: 'attention.layer_norm_epsilon',
+  model: [embedding, ...layerNorm('outNorm', 'output_norm'), ownHead],
+  keys: { use_parallel_residual: 'optional' },
+  layer: (said, i) => layerOf(said, i, { activation: 'gelu', rope: 'halves', parallel: said.own['use_parallel_residual'] === 1, tensors }),
+};
