@@ -62,6 +62,11 @@
   upPtr: u32; upLayout: i32; upBiasPtr: u32;         // [ffn, hidden]
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
   ffnPostNormPtr: u32;                               // [hidden]
+  // instead of attention: a short convolution, taps 0 = none (forward/convolution.ts)
+  convTaps: i32; convBefore: i32;                    // taps; convolutions in the layers before this one
+  convInPtr: u32; convInLayout: i32;                 // [3 * hidden, hidden]
+  convPtr: u32;                                      // [hidden, convTaps]
+  convOutPtr: u32; convOutLayout: i32;               // [hidden, hidden]
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
   orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
   gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
@@ -106,7 +111,8 @@
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]
   attnPtr: u32;       // [chunk, heads * headStride]
   outPtr: u32;        // [chunk, hidden] output of attention or FFN before it joins the residual
-  gatePtr: u32; upPtr: u32;       // [chunk, ffn]
+  gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
+  upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
   scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
@@ -139,6 +145,7 @@
   logitsPtr: u32;     // [vocab padded to 8]
   reportPtr: u32;     // StepReport
   adaptPtr: u32;      // AdaptRecord
+  convPtr: u32;       // inputs of the convolutions of all layers, see kernels/convolution; 0 = the model has none
 }
 
 /** What one position decided and why. Natural logarithms (nats). */

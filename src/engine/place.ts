@@ -3,6 +3,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, HeadNorm, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
 import type { Hparams, LayerHparams } from '../model/types.ts';
+import { allConvolutions } from '../model/convolution.ts';
 import { allKvHeads, ropeIndex } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import type { Fields } from '../model/records.ts';
@@ -74,6 +75,7 @@ function fillRecords(
     layers[i]!.assign({
       heads, kvHeads, kvBefore: allKvHeads(h, i), ffn: own, activation: Activation[activation], attnScale, attnCap, window, residualScale,
       headNorm: headNormOf(row), parallel: Number(row.parallel), normTurned: Number(row.normTurned),
+      convTaps: row.convTaps ?? 0, convBefore: allConvolutions(h, i),
       ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });

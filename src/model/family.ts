@@ -14,6 +14,7 @@ import { gptneox } from './families/gptneox.ts';
 import { granite } from './families/granite.ts';
 import { hunyuan } from './families/hunyuan.ts';
 import { internlm2 } from './families/internlm2.ts';
+import { lfm2 } from './families/lfm2.ts';
 import { deci, llama } from './families/llama.ts';
 import { minicpm } from './families/minicpm.ts';
 import { nemotron } from './families/nemotron.ts';
@@ -34,20 +35,22 @@ import type { Family } from './types.ts';
 export const families: readonly Family[] = [
   llama, deci, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
   internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
-  olmoe, qwen2moe, qwen3moe,
+  lfm2, olmoe, qwen2moe, qwen3moe,
 ];
 
 /** Architectures of which mixtures of experts are run. */
 export const mixtures: readonly string[] = families.filter(({ mixture }) => mixture).flatMap(({ architectures }) => architectures);
 
+/** All that is known, as files name it. */
+export const architectures = (): string[] => families.flatMap((family) => family.architectures);
+
 /** @throws ModelError `E_FAMILY` that lists the known ones. */
 export function familyOf(architecture: string): Family {
-  const family = families.find(({ architectures }) => architectures.includes(architecture));
+  const family = families.find((row) => row.architectures.includes(architecture));
   if (family) return family;
-  const known = families.flatMap(({ architectures }) => architectures);
   throw new ModelError('E_FAMILY', {
     subject: 'general.architecture', found: JSON.stringify(architecture),
-    expected: `one of ${known.join(', ')} (llama also covers Mistral, Mixtral and SmolLM)`,
+    expected: `one of ${architectures().join(', ')} (llama also covers Mistral, Mixtral and SmolLM)`,
     remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
   });
 }

@@ -3,6 +3,7 @@ import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
+import { readTaps } from './convolution.ts';
 import { readExperts } from './experts.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
@@ -35,9 +36,10 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
 
   const hidden = keys.count('embedding_length', limits.hidden), nLayers = keys.count('block_count', limits.nLayers);
   const layerHeads = keys.counts('attention.head_count', nLayers, limits.heads);
-  const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads);
+  const layerKvHeads = keys.counts('attention.head_count_kv', nLayers, limits.heads, layerHeads, family.convKey === undefined ? 1 : 0);
   layerHeads.forEach((heads, i) => {
-    if (heads % layerKvHeads[i]! !== 0) bad(keys.name('attention.head_count_kv'), layerKvHeads[i], `a divisor of head_count ${heads}`);
+    const kvHeads = layerKvHeads[i]!, divides = kvHeads === 0 || heads % kvHeads === 0;
+    if (!divides) bad(keys.name('attention.head_count_kv'), kvHeads, `a divisor of head_count ${heads}`);
   });
   const headDim = keys.count('attention.key_length', limits.headDim, hidden / layerHeads[0]!);
   const valueDim = keys.count('attention.value_length', limits.headDim, headDim);
@@ -62,6 +64,7 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     normEps: keys.positive(family.epsKey),
     rope, windowRope, layerWindows, activation: activationOf(keys), own: keys.own(family.keys ?? {}),
     has: (tensor) => file.tensors.has(tensor),
+    convTaps: readTaps(keys, family, hidden, layerKvHeads),
   };
   keys.refuseRest();
   if (rope.factors && file.tensors.has('rope_freqs.weight')) {

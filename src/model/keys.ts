@@ -63,15 +63,15 @@ export class Keys {
     return Number.isInteger(value) && value >= 1 && value <= limit ? value : bad(name, value, `an integer from 1 to ${limit}`);
   }
 
-  /** The same for each layer: one number for all of them, or one a layer. */
-  counts(key: string, nLayers: number, limit: number, fallback?: readonly number[]): readonly number[] {
+  /** The same for each layer: one number for all of them, or one a layer, and there from `least` on. */
+  counts(key: string, nLayers: number, limit: number, fallback?: readonly number[], least = 1): readonly number[] {
     const value = this.metadata.get(`${this.architecture}.${key}`);
     if (value === undefined && fallback) return fallback;
     if (typeof value !== 'object') return new Array<number>(nLayers).fill(this.count(key, limit));
     const name = this.name(key), all = Array.from(getNumbers(this.metadata, name), Number);
     if (all.length !== nLayers) bad(name, `${all.length} values`, `one, or one for each of ${nLayers} layers`);
-    const whole = all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit);
-    return whole ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
+    const whole = all.every((one) => Number.isInteger(one) && one >= least && one <= limit);
+    return whole ? all : bad(name, all.join(', ').slice(0, 100), `integers from ${least} to ${limit}`);
   }
 
   /** The numbers of a key that lists some; undefined where it is absent, or one value. */

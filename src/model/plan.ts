@@ -63,7 +63,7 @@ export function sizes(
 ): Record<SizeName, number> {
   return {
     hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim, heads, kvHeads,
-    context: h.contextLength, ropePairs: h.rope.dim / 2, one: 1,
+    context: h.contextLength, ropePairs: h.rope.dim / 2, convIn: 3 * h.hidden, convTaps: h.convTaps, one: 1,
     experts: experts?.count ?? 0, sharedFfn: experts?.sharedFfn ?? 0,
   };
 }

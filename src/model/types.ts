@@ -19,11 +19,11 @@ export interface RopeHparams {
 
 /**
  * A size by name, so that a shape can be written before a model is known; of a layer where it differs. `qWidth` = heads x headDim,
- * `kvWidth` = kvHeads x headDim.
+ * `kvWidth` = kvHeads x headDim, `convIn` = 3 x hidden.
  */
 export type SizeName =
-  | 'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'heads' | 'kvHeads' | 'context' | 'ropePairs' | 'one' | 'experts'
-  | 'sharedFfn';
+  'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'heads' | 'kvHeads' | 'context' | 'ropePairs' | 'convIn' | 'convTaps'
+  | 'one' | 'experts' | 'sharedFfn';
 
 /** One tensor that a record points at. */
 export interface TensorRole {
@@ -65,6 +65,8 @@ export interface Family {
   /** Metadata key (behind the architecture) of the norm's epsilon. */
   readonly epsKey: string;
   readonly model: readonly TensorRole[];
+  /** Metadata key of the convolutions' taps, in families whose layers without key/value heads convolve. */
+  readonly convKey?: string;
   /**
    * Keys with a number (or a flag, 0 or 1) that this family reads beside those of all: FileHparams.own has them. `idle`: it has the key,
    * which changes nothing. Elsewhere such a key is refused (keys.ts).
@@ -131,6 +133,8 @@ export interface LayerHparams {
   readonly normTurned: boolean;
   /** Positions that attention sees, its own among them; 0: all. */
   readonly window: number;
+  /** Taps of the short convolution that the layer has instead of attention; absent: it attends. */
+  readonly convTaps?: number;
   /** Absent: one feed-forward part. Else `ffn` is the width of an expert. */
   readonly experts?: Experts;
   readonly tensors: readonly TensorRole[];
@@ -162,6 +166,8 @@ export interface FileHparams {
   readonly own: Readonly<Record<string, number | undefined>>;
   /** Whether the file has a tensor of this name. */
   has(tensor: string): boolean;
+  /** Taps of short convolutions, 0: the family has none. */
+  readonly convTaps: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */
   readonly activation: keyof typeof Activation | undefined;
 }

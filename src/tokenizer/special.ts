@@ -14,15 +14,23 @@ interface Token { readonly id: number; readonly text: string; readonly bytes: nu
 /** C's isspace: what llama.cpp strips. */
 const blanks = ' \t\n\v\f\r';
 
+/** The code unit at `at` and the one behind it as one number; NaN at the end. */
+const firstTwo = (text: string, at: number): number => text.charCodeAt(at) * 0x10000 + text.charCodeAt(at + 1);
+
 function finder(tokens: readonly Token[], strip: Strip): (text: string) => SpecialPart[] {
   const byText = new Map(tokens.map((token) => [token.text, token]));
-  const lengths = new Map<string, Set<number>>(); // first character → lengths of the tokens that begin with it
-  for (const { text } of tokens) lengths.set(text[0]!, (lengths.get(text[0]!) ?? new Set()).add(text.length));
+  const begins = new Uint8Array(0x10000); // by code unit: a token begins with it
+  const lengths = new Map<number, Set<number>>(); // first two code units → lengths of the longer tokens that begin with them
+  for (const { text } of tokens) {
+    begins[text.charCodeAt(0)] = 1;
+    if (text.length > 1) lengths.set(firstTwo(text, 0), (lengths.get(firstTwo(text, 0)) ?? new Set()).add(text.length));
+  }
 
   return (text) => {
     const found: { token: Token; start: number }[] = [];
     for (let start = 0; start < text.length; start++) {
-      for (const length of lengths.get(text[start]!) ?? []) {
+      if (begins[text.charCodeAt(start)] === 0) continue;
+      for (const length of [...lengths.get(firstTwo(text, start)) ?? [], 1]) {
         const token = byText.get(text.slice(start, start + length));
         if (token) found.push({ token, start });
       }

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { Calibrator } from '../../src/calibrate/calibrator.ts';
 import { Random } from '../../src/sampler/random.ts';
 import { tinyPath, tinyTruth } from '../helpers/models.ts';
+import { asked, tinyModelPath } from '../helpers/tiny-models.ts';
 import { variantPath, variantTokens } from '../helpers/variants.ts';
 
 const vocab = 448;
@@ -72,6 +73,12 @@ for (const tier of ['base', 'relaxed'] as const) {
   for (const name of ['llama: biases', 'deci: layers that differ', 'qwen3: norms of heads', 'smollm3: layers that do not turn', 'olmo2: norms behind the parts', 'olmo2: windows, and two tables of angles']) {
     test(`${name}: dL/dh is that of finite differences`, async () => {
       await checkGradient(await Calibrator.open(await variantPath(name), { tier, maxTokens: 64 }), [...variantTokens], `${name} ${tier}`);
+    });
+  }
+
+  for (const name of ['lfm2', 'lfm2: longer convolutions']) {
+    test(`${name}: dL/dh is that of finite differences`, async () => {
+      await checkGradient(await Calibrator.open(await tinyModelPath(name), { tier, maxTokens: 64 }), [...asked], `${name} ${tier}`);
     });
   }
 

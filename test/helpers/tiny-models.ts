@@ -60,6 +60,9 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
   'qwen2: q, k and v in one': { fused: true },
   'smollm3': { keys: { 'block_count': u32(5) } }, // every fourth layer does not turn
+  // convolutions before, between and behind layers that attend
+  'lfm2': { optional: /^$/, keys: { 'block_count': u32(5), 'attention.head_count_kv': i32s([0, 0, 2, 0, 2]), 'shortconv.l_cache': u32(3), 'rope.freq_base': f32(1e6) } },
+  'lfm2: longer convolutions': { keys: { 'block_count': u32(4), 'attention.head_count_kv': i32s([0, 4, 1, 0]), 'shortconv.l_cache': u32(5), 'embedding_length': u32(128), 'feed_forward_length': u32(160) } },
   'exaone': { optional: /^(output|rope_freqs)/ },
   'ernie4_5': { keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^output|attn_[qkv].bias/ },
   'qwen': { keys: { 'feed_forward_length': u32(192), 'attention.head_count_kv': u32(4) }, fused: true },
