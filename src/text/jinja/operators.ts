@@ -82,9 +82,11 @@ export function binary(operator: Operator, a: Value, b: Value): Value {
 /** A text marked safe makes what it is joined with safe, too. */
 function withMarkup(operator: Operator, a: Value, b: Value): Value {
   if (operator !== '+') throw unsupported(`'${operator}' on a text marked safe`);
-  const wrong = [a, b].find((part: Value) => typeof part !== 'string' && !(part instanceof Markup));
-  if (wrong !== undefined) throw mistake(`can only join a text marked safe with str, not ${typeName(wrong)}`);
-  const left = escape(a).text, right = escape(b).text;
+  const part = (value: Value): string => {
+    if (typeof value === 'string' || value instanceof Markup) return escape(value).text;
+    throw mistake(`can only join a text marked safe with str, not ${typeName(value)}`);
+  };
+  const left = part(a), right = part(b);
   return sized(left.length + right.length, () => new Markup(left + right));
 }
 
