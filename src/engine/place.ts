@@ -11,6 +11,7 @@ import type { Fields } from '../model/records.ts';
 import { RecordView, layerFields, modelFields, recordBytes, ropeFields } from '../model/records.ts';
 import { stagingBytes } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
+import { fillExperts, isOfExpert, takeExperts } from './experts.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { loadWeights } from './weights.ts';
@@ -23,7 +24,7 @@ export async function placeModel(
   file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number, contextSize: number,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
 ): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
-  const records = takeRecords(arena, plan.hparams);
+  const records = takeRecords(arena, plan.hparams), experts = takeExperts(arena, plan.hparams);
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
@@ -31,6 +32,7 @@ export async function placeModel(
     if (role.field.startsWith('rope')) checkFactors(source.name, arena.f32(addresses[i]!, cols));
   }
   fillRecords(plan, addresses, memory, records, contextSize);
+  fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
   return { records: records.model, addresses, fingerprint };
 }
@@ -84,7 +86,7 @@ function fillRecords(
   for (const [i, { role, layer, layout }] of tensors.entries()) {
     const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
     ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
-    if (role.field.startsWith('rope')) continue;
+    if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
     for (const field of [role.field, ...(role.also ?? [])]) {
       const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
       (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });

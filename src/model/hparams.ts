@@ -4,6 +4,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
 import { readTaps } from './convolution.ts';
+import { readExperts } from './experts.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 import { checkKind } from './kind.ts';
@@ -56,12 +57,13 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     bad('vocab_size (a dimension of token_embd.weight)', vocab, expected);
   }
   const contextLength = keys.count('context_length', limits.contextLength);
+  const mixture = readExperts(keys, family, file.tensors, nLayers, limits.ffn);
   const layerWindows = readWindows(keys, family.windows, nLayers, contextLength);
   const { rope, windowRope } = readRope(keys, headDim, contextLength, family.windows, layerWindows.some((window) => window > 0));
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture),
     hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
-    layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
+    ...(mixture ?? { layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn) }),
     normEps: keys.positive(family.epsKey),
     rope, windowRope, layerWindows, activation: activationOf(keys), own: keys.own(family.keys ?? {}),
     has: (tensor) => file.tensors.has(tensor),
@@ -103,7 +105,8 @@ function withLayers(said: FileHparams, family: Family): Hparams {
   return {
     ...kept, layers, ropes, headStride: headTile * Math.ceil(said.headDim / headTile),
     contextLength: family.positions?.(said) ?? said.contextLength, embedScale: 1, logitScale: 1, logitCap: 0, ...family.ends?.(said),
-    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads), ffn: widest(({ ffn }) => ffn),
+    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads),
+    ffn: widest(({ ffn, experts }) => Math.max(ffn, experts?.sharedFfn ?? 0)),
   };
 }
 

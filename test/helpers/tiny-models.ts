@@ -52,6 +52,9 @@ const plain: Readonly<Record<string, WriteValue>> = {
 /** llama.cpp tabulates GELU in half precision. */
 const tabulated = 5e-4;
 
+/** The four numbers of Granite. */
+const graniteKeys = { 'logit_scale': f32(0.5), 'residual_scale': f32(0.6), 'embedding_scale': f32(1.5), 'attention.scale': f32(0.4) } as const;
+
 /** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
@@ -125,6 +128,25 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
   },
   'stablelm': { keys: { 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) } },
   'nemotron': { keys: { 'rope.dimension_count': u32(8) } },
+  'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(44) } }, // no multiple of 8
+  'olmoe: experts that tie': { // of a pair of the same weight the first is chosen
+    keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(3) },
+    change: ({ tensors }) => {
+      for (const { name, data, dims: [hidden] } of tensors) {
+        if (name.includes('ffn_gate_inp')) for (let e = 1; e < 8; e += 2) data.copyWithin(4 * hidden! * e, 4 * hidden! * (e - 1), 4 * hidden! * e);
+      }
+    },
+  },
+  'qwen2moe': {
+    keys: { 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_feed_forward_length': u32(40), 'expert_shared_feed_forward_length': u32(72) },
+  },
+  'qwen3moe': { keys: { 'expert_count': u32(16), 'expert_used_count': u32(4), 'expert_feed_forward_length': u32(40), 'attention.key_length': u32(32), 'attention.value_length': u32(32) } },
+  'qwen3moe: experts that share the width out': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'llama: experts': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(2) } },
+  'llama: one expert used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(1) } },
+  'llama: all experts used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(4) } },
+  'granitemoe': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'granitemoe: a shared expert': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_shared_feed_forward_length': u32(72) } },
   'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
 };
 
@@ -148,8 +170,8 @@ function tensorOf(name: string, dims: readonly number[]): WriteTensor {
 /** Tensors of roles: the parts of a fused one together. */
 function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): WriteTensor[] {
   const dims = new Map<string, number[]>();
-  for (const { name: pattern, kind, rows, cols, optional: may } of roles) {
-    const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows]];
+  for (const { name: pattern, kind, rows, cols, count, optional: may } of roles) {
+    const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows], ...(count ? [size[count]] : [])];
     if (may && !optional.test(name)) continue;
     const before = dims.get(name);
     if (before) before[before.length - 1]! += own.at(-1)!;
