@@ -1,22 +1,33 @@
 /**
- * What skipping neurons is worth: one matrix of SmolLM2-135M's feed-forward layer, q4_1, against the dense kernel, and the whole layer. Hot: the
+ * What skipping neurons is worth: one matrix of a feed-forward layer in one dtype against the dense kernel, and the whole layer. Hot: the
  * same matrix again and again. Cold: copies behind each other, so that a call reads what was not touched for 64 MiB, and rows
  * are read 32 ahead. Tasks take turns; the fastest of many short rounds counts, because what else the machine does only ever adds.
  */
 import { Random } from '../src/sampler/random.ts';
 import type { Build } from '../test/helpers/kernels.ts';
+import type { Kind } from '../test/helpers/matrices.ts';
 import { Kernels } from '../test/helpers/kernels.ts';
-import { kinds, putActivations, randomMatrix, uniform } from '../test/helpers/matrices.ts';
+import { formatOf, kinds, putActivations, randomMatrix, uniform } from '../test/helpers/matrices.ts';
 import { masked, putList, randomList } from '../test/helpers/neurons.ts';
 import { table } from './report.ts';
 
-const hidden = 576, ffn = 1536, coldBytes = 64 * 2 ** 20, sampleMs = 2;
+const coldBytes = 64 * 2 ** 20, sampleMs = 2;
 /** Calls before a sample: they find the cache and the branch predictor full of the task before. */
 const warmCalls = 10;
-const kind = kinds.find(({ name }) => name === 'q4_1')!, layout = kind.layout;
 /** Shares of up's rows and down's columns that a cascade needs at two of its budgets. */
 const cascades = [[0.59, 0.34], [0.42, 0.22]] as const;
 const rowShares = [1, 0.8, 0.59, 0.5, 0.42, 0.26], columnShares = [1, 0.53, 0.34, 0.28, 0.22, 0.13], masks = [0.8, 0.6, 0.5, 0.4, 0.3];
+
+/** One layer: its dtype and sizes. */
+export interface Layer { kind: Kind; hidden: number; ffn: number }
+
+/** Of a dtype by its name, and "HIDDENxFFN". */
+export function layerOf(dtype: string, size: string): Layer {
+  const kind = kinds.find(({ name, format }) => name.split(' ')[0] === dtype && format !== 0), [hidden, ffn] = size.split('x').map(Number);
+  if (!kind) throw new Error(`--dtype ${dtype}: expected one of ${kinds.filter(({ format }) => format !== 0).map(({ name }) => name.split(' ')[0]).join(', ')}`);
+  if (!hidden || !ffn || hidden % kind.block || ffn % kind.block) throw new Error(`--layer ${size}: expected HIDDENxFFN, multiples of ${kind.block}`);
+  return { kind, hidden, ffn };
+}
 
 /** `run` gets the number of the copy to work on; `base` names the dense task that it is compared with. */
 interface Task { name: string; base: string; run: (copy: number) => void }
@@ -36,8 +47,9 @@ class Place {
   at(copy: number): number { return this.first + (copy % this.count) * this.bytes; }
 }
 
-function setUp(k: Kernels, cold: boolean): Task[] {
+function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] {
   k.reset();
+  const { layout } = kind, rowsFormat = k.call('rowsFormat', layout), slotFormat = k.call('compactFormat', layout), dense = formatOf(k, kind);
   const random = new Random(1), ahead = cold ? 32 : 0, e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
   const bytes = k.call('layoutBytes', layout, ffn, hidden), groups = ffn / 8, downGroups = hidden / 8;
   const gate = randomMatrix(k, kind, ffn, hidden, random).ptr, up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;
@@ -50,10 +62,11 @@ function setUp(k: Kernels, cold: boolean): Task[] {
 
   const inputs = Array.from({ length: 16 }, () => Float32Array.from({ length: hidden }, () => random.float64() - 0.5)), normed = inputs.map((input) => k.putF32(input)), x = putActivations(k, kind, [inputs[0]!]).ptr;
   // listed neurons are the large ones: none rounds to zero, which a kernel would skip
-  const h = k.putF32(Float32Array.from({ length: ffn }, () => { const u = uniform(random); return u ** 3 + 0.05 * Math.sign(u); })), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', hidden));
+  const h = k.putF32(Float32Array.from({ length: ffn }, () => { const u = uniform(random); return u ** 3 + 0.05 * Math.sign(u); })), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', rowsFormat, hidden)), rx = k.alloc((hidden / 32) * 96);
   const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch', ffn)), out = k.alloc(2 * (ffn + 8)), ones = k.putF32(new Float32Array(ffn).fill(1));
-  k.call('quantize', h, ffn, 1, hx, hx);
-  k.call('permuteX4', x, hidden, permuted);
+  k.call('quantize', h, ffn, dense, hx, hx);
+  k.call('quantize', normed[0]!, hidden, rowsFormat, rx, rx);
+  k.call('permute', rowsFormat, rx, hidden, permuted);
   const lists = (share: number): { ptr: number; n: number; h: number }[] => Array.from({ length: 16 }, () => {
     const list = randomList(random, ffn, share);
     return { ptr: putList(k, list, 8), n: list.length, h: k.putF32(masked(k.f32(h, ffn), list)) };
@@ -71,7 +84,7 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   }
 
   const gateAndUp = (i: number): void => {
-    e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
+    e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
     e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
     e['matvec']!(layout, ups.at(i), groups, hidden, x, y);
   };
@@ -79,7 +92,7 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     name: 'dense layer', base: 'dense layer', run: (i) => {
       gateAndUp(i);
       e['activateGated']!(0, g, y, ffn);
-      e['quantize']!(g, ffn, 1, hx, hx);
+      e['quantize']!(g, ffn, dense, hx, hx);
       e['matvec']!(layout, downs.at(i), downGroups, ffn, hx, y);
     },
   });
@@ -94,11 +107,12 @@ function setUp(k: Kernels, cold: boolean): Task[] {
     const t1 = quantile(values.map((v) => v.gate), upShare), t2 = quantile(values.filter((v) => v.gate > t1).map((v) => v.product), downShare);
     tasks.push({
       name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
-        e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
         e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
         e['activate']!(0, g, ffn);
         const n = e['keepAbove']!(g, ones, t1, ffn, out);
-        e['permuteX4']!(x, hidden, permuted);
+        if (rowsFormat !== dense) e['quantize']!(normed[i & 15]!, hidden, rowsFormat, rx, rx);
+        e['permute']!(rowsFormat, rowsFormat === dense ? x : rx, hidden, permuted);
         e['rowsMatvec']!(layout, rows.at(i), hidden, out, n, permuted, ahead, y);
         e['multiplyAbove']!(g, y, ones, t2, ffn);
         e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, g, scratch, y);
@@ -107,36 +121,36 @@ function setUp(k: Kernels, cold: boolean): Task[] {
   }
   for (const share of masks) {
     const { ptr, n } = lists(share)[0]!, nGroups = (n + 7) >> 3, rowSize = k.call('layoutBytes', layout, n, hidden);
-    const first = k.alloc(rowSize), second = k.alloc(bytes), chunks = k.alloc(ffn / 32), positions = k.alloc(2 * n);
+    const first = k.alloc(rowSize), second = k.alloc(k.call('compactBytes', layout, hidden, ffn, ptr, n)), chunks = k.alloc(ffn / 16), positions = k.alloc(2 * n);
     k.call('compactRows', layout, up, hidden, ptr, n, first);
     const columnSize = k.call('compactColumns', layout, down, hidden, ffn, ptr, n, second, chunks);
-    k.call('scatterPositions', ptr, n, positions);
+    k.call('scatterPositions', layout, ptr, n, positions);
     const a = new Place(k, first, rowSize, cold), b = new Place(k, second, columnSize, cold), c = new Place(k, first, rowSize, cold), sx = k.alloc((ffn / 32) * 96);
     k.call('scatter', h, positions, n, ffn, slots);
-    k.call('quantize', slots, ffn, 1, sx, sx);
+    k.call('quantize', slots, ffn, slotFormat, sx, sx);
     tasks.push({ name: `compact rows ${share}`, base: 'dense up', run: (i) => e['matvec']!(layout, a.at(i), nGroups, hidden, x, y) });
     tasks.push({ name: `compact columns ${share}`, base: 'dense down', run: (i) => e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y) });
     tasks.push({
       name: `compact layer ${share}`, base: 'dense layer', run: (i) => {
-        e['quantize']!(normed[i & 15]!, hidden, 1, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
         e['matvec']!(layout, a.at(i), nGroups, hidden, x, g);
         e['matvec']!(layout, c.at(i), nGroups, hidden, x, y);
         e['activateGated']!(0, g, y, nGroups * 8);
         e['scatter']!(g, positions, n, ffn, slots);
-        e['quantize']!(slots, ffn, 1, sx, sx);
+        e['quantize']!(slots, ffn, slotFormat, sx, sx);
         e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y);
       },
     });
   }
-  const trial = k.alloc(Math.max(bytes, rowsSize, columnsSize)), memory = k.u8(0, k.memory.buffer.byteLength), chunks = k.alloc(ffn / 32), { ptr, n } = lists(0.5)[0]!;
+  const trial = k.alloc(Math.max(bytes, rowsSize, columnsSize)), memory = k.u8(0, k.memory.buffer.byteLength), chunks = k.alloc(ffn / 16), { ptr, n } = lists(0.5)[0]!;
   const once: [string, string, () => void][] = [
-    ['permute x', 'dense up', () => { e['permuteX4']!(x, hidden, permuted); }],
+    ['permute x', 'dense up', () => { e['permute']!(rowsFormat, rx, hidden, permuted); }],
     ['select above', 'dense up', () => { e['selectAbove']!(h, 0, 0.1, ffn, out); }],
     ['copy, activate', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activate']!(0, g, ffn); }],
     ['keep above', 'dense up', () => { e['keepAbove']!(y, ones, 0.1, ffn, out); }],
     ['multiply, keep above', 'dense up', () => { e['multiplyAbove']!(g, y, ones, 0.1, ffn); }],
-    ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, 1, x, x); }],
-    ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, 1, hx, hx); }],
+    ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, dense, x, x); }],
+    ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, dense, hx, hx); }],
     ['select top half', 'dense up', () => { e['selectTop']!(h, ffn, ffn / 2, out); }],
     ['pack rows', 'dense up', () => { e['packRows']!(layout, up, ffn, hidden, trial); }],
     ['pack columns', 'dense up', () => { e['packColumns']!(layout, down, hidden, ffn, trial); }],
@@ -167,10 +181,10 @@ function matricesOnly(least: (name: string) => number): string[] {
   return cascades.map(([up, down]) => `gate, rows ${up}, columns ${down}: ${((gate + least(`rows ${up}`) + least(`columns ${down}`)) / dense).toFixed(2)}`);
 }
 
-export function benchNeurons(build: Build, rounds: number): void {
+export function benchNeurons(build: Build, rounds: number, layer: Layer): void {
   const lines = new Map<string, string[]>(), sums: string[] = [];
   for (const cold of [false, true]) {
-    const k = new Kernels(build, cold ? 24_000 : 512), tasks = setUp(k, cold), samples = time(tasks, rounds);
+    const k = new Kernels(build, cold ? 40_000 : 4_000), tasks = setUp(k, layer, cold), samples = time(tasks, rounds);
     tasks.forEach(({ name, base }, i) => {
       const dense = samples[tasks.findIndex((task) => task.name === base)]!;
       const cells = lines.get(name) ?? [name];
@@ -179,7 +193,7 @@ export function benchNeurons(build: Build, rounds: number): void {
     });
     sums.push(`${cold ? 'cold' : 'hot'}: ${matricesOnly((name) => Math.min(...samples[tasks.findIndex((task) => task.name === name)]!)).join('; ')}`);
   }
-  console.log(`\nSkipped neurons, ${build} build, ${ffn} x ${hidden} q4_1, against the dense kernel (layer: against the dense layer); fastest of ${rounds} rounds\n`);
+  console.log(`\nSkipped neurons, ${build} build, ${layer.ffn} x ${layer.hidden} ${layer.kind.name}, against the dense kernel (layer: against the dense layer); fastest of ${rounds} rounds\n`);
   console.log(table(['task', 'hot µs', 'ratio', 'cold µs', 'ratio'], [...lines.values()]));
   console.log(`\nThe three matrices alone, against dense: ${sums.join('. ')}`);
 }

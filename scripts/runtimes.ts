@@ -1,12 +1,15 @@
 /**
  * The package in the real runtimes: packs it, installs it in an empty project for each, and compares what they compute, bit by bit.
  *
- *   tsx scripts/runtimes.ts [NAME …]      NAME: package, types, bundlers, conversation, examples, or the beginning of a runtime's name
+ *   tsx scripts/runtimes.ts [--model FILE.gguf] [NAME …]      NAME: package, types, bundlers, conversation, examples, or the beginning of a runtime's name
  *
+ * With --model (a real model, say), only the runtimes run, and agree with each other rather than with a digest that is known.
  * Runtimes come from npm into build/runtimes (1.2 GB once), bundlers into build/bundlers (0.9 GB), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
  * the table of measured figures and `N passed, N failed[, N skipped]`.
  */
 import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { Report } from '../test/runtimes/support/check.ts';
 import { installTools } from '../test/runtimes/support/install.ts';
 import { pack, projects } from '../test/runtimes/support/project.ts';
@@ -17,8 +20,9 @@ import { checkPackage } from '../test/runtimes/package.ts';
 import { checkTypes } from '../test/runtimes/types.ts';
 import { hosts, runHosts, table } from '../test/runtimes/runtimes.ts';
 
-const names = process.argv.slice(2).map((name) => name.toLowerCase()), report = new Report();
-const wanted = (name: string): boolean => names.length === 0 || names.includes(name);
+const { values: { model }, positionals } = parseArgs({ options: { model: { type: 'string' } }, allowPositionals: true });
+const names = positionals.map((name) => name.toLowerCase()), report = new Report();
+const wanted = (name: string): boolean => model === undefined && (names.length === 0 || names.includes(name));
 let tarball = '', lines: string[] = [];
 try {
   await report.check('install: runtimes and tools', async () => { await installTools(); return ''; });
@@ -26,7 +30,7 @@ try {
   if (tarball) {
     if (wanted('package')) await checkPackage(report, tarball);
     const chosen = names.filter((name) => hosts.some((host) => host.name.toLowerCase().startsWith(name)));
-    if (names.length === 0 || chosen.length > 0) lines = table(await runHosts(report, tarball, chosen));
+    if (names.length === 0 || chosen.length > 0) lines = table(await runHosts(report, tarball, chosen, model === undefined ? undefined : { model: resolve(model) }));
     if (wanted('types')) await checkTypes(report, tarball);
     if (wanted('bundlers')) await runBundlers(report, tarball);
     if (wanted('conversation')) await runConversation(report, tarball);

@@ -20,7 +20,7 @@
   normedPtr: u32;     // [capacity, hidden]
   qPtr: u32; attnPtr: u32;        // [capacity, heads * headStride]
   kPtr: u32; vPtr: u32;           // [capacity, kvHeads * headStride]
-  gatePtr: u32; upPtr: u32;       // [capacity, ffn] before the nonlinearity
+  gatePtr: u32; upPtr: u32;       // [capacity, ffn] before the nonlinearity; b, c and x of a convolution before that
   hPtr: u32;          // [capacity, ffn]
   outPtr: u32;        // [capacity, hidden] output of attention or FFN
   dxPtr: u32;         // [capacity, hidden] gradient at the residual stream

@@ -27,6 +27,9 @@ export const enum StepFlag { sparse = 1, refreshed = 2, reran = 4, prior = 8 }
  */
 export const enum Trial { upWhole = 0, upListed = 1, downWhole = 2, downListed = 3, draw = 4, choose = 5 }
 
+/** Positions that a convolution's inputs are kept of (kernels/convolution): the last of every block, and the latest `ring`. */
+export const enum Convolution { block = 64, ring = 16 }
+
 export const enum KvKind { f32 = 0, f16 = 1, q8 = 2 }
 
 /** What exports return; negative numbers are failures that the host turns into typed errors. */

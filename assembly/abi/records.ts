@@ -62,6 +62,11 @@
   upPtr: u32; upLayout: i32; upBiasPtr: u32;         // [ffn, hidden]
   downPtr: u32; downLayout: i32; downBiasPtr: u32;   // [hidden, ffn]
   ffnPostNormPtr: u32;                               // [hidden]
+  // instead of attention: a short convolution, taps 0 = none (forward/convolution.ts)
+  convTaps: i32; convBefore: i32;                    // taps; convolutions in the layers before this one
+  convInPtr: u32; convInLayout: i32;                 // [3 * hidden, hidden]
+  convPtr: u32;                                      // [hidden, convTaps]
+  convOutPtr: u32; convOutLayout: i32;               // [hidden, hidden]
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
   orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
   gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
@@ -72,6 +77,22 @@
   columnNormPtr: u32;   // norm of down's column
   meanPtr: u32;         // E of h where it is dropped
   meanOutPtr: u32;      // [hidden] down times that
+  // a mixture in place of gate, up and down: of its experts each token goes to a few
+  experts: i32;         // 0 = no mixture; ffn is then the width of one
+  expertsUsed: i32;     // that a token goes to
+  expertsNormed: i32;   // 1: their weights add up to 1
+  expertsPtr: u32;      // [experts] ExpertRecord
+  routerPtr: u32; routerLayout: i32;                 // [experts, hidden]
+  sharedPtr: u32;       // ExpertRecord that every token goes to beside them; 0 = none
+  sharedRouterPtr: u32; sharedRouterLayout: i32;     // [1, hidden], whose sigmoid weighs that; 0 = weighs 1
+}
+
+/** One expert of a mixture. */
+@unmanaged export class ExpertRecord {
+  ffn: i32;           // neurons
+  gatePtr: u32; gateLayout: i32;                     // [ffn, hidden]
+  upPtr: u32; upLayout: i32;                         // [ffn, hidden]
+  downPtr: u32; downLayout: i32;                     // [hidden, ffn]
 }
 
 /** What computes: the buffers of one pass, whoever's tokens run in it. One for each that computes; laid out by the host, never grown. */
@@ -90,7 +111,8 @@
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]
   attnPtr: u32;       // [chunk, heads * headStride]
   outPtr: u32;        // [chunk, hidden] output of attention or FFN before it joins the residual
-  gatePtr: u32; upPtr: u32;       // [chunk, ffn]
+  gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
+  upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
   scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
@@ -100,6 +122,10 @@
   hPtr: u32;          // [ffn padded to 32] f32
   scratchPtr: u32;    // permuted activations, then those of the columns kernel
   usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
+  // for mixtures of experts; 0 = the model has none
+  expertWeightsPtr: u32; // [chunk, experts padded to 8] f32 weights of the experts, 0 = not chosen
+  expertInPtr: u32;   // [chunk, hidden] an expert's tokens
+  expertOutPtr: u32;  // [chunk, hidden] what it gives
 }
 
 /** A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other. */
@@ -119,6 +145,7 @@
   logitsPtr: u32;     // [vocab padded to 8]
   reportPtr: u32;     // StepReport
   adaptPtr: u32;      // AdaptRecord
+  convPtr: u32;       // inputs of the convolutions of all layers, see kernels/convolution; 0 = the model has none
 }
 
 /** What one position decided and why. Natural logarithms (nats). */

@@ -1,7 +1,9 @@
 /** A pass over a whole document in f32: nothing is quantised, keys and values are rows beside the queries. */
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
+import { mixedStride } from '../forward/convolution';
 import { headsStride } from '../forward/norms';
+import { convolveRows } from './convolution';
 import { attention } from './attention';
 import { product } from './product';
 
@@ -23,5 +25,10 @@ import { product } from './product';
       this.qPtr, this.kPtr, this.vPtr, headsStride(model, heads), headsStride(model, kvHeads), heads, kvHeads, model.headStride,
       layer.window, nTokens, layer.attnScale, layer.attnCap, this.scoresPtr, this.attnPtr,
     );
+  }
+
+  /** c * convolution(b * x) in place of b. */
+  convolve(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    convolveRows(layer.convPtr, layer.convTaps, this.gatePtr, mixedStride(model), model.hidden, nTokens);
   }
 }

@@ -7,6 +7,7 @@ import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { HeadNorm } from '../abi/enums';
 import { layerOf } from '../adapt/state';
+import { convolutionInput, convolutionPart, mixedStride } from '../forward/convolution';
 import { joinHeads, padHeads } from '../forward/heads';
 import { headNormWidth, headsStride, rowStride } from '../forward/norms';
 import { attentionPart, down, gateAndUp, leave, queryKeyValue, turnQueryKey } from '../forward/parts';
@@ -14,6 +15,7 @@ import { rotate } from '../forward/rotate';
 import { activate, activateGated, add, scale } from '../kernels/activation/activation';
 import { activationBackward, addSquares, observe, sumOfSquares } from './activation';
 import { attentionBackward } from './attention';
+import { convolutionBackward } from './convolution';
 import { DocumentPass } from './document';
 import { normBackward } from './norm';
 import { transposed } from './product';
@@ -26,10 +28,11 @@ import { transposed } from './product';
 
 @inline function scoresBytes(record: CalibrateRecord): usize { return <usize>((record.capacity + 7) & ~7) << 2; }
 
-/** mid = slot + attention; leaves q, k (normed and turned), v and attention's output before o. */
+/** mid = slot + attention, or convolution; leaves q, k (normed and turned), v and attention's output before o. */
 function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
-  attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
+  if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
+  else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
 }
 
 /** h = act(gate) up, or act(up); gate and up stay as they are. */
@@ -147,6 +150,20 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
+/** The same of a convolution, in room that the feed-forward part has done with. */
+function convolutionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
+  const n = pass.nTokens, hidden = model.hidden, xStride = rowStride(hidden), stride = mixedStride(model), scratch = <usize>pass.weightsPtr;
+  const mixed = <usize>pass.gatePtr, dy = <usize>pass.outPtr, dNormed = <usize>pass.dNormedPtr;
+  const dOut = beforeLeaving(pass, layer, 0, 0);
+  convolutionInput<DocumentPass>(pass, model, layer, x, n);
+  memory.fill(dy, 0, <usize>n * xStride);
+  transposed(layer.convOutLayout, layer.convOutPtr, hidden, hidden, dOut, xStride, n, dy, xStride, scratch);
+  convolutionBackward(layer.convPtr, layer.convTaps, mixed, stride, hidden, n, dy, xStride, pass.midPtr, pass.normedPtr);
+  memory.fill(dNormed, 0, <usize>n * xStride);
+  transposed(layer.convInLayout, layer.convInPtr, 3 * hidden, hidden, mixed, stride, n, dNormed, xStride, scratch);
+  throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
+}
+
 /** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; it and dL/dy join their sums. Layer 0 ends there. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
@@ -180,5 +197,6 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   if (layer.gatePtr) transposed(layer.gateLayout, layer.gatePtr, ffn, hidden, record.gatePtr, hStride, n, dNormed, xStride, scratch);
   transposed(layer.upLayout, layer.upPtr, ffn, hidden, record.upPtr, hStride, n, dNormed, xStride, scratch);
   throughNorm(record, ffnInput, layer.ffnNormPtr, dNormed, record.dxPtr);
-  if (!layer.parallel) attentionBack(pass, model, layer, x);
+  if (layer.convTaps) convolutionBack(pass, model, layer, x);
+  else if (!layer.parallel) attentionBack(pass, model, layer, x);
 }

@@ -1,7 +1,9 @@
 /** One transformer block over the residual stream x [nTokens, hidden] of a pass. */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
+import { convolutionPart } from './convolution';
 import { DensePass } from './dense';
 import { ffnPart } from './ffn';
+import { mixturePart } from './mixture';
 import { rowStride } from './norms';
 import { attentionPart } from './parts';
 import { sparseFfn } from './sparse';
@@ -9,7 +11,9 @@ import { sparseFfn } from './sparse';
 export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
   const pass = changetype<DensePass>(work);
   if (layer.parallel) memory.copy(work.sidePtr, work.xPtr, <usize>nTokens * rowStride(model.hidden));
-  attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
-  if (work.sparse) sparseFfn(pass, model, layer, iLayer);
+  if (layer.convTaps) convolutionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
+  else attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
+  if (layer.experts) mixturePart(pass, model, layer, nTokens);
+  else if (work.sparse) sparseFfn(pass, model, layer, iLayer);
   else ffnPart(pass, model, layer, iLayer, nTokens);
 }

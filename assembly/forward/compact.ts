@@ -6,8 +6,8 @@
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, layerOf } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
-import { compactMatvec } from '../kernels/neurons/compactMatvec';
-import { compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/copies';
+import { compactFormat, compactMatvec } from '../kernels/neurons/compactMatvec';
+import { compactBytes, compactColumns, compactRows, scatter, scatterPositions } from '../kernels/neurons/copies';
 import { Format } from '../layouts/kinds';
 import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput, quantised } from './linear';
@@ -18,28 +18,29 @@ import { orderLayer, unorderLayer } from './order';
 
 /** Copies of one layer from `ptr` on, as long as they end before `end`; returns the first free address. */
 function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
-  const n = own.nMask, hidden = model.hidden, ffn = layer.ffn;
+  const n = own.nMask, hidden = model.hidden, ffn = layer.ffn, downLayout = layer.downLayout;
   own.compactGatePtr = 0;
   // all or nothing: no copy; a bias would have to be copied too
   if (n == ffn || n == 0 || !layer.gatePtr || layer.gateBiasPtr || layer.upBiasPtr) return ptr;
   const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden));
-  const down = up + aligned(layoutBytes(layer.upLayout, n, hidden));
-  const positions = down + aligned(layoutBytes(layer.downLayout, hidden, ffn)), pieces = positions + aligned(<usize>n << 1);
-  if (pieces + aligned(<usize>(ffn >> 5) + 1) > end) return ptr;
+  const positions = up + aligned(layoutBytes(layer.upLayout, n, hidden)), pieces = positions + aligned(<usize>n << 1);
+  const down = pieces + aligned(<usize>(ffn >> 4) + 1), bytes = compactBytes(downLayout, hidden, ffn, own.maskPtr, n);
+  const copied = bytes < layoutBytes(downLayout, hidden, ffn), last = copied ? down + aligned(bytes) : positions;
+  if (last > end) return ptr;
   compactRows(layer.gateLayout, layer.gatePtr, hidden, own.maskPtr, n, gate);
   compactRows(layer.upLayout, layer.upPtr, hidden, own.maskPtr, n, up);
-  // the lists go in front of down, whose size is known only once it is written
-  const lists = aligned(<usize>n << 1) + aligned(<usize>(ffn >> 5) + 1);
-  const bytes = compactColumns(layer.downLayout, layer.downPtr, hidden, ffn, own.maskPtr, n, down + lists, down + aligned(<usize>n << 1));
-  if (!bytes) return ptr; // a layout without such a copy
-  scatterPositions(own.maskPtr, n, down);
   own.compactGatePtr = <u32>gate;
   own.compactUpPtr = <u32>up;
-  own.compactDownPtr = <u32>(down + lists);
+  own.compactDownPtr = 0; // down is read whole where a copy would be no smaller
+  own.positionsPtr = own.maskPtr;
+  if (!copied) return last;
+  compactColumns(downLayout, layer.downPtr, hidden, ffn, own.maskPtr, n, down, pieces);
+  scatterPositions(downLayout, own.maskPtr, n, positions);
+  own.compactDownPtr = <u32>down;
   own.compactDownBytes = <u32>bytes;
-  own.positionsPtr = <u32>down;
-  own.piecesPtr = <u32>(down + aligned(<usize>n << 1));
-  return down + lists + aligned(bytes);
+  own.positionsPtr = <u32>positions;
+  own.piecesPtr = <u32>pieces;
+  return last;
 }
 
 /** Copies of all layers, in the room that the host has made; a layer that finds none is ordered in place, or else read through its list. */
@@ -66,13 +67,17 @@ export function compactFfn(model: ModelRecord, work: WorkspaceRecord, layer: Lay
   own.nGate = n;
   own.nUp = n;
   own.nDown = n;
-  const format = formatOf(layer.downLayout);
-  if (format == Format.f32) {
+  const whole = !own.compactDownPtr, format = whole ? formatOf(layer.downLayout) : compactFormat(layer.downLayout);
+  if (format == Format.f32 && !whole) {
     linear(work, layer.downLayout, own.compactDownPtr, layer.downBiasPtr, hidden, n, h, stride, 1, out, xStride);
     return;
   }
   scatter(h, own.positionsPtr, n, ffn, work.hPtr);
   prepareInput(work, work.hPtr, stride, ffn, 1, format);
+  if (whole) {
+    linear(work, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, work.hPtr, stride, 1, out, xStride);
+    return;
+  }
   compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format), out);
   work.weightWords += own.compactDownBytes >> 2;
   if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);

@@ -3,10 +3,13 @@
  * sequences.
  */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
+import { multiply as times } from '../kernels/activation/activation';
 import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/kv';
+import { convolutionRow, convolutionRows, convolve } from '../kernels/convolution/convolution';
+import { mixedStride } from './convolution';
 import { linear, prepareInput } from './linear';
-import { headsStride } from './norms';
+import { headsStride, rowStride } from './norms';
 import { firstSeen } from './parts';
 import { sequenceOf, tokenOf } from './tokens';
 
@@ -42,6 +45,21 @@ import { sequenceOf, tokenOf } from './tokens';
         kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale,
         layer.attnCap, this.scoresPtr, out,
       );
+    }
+  }
+
+  /** c * convolution(b * x) in place of b; b * x joins what each token's sequence keeps of them. */
+  convolve(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    const hidden = model.hidden, taps = layer.convTaps, bytes = <usize>hidden << 2, rowBytes = <i32>rowStride(hidden);
+    let b = <usize>this.gatePtr;
+    for (let t = 0; t < nTokens; t++, b += mixedStride(model)) {
+      const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, capacity = sequence.capacity;
+      const rows = <usize>sequence.convPtr + <usize>layer.convBefore * convolutionRows(capacity, taps) * rowBytes;
+      const z = rows + <usize>convolutionRow(capacity, taps, position) * rowBytes;
+      memory.copy(z, b, bytes);
+      times(z, b + 2 * bytes, hidden);
+      convolve(layer.convPtr, taps, rows, rowBytes, capacity, position, hidden, b);
+      times(b, b + bytes, hidden);
     }
   }
 }

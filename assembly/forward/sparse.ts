@@ -17,17 +17,30 @@ import { activate, activateGated, add, multiply, subtractKept } from '../kernels
 import { columnBytes } from '../kernels/neurons/columns';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
-import { permuteX4 } from '../kernels/neurons/permute';
+import { permute, permutedBytes } from '../kernels/neurons/permute';
 import { rowBytes } from '../kernels/neurons/rows';
-import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
+import { rowsFormat, rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
+import { Format } from '../layouts/kinds';
 import { compactFfn } from './compact';
 import { DensePass } from './dense';
-import { formatOf, linear, prepareInput } from './linear';
+import { formatOf, linear, prepareInput, quantised } from './linear';
 import { rowStride } from './norms';
 import { byNeuron, orderedFfn } from './order';
 import { enterFfn, leave } from './parts';
 import { sequenceOf } from './tokens';
+
+/** Where x is permuted for rows in a layout: both kinds lie in scratch. */
+@inline export function permutedX(work: WorkspaceRecord, layout: i32, hidden: i32): usize {
+  return <usize>work.scratchPtr + (rowsFormat(layout) == Format.x8 ? permutedBytes(Format.x4, hidden) : 0);
+}
+
+/** The normed x, permuted for rows that read `formats`; `prepared`: those that it has been quantised to. */
+export function permuteInput(work: WorkspaceRecord, hidden: i32, formats: i32, prepared: i32): void {
+  prepareInput(work, work.normedPtr, rowStride(hidden), hidden, 1, formats & ~prepared);
+  if (formats & Format.x4) permute(Format.x4, quantised(work, Format.x4), hidden, work.scratchPtr);
+  if (formats & Format.x8) permute(Format.x8, quantised(work, Format.x8), hidden, <usize>work.scratchPtr + permutedBytes(Format.x4, hidden));
+}
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
 export const AHEAD: i32 = 32;
@@ -87,7 +100,7 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
   const hidden = model.hidden, ffn = layer.ffn, stride = rowStride(ffn);
   if (rows && count < min(ffn, model.rowsBelow)) {
     memory.fill(y, 0, stride);
-    rowsMatvec(layout, rows, hidden, list, count, work.scratchPtr, AHEAD, y);
+    rowsMatvec(layout, rows, hidden, list, count, permutedX(work, layout, hidden), AHEAD, y);
     work.weightWords += <u32>(<usize>count * rowBytes(layout, hidden) >> 2);
     if (!bias) return;
     add(y, bias, (ffn + 7) & ~7);
@@ -139,7 +152,8 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   let list = <usize>work.listPtr, count = ffn;
   // a mask asks for no forms: those that others have asked for, rounded otherwise, would change what it gives
   const gateRows = stages == Stage.mask ? 0 : <usize>layer.gateRowsPtr, upRows = stages == Stage.mask ? 0 : <usize>layer.upRowsPtr;
-  if (gateRows || upRows) permuteX4(work.quantPtr, hidden, work.scratchPtr);
+  const formats = (gateRows ? rowsFormat(layer.gateLayout) : 0) | (upRows ? rowsFormat(layer.upLayout) : 0);
+  if (formats) permuteInput(work, hidden, formats, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
 
   if (stages & Stage.mask) {
     list = own.maskPtr;

@@ -7,11 +7,10 @@ import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
-import { permuteX4 } from '../kernels/neurons/permute';
-import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
+import { rowsFormat, rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
-import { AHEAD, choose, chooseByScore, keepListed } from './sparse';
+import { AHEAD, choose, chooseByScore, keepListed, permuteInput, permutedX } from './sparse';
 import { modelOf } from './tokens';
 
 /** Values of both signs, hardly any of which rounds to zero. */
@@ -55,8 +54,8 @@ export function runTrial(work: WorkspaceRecord, sequence: SequenceRecord, iLayer
         linear(work, layer.upLayout, layer.upPtr, 0, ffn, hidden, work.normedPtr, rowStride(hidden), 1, h, rowStride(ffn));
       }
       else {
-        permuteX4(work.quantPtr, hidden, work.scratchPtr);
-        rowsMatvec(layer.upLayout, layer.upRowsPtr, hidden, list, count, work.scratchPtr, AHEAD, h);
+        permuteInput(work, hidden, rowsFormat(layer.upLayout), formatOf(layer.upLayout));
+        rowsMatvec(layer.upLayout, layer.upRowsPtr, hidden, list, count, permutedX(work, layer.upLayout, hidden), AHEAD, h);
       }
       break;
     case Trial.downWhole:

@@ -1,7 +1,7 @@
 /**
  * clada against native llama.cpp (node-llama-cpp, prebuilt): the same file, one thread, taking turns in one process.
  *
- *   npm run build && cd bench/peers && npm install --ignore-scripts && npm run bench -- [--model FILE] [--rounds N] [--prompt N] [--predict N]
+ *   npm run build && cd bench/peers && npm install --ignore-scripts && npm run bench -- [--model FILE] [--rounds N] [--prompt N] [--predict N] [--json]
  *
  * Both feed a prompt of nonsense and then decode token by token from a short prompt, greedily. llama.cpp evaluates a given token for each
  * step, so that its sampler is not counted; ours samples. Ratios above 1: clada is faster.
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values } = parseArgs({
   options: {
     model: { type: 'string', default: resolve(root, 'models/smollm2-135m-instruct-q4_1.gguf') }, rounds: { type: 'string', default: '7' },
-    prompt: { type: 'string', default: '512' }, predict: { type: 'string', default: '128' },
+    prompt: { type: 'string', default: '512' }, predict: { type: 'string', default: '128' }, json: { type: 'boolean', default: false },
   },
 });
 const modelPath = resolve(values.model);
@@ -75,11 +75,19 @@ for (let round = -1; round < rounds; round++) {
 }
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const range = (list, digits) => `${median(list).toFixed(digits)} (${Math.min(...list).toFixed(digits)} … ${Math.max(...list).toFixed(digits)})`;
-console.log(`${cpus()[0].model}, Node ${process.versions.node}, one thread, ${rounds} rounds taking turns, memory read at ${range(bandwidth, 1)} GB/s; median (least … most)\n`);
-console.log(`| engine | pp${prompt} tok/s | tg${predict} tok/s | prefill ratio | decode ratio |\n| --- | ---: | ---: | ---: | ---: |`);
-engines.forEach(({ name }, i) => {
-  const ratio = (what) => range(results[i][what].map((speed, round) => speed / results[0][what][round]), 2);
-  console.log(`| ${name} | ${range(results[i].prefill, 0)} | ${range(results[i].decode, 1)} | ${ratio('prefill')} | ${ratio('decode')} |`);
-});
+/** Median, least and most. */
+const spread = (list) => [median(list), Math.min(...list), Math.max(...list)];
+const ratio = (i, what) => spread(results[i][what].map((speed, round) => speed / results[0][what][round]));
+const rows = engines.map(({ name }, i) => ({
+  name, prefill: spread(results[i].prefill), decode: spread(results[i].decode), prefillRatio: ratio(i, 'prefill'), decodeRatio: ratio(i, 'decode'),
+}));
+if (values.json) console.log(JSON.stringify({ prompt, predict, rounds, bandwidth: spread(bandwidth), engines: rows }));
+else {
+  const range = ([middle, least, most], digits) => `${middle.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
+  console.log(`${cpus()[0].model}, Node ${process.versions.node}, one thread, ${rounds} rounds taking turns, memory read at ${range(spread(bandwidth), 1)} GB/s; median (least … most)\n`);
+  console.log(`| engine | pp${prompt} tok/s | tg${predict} tok/s | prefill ratio | decode ratio |\n| --- | ---: | ---: | ---: | ---: |`);
+  for (const { name, prefill, decode, prefillRatio, decodeRatio } of rows) {
+    console.log(`| ${name} | ${range(prefill, 0)} | ${range(decode, 1)} | ${range(prefillRatio, 2)} | ${range(decodeRatio, 2)} |`);
+  }
+}
 process.exit(0); // node-llama-cpp keeps the process alive

@@ -55,7 +55,7 @@ function activationBuffers(h: Hparams, capacity: number): Record<string, number>
     anglesPtr: angles, anglesBackPtr: angles, streamPtr: (h.nLayers + 2) * hidden,
     midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
     qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv,
-    gatePtr: ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 12 * capacity,
+    gatePtr: h.convTaps > 0 ? row(Math.max(h.ffn, 3 * h.hidden)) : ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 12 * capacity,
   };
 }
 

@@ -195,7 +195,7 @@ export const commands = {
     flags: {
       model: {
         kind: 'text', name: 'model', short: 'm', value: 'ADDRESS',
-        help: 'URL or hf:owner/repo/file[@revision]; of a split model the first part',
+        help: 'URL, hf:owner/repo/file[@revision] or a name (clada models); of a split model the first part',
       },
       sha256: {
         kind: 'list', name: 'sha256', value: 'HASH',
@@ -217,6 +217,10 @@ export const commands = {
       verify, json,
     },
     positional: 'model',
+  },
+  models: {
+    summary: 'List the models that -m knows by name.',
+    flags: { json },
   },
   doctor: {
     summary: 'Tell what this runtime can do: SIMD tier, threads, memory.',

@@ -33,7 +33,8 @@ export const countOrNone = { min: 0, integer: true } as const;
 
 export const model = {
   kind: 'text', name: 'model', short: 'm', value: 'FILE',
-  help: 'GGUF file, URL or hf:owner/repo/file[@revision]; of a split model the first part', default: 'the embedded one',
+  help: 'GGUF file, URL, hf:owner/repo/file[@revision] or a name (clada models); of a split model the first part',
+  default: 'the embedded one',
 } as const;
 export const prompt = { kind: 'text', name: 'prompt', short: 'p', value: 'TEXT', help: 'the text' } as const;
 export const file = { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: 'read the text from a file; - is stdin' } as const;

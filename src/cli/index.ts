@@ -11,7 +11,7 @@ import { pull } from './pull.ts';
 import { run } from './run.ts';
 import { split } from './split.ts';
 import { styleFor } from './style.ts';
-import { doctor, inspect, tokenize } from './tools.ts';
+import { doctor, inspect, models, tokenize } from './tools.ts';
 import { version } from './version.ts';
 
 async function main(parsed: Parsed): Promise<void> {
@@ -28,6 +28,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'bench': return bench(parsed.values, cut);
     case 'calibrate': return calibrate(parsed.values, cut);
     case 'pull': return pull(parsed.values, cut);
+    case 'models': models(parsed.values); return;
     case 'doctor': return doctor(parsed.values);
   }
 }

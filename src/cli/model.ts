@@ -5,6 +5,7 @@ import type { LoadOptions, Model, NetworkOptions } from 'clada';
 import { InputError, load, openSource, plan } from 'clada';
 import { isRemote } from '../net/address.ts';
 import type { Values } from './commands.ts';
+import { addressOf, looksLikeName } from './names.ts';
 import { note } from './output.ts';
 import { styleFor } from './style.ts';
 import { readTextFile } from './text.ts';
@@ -12,9 +13,15 @@ import { readTextFile } from './text.ts';
 /** Beside dist/ in a checkout; not part of the published package. */
 const embedded = fileURLToPath(new URL('../models/smollm2-135m-instruct-q4_1.gguf', import.meta.url));
 
-/** The file to load: `-m`, or the embedded model. @throws InputError `E_NOT_FOUND` where neither is there. */
+/**
+ * The file or address to load: `-m`, by its short name where no file has that name, or the embedded model.
+ * @throws InputError `E_NOT_FOUND` where neither is there.
+ */
 export function modelPath(given: string | undefined): string {
-  if (given !== undefined) return given.startsWith('file:') && URL.canParse(given) ? fileURLToPath(given) : given;
+  if (given !== undefined) {
+    if (given.startsWith('file:') && URL.canParse(given)) return fileURLToPath(given);
+    return isRemote(given) || !looksLikeName(given) || existsSync(given) ? given : addressOf(given);
+  }
   if (existsSync(embedded)) return embedded;
   throw new InputError('E_NOT_FOUND', {
     subject: 'model', found: 'no -m, and no embedded model beside this program', expected: 'a GGUF file',
@@ -64,6 +71,7 @@ type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 've
 export async function openModel(values: Loading & { calibration?: string; chatTemplate?: string }, signal: AbortSignal): Promise<Model> {
   const { stderr } = process, path = modelPath(values.model);
   const { dim } = styleFor(stderr, process.env);
+  if (!values.json && values.model !== undefined && isRemote(path) && !isRemote(values.model)) note(`${values.model} is ${path}`);
   const network = networkOf(values, signal), options: LoadOptions = { ...network };
   if (values.chatTemplate !== undefined) options.chatTemplate = await readTextFile(values.chatTemplate);
   if (values.contextSize === 0) {

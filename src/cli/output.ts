@@ -7,7 +7,7 @@ export const print = (line: string): void => { process.stdout.write(`${line}\n`)
 export const printJson = (value: unknown): void => { print(JSON.stringify(value)); };
 /** A line on stderr; in a terminal broken between words. */
 export function note(line: string): void {
-  const { stderr } = process, { dim } = styleFor(stderr, process.env), width = stderr.isTTY ? stderr.columns : Infinity;
+  const { stderr } = process, { dim } = styleFor(stderr, process.env), width = (stderr.isTTY && stderr.columns) || Infinity;
   const lines = redact(line).split('\n').flatMap((text) => (text.length > width ? wrap(text, width) : [text]));
   stderr.write(`${dim(lines.join('\n'))}\n`);
 }

@@ -1,7 +1,7 @@
 /** `clada pull`: a model into the cache, with a bar on stderr and the paths on stdout. Cut by Ctrl-C it goes on the next time. */
 import { InputError, pull as fetchModel, type PullOptions, type PullProgress } from 'clada';
 import type { Values } from './commands.ts';
-import { networkOf } from './model.ts';
+import { modelPath, networkOf } from './model.ts';
 import { note, print, printJson, redact } from './output.ts';
 import { bar } from './style.ts';
 
@@ -25,7 +25,7 @@ function progressLine(): (progress: PullProgress) => void {
 export async function pull(values: Values<'pull'>, signal: AbortSignal): Promise<void> {
   const { model, sha256, cache, connections, retries, offline } = values, { stderr } = process;
   if (model === undefined) throw new InputError('E_USAGE', {
-    subject: 'clada pull', found: 'no address', expected: 'a URL or hf:owner/repo/file',
+    subject: 'clada pull', found: 'no address', expected: 'a URL, hf:owner/repo/file or a name',
     remedy: 'clada pull hf:owner/repo/model.gguf',
   });
   const options: PullOptions = {
@@ -33,7 +33,7 @@ export async function pull(values: Values<'pull'>, signal: AbortSignal): Promise
     ...(connections === undefined ? {} : { connections }),
     ...(retries === undefined ? {} : { retries }), ...(offline ? { offline } : {}), ...(stderr.isTTY ? { onProgress: progressLine() } : {}),
   };
-  const files = await fetchModel(model, options).finally(() => { if (stderr.isTTY) stderr.write('\r\x1b[K'); });
+  const files = await fetchModel(modelPath(model), options).finally(() => { if (stderr.isTTY) stderr.write('\r\x1b[K'); });
   if (values.json) { printJson(files.map((file) => ({ ...file, url: redact(file.url) }))); return; }
   for (const { path, url, bytes, sha256, cached } of files) {
     print(path ?? redact(url));

@@ -1,9 +1,10 @@
-/** The commands that look rather than generate: inspect, tokenize, doctor. */
+/** The commands that look rather than generate: inspect, tokenize, models, doctor. */
 import { totalmem } from 'node:os';
 import type { ByteSource, Calibration, GgufFile } from 'clada';
 import { calibrationArchitecture, describeRuntime, openSource, plan, readCalibration, readGguf } from 'clada';
 import type { Values } from './commands.ts';
 import { modelPath, networkOf, openModel } from './model.ts';
+import { namedModels } from './names.ts';
 import { note, print, printJson, redact } from './output.ts';
 import { readText } from './text.ts';
 
@@ -59,14 +60,14 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
       (typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value);
     const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, plain(value)]));
     const { model, memory, session } = await plan(path, quiet);
-    const tensors = model.tensors.map(({ source: { name }, rows, cols, dtype, layout, bytes }) => (
-      { name, rows, cols, dtype, layout, bytes }
+    const tensors = model.tensors.map(({ source: { name }, rows, cols, matrices, dtype, layout, bytes }) => (
+      { name, rows, cols, ...(matrices > 1 ? { matrices } : {}), dtype, layout, bytes }
     ));
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;
   }
   print(`${redact(path)}\nGGUF v${file.version}, ${megabytes(file.size)}, ${file.tensors.size} tensors, ${file.metadata.size} keys\n`);
-  const width = Math.max(20, (process.stdout.columns ?? 105) - 45); // of a terminal: one line each
+  const width = Math.max(20, (process.stdout.columns || 105) - 45); // of a terminal: one line each
   for (const [key, value] of file.metadata) print(`  ${key.padEnd(42)} ${short(value, width)}`);
   const { memory, session, lines } = await plan(path, quiet); // a family that is not known says so here, below its metadata
   print('\nHow it would be loaded');
@@ -82,6 +83,13 @@ export async function tokenize(values: Values<'tokenize'>, signal: AbortSignal):
   if (values.json) { printJson({ text, ids: [...ids] }); return; }
   for (const id of ids) print(`${String(id).padStart(7)}  ${JSON.stringify(model.tokenizer.decode([id]))}`);
   note(`${ids.length} tokens`);
+}
+
+export function models({ json }: Values<'models'>): void {
+  if (json) { printJson(namedModels); return; }
+  for (const { name, params, megabytes, address } of namedModels) {
+    print(`${name.padEnd(21)}${params.padStart(5)}${`${megabytes} MB`.padStart(9)}  ${address}`);
+  }
 }
 
 export async function doctor(values: Values<'doctor'>): Promise<void> {

@@ -14,6 +14,7 @@ import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
+import { factorsIn } from '../model/rope.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
@@ -27,6 +28,7 @@ import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
 import { restoreState, saveState } from './state.ts';
+import { ConvolutionRows } from './convCache.ts';
 import { checkStatus } from './status.ts';
 
 export type { StepReport } from './report.ts';
@@ -41,8 +43,8 @@ export interface EngineOptions extends SequenceOptions {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** What is a sequence's: the blocks that hold it, and what skipping remembers, once it does. */
-interface Open { readonly blocks: readonly number[]; adapt: AdaptState | undefined }
+/** What is a sequence's: the blocks that hold it, what skipping remembers, once it does, and which rows of convolutions are there. */
+interface Open { readonly blocks: readonly number[]; adapt: AdaptState | undefined; readonly rows: ConvolutionRows | undefined }
 
 export class Engine {
   /** Most tokens of one pass, and of one that keeps all logits. */
@@ -93,11 +95,9 @@ export class Engine {
   get arena(): Arena { return this.#arena; }
 
   get binding(): Binding {
-    const { plan: { tensors, hparams: { name } }, fingerprint, tier, kv } = this;
-    return {
-      model: { name, fingerprint },
-      build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' },
-    };
+    const { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv } = this, factors = factorsIn(ropes, this.contextSize);
+    const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast';
+    return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision, ...(factors ? { factors } : {}) } };
   }
 
   /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */
@@ -114,7 +114,8 @@ export class Engine {
     const records = { ptr: recordBytes(sequenceFields), adaptPtr: recordBytes(adaptFields) };
     const { ptr, adaptPtr, ...pointers } = this.#arena.takeAll({ ...records, ...buffers });
     this.#sequence(ptr).assign({ ...pointers, adaptPtr, position: 0, hasLogits: 0, capacity, kvKind: KvKind[this.options.kv] });
-    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values<number>(pointers)], adapt: undefined });
+    const { convTaps } = this.plan.hparams, rows = convTaps > 0 ? new ConvolutionRows(convTaps) : undefined;
+    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values<number>(pointers)], adapt: undefined, rows });
     return ptr;
   }
 
@@ -182,6 +183,7 @@ export class Engine {
     const { exports } = this.#live, position = this.#sequence(sequence).get('position'), words = recordBytes(tokenFields) / 4;
     const table = this.#arena.i32(this.#record.get('tokensPtr'), words * tokens.length);
     tokens.forEach((id, t) => { table.set([id, sequence, position + t], words * t); });
+    this.#open.get(sequence)!.rows?.wrote(position + tokens.length);
     this.#call(() => exports.prefill(this.workspace, tokens.length, rows));
   }
 
@@ -189,6 +191,7 @@ export class Engine {
   step(sequence: number, token: number, watch = false): void {
     const { exports } = this.#live;
     this.#record.set('usedPtr', watch ? this.#used : 0);
+    this.#open.get(sequence)!.rows?.wrote(this.#sequence(sequence).get('position') + 1);
     this.#call(() => exports.step(this.workspace, sequence, token));
   }
 
@@ -222,7 +225,15 @@ export class Engine {
     if (status !== undefined) checkStatus(status);
   }
 
+  /**
+   * How many of the first `length` tokens of a sequence can stay, so that computing goes on behind them: all, but where convolutions have
+   * lost what they need.
+   */
+  resumable(sequence: number, length: number): number { return this.#open.get(sequence)!.rows?.resumable(length) ?? length; }
+
+  /** Lets go of what is behind `length` tokens, which {@link resumable} has given. */
   truncate(sequence: number, length: number): void {
+    this.#open.get(sequence)!.rows?.truncate(length);
     this.#sequence(sequence).assign({ position: length, hasLogits: 0 });
   }
 
@@ -238,10 +249,8 @@ export class Engine {
   }
 
   #place(sequence: number): Parameters<typeof saveState>[0] {
-    return {
-      memory: this.#live.memory, sequence: this.#sequence(sequence), hparams: this.plan.hparams, kv: this.kv,
-      adapt: this.#open.get(sequence)!.adapt,
-    };
+    const { adapt, rows } = this.#open.get(sequence)!;
+    return { memory: this.#live.memory, sequence: this.#sequence(sequence), hparams: this.plan.hparams, kv: this.kv, adapt, rows };
   }
 
   /** Logits [vocab] f32 after the last token of a sequence; or those of a row of the last pass, where it kept several. A view. */

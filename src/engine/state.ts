@@ -4,12 +4,16 @@
  */
 import type { KvName } from '../model/enums.ts';
 import type { Hparams } from '../model/types.ts';
+import { convolutionBytes } from '../model/convolution.ts';
 import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import type { Precision } from '../model/plan.ts';
 import type { AdaptState } from './adapt.ts';
 import type { Tier } from './binaries.ts';
+import type { ConvolutionRows } from './convCache.ts';
+import { copyConvolutions } from './convCache.ts';
+import type { Cache } from './kvCache.ts';
 import { capacityOf, clearBehind, copyCache } from './kvCache.ts';
 
 /** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
@@ -17,6 +21,8 @@ export interface SequenceState {
   /** Caches of all layers whose capacity is the positions rounded up to 8, each in the cache's own type. */
   readonly keys: Uint8Array;
   readonly values: Uint8Array;
+  /** What convolutions keep, laid out for the same capacity; every position from `low` on is among it. Of models that have some. */
+  readonly convolutions?: { readonly low: number; readonly rows: Uint8Array } | undefined;
   /** Logits [vocab] after the last token and its report, word by word; absent where they are lost. */
   readonly logits?: Float32Array | undefined;
   readonly report?: Int32Array | undefined;
@@ -30,8 +36,10 @@ export interface SequenceState {
 export interface Binding {
   /** The model. */
   readonly model: { readonly name: string; readonly fingerprint: string };
-  /** The build, and how it keeps keys and values. */
-  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
+  /** The build, and how it keeps keys and values. `factors`: of two sets of frequencies the one that its context size asks for. */
+  readonly build: {
+    readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision; readonly factors?: 'short' | 'long';
+  };
 }
 
 /** Where a sequence lies. */
@@ -42,13 +50,21 @@ export interface Place {
   readonly kv: KvName;
   /** Undefined where no neuron was ever skipped. */
   readonly adapt: AdaptState | undefined;
+  /** Undefined where no layer convolves. */
+  readonly rows: ConvolutionRows | undefined;
 }
 
 export const reportWords = recordBytes(reportFields) / 4;
 const parts = ['keys', 'values'] as const;
 
+/** What a sequence keeps of the inputs of its convolutions. */
+function keptRows(memory: WebAssembly.Memory, sequence: Place['sequence'], hparams: Hparams): Cache {
+  const capacity = sequence.get('capacity');
+  return { bytes: new Uint8Array(memory.buffer, sequence.get('convPtr'), convolutionBytes(hparams, capacity)), capacity };
+}
+
 export function saveState(
-  { memory, sequence, hparams, kv, adapt }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean },
+  { memory, sequence, hparams, kv, adapt, rows }: Place, length: number, what: { logits: boolean; load: boolean; statistics: boolean },
 ): SequenceState {
   const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity'));
   const [keys, values] = parts.map((part) => {
@@ -58,6 +74,10 @@ export function saveState(
     clearBehind(hparams, kv, part, length, to);
     return to.bytes;
   }) as [Uint8Array, Uint8Array];
+  const convolutions = rows && { low: Math.min(rows.low, length), rows: new Uint8Array(convolutionBytes(hparams, capacity)) };
+  if (convolutions) {
+    copyConvolutions(hparams, length, convolutions.low, keptRows(memory, sequence, hparams), { bytes: convolutions.rows, capacity });
+  }
   const record = adapt?.record, { nLayers, ffn } = hparams;
   const sums = new Float32Array(adapt && what.statistics ? 3 * nLayers * ffn : 0);
   if (adapt && what.statistics) {
@@ -67,7 +87,7 @@ export function saveState(
     }
   }
   return {
-    keys, values,
+    keys, values, convolutions,
     ...(what.logits ? {
       logits: new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).slice(),
       report: new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).slice(),
@@ -85,12 +105,16 @@ export function saveState(
  * Makes `length` tokens of `state` the sequence's. The selection is made anew from the statistics at the next step, which gives the same
  * one.
  */
-export function restoreState({ memory, sequence, hparams, kv, adapt }: Place, length: number, state: SequenceState): void {
+export function restoreState({ memory, sequence, hparams, kv, adapt, rows }: Place, length: number, state: SequenceState): void {
   const capacity = capacityOf(length), total = cacheBytes(hparams, kv, sequence.get('capacity'));
-  const { logits, report, load, statistics } = state;
+  const { logits, report, load, statistics, convolutions } = state;
   for (const part of parts) {
     const to = { bytes: new Uint8Array(memory.buffer, sequence.get(`${part}Ptr`), total), capacity: sequence.get('capacity') };
     copyCache(hparams, kv, part, capacity, { bytes: state[part], capacity }, to);
+  }
+  if (rows && convolutions) {
+    rows.low = convolutions.low;
+    copyConvolutions(hparams, length, rows.low, { bytes: convolutions.rows, capacity }, keptRows(memory, sequence, hparams));
   }
   sequence.assign({ position: length, hasLogits: logits ? 1 : 0 });
   if (logits && report) {

@@ -15,8 +15,6 @@ const idle: ReadonlySet<string> = new Set([
   'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts, rope.ts)
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
-/** The same of whole groups: of experts there are none, which `checkKind` has made sure of. */
-const idleGroup = /^expert_/;
 
 /** Values of keys that say "not here": with another one they stand for something that no family of this engine has. */
 const neutral: Readonly<Record<string, readonly (number | boolean)[]>> = {
@@ -65,15 +63,15 @@ export class Keys {
     return Number.isInteger(value) && value >= 1 && value <= limit ? value : bad(name, value, `an integer from 1 to ${limit}`);
   }
 
-  /** The same for each layer: one number for all of them, or one a layer. */
-  counts(key: string, nLayers: number, limit: number, fallback?: readonly number[]): readonly number[] {
+  /** The same for each layer: one number for all of them, or one a layer, and there from `least` on. */
+  counts(key: string, nLayers: number, limit: number, fallback?: readonly number[], least = 1): readonly number[] {
     const value = this.metadata.get(`${this.architecture}.${key}`);
     if (value === undefined && fallback) return fallback;
     if (typeof value !== 'object') return new Array<number>(nLayers).fill(this.count(key, limit));
     const name = this.name(key), all = Array.from(getNumbers(this.metadata, name), Number);
     if (all.length !== nLayers) bad(name, `${all.length} values`, `one, or one for each of ${nLayers} layers`);
-    const whole = all.every((one) => Number.isInteger(one) && one >= 1 && one <= limit);
-    return whole ? all : bad(name, all.join(', ').slice(0, 100), `integers from 1 to ${limit}`);
+    const whole = all.every((one) => Number.isInteger(one) && one >= least && one <= limit);
+    return whole ? all : bad(name, all.join(', ').slice(0, 100), `integers from ${least} to ${limit}`);
   }
 
   /** The numbers of a key that lists some; undefined where it is absent, or one value. */
@@ -85,6 +83,18 @@ export class Keys {
   positive(key: string, fallback?: number): number {
     const name = this.name(key), value = getNumber(this.metadata, name, fallback);
     return Number.isFinite(value) && value > 0 ? value : bad(name, value, 'a positive number');
+  }
+
+  /** Counts as read what begins with `prefix`: it belongs to something that the model does not have. */
+  skip(prefix: string): void {
+    for (const name of this.metadata.keys()) {
+      if (name.startsWith(`${this.architecture}.${prefix}`)) this.#read.add(name.slice(this.architecture.length + 1));
+    }
+  }
+
+  flag(key: string): boolean | undefined {
+    const value = this.metadata.get(this.name(key));
+    return value === undefined ? undefined : value === true || value === 1;
   }
 
   /** The keys that a family reads beside those of all, numbers and flags from 0 up. */
@@ -108,7 +118,7 @@ export class Keys {
     const prefix = `${this.architecture}.`;
     for (const [name, value] of this.metadata) {
       const key = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
-      if (key === undefined || this.#read.has(key) || idle.has(key) || idleGroup.test(key)) continue;
+      if (key === undefined || this.#read.has(key) || idle.has(key)) continue;
       const values = Object.hasOwn(neutral, key) ? neutral[key]! : undefined;
       if (values?.some((one) => one === value || one === Number(value))) continue;
       bad(name, shown(value), values ? `${values.join(' or ')}, or no such key` : 'no such key: it is not known what it changes', remedy);

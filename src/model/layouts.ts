@@ -10,23 +10,24 @@ interface LayoutRow {
   /** Columns that cannot be parted, and bytes of 8 rows of them. */
   readonly cols: number;
   readonly bytes: number;
-  /** Bytes of a row's four blocks, or of its superblock, where rows can be read one by one (assembly/kernels/neurons/rows.ts). */
+  /** Bytes of a row's four blocks, where rows can be read one by one (assembly/kernels/neurons/rows.ts). */
   readonly rowUnit?: number;
-  /** Bytes of a tile of 64 columns x 32 rows, where columns can be (assembly/kernels/neurons/columns.ts). */
-  readonly tile?: number;
+  /** Columns, rows and bytes of a tile, where columns can be (assembly/kernels/neurons/columns.ts). */
+  readonly tile?: readonly [cols: number, rows: number, bytes: number];
 }
 
 const layouts = {
   f32: { number: 2, cols: 1, bytes: 32 },
   f16: { number: 3, cols: 1, bytes: 16 },
   bf16: { number: 4, cols: 1, bytes: 16 },
-  q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72, tile: 1152 },
-  q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80, tile: 1280 },
-  q8_0: { number: 7, cols: 32, bytes: 272 },
-  q8_1: { number: 8, cols: 32, bytes: 288 },
-  q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 148 },
-  q5_k: { number: 10, cols: 256, bytes: 2208 },
-  q6_k: { number: 11, cols: 256, bytes: 2192 },
+  q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72, tile: [64, 32, 1152] },
+  q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80, tile: [64, 32, 1280] },
+  q5_0: { number: 12, cols: 32, bytes: 176, rowUnit: 88, tile: [32, 64, 2176] },
+  q5_1: { number: 8, cols: 32, bytes: 192, rowUnit: 96, tile: [32, 64, 2304] },
+  q8_0: { number: 7, cols: 32, bytes: 272, rowUnit: 136, tile: [32, 64, 2176] },
+  q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 80, tile: [64, 32, 1280] },
+  q5_k: { number: 10, cols: 256, bytes: 1440, rowUnit: 96, tile: [32, 64, 2304] },
+  q6_k: { number: 11, cols: 256, bytes: 1680, rowUnit: 112, tile: [16, 64, 1152] },
 } as const satisfies Record<string, LayoutRow>;
 
 /** `vector`: a plain f32 array, for norms, biases, position tables. */
@@ -39,7 +40,7 @@ export const Layout = {
 
 /** Every dtype of weights, and the smallest layout that holds it exactly. */
 export const heldAs = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q5_0', q5_1: 'q5_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
   q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
 } as const satisfies Partial<Record<GgufDtype, LayoutName>>;
 
@@ -61,8 +62,7 @@ function rowOf(layout: LayoutName): LayoutRow | undefined {
 export function rowFormBytes(layout: LayoutName, rows: number, cols: number): number {
   const { cols: unit = 1, rowUnit } = rowOf(layout) ?? {};
   if (rowUnit === undefined || cols % unit !== 0) return 0;
-  if (unit === 256) return rows * (cols / unit) * rowUnit;
-  const nBlocks = cols / unit, rest = nBlocks % 4;
+  const nBlocks = cols / 32, rest = nBlocks % 4;
   return rows * (rowUnit * (Math.floor(nBlocks / 4) + (rest === 0 ? 0 : rest === 3 ? 1 : 0.5)) + 8);
 }
 
@@ -70,6 +70,6 @@ export function rowFormBytes(layout: LayoutName, rows: number, cols: number): nu
 export function columnFormBytes(layout: LayoutName, rows: number, cols: number): number {
   const { cols: unit = 1, tile } = rowOf(layout) ?? {};
   if (tile === undefined || cols % unit !== 0) return 0;
-  const nRows = Math.ceil(rows / 32);
-  return 4 * 32 * nRows + Math.ceil(cols / 64) * nRows * tile;
+  const [across, down, bytes] = tile, nTiles = Math.ceil(rows / down);
+  return 4 * down * nTiles + Math.ceil(cols / across) * nTiles * bytes;
 }

@@ -2,12 +2,13 @@
  * Sizes of everything that running a model needs, by lifetime: the model, one workspace, and sequences. From the plan and a few choices
  * alone.
  */
-import type { Fit } from '../errors.ts';
-import { InputError, WontFitError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import type { KvName } from './enums.ts';
 import { KvKind, Stage } from './enums.ts';
+import { wontFit } from './fits.ts';
 import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
+import { convolutionBytes } from './convolution.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
@@ -66,8 +67,11 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
     quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
-    gatePtr: row(h.ffn), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
+    ...(h.experts
+      ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
   }, recordBytes(workspaceFields));
 }
 
@@ -76,12 +80,17 @@ export interface SequenceLayout extends Buffers {
   readonly capacity: number;
   /** Bytes of the keys (= of the values) of all layers. */
   readonly kvBytes: number;
+  /** Bytes of the inputs of convolutions. */
+  readonly convBytes: number;
 }
 
 export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions): SequenceLayout {
-  const capacity = pad(contextSize, 8), kvBytes = cacheBytes(h, kv, capacity);
-  const buffers = { logitsPtr: 4 * pad(h.vocab, 8), reportPtr: recordBytes(reportFields), keysPtr: kvBytes, valuesPtr: kvBytes };
-  return { capacity, kvBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
+  const capacity = pad(contextSize, 8), kvBytes = cacheBytes(h, kv, capacity), convBytes = convolutionBytes(h, capacity);
+  const buffers = {
+    logitsPtr: 4 * pad(h.vocab, 8), reportPtr: recordBytes(reportFields), keysPtr: kvBytes, valuesPtr: kvBytes,
+    ...(convBytes > 0 ? { convPtr: convBytes } : {}),
+  };
+  return { capacity, kvBytes, convBytes, ...withRecords(buffers, recordBytes(sequenceFields), recordBytes(adaptFields)) };
 }
 
 /**
@@ -99,7 +108,7 @@ export interface MemoryPlan {
   readonly weights: number;
   /** Sequences that there is room for, and the key/value caches of all of them. */
   readonly sequences: number;
-  /** Key/value caches of all sequences. */
+  /** Key/value caches of all sequences, and what convolutions keep of their inputs. */
   readonly kv: number;
   /** Activations, logits and scratch. */
   readonly activations: number;
@@ -147,14 +156,14 @@ export function planMemory(
   checkOptions(plan, options, maxBytes, sequences);
   const { hparams } = plan, limit = Math.min(maxBytes, MAX_BYTES), { shared, sequence } = parts(plan, options, skipping);
   const least = required(plan, options, skipping, sequences);
-  if (least > limit) wontFit(plan, options, least, limit, skipping, sequences);
+  if (least > limit) refuse(plan, options, least, limit, skipping, sequences);
   const masks = skipping.stages === Stage.mask, copy = masks ? compactBytes(plan, skipping.density) : 0;
   const form = skipping.stages === 0 || masks ? 0 : formBytes(plan, skipping.stages);
   const room = limit - least, hasCopies = masks && room >= (sequences ?? 1) * copy, each = sequence + (hasCopies ? copy : 0);
   const forms = Math.min(form, room);
   // a mask without copies orders the model's rows, which only one sequence may
   const n = sequences ?? (masks && !hasCopies ? 1 : Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each))));
-  const { kvBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes;
+  const { kvBytes, convBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes + convBytes;
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
@@ -203,32 +212,12 @@ function checkOptions({ hparams }: ModelPlan, { contextSize, kv }: SequenceOptio
   }
 }
 
-/** The largest context that fits with each type of cache, the most precise first; 0: none. */
-function largestContexts(plan: ModelPlan, maxBytes: number, skipping: Skipping, sequences: number): Fit[] {
-  return (['f32', 'f16', 'q8'] as const).map((kv) => {
-    let low = 0, high = plan.hparams.contextLength;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (required(plan, { contextSize: middle, kv }, skipping, sequences) <= maxBytes) low = middle;
-      else high = middle - 1;
-    }
-    return { kv, contextSize: low };
-  });
-}
-
-function wontFit(
+function refuse(
   plan: ModelPlan, { kv, contextSize }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1,
 ): never {
-  const fits = largestContexts(plan, limit, skipping, sequences).filter((fit) => fit.contextSize > 0);
   const skips = skippingBytes(plan.hparams), lists = sequences * skips.sequence + skips.shared;
   const sparse = skipping.stages === 0 ? '' : `, ${lists} of lists and statistics to skip neurons`;
   const several = sequences === 1 ? '' : `, ${sequences} sequences`;
-  throw new WontFitError({
-    subject: plan.hparams.name,
-    found: `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`,
-    expected: `at most ${limit}`,
-    remedy: fits.length > 0
-      ? `What would fit: ${fits.map((fit) => `contextSize ${fit.contextSize} with kv "${fit.kv}"`).join(', or ')}.`
-      : 'Not even a context of one token fits: use a smaller model or a smaller quantisation.',
-  }, needed, limit, fits);
+  const found = `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`;
+  return wontFit(plan, found, needed, limit, (fit) => required(plan, fit, skipping, sequences));
 }

@@ -19,9 +19,16 @@ export const layerFields = {
   qBiasPtr: 'u32', kPtr: 'u32', kLayout: 'i32', kBiasPtr: 'u32', vPtr: 'u32', vLayout: 'i32', vBiasPtr: 'u32', qNormPtr: 'u32',
   kNormPtr: 'u32', headNorm: 'i32', normTurned: 'i32', oPtr: 'u32', oLayout: 'i32', oBiasPtr: 'u32', attnPostNormPtr: 'u32',
   ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32',
-  upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32', orderPtr: 'u32', orderFor: 'u32',
-  gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32',
+  upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32',
+  convTaps: 'i32', convBefore: 'i32', convInPtr: 'u32', convInLayout: 'i32', convPtr: 'u32', convOutPtr: 'u32', convOutLayout: 'i32',
+  orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32',
   columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
+  experts: 'i32', expertsUsed: 'i32', expertsNormed: 'i32', expertsPtr: 'u32', routerPtr: 'u32', routerLayout: 'i32', sharedPtr: 'u32',
+  sharedRouterPtr: 'u32', sharedRouterLayout: 'i32',
+} as const satisfies Fields;
+
+export const expertFields = {
+  ffn: 'i32', gatePtr: 'u32', gateLayout: 'i32', upPtr: 'u32', upLayout: 'i32', downPtr: 'u32', downLayout: 'i32',
 } as const satisfies Fields;
 
 export const workspaceFields = {
@@ -29,13 +36,14 @@ export const workspaceFields = {
   quantPtr: 'u32', quantBytes: 'u32', sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32',
   gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32',
   hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 
 export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32' } as const satisfies Fields;
 
 export const sequenceFields = {
   position: 'i32', hasLogits: 'i32', capacity: 'i32', kvKind: 'i32', keysPtr: 'u32', valuesPtr: 'u32', logitsPtr: 'u32', reportPtr: 'u32',
-  adaptPtr: 'u32',
+  adaptPtr: 'u32', convPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {

@@ -19,10 +19,11 @@ export interface RopeHparams {
 
 /**
  * A size by name, so that a shape can be written before a model is known; of a layer where it differs. `qWidth` = heads x headDim,
- * `kvWidth` = kvHeads x headDim.
+ * `kvWidth` = kvHeads x headDim, `convIn` = 3 x hidden.
  */
 export type SizeName =
-  'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'heads' | 'kvHeads' | 'context' | 'ropePairs' | 'one';
+  'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'heads' | 'kvHeads' | 'context' | 'ropePairs' | 'convIn' | 'convTaps'
+  | 'one' | 'experts' | 'sharedFfn';
 
 /** One tensor that a record points at. */
 export interface TensorRole {
@@ -39,8 +40,21 @@ export interface TensorRole {
   readonly cols: SizeName;
   /** Absent in some files of this family. */
   readonly optional?: true;
+  /** Of a tensor with a matrix for each expert: how many. */
+  readonly count?: SizeName;
   /** Of a fused tensor: the rows (for a vector: the elements) before this part, as sizes to add up. */
   readonly after?: readonly SizeName[];
+}
+
+/** Of a mixture of experts, in place of one feed-forward part for all tokens. */
+export interface Experts {
+  readonly count: number;
+  /** Experts that each token goes to. */
+  readonly used: number;
+  /** Their weights add up to 1; else they are what the softmax over all gives them. */
+  readonly normed: boolean;
+  /** Width of one that all tokens go to beside them; 0: none. */
+  readonly sharedFfn: number;
 }
 
 /** A row of the table of families. */
@@ -51,6 +65,8 @@ export interface Family {
   /** Metadata key (behind the architecture) of the norm's epsilon. */
   readonly epsKey: string;
   readonly model: readonly TensorRole[];
+  /** Metadata key of the convolutions' taps, in families whose layers without key/value heads convolve. */
+  readonly convKey?: string;
   /**
    * Keys with a number (or a flag, 0 or 1) that this family reads beside those of all: FileHparams.own has them. `idle`: it has the key,
    * which changes nothing. Elsewhere such a key is refused (keys.ts).
@@ -58,15 +74,25 @@ export interface Family {
   readonly keys?: Readonly<Record<string, 'needed' | 'optional' | 'idle'>>;
   /** Absent: no layer has a window. */
   readonly windows?: WindowRule;
+  /** Positions that are run as the model was trained, where they are fewer than its context. */
+  positions?(said: FileHparams): number;
   /** Numbers of the whole model. Absent: none of them. */
   ends?(said: FileHparams): Partial<Ends>;
+  /**
+   * What mixtures of this family are like; absent: it has none. `always`: it has no dense models. `normed`: weights of the chosen experts
+   * add up to 1. `ownWidth`: an expert is not as wide as the `feed_forward_length`. `shared`: beside them one expert for all tokens, in
+   * some files or always.
+   */
+  readonly mixture?: {
+    readonly always?: true; readonly normed: boolean; readonly ownWidth?: true; readonly shared?: 'optional' | 'always';
+  };
   /** What layer `i` is made of. */
   layer(said: FileHparams, i: number): LayerHparams;
 }
 
 /** Layers that see a window of positions. */
 export interface WindowRule {
-  /** Where the file gives no pattern of its own: of so many layers the last sees everything. */
+  /** Where the file gives no pattern of its own: of so many layers the last sees everything. Infinity: none does. */
   readonly period: number;
   /** The window where the file gives none. Absent: then there is no window. */
   readonly size?: number;
@@ -109,6 +135,10 @@ export interface LayerHparams {
   readonly normTurned: boolean;
   /** Positions that attention sees, its own among them; 0: all. */
   readonly window: number;
+  /** Taps of the short convolution that the layer has instead of attention; absent: it attends. */
+  readonly convTaps?: number;
+  /** Absent: one feed-forward part. Else `ffn` is the width of an expert. */
+  readonly experts?: Experts;
   readonly tensors: readonly TensorRole[];
 }
 
@@ -127,6 +157,8 @@ export interface FileHparams {
   readonly layerHeads: readonly number[];
   readonly layerKvHeads: readonly number[];
   readonly layerFfn: readonly number[];
+  /** Absent: a dense model. Else `layerFfn` are the widths of one expert. */
+  readonly experts?: Experts;
   readonly rope: Omit<RopeHparams, 'kind'>;
   /** The same of layers with a window. */
   readonly windowRope: Omit<RopeHparams, 'kind'>;
@@ -136,6 +168,8 @@ export interface FileHparams {
   readonly own: Readonly<Record<string, number | undefined>>;
   /** Whether the file has a tensor of this name. */
   has(tensor: string): boolean;
+  /** Taps of short convolutions, 0: the family has none. */
+  readonly convTaps: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */
   readonly activation: keyof typeof Activation | undefined;
 }

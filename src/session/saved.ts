@@ -2,7 +2,9 @@
  * Everything that the next tokens of a sequence depend on, apart from its engine: the cached positions and how each came to be, the logits
  * after them, and what sparse methods remember of the sequence. As an object, and as the sections of a snapshot (format.ts).
  */
+import { ConvolutionRows } from '../engine/convCache.ts';
 import { capacityOf } from '../engine/kvCache.ts';
+import { convolutionBytes } from '../model/convolution.ts';
 import { cacheBytes } from '../model/memory.ts';
 import type { Engine, SequenceState } from '../engine/engine.ts';
 import { reportWords } from '../engine/state.ts';
@@ -31,6 +33,8 @@ export interface SequenceHeader {
   readonly load?: { readonly count: number; readonly mean: number; readonly m2: number; readonly highRun: number };
   readonly nStat?: number;
   readonly hasLogits: boolean;
+  /** From where on convolutions have the rows of every position. */
+  readonly convFrom?: number;
 }
 
 /** Sizes that a model gives a sequence. */
@@ -39,6 +43,8 @@ export interface SequenceShape {
   readonly nLayers: number;
   readonly ffn: number;
   cacheBytes(positions: number): number;
+  readonly convTaps: number;
+  convolutionBytes(positions: number): number;
   readonly reportWords: number;
 }
 
@@ -46,18 +52,20 @@ export function shapeOf({ plan: { hparams }, kv }: Engine): SequenceShape {
   return {
     vocab: hparams.vocab, nLayers: hparams.nLayers, ffn: hparams.ffn, reportWords,
     cacheBytes: (positions) => cacheBytes(hparams, kv, capacityOf(positions)),
+    convTaps: hparams.convTaps, convolutionBytes: (positions) => convolutionBytes(hparams, capacityOf(positions)),
   };
 }
 
 export function sequenceParts({ tokens, rows, counted, owned, state }: SavedSequence): { header: SequenceHeader; sections: Section[] } {
-  const { keys, values, logits, report, load, statistics } = state;
+  const { keys, values, convolutions, logits, report, load, statistics } = state;
   return {
     header: {
       cached: tokens.length, counted, owned, hasLogits: logits !== undefined, ...(load ? { load } : {}),
-      ...(statistics ? { nStat: statistics.nStat } : {}),
+      ...(statistics ? { nStat: statistics.nStat } : {}), ...(convolutions ? { convFrom: convolutions.low } : {}),
     },
     sections: [
       { name: 'rows', data: rows }, { name: 'keys', data: keys }, { name: 'values', data: values },
+      ...(convolutions ? [{ name: 'convolutions', data: convolutions.rows }] : []),
       ...(logits && report ? [{ name: 'logits', data: logits }, { name: 'report', data: report }] : []),
       ...(statistics ? [{ name: 'statistics', data: statistics.sums }] : []),
     ],
@@ -82,7 +90,7 @@ const isLoad = (load: SequenceHeader['load']): boolean =>
 export function readSequence(
   header: SequenceHeader, ids: Int32Array, section: (name: string) => Uint8Array | undefined, shape: SequenceShape,
 ): SavedSequence {
-  const { cached, counted, owned, load, nStat, hasLogits } = header ?? {};
+  const { cached, counted, owned, load, nStat, hasLogits, convFrom } = header ?? {};
   if (!isCount(cached, ids.length) || !isCount(counted, cached)) {
     damaged(`${String(cached)} cached tokens, ${String(counted)} counted`, `at most ${ids.length}`);
   }
@@ -106,12 +114,18 @@ export function readSequence(
   if (sums?.some((value) => !(value >= 0 && value < Infinity))) {
     damaged('statistics that are no sums of squares', 'finite numbers from 0 up');
   }
+  const convolves = shape.convTaps > 0;
+  if (convolves && !(isCount(convFrom, cached) && new ConvolutionRows(shape.convTaps, convFrom).resumable(cached) === cached)) {
+    damaged(`rows of convolutions from ${String(convFrom)} on`, `those that follow ${cached} tokens`);
+  }
   if (counted > 0 && !sums) damaged('counted tokens without statistics', 'both');
   const report = hasLogits ? need('report', 4 * shape.reportWords) : undefined;
   return {
     tokens: ids.subarray(0, cached), rows, counted, owned,
     state: {
-      keys: need('keys', cacheBytes), values: need('values', cacheBytes), logits: hasLogits ? floats('logits', shape.vocab) : undefined,
+      keys: need('keys', cacheBytes), values: need('values', cacheBytes),
+      convolutions: convolves ? { low: convFrom!, rows: need('convolutions', shape.convolutionBytes(cached)) } : undefined,
+      logits: hasLogits ? floats('logits', shape.vocab) : undefined,
       report: report && new Int32Array(report.buffer, report.byteOffset, shape.reportWords), load,
       statistics: sums && { nStat: nStat!, sums },
     },

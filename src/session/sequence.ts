@@ -96,7 +96,7 @@ export class Sequence {
       checkTokens(tokens, this.engine);
       this.#select(selection, options.room);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
-      const reused = this.#resume(Math.min(same, computeFrom), decodeFrom, owner);
+      const reused = this.#resumable(this.#resume(Math.min(same, computeFrom), decodeFrom, owner), decodeFrom);
       this.#truncate(reused);
       this.#owner = owner;
       const finish = (): T => use({ ...this.#now, reused, computed: tokens.length - reused });
@@ -104,7 +104,8 @@ export class Sequence {
       for (let done = reused; ; await this.#turns.give()) {
         throwIfAborted(signal, 'evaluation');
         const decodes = done >= decodeFrom;
-        const count = decodes ? 1 : Math.min(this.engine.chunkSize, Math.min(decodeFrom, tokens.length) - done);
+        const known = done < this.#counted ? this.#counted - done : Infinity; // computed again, but not counted again
+        const count = decodes ? 1 : Math.min(this.engine.chunkSize, Math.min(decodeFrom, tokens.length) - done, known);
         if (done === decodeFrom && selection.stages !== 0) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
         if (decodes) this.#step(tokens[done]!, watch);
         else this.#run(tokens, done, count, 1);
@@ -172,7 +173,7 @@ export class Sequence {
     return this.#enqueue(async () => {
       const asked = of();
       if (!asked) return undefined;
-      const { tokens, owner } = asked, same = this.common(tokens);
+      const { tokens, owner } = asked, same = this.engine.resumable(this.#ptr, this.common(tokens));
       const whole = same === this.#length, known = this.#counted > 0 && this.#counted <= same, rows = this.#rows.slice(0, same);
       if (!known) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
       return {
@@ -258,6 +259,17 @@ export class Sequence {
     return foreign || (loads && same < this.#length) ? Math.max(0, decodeFrom - 1) : same;
   }
 
+  /**
+   * Where computing can go on at or before `length`. What it goes back over is computed once more as it was, and the statistics know it
+   * already; but tokens of an answer that joined them would join them again.
+   */
+  #resumable(length: number, decodeFrom: number): number {
+    const from = this.engine.resumable(this.#ptr, length);
+    if (from === length || this.#counted <= Math.max(from, decodeFrom)) return from;
+    this.#forget();
+    return usesStatistics(this.#selection) ? 0 : from;
+  }
+
   #forget(): void {
     this.engine.forget(this.#ptr);
     for (let i = 0; i < this.#counted; i++) if (this.#rows[i] === counted) this.#rows[i] = uncounted;
@@ -270,9 +282,9 @@ export class Sequence {
     const again = this.#length < this.#counted; // a token whose logits were lost: known already
     this.engine.collect(this.#ptr, statistics && !again);
     this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
-    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
+    if (!(statistics && again)) this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
-    if (statistics) this.#counted = this.#length;
+    if (statistics) this.#counted = Math.max(this.#counted, this.#length);
     this.#hasLogits = true;
   }
 

@@ -1,8 +1,13 @@
-/** Byte-level BPE (GPT-2 and its heirs; GGUF tokenizer model `gpt2`): words, bytes, merges by rank. */
+/**
+ * BPE by rank (GGUF tokenizer models `gpt2` and `gemma4`): words, then their bytes in GPT-2's spelling or their characters as they are,
+ * then merges.
+ */
 import type { StringArray } from '../format/gguf/types.ts';
 import { Merger, type PairLookup } from './merge.ts';
 import type { PreTokenizer } from './pretokenize.ts';
-import type { TextEncoderOf, Vocab } from './vocab.ts';
+import { bytePieces } from './sentencepiece.ts';
+import { type TextEncoderOf, type Vocab, characterBytes, slotsFor } from './vocab.ts';
+import { WordCache } from './words.ts';
 
 /**
  * GPT-2 writes each byte as a printable character; code point → byte, or -1. Tokens and merges are looked up in that spelling, as the
@@ -54,112 +59,112 @@ class Numbers {
 
   constructor(private readonly vocab: Vocab) {}
 
+  /** The number of a text; it gets one if it has none. */
   of(spelled: Uint8Array, from = 0, to = spelled.length): number {
+    const number = this.find(spelled, from, to);
+    if (number >= 0) return number;
+    this.#more.set(key(spelled, from, to), this.vocab.size + this.#more.size);
+    return this.find(spelled, from, to);
+  }
+
+  /** The same, -1 for a text without a number. */
+  find(spelled: Uint8Array, from: number, to: number): number {
     const id = this.vocab.findOrdinary(spelled, from, to);
-    if (id >= 0) return id;
-    const key = String.fromCharCode(...spelled.subarray(from, to)), known = this.#more.get(key);
-    if (known !== undefined) return known;
-    this.#more.set(key, this.vocab.size + this.#more.size);
-    return this.of(spelled, from, to);
+    return id >= 0 || this.#more.size === 0 ? id : this.#more.get(key(spelled, from, to)) ?? -1;
   }
 }
 
-/** (left, right) → (rank, merged), open addressing over typed arrays. */
+const key = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
+
+/** (left, right) → (rank, merged): merges by rank in typed arrays, and a hash table of their ranks. */
 class MergeTable implements PairLookup {
   key = 0;
-  readonly #mask: number;
+  readonly #ranks: Int32Array;
   readonly #left: Int32Array;
   readonly #right: Int32Array;
-  readonly #rank: Int32Array;
   readonly #merged: Int32Array;
 
   constructor(merges: StringArray, numbers: Numbers) {
-    this.#mask = 2 ** Math.ceil(Math.log2(2 * merges.length + 2)) - 1;
-    this.#left = new Int32Array(this.#mask + 1).fill(-1);
-    this.#right = new Int32Array(this.#mask + 1);
-    this.#rank = new Int32Array(this.#mask + 1);
-    this.#merged = new Int32Array(this.#mask + 1);
+    this.#ranks = new Int32Array(slotsFor(merges.length)).fill(-1);
+    this.#left = new Int32Array(merges.length);
+    this.#right = new Int32Array(merges.length);
+    this.#merged = new Int32Array(merges.length);
     let both = new Uint8Array(512);
     for (let rank = 0; rank < merges.length; rank++) {
       const spelled = merges.bytesAt(rank);
-      const space = spelled.indexOf(0x20, 1); // GPT-2's spelling has no blank, so the first one separates
+      const space = spelled.indexOf(0x20, 1); // no spelling has blanks within, so the first one separates
       if (space < 0) continue;
       if (spelled.length > both.length) both = new Uint8Array(2 * spelled.length);
       both.set(spelled.subarray(0, space));
       both.set(spelled.subarray(space + 1), space);
       const left = numbers.of(spelled, 0, space), right = numbers.of(spelled, space + 1);
       const slot = this.#slot(left, right);
-      if (this.#left[slot] !== -1) continue; // the first of two equal merges counts
-      this.#left[slot] = left;
-      this.#right[slot] = right;
-      this.#rank[slot] = rank;
-      this.#merged[slot] = numbers.of(both, 0, spelled.length - 1);
+      if (this.#ranks[slot] !== -1) continue; // the first of two equal merges counts
+      this.#ranks[slot] = rank;
+      this.#left[rank] = left;
+      this.#right[rank] = right;
+      this.#merged[rank] = numbers.of(both, 0, spelled.length - 1);
     }
   }
 
   merge(left: number, right: number): number {
-    const slot = this.#slot(left, right);
-    if (this.#left[slot] === -1) return -1;
-    this.key = this.#rank[slot]!;
-    return this.#merged[slot]!;
+    const rank = this.#ranks[this.#slot(left, right)]!;
+    if (rank === -1) return -1;
+    this.key = rank;
+    return this.#merged[rank]!;
   }
 
   #slot(left: number, right: number): number {
+    const mask = this.#ranks.length - 1;
     let h = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
     h ^= h >>> 15;
-    let slot = h & this.#mask;
-    while (this.#left[slot] !== -1 && (this.#left[slot] !== left || this.#right[slot] !== right)) slot = (slot + 1) & this.#mask;
-    return slot;
+    for (let slot = h & mask; ; slot = (slot + 1) & mask) {
+      const rank = this.#ranks[slot]!;
+      if (rank === -1 || (this.#left[rank] === left && this.#right[rank] === right)) return slot;
+    }
   }
 }
 
-/** Words whose tokens are remembered, and how long a word may be to be worth it. */
-const cacheWords = 8192, cacheLength = 32;
-
-export function byteLevelEncoder(vocab: Vocab, merges: StringArray, { cut, ignoresMerges }: PreTokenizer): TextEncoderOf {
+export function bpe(vocab: Vocab, merges: StringArray, pre: PreTokenizer): TextEncoderOf {
   const numbers = new Numbers(vocab), table = new MergeTable(merges, numbers);
   const merger = new Merger();
-  const numberOfByte = Int32Array.from(charOfByte, (char) => numbers.of(char));
-  const cache = new Map<string, readonly number[]>();
+  const numberOfByte = Int32Array.from(charOfByte, (char) => (pre.spellsText ? -1 : numbers.of(char)));
+  const tokenOfByte = pre.spellsText ? bytePieces(vocab) : numberOfByte.map((number) => (number < vocab.size ? number : -1));
   const utf8 = new TextEncoder();
-  let symbols = new Int32Array(256);
+  let symbols = new Int32Array(256), starts = new Int32Array(256); // numbers, and the bytes that they begin with
+
+  /** The symbols of a word: how many. */
+  const read = (bytes: Uint8Array): number => {
+    if (symbols.length <= bytes.length) [symbols, starts] = [new Int32Array(2 * bytes.length), new Int32Array(2 * bytes.length)];
+    let count = 0;
+    for (let at = 0; at < bytes.length; count++) {
+      const end = pre.spellsText ? at + characterBytes(bytes[at]!) : at + 1;
+      symbols[count] = pre.spellsText ? numbers.find(bytes, at, end) : numberOfByte[bytes[at]!]!;
+      starts[count] = at;
+      at = end;
+    }
+    starts[count] = bytes.length;
+    return count;
+  };
 
   const encodeWord = (word: string): number[] => {
     const bytes = utf8.encode(word);
-    if (ignoresMerges) {
-      const id = vocab.findOrdinary(spell(bytes));
+    if (pre.ignoresMerges || (pre.keepsLineFeeds && bytes.every((byte) => byte === 0x0a))) {
+      const id = vocab.findOrdinary(pre.spellsText ? bytes : spell(bytes));
       if (id >= 0) return [id];
     }
-    if (symbols.length < bytes.length) symbols = new Int32Array(2 * bytes.length);
-    for (let i = 0; i < bytes.length; i++) symbols[i] = numberOfByte[bytes[i]!]!;
     // What became no token falls back to its bytes. Those that the vocabulary lacks (SmolLM's lacks 20 that valid text hardly has) are left
     // out, as llama.cpp does: no text turns into an "unknown" token, which may be <|endoftext|>.
-    const ids: number[] = [];
-    let pending = -1;
-    const settle = (end: number): void => {
-      if (pending >= 0) for (const number of symbols.subarray(pending, end)) if (number < vocab.size) ids.push(number);
-      pending = -1;
-    };
-    merger.run(symbols, bytes.length, table, (number, first) => {
-      settle(first);
-      if (number < vocab.size) ids.push(number);
-      else pending = first;
+    const ids: number[] = [], count = read(bytes);
+    merger.run(symbols, count, table, (number, first, end) => {
+      if (number >= 0 && number < vocab.size) ids.push(number);
+      else for (const byte of bytes.subarray(starts[first], starts[end])) if (tokenOfByte[byte]! >= 0) ids.push(tokenOfByte[byte]!);
     });
-    settle(bytes.length);
     return ids;
   };
 
+  const cache = new WordCache(encodeWord);
   return (text, emit) => {
-    for (const word of cut(text)) {
-      let ids = cache.get(word);
-      if (!ids) {
-        ids = encodeWord(word);
-        if (word.length <= cacheLength) {
-          if (cache.size >= cacheWords) cache.clear();
-          cache.set(word, ids);
-        }
-      }
-      for (const id of ids) emit(id);
-    }
+    for (const word of pre.cut(text)) for (const id of cache.of(word)) emit(id);
   };
 }

@@ -4,9 +4,12 @@
  */
 import { Heap } from './heap.ts';
 
-/** Looks at the neighbours (left, right): the id that they merge to, or -1, and the key of the merge in `key`. */
+/**
+ * Looks at the neighbours (left, right), which cover the symbols [first, end) of the beginning: the id that they merge to, or -1, and the
+ * key of the merge in `key`.
+ */
 export interface PairLookup {
-  merge(left: number, right: number): number;
+  merge(left: number, right: number, first: number, end: number): number;
   readonly key: number;
 }
 
@@ -16,8 +19,8 @@ export class Merger {
   #next = new Int32Array(256);
   #previous = new Int32Array(256);
 
-  /** Merges `ids[0, count)`; hands the survivors to `emit` in order, with the index of their first symbol. */
-  run(ids: Int32Array, count: number, pairs: PairLookup, emit: (id: number, first: number) => void): void {
+  /** Merges `ids[0, count)`; hands the survivors to `emit` in order, with the symbols [first, end) that they cover. */
+  run(ids: Int32Array, count: number, pairs: PairLookup, emit: (id: number, first: number, end: number) => void): void {
     if (count === 0) return;
     if (this.#ids.length < count) {
       this.#ids = new Int32Array(2 * count);
@@ -30,10 +33,11 @@ export class Merger {
       next[i] = i + 1 < count ? i + 1 : -1;
       previous[i] = i - 1;
     }
+    const mergeOf = (left: number, right: number): number =>
+      pairs.merge(id[left]!, id[right]!, left, next[right]! < 0 ? count : next[right]!);
     const consider = (left: number): void => {
       const right = next[left]!;
-      if (right < 0) return;
-      if (pairs.merge(id[left]!, id[right]!) >= 0) heap.push(pairs.key, left);
+      if (right >= 0 && mergeOf(left, right) >= 0) heap.push(pairs.key, left);
     };
     heap.clear();
     for (let i = 0; i + 1 < count; i++) consider(i);
@@ -41,7 +45,7 @@ export class Merger {
       const key = heap.key, left = heap.pop();
       const right = id[left]! === dead ? -1 : next[left]!;
       if (right < 0) continue;
-      const merged = pairs.merge(id[left]!, id[right]!);
+      const merged = mergeOf(left, right);
       if (merged < 0 || pairs.key !== key) continue; // an entry of neighbours that have merged since
       id[left] = merged;
       id[right] = dead;
@@ -50,7 +54,7 @@ export class Merger {
       if (previous[left]! >= 0) consider(previous[left]!);
       consider(left);
     }
-    for (let i = 0; i >= 0; i = next[i]!) emit(id[i]!, i);
+    for (let i = 0; i >= 0; i = next[i]!) emit(id[i]!, i, next[i]! < 0 ? count : next[i]!);
   }
 }
 

@@ -10,7 +10,8 @@ export interface Defaults {
   readonly bos?: number;
   readonly eos?: number;
   readonly unknown?: number;
-  readonly addBos: boolean;
+  /** 'always': whatever the file says. */
+  readonly addBos: boolean | 'always';
   readonly addEos: boolean;
 }
 
@@ -92,8 +93,8 @@ export function readRoles(metadata: Metadata, vocab: Vocab, defaults: Defaults, 
   for (const id of [eosId, idAt('eot_token_id'), idAt('eom_token_id')]) if (id !== undefined) ends.add(id);
   exceptions(vocab, ends);
 
-  const adds = (end: 'bos' | 'eos', id: number | undefined, fallback: boolean): boolean => {
-    const key = `tokenizer.ggml.add_${end}_token`, wanted = getBool(metadata, key, fallback);
+  const adds = (end: 'bos' | 'eos', id: number | undefined, fallback: boolean | 'always'): boolean => {
+    const key = `tokenizer.ggml.add_${end}_token`, wanted = fallback === 'always' || getBool(metadata, key, fallback);
     if (wanted && id === undefined) {
       const says = metadata.has(key) ? key : 'tokenizer.ggml.pre';
       warn(`${end.toUpperCase()} belongs to every text (${says}), but the file names no ${end}_token_id: it is left out`);
@@ -113,5 +114,5 @@ function exceptions(vocab: Vocab, ends: Set<number>): void {
   };
   // gpt-oss, Solar Open: <|end|> ends a message, and another one follows
   if (has('<|end|>') && has('<|call|>', '<|calls|>') && has('<|return|>', '<|flush|>')) spare('<|end|>', TokenType.userDefined);
-  if (has('</s>') && has('<|tool_response>')) spare('</s>', TokenType.normal); // Gemma 4
+  if (has('</s>') && has('<|tool_response>', '<|plamo:eos|>')) spare('</s>', TokenType.normal); // Gemma 4, PLaMo
 }

@@ -3,15 +3,11 @@
  * characters without a piece fall back to byte pieces where the vocabulary has them.
  */
 import { Merger, type PairLookup } from './merge.ts';
-import { type TextEncoderOf, TokenType, type Vocab } from './vocab.ts';
+import { type TextEncoderOf, TokenType, type Vocab, characterBytes } from './vocab.ts';
+import { WordCache } from './words.ts';
 
 export const blank = '▁';
 const utf8 = new TextEncoder();
-
-/** Length in bytes of the UTF-8 character that begins with `byte`. */
-function charBytes(byte: number): number {
-  return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-}
 
 /** Gives the pieces `<0xNN>` their type where the file calls them ordinary: llama.cpp finds them by name. */
 export function typeBytePieces(vocab: Vocab): void {
@@ -22,7 +18,7 @@ export function typeBytePieces(vocab: Vocab): void {
 }
 
 /** Byte → id of the piece `<0xNN>`, -1 where there is none. */
-function bytePieces(vocab: Vocab): Int32Array {
+export function bytePieces(vocab: Vocab): Int32Array {
   return Int32Array.from({ length: 256 }, (_, byte) => vocab.findText(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
 }
 
@@ -56,62 +52,92 @@ export function normaliser({ prefix, squeeze }: BlankRules, isBpe: boolean): Nor
   };
 }
 
-/** Emits what stands for a character without a piece: its bytes, or the unknown token, one for a run of such characters. */
-class Fallback {
-  readonly #pieces: Int32Array;
-  #run = -1;
+/** What stands for a character without a piece: its byte pieces, or {@link unknown} where one of them is missing. */
+function fallback(vocab: Vocab): (bytes: Uint8Array, from: number, to: number) => readonly number[] {
+  const pieces = bytePieces(vocab);
+  return (bytes, from, to) => {
+    const ids = Array.from(bytes.subarray(from, to), (byte) => pieces[byte]!);
+    return ids.includes(-1) ? [unknown] : ids;
+  };
+}
 
-  constructor(vocab: Vocab, private readonly unknownId: number | undefined) {
-    this.#pieces = bytePieces(vocab);
-  }
+const unknown = -1;
 
-  reset(): void { this.#run = -1; }
+/** Emits ids, one unknown token for a run of unknown characters. */
+function emitter(unknownId: number | undefined, emit: (id: number) => void): (ids: readonly number[]) => void {
+  let inRun = false;
+  return (ids) => {
+    for (const id of ids) {
+      if (id !== unknown) emit(id);
+      else if (!inRun && unknownId !== undefined) emit(unknownId);
+      inRun = id === unknown;
+    }
+  };
+}
 
-  emit(bytes: Uint8Array, from: number, to: number, emit: (id: number) => void): void {
-    const ids = Array.from(bytes.subarray(from, to), (byte) => this.#pieces[byte]!);
-    if (!ids.includes(-1)) for (const id of ids) emit(id);
-    else {
-      if (this.unknownId !== undefined && this.#run !== from) emit(this.unknownId);
-      this.#run = to;
+/** Last byte of a character in UTF-8, by its last code unit. */
+const lastByte = (unit: number): number => (unit < 0x80 ? unit : 0x80 | (unit & 0x3f));
+
+/**
+ * Cuts text before blanks where no piece goes on: what is left and right of such a place never merges, so that words can be encoded one by
+ * one and remembered. Pieces that have a blank within, but for runs of blanks, are few (Gemma 3: one of 262,144).
+ */
+function wordsOf(vocab: Vocab): (text: string) => string[] {
+  const joined = new Uint8Array(256), [a, b, c] = utf8.encode(blank) as unknown as [number, number, number]; // by the byte before a blank
+  const isBlank = (bytes: Uint8Array, at: number): boolean => bytes[at] === a && bytes[at + 1] === b && bytes[at + 2] === c;
+  for (let id = 0; id < vocab.size; id++) {
+    for (let at = vocab.offsets[id]! + 1, end = vocab.offsets[id + 1]! - 2; at < end; at++) {
+      if (isBlank(vocab.bytes, at) && !isBlank(vocab.bytes, at - 3) && vocab.isOrdinary(id)) joined[vocab.bytes[at - 1]!] = 1;
     }
   }
+  return (text) => {
+    const words: string[] = [];
+    let from = 0;
+    for (let at = text.indexOf(blank, 1); at > 0; at = text.indexOf(blank, at + 1)) {
+      const before = text.charCodeAt(at - 1);
+      if (before === blank.charCodeAt(0) || joined[lastByte(before)]) continue;
+      words.push(text.slice(from, at));
+      from = at;
+    }
+    words.push(text.slice(from));
+    return words;
+  };
 }
 
 export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const fallback = new Fallback(vocab, unknownId);
-  const merger = new Merger();
-  return (text, emit) => {
-    fallback.reset();
-    const bytes = utf8.encode(text);
-    // symbols are numbered runs of bytes; symbol i covers [starts[i], ends of the run it has grown to)
-    const starts: number[] = [];
-    for (let at = 0; at < bytes.length; at += charBytes(bytes[at]!)) starts.push(at);
-    const ends = Int32Array.from(starts, (at) => at + charBytes(bytes[at]!));
-    // symbols are told apart by (start, end) packed into run numbers: a run's number is the index of its (start, end) pair
-    const runs: number[] = starts.flatMap((start, i) => [start, ends[i]!]);
-    const known = new Map<number, number>(); // start * (length + 1) + end → run
-    const run = (start: number, end: number): number => {
-      const key = start * (bytes.length + 1) + end;
-      let number = known.get(key);
-      if (number === undefined) { number = runs.length / 2; runs.push(start, end); known.set(key, number); }
-      return number;
-    };
+  const bytesOf = fallback(vocab), split = wordsOf(vocab), merger = new Merger();
+  let ids = new Int32Array(256), starts = new Int32Array(256); // of the characters: their pieces or -1, where they begin
+
+  const encodeWord = (word: string): number[] => {
+    const bytes = utf8.encode(word);
+    if (starts.length <= bytes.length) [ids, starts] = [new Int32Array(2 * bytes.length), new Int32Array(2 * bytes.length)];
+    let count = 0;
+    for (let at = 0; at < bytes.length;) {
+      starts[count] = at;
+      at += characterBytes(bytes[at]!);
+      ids[count++] = vocab.findOrdinary(bytes, starts[count - 1], at);
+    }
+    starts[count] = bytes.length;
     const pairs: PairLookup & { key: number } = {
       key: 0,
-      merge(left, right) {
-        const start = runs[2 * left]!, end = runs[2 * right + 1]!;
-        const id = vocab.findOrdinary(bytes, start, end);
-        if (id < 0) return -1;
-        this.key = -scores[id]!;
-        return run(start, end);
+      merge(_left, _right, first, end) {
+        const id = vocab.findOrdinary(bytes, starts[first], starts[end]);
+        if (id >= 0) this.key = -scores[id]!;
+        return id;
       },
     };
-    merger.run(Int32Array.from(starts.keys()), starts.length, pairs, (number) => {
-      const start = runs[2 * number]!, end = runs[2 * number + 1]!;
-      const id = vocab.findOrdinary(bytes, start, end);
-      if (id >= 0) emit(id);
-      else fallback.emit(bytes, start, end, emit);
+    const found: number[] = [];
+    merger.run(ids, count, pairs, (id, first, end) => {
+      if (id >= 0) found.push(id);
+      else found.push(...bytesOf(bytes, starts[first]!, starts[end]!));
     });
+    return found;
+  };
+
+  const cache = new WordCache(encodeWord);
+  return (text, emit) => {
+    const put = emitter(unknownId, emit);
+    for (const word of split(text)) put(cache.of(word));
   };
 }
 
@@ -120,7 +146,7 @@ const unknownPenalty = 10;
 
 /** llama.cpp has no byte pieces here and makes `<unk>` of what they spell; the library has, and loses nothing. */
 export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const fallback = new Fallback(vocab, unknownId);
+  const bytesOf = fallback(vocab);
   let longest = 1, worst = Infinity;
   for (let id = 0; id < vocab.size; id++) {
     longest = Math.max(longest, vocab.offsets[id + 1]! - vocab.offsets[id]!);
@@ -128,15 +154,14 @@ export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | 
   }
   const unknownScore = Math.fround(worst - unknownPenalty);
   return (text, emit) => {
-    fallback.reset();
-    const bytes = utf8.encode(text), n = bytes.length;
+    const put = emitter(unknownId, emit), bytes = utf8.encode(text), n = bytes.length;
     const score = new Float64Array(n + 1).fill(-Infinity);
     const from = new Int32Array(n + 1), by = new Int32Array(n + 1);
     score[0] = 0;
     for (let at = 0, step = 0; at < n; at += step) {
-      step = charBytes(bytes[at]!);
+      step = characterBytes(bytes[at]!);
       let single = false;
-      for (let end = at + step; end <= Math.min(n, at + longest); end += end < n ? charBytes(bytes[end]!) : 1) {
+      for (let end = at + step; end <= Math.min(n, at + longest); end += end < n ? characterBytes(bytes[end]!) : 1) {
         const id = vocab.findOrdinary(bytes, at, end);
         if (id < 0) continue;
         if (end === at + step) single = true;
@@ -148,8 +173,7 @@ export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | 
     for (let end = n; end > 0; end = from[end]!) path.push(end);
     for (let i = path.length - 1; i >= 0; i--) {
       const end = path[i]!;
-      if (by[end]! >= 0) emit(by[end]!);
-      else fallback.emit(bytes, from[end]!, end, emit);
+      put(by[end]! >= 0 ? [by[end]!] : bytesOf(bytes, from[end]!, end));
     }
 
     function relax(start: number, end: number, id: number, own: number): void {

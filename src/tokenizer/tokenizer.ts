@@ -2,8 +2,8 @@
 import { InputError, ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
 import { getBool, getNumbers, getString, getStrings } from '../format/gguf/metadata.ts';
-import type { StringArray } from '../format/gguf/types.ts';
-import { byteLevelEncoder, unspell } from './bpe.ts';
+import { StringArray } from '../format/gguf/types.ts';
+import { bpe, unspell } from './bpe.ts';
 import { preTokenizer } from './pretokenize.ts';
 import type { Roles } from './roles.ts';
 import { readRoles, sentencePieceDefaults, unigramDefaults } from './roles.ts';
@@ -128,13 +128,15 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
   const types = Uint8Array.from(perToken(metadata, 'tokenizer.ggml.token_type', size, TokenType.normal));
   const vocab = new Vocab(tokens.bytes, tokens.offsets, types);
   const warnings: string[] = [], warn = (text: string): void => { warnings.push(text); };
-  if (model === 'gpt2') {
-    const pre = getString(metadata, 'tokenizer.ggml.pre', '');
-    if (pre === '') warn('tokenizer.ggml.pre is missing: words are cut by the rule "default", which may not be the model\'s');
-    const cutter = preTokenizer(pre || 'default');
-    const roles = readRoles(metadata, vocab, { addBos: cutter.addsBos, addEos: false }, warn);
-    const encodeText = byteLevelEncoder(vocab, getStrings(metadata, 'tokenizer.ggml.merges'), cutter);
-    return new VocabTokenizer(vocab, roles, encodeText, undefined, false, stripOf(metadata, vocab), warnings);
+  if (model === 'gpt2' || model === 'gemma4') {
+    const name = model === 'gemma4' ? model : getString(metadata, 'tokenizer.ggml.pre', '');
+    if (name === '') warn('tokenizer.ggml.pre is missing: words are cut by the rule "default", which may not be the model\'s');
+    const pre = preTokenizer(name || 'default');
+    const roles = readRoles(metadata, vocab, { addBos: pre.addsBos, addEos: false }, warn);
+    const normalise = pre.spellsText ? normaliser({ prefix: false, squeeze: false }, true) : undefined;
+    const none = name === 'kimi-k2' ? new StringArray(new Uint8Array(), Uint32Array.of(0)) : undefined; // its tokenizer has no list of them
+    const merges = getStrings(metadata, 'tokenizer.ggml.merges', none);
+    return new VocabTokenizer(vocab, roles, bpe(vocab, merges, pre), normalise, false, stripOf(metadata, vocab), warnings);
   }
   if (model === 'llama' || model === 't5') {
     const charsmap = metadata.get('tokenizer.ggml.precompiled_charsmap');
@@ -148,7 +150,8 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
     const isBpe = model === 'llama';
     const roles = readRoles(metadata, vocab, isBpe ? sentencePieceDefaults : unigramDefaults, warn);
     typeBytePieces(vocab);
-    const scores = Float32Array.from(perToken(metadata, 'tokenizer.ggml.scores', size, 0));
+    const listed = perToken(metadata, 'tokenizer.ggml.scores', size, 0);
+    const scores = listed instanceof Float32Array ? listed : Float32Array.from(listed);
     const prefix = getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe);
     const normalise = normaliser({ prefix, squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) }, isBpe);
     const encodeText = (isBpe ? sentencePieceBpe : unigram)(vocab, scores, roles.unknownId);
@@ -156,7 +159,7 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
   }
   throw new ModelError('E_TOKENIZER', {
     subject: 'tokenizer.ggml.model', found: JSON.stringify(model),
-    expected: 'gpt2 (byte-level BPE), llama (SentencePiece BPE) or t5 (SentencePiece unigram)',
+    expected: 'gpt2 (byte-level BPE), gemma4 (BPE of characters), llama (SentencePiece BPE) or t5 (SentencePiece unigram)',
     remedy: 'Use a model with one of these vocabularies.',
   });
 }

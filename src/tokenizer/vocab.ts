@@ -12,6 +12,16 @@ export type TextEncoderOf = (text: string, emit: (id: number) => void) => void;
 
 const empty = -1;
 
+/** Slots of an open hash table for so many entries: a power of two, a third of them free at least. */
+export function slotsFor(entries: number): number {
+  return 2 ** Math.ceil(Math.log2(1.5 * entries + 1));
+}
+
+/** Length in bytes of the UTF-8 character that begins with `byte`. */
+export function characterBytes(byte: number): number {
+  return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
 /** FNV-1a, folded once more because the table takes its low bits. */
 function hashBytes(bytes: Uint8Array, from: number, to: number): number {
   let h = 0x811c9dc5;
@@ -32,8 +42,8 @@ export class Vocab {
     readonly offsets: Uint32Array,
     readonly types: Uint8Array,
   ) {
-    const mask = 2 ** Math.ceil(Math.log2(2 * this.size + 2)) - 1;
-    this.#slots = new Int32Array(mask + 1).fill(empty);
+    this.#slots = new Int32Array(slotsFor(this.size)).fill(empty);
+    const mask = this.#slots.length - 1;
     for (let id = 0; id < this.size; id++) {
       const from = offsets[id]!, to = offsets[id + 1]!;
       if (from === to) continue; // a token without a text: llama.cpp, too, lets there be several
@@ -68,14 +78,18 @@ export class Vocab {
   findText(text: string): number { return this.find(utf8.encode(text)); }
 
   /**
-   * The same where ordinary text may become that token, else -1. llama.cpp would also find control tokens and byte pieces here; a text must
-   * not become `<s>` or a newline because it spells one.
+   * True where ordinary text may become that token. llama.cpp would let it become control tokens and byte pieces, too; a text must not
+   * become `<s>` or a newline because it spells one.
    */
+  isOrdinary(id: number): boolean {
+    const type = this.types[id];
+    return type !== TokenType.control && type !== TokenType.unknown && type !== TokenType.byte;
+  }
+
+  /** {@link find}, but for tokens that ordinary text does not become: -1. */
   findOrdinary(bytes: Uint8Array, from = 0, to = bytes.length): number {
     const id = this.find(bytes, from, to);
-    if (id < 0) return -1;
-    const type = this.types[id];
-    return type === TokenType.control || type === TokenType.unknown || type === TokenType.byte ? -1 : id;
+    return id >= 0 && this.isOrdinary(id) ? id : -1;
   }
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {

@@ -62,7 +62,9 @@ const pathOf = async (file: string): Promise<string> => (file.includes(':') ? va
 
 const test = suite('sparse steps');
 
-for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0.gguf', 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ', 'olmo2: norms behind the parts']) {
+const quantised = ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k'].map((name) => `llama256-${name}.gguf`);
+
+for (const file of [...quantised, 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ', 'olmo2: norms behind the parts']) {
   test(`${file}: full density gives the bits of dense, for every method`, async () => {
     const sequence = await openSequence(await pathOf(file));
     await placeOnes(sequence);
@@ -77,7 +79,7 @@ for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama256-q8_0
 }
 
 test('rows, columns and compact copies give what zeroed activations give', async () => {
-  for (const tier of ['base', 'relaxed'] as const) for (const file of ['llama256-q4_0.gguf', 'llama256-q4_1.gguf', 'llama256-q8_0.gguf', 'llama256-q4_k_m.gguf', 'llama.gguf', 'llama: biases', 'deci: layers that differ']) {
+  for (const tier of ['base', 'relaxed'] as const) for (const file of [...quantised, 'llama.gguf', 'llama: biases', 'deci: layers that differ']) {
     const [formed, plain] = [await openSequence(await pathOf(file), { tier }), await openSequence(await pathOf(file), { tier })];
     await placeOnes(formed);
     await placeOnes(plain);
@@ -92,6 +94,24 @@ test('rows, columns and compact copies give what zeroed activations give', async
       const error = relative(a.rows, b.rows);
       assert.ok(error < (file.startsWith('llama256') ? 0.06 : 1e-4), `${tier} ${file} ${name}: ${error}`);
     }
+  }
+});
+
+test('every quantised file has forms by row and by column, and what is dropped is not read', async () => {
+  for (const file of quantised) {
+    const sequence = await openSequence(await pathOf(file)), { tensors } = await sequence.exclusive((engine) => engine.plan);
+    const bytes = async (selection: Selection): Promise<number> => {
+      await sequence.evaluate(ids.slice(0, prompt), () => undefined, { selection, decodeFrom: prompt });
+      return sequence.evaluate(ids.slice(0, prompt + 1), ({ report }) => report.weightBytes, { selection, decodeFrom: prompt });
+    };
+    const of = (...fields: string[]): number => tensors.filter(({ role }) => fields.includes(role.field)).reduce((sum, tensor) => sum + tensor.bytes, 0);
+    await placeOnes(sequence);
+    const dense = await bytes(denseSelection), upAndDown = of('up', 'down'), share = 0.25;
+    const cats = await bytes({ ...whole['cats']!, share }), griffin = await bytes({ ...whole['griffin']!, density: share });
+    assert.equal(sequence.engine.forms.complete, { rows: true, columns: true }, file);
+    // the widest against the file: 8 bits for 5.5, in both
+    assert.ok(dense - cats > 0.55 * upAndDown, `${file}, cats: ${dense - cats} of ${upAndDown}`);
+    assert.ok(dense - griffin > 0.55 * (upAndDown + of('gate')), `${file}, griffin: ${dense - griffin} of ${upAndDown + of('gate')}`);
   }
 });
 

@@ -1,7 +1,17 @@
 /** Lists of neurons as kernels take them (sorted u16), in shapes that break things: none, one, all, every other, runs, random. */
 import type { Kernels } from './kernels.ts';
 import type { Random } from '../../src/sampler/random.ts';
+import type { Kind } from './matrices.ts';
 import { uniform } from './matrices.ts';
+
+/**
+ * What holding d and m in units of a row changes of a value at most, in such units (assembly/kernels/neurons/units.ts): half a quant, and four
+ * where there is an m. The f16 that `randomMatrix` makes are held exactly, but for an m that is not eight times d.
+ */
+export function unitsOff({ name, block }: Kind): number {
+  if (block === 256) return ({ q4_k: 15, q5_k: 31, q6_k: 32 } as Record<string, number>)[name]! / 2 + (name === 'q6_k' ? 0 : 4);
+  return name.includes('q5_1') ? 4 : 0;
+}
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 

@@ -7,6 +7,7 @@ import { openFile } from '../../src/bytes/file.ts';
 import type { CladaError } from '../../src/errors.ts';
 import { readGguf } from '../../src/format/gguf/read.ts';
 import type { GgufFile, GgufTensor } from '../../src/format/gguf/types.ts';
+import { dtypes } from '../../src/format/gguf/types.ts';
 import { writeGguf, type WriteTensor, type WriteValue } from '../../src/format/gguf/write.ts';
 import { describePlan, planModel } from '../../src/model/plan.ts';
 import { cacheBytes, layoutSequence, planMemory } from '../../src/model/memory.ts';
@@ -193,6 +194,32 @@ test('tensors that are missing, misshapen or of an unknown type', async () => {
   assert.match(refusal(() => planModel(shape)), /^E_TENSOR_SHAPE .*\[32, 16\].*\[32, 32\]/);
   const dtype = await made({}, tensors().map((t) => (t.name === 'blk.0.ffn_up.weight' ? { ...t, dtype: 'f64' as const, data: new Uint8Array(8 * 32 * 64) } : t)));
   assert.match(refusal(() => planModel(dtype)), /^E_DTYPE .*f64.*q4_k/);
+});
+
+/** A llama of so many layers, as wide as those of 8B, from a header alone. */
+async function large(nLayers: number, dtype: GgufTensor['dtype']): Promise<GgufFile> {
+  const width: Record<number, number> = { 32: 4096, 40: 128_256, 64: 14_336 }, { blockSize, typeSize } = dtypes[dtype];
+  const small = await made({}), layers = [...small.tensors.values()].flatMap((tensor) =>
+    (tensor.name.startsWith('blk.') ? Array.from({ length: nLayers }, (_, i) => ({ ...tensor, name: tensor.name.replace('blk.0', `blk.${i}`) })) : [tensor]));
+  const metadata = new Map([...small.metadata, ...Object.entries({
+    'llama.block_count': nLayers, 'llama.context_length': 8192, 'llama.embedding_length': 4096, 'llama.feed_forward_length': 14_336, 'llama.attention.head_count': 32,
+  })]);
+  return { ...small, metadata, tensors: new Map(layers.map((tensor) => {
+    const dims = tensor.dims.map((dim) => width[dim] ?? dim), values = dims.reduce((a, b) => a * b, 1), isVector = dims.length === 1;
+    return [tensor.name, { ...tensor, dims, dtype: isVector ? 'f32' : dtype, bytes: isVector ? 4 * values : (values / blockSize) * typeSize }];
+  })) };
+}
+
+test('memory: weights that do not fit are refused with what would', async () => {
+  const asked = async (nLayers: number, dtype: GgufTensor['dtype'], precision: 'fast' | 'exact' = 'fast', maxBytes?: number): Promise<string> => {
+    const plan = planModel(await large(nLayers, dtype), precision);
+    return refusal(() => planMemory(plan, { contextSize: 4096, kv: 'q8' }, maxBytes));
+  };
+  assert.match(await asked(32, 'f16'), /^E_WONT_FIT .*Not even a context of one token fits\. What would fit, with contextSize 512 and kv "q8": this model in Q2_K or smaller \(about 3\.3 GB\)/);
+  assert.match(await asked(160, 'q4_0'), /^E_WONT_FIT .*No usual quantisation of it would fit: use a smaller model, of at most about \d\.\d billion parameters in Q4_K_M/);
+  assert.match(await asked(16, 'q4_0', 'exact'), /^E_WONT_FIT .*With precision "fast" the weights take 2\.\d GB, which fits/);
+  assert.match(await asked(16, 'q4_0', 'fast', 1e9), /^E_WONT_FIT .*expected at most 1000000000.*No usual quantisation .* 1\.5 billion/);
+  assert.match(await asked(16, 'q4_0', 'fast', 1e6), /^E_WONT_FIT .*Nothing of this kind fits/);
 });
 
 test('memory: bytes by part, and what would fit when it does not', async () => {

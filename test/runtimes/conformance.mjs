@@ -28,7 +28,7 @@ export async function dense(model) {
   return { tokens, logits: await digestOf(logits) };
 }
 
-/** Token ids of a generation that skips neurons; needs the model's calibration. */
+/** Token ids of a generation that skips neurons, by the model's calibration where it has one. */
 export async function sparse(model) {
   const generation = model.generate(prompt, { ...greedy, maxTokens: 64, sparsity: { method: 'clada', density: 0.7 } });
   const tokens = (await generation.tokens()).map(({ id }) => id);
@@ -58,7 +58,7 @@ export async function speeds({ load, model: source }) {
 }
 
 /**
- * Everything, with the package's `load` and a model that this runtime can read.
+ * Everything, with the package's `load` and a model that this runtime can read; `calibration` resolves to false where it has none.
  * @returns digests for comparison, and what was measured; `auto` is the build that the runtime would take by itself, timed too
  */
 export async function conformance({ load, model: source, calibration }) {

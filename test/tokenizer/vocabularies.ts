@@ -45,6 +45,7 @@ function add(draft: Draft, type: number, ...tokens: string[]): void {
 
 const plain = [
   '', ' ', '   ', 'Hello world', ' leading', 'trailing  ', 'a  b', 'naïve café', 'tab\tnew\nline\r\n', '▁', 'a▁b', '日本語 😀', '\u0000', 'x'.repeat(30),
+  'so we saw a  b and a b; 日 x  日  x to who we o w',
 ];
 const marked = [
   '<s>', '<s>Hello', '<s> Hello', 'a<s>b</s>c', '</s></s> x ', '<unk>a', '<|u|>x<|u|>', 'x <|u|> y', '<|long|u|>x', '<|u<|u|>',
@@ -77,6 +78,7 @@ const spmChanges: Record<string, (draft: Draft) => void> = {
   'spm, pieces unused': (draft) => {
     draft.types = draft.types!.map((type, id) => (type === TokenType.normal && id % 3 === 0 ? TokenType.unused : type));
   },
+  'spm, blanks within pieces': (draft) => { add(draft, TokenType.normal, 'o▁w', 'a▁', '▁▁b', '日▁', '日▁x', '▁▁▁'); },
   'spm, no scores': (draft) => { draft.scores = undefined; },
   'spm, EOS added': ({ keys }) => { keys.add_bos_token = bool(false); keys.add_eos_token = bool(true); },
   'spm, ids out of range': ({ keys }) => {
@@ -117,6 +119,7 @@ for (let byte = 0, spare = 0x100; byte < 256; byte++) {
 }
 
 export const words = [
+  'ti', "'ti", // its pair comes before that of 't
   "I'm we've it's don't I'll he'd you're", "I'M WE'VE IT'S 'S x's's ſ'ſ", 'HelloWorld HELLOworld helloWORLD iPhone', 'ÉCOLE École écoleÉCOLE ǅungla ßẞ',
   '1234567 12 3.14159 1,000,000', '٣٤٥٦ x²³ ½ Ⅷ 一二三4', 'a\r\nb\n\n\nc \n x', '\t\tx \t y  \n\n  z', '  two  blanks  ', '!!!??? ... -- — “quotes” $100 + €5 = ?',
   'a/b//\n/c ///\r\n d', 'foo(bar)[baz]{qux} `code` ^~|<>=',
@@ -125,6 +128,12 @@ export const words = [
   '日本語のテキスト 한국어 ไทย العربية', '😀👨‍👩‍👧 🇩🇪 ❤️',
   'a\u0085b\u00a0c\u2028d\u3000e\u200bf\ufeffg',
   '\u0001\u001c\u001f\u007f \u000b\u000c', '12ab34CD ab12CD', ' !x !!\n\n!', '',
+  '1234567890 12345 123456 x1234y12z 5', '٣٤٥٦٧ 12٣45٦ ১২৩৪ ²³¹ 𝟙𝟚𝟛𝟜', 'abc12def345 4x  56', 'a  b   c    d\t\te\n\n f \r\n\r\n g   ',
+  `${' '.repeat(70)}x${' '.repeat(33)}`, '\u0301 \u0301x 1\u0301 !\u0301 में  ক্ষ', "l'été d'accord L'Été c'EST Ankara'da",
+  'HelloWORLDabcÉÀéàABC ΑΒγδ ЖЗжз ǅabc ʰªº', '漢字かなカナ한글ㄱㄴㄅㄆ 々、。！「」…—：；中文abc中文123', 'foo!!\n\n!!\r\n ?\n/ x',
+  '#include <a.h>\n$x+=@y^z|w~`v`\\n', '<sentinel:12>IMGIMGABIZ IMGIMGJZ  \t    x', '\u{1cc00}\u088fa \u{323b0}漢\u{2b73a} \u{10d40}1 !\u1acfe',
+  'ก ข\u0e31 ကိ ꩠ ᄀ 㐀 \uf900 ﾟ ･ ⼀', '!word ?Word .word -1 +x =y $z', 'no\nspaces\n\nhere\n\n\n', 'a,b…f，g、h।i۔j،k(l|m)',
+  '\u2126 \u212a Ა ა ᏸ ꭰ ʔ', 'a b c d', '\n \n x\r\r \r',
 ];
 
 function pairDraft(pre: string): Draft {
@@ -132,19 +141,38 @@ function pairDraft(pre: string): Draft {
     model: 'gpt2', tokens: [...gpt2Chars], types: gpt2Chars.map(() => TokenType.normal), merges: [],
     keys: { bos_token_id: u32(0), eos_token_id: u32(0), pre: string(pre) },
   };
-  const pairs = new Set<string>();
-  for (const text of words) {
-    const chars = Array.from(new TextEncoder().encode(text), (byte) => gpt2Chars[byte]!);
-    for (let i = 1; i < chars.length; i++) pairs.add(`${chars[i - 1]!} ${chars[i]!}`);
-  }
-  draft.merges = [...pairs];
-  add(draft, TokenType.normal, ...draft.merges.map((pair) => pair.replace(' ', '')));
+  addPairs(draft, (text) => Array.from(new TextEncoder().encode(text), (byte) => gpt2Chars[byte]!));
   return draft;
 }
 
+/** The same where tokens are text: bytes for what has no token, every character of the texts but a few, and pairs of them. */
+function textDraft(pre: string): Draft {
+  const draft: Draft = {
+    model: 'gpt2', tokens: [], types: [], merges: [], keys: { bos_token_id: u32(0), eos_token_id: u32(0), pre: string(pre) },
+  };
+  for (let byte = 0; byte < 256; byte++) add(draft, TokenType.byte, `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+  const charactersOf = (text: string): string[] => [...text.replaceAll(' ', '▁')];
+  add(draft, TokenType.normal, ...new Set(words.flatMap(charactersOf).filter((character) => !'漢e\u0301'.includes(character))), '\n\n\n');
+  addPairs(draft, charactersOf);
+  return draft;
+}
+
+function addPairs(draft: Draft, symbolsOf: (text: string) => string[]): void {
+  const pairs = new Set<string>();
+  for (const text of words) {
+    const symbols = symbolsOf(text);
+    for (let i = 1; i < symbols.length; i++) pairs.add(`${symbols[i - 1]!} ${symbols[i]!}`);
+  }
+  draft.merges = [...pairs];
+  add(draft, TokenType.normal, ...draft.merges.map((pair) => pair.replace(' ', '')));
+}
+
+/** Pre-tokenizers whose tokens are text. */
+const ofText = new Set(['gemma4', 'granite-embed-multi-311m', 'sarvam-moe']);
+
 /** The vocabulary for a pre-tokenizer. What its tokens' lengths in bytes are, tells which they are. */
 export const pairs = (pre: string): Vocabulary => {
-  const draft = pairDraft(pre);
+  const draft = ofText.has(pre) ? textDraft(pre) : pairDraft(pre);
   if (pre === 'roberta-bpe' || pre.startsWith('jina-v')) draft.keys.seperator_token_id = u32(0); // encoders' files have one
   return { name: `pre ${pre}`, entries: entriesOf(draft), texts: words };
 };
@@ -190,6 +218,23 @@ const bpeChanges: Record<string, (draft: Draft) => void> = {
   },
 };
 
+/** Bytes that a token of {@link pairs} stands for. */
+export function bytesOfPair({ entries }: Vocabulary, id: number): number {
+  const { value } = entries['tokenizer.ggml.tokens'] as { value: readonly string[] }, token = value[id]!;
+  return id < 256 ? 1 : value[0] === '<0x00>' ? Buffer.byteLength(token.replaceAll('▁', ' ')) : token.length;
+}
+
+/** Gemma 4's kind: BPE of characters with a blank for SentencePiece's, runs of line feeds, bytes for the rest. */
+const gemma4 = (): Draft => {
+  const draft: Draft = { model: 'gemma4', tokens: [], types: [], merges: ['▁ t', 'h e', '▁t he', 'l l', 'o ▁'], keys: { bos_token_id: u32(2), eos_token_id: u32(1) } };
+  add(draft, TokenType.control, '<pad>', '<eos>', '<bos>', '<unk>');
+  for (let byte = 0; byte < 256; byte++) add(draft, TokenType.byte, `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+  add(draft, TokenType.normal, ...'▁theHlowrd\n日', '▁t', 'he', '▁the', 'll', 'o▁', '\n\n', '\n\n\n');
+  add(draft, TokenType.userDefined, '<u>', 'XY', '  ');
+  return draft;
+};
+const gemma4Texts = [...plain, 'the the\n\nthe', '\n\n\n\n', 'Hello ▁ the', '日本 é', 'x<u>y<bos>z<eos>', 'XYthe  the<u> ', '\r\n'];
+
 export async function vocabularies(): Promise<Vocabulary[]> {
   const list: Vocabulary[] = [];
   for (const [name, change] of Object.entries(spmChanges)) {
@@ -207,6 +252,11 @@ export async function vocabularies(): Promise<Vocabulary[]> {
     const draft = pairDraft('gpt-2');
     change(draft);
     list.push({ name, entries: entriesOf(draft), texts: bpeTexts });
+  }
+  for (const [name, keys] of [['gemma4', {}], ['gemma4, no BOS wanted', { add_bos_token: bool(false) }]] as const) {
+    const draft = gemma4();
+    Object.assign(draft.keys, keys);
+    list.push({ name, entries: entriesOf(draft), texts: gemma4Texts });
   }
   return list;
 }

@@ -1,102 +1,103 @@
 /**
- * y[hidden] = W h for `down`, a matrix of nibbles in blocks that stand alone [hidden, ffn], of the neurons whose h is not zero. The
- * interleaved layouts run along ffn and cannot leave out a column; the "column form" can:
+ * y[hidden] = W h for `down` [hidden, ffn] of the neurons whose h is not zero. The interleaved layouts run along ffn and cannot leave out a
+ * column; the "column form" can. It begins with f32 units (units.ts) of the outputs, padded with zero rows to whole tiles; then come tiles,
+ * for every block of neurons all of its outputs. It is read from the first byte to the last, as the processor's prefetcher likes it, but
+ * for the neurons that are zero. Tiles, because lists of whole columns are slower from every level of memory.
  *
- *   hidden f32 units (units.ts), then for every 64 neurons (two blocks of the file, for every row) and in there every 32 outputs, a "tile":
- *   64 neurons x 16 B; byte t = output t (low nibble) and 16 + t (high)
- *   then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the same of m: 32 B
+ *   nibbles  64 neurons (two blocks of the file; ffn is padded with zero neurons) x 32 outputs, 16 B a neuron: byte t = output t (low nibble)
+ *            and 16 + t (high); then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the same of m
+ *   bytes    as many neurons as share a scale (32, or 16) x 64 outputs, 64 B a neuron, signed: a line of the cache, because lines are
+ *            what is skipped (five or six bits read no fewer of them); then i16 d of the outputs: 128 B; where there is an m, the same of m
  *
- * where hidden is padded to 32 with zero rows and ffn to 64 with zero neurons. It is read from the first byte to the last, as the
- * processor's prefetcher likes it, but for the neurons that are zero. Tiles, because lists of whole columns are slower from every level
- * of memory.
- *
- * h is rounded as kernels/quantize does it, but in blocks of 64: s = amax / 127, q nearest even. Two blocks of the file under one s,
- * because one integer dot product then adds both, and the scales are half the work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') +
- * m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units and m in eight of them; |8 sum(q)| <= 32512 is m's factor of
- * 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
- *
- * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in
- *   its lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
- * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
- * segments, by the same rule in both builds; each adds its own term to y.
- * Preconditions: ffn a multiple of 32, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes.
- * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes.
+ * Quants are the file's. Products and their rounding: columnsMatvec.ts (nibbles), columnsWide.ts (bytes).
  * Test: test/kernels/columns.test.ts.
  */
-import { nibbleMask } from '../../base/simd';
-import { blockBytes, groupBytes, hasMin, isNibbles, isSuper, the } from '../../layouts/kinds';
+import { groupBytes, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
-/** Of a tile: bytes of a neuron, of a block of 32, of the quants. */
+/** Of a tile of nibbles: bytes of a neuron, of a block of 32, of the quants. */
 export const NEURON: usize = 16, BLOCK: usize = 512, QUANTS: usize = 1024;
+/** Of a tile of bytes: outputs, which is also the bytes of a neuron. */
+export const WIDE: usize = 64;
 
-@inline export function padded(rows: i32): usize { return <usize>((rows + 31) & ~31); }
+@inline export function isNarrow<L>(): bool { return bitsOf<L>() == 4; }
 
-/** Bytes of d and m of 8 outputs. */
-@inline export function scaleBytes<L>(): usize { return hasMin<L>() ? 64 : 32; }
+/** Outputs, padded to whole tiles. */
+@inline export function padded<L>(rows: i32): usize { return isNarrow<L>() ? <usize>((rows + 31) & ~31) : <usize>((rows + 63) & ~63); }
 
-@inline export function tileBytes<L>(): usize { return QUANTS + 4 * scaleBytes<L>(); }
+/** Nibbles: bytes of d and m of 8 outputs. */
+@inline export function scaleBytes<L>(): usize { return the<L>().mins ? 64 : 32; }
+
+@inline export function tileBytes<L>(): usize {
+  if (isNarrow<L>()) return QUANTS + 4 * scaleBytes<L>();
+  return <usize>scaleCols<L>() * WIDE + (the<L>().mins ? 4 : 2) * WIDE;
+}
 
 @inline function columnBytesOf<L>(rows: i32, cols: i32): usize {
-  if (!isNibbles<L>() || isSuper<L>() || cols & 31) return 0;
-  const hidden = padded(rows);
-  return (hidden << 2) + <usize>((cols + 63) >> 6) * (hidden >> 5) * tileBytes<L>();
+  if (!hasForms<L>() || cols % unitCols<L>()) return 0;
+  const outputs = padded<L>(rows);
+  if (isNarrow<L>()) return (outputs << 2) + <usize>((cols + 63) >> 6) * (outputs >> 5) * tileBytes<L>();
+  return (outputs << 2) + <usize>(cols / scaleCols<L>()) * (outputs >> 6) * tileBytes<L>();
 }
 
-/** Set `p` of a chunk (4 rows x 4 bytes) as columns: lane j = byte j of the four rows. Zeros for rows that do not exist. */
-@inline function columns4(p: usize, exists: bool): v128 {
-  const v = exists ? v128.load(p) : i32x4.splat(0);
-  return i8x16.shuffle(v, v, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+/** Four neurons' bytes of one output, `step` bytes apart. */
+@inline function storeEach(q: usize, step: usize, bytes: u32): void {
+  store<u8>(q, bytes);
+  store<u8>(q + step, bytes >> 8);
+  store<u8>(q + 2 * step, bytes >> 16);
+  store<u8>(q + 3 * step, bytes >> 24);
 }
 
-/** Byte columns j = 0..3 of 16 rows (four sets a, b, c, d), column j in result `j`. */
-@inline function pick(j: i32, a: v128, b: v128, c: v128, d: v128): v128 {
-  if (j == 0) return i64x2.shuffle(i32x4.shuffle(a, b, 0, 4, 0, 4), i32x4.shuffle(c, d, 0, 4, 0, 4), 0, 2);
-  if (j == 1) return i64x2.shuffle(i32x4.shuffle(a, b, 1, 5, 1, 5), i32x4.shuffle(c, d, 1, 5, 1, 5), 0, 2);
-  if (j == 2) return i64x2.shuffle(i32x4.shuffle(a, b, 2, 6, 2, 6), i32x4.shuffle(c, d, 2, 6, 2, 6), 0, 2);
-  return i64x2.shuffle(i32x4.shuffle(a, b, 3, 7, 3, 7), i32x4.shuffle(c, d, 3, 7, 3, 7), 0, 2);
+/** d and m of an output's block (half: those of one half) in its unit. */
+@inline function storeScales<L>(block: usize, factors: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
+  store<i16>(d, unitsOfScale(the<L>().scale(block, factors, lane, half), inverse));
+  if (the<L>().mins) store<i16>(m, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse));
 }
 
-/** Columns j and j + 4 of a chunk for 32 rows: `first` rows 0..15, `second` 16..31, low nibble = column j, high = j + 4. */
-@inline function storeColumns(q: usize, first: v128, second: v128): void {
-  const low = nibbleMask();
-  v128.store(q, v128.or(v128.and(first, low), i16x8.shl(v128.and(second, low), 4)));
-  v128.store(q, v128.or(v128.and(i16x8.shr_u(first, 4), low), v128.andnot(second, low)), 4 * NEURON);
+/** Block b of output `row` into the tiles of its pair of blocks at `tiles`; of outputs t and 16 + t those of the first come first. */
+@inline function packNarrow<L>(block: usize, factors: usize, row: i32, b: i32, inverse: f32, tiles: usize): void {
+  const lane = row & 7, tile = tiles + <usize>(row >> 5) * tileBytes<L>(), second = <usize>(b & 1), high = row & 16;
+  const q = tile + second * BLOCK + <usize>(row & 15);
+  for (let c = 0; c < 8; c++) {
+    const at = q + <usize>c * (4 * NEURON), unit = unitAt<L>(block, lane, c);
+    if (!high) { storeEach(at, NEURON, unit); continue; }
+    const low = <u32>load<u8>(at) | <u32>load<u8>(at, NEURON) << 8 | <u32>load<u8>(at, 2 * NEURON) << 16 | <u32>load<u8>(at, 3 * NEURON) << 24;
+    storeEach(at, NEURON, low | unit << 4);
+  }
+  const d = tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes<L>() + (<usize>(row & 7) << 2) + (second << 1);
+  storeScales<L>(block, factors, lane, 0, inverse, d, d + 32);
 }
 
-/** The quants of one block of the file for the 32 rows of groups g to g + 3 to `q`; a group is `group` bytes, its block lies at `p`. */
-@inline function packQuants(p: usize, group: usize, nGroups: i32, q: usize): void {
-  const has1 = nGroups > 1, has2 = nGroups > 2, has3 = nGroups > 3;
-  for (const end = p + 128; p < end; p += 32, q += 8 * NEURON) {
-    const a = columns4(p, true), b = columns4(p + 16, true), c = columns4(p + group, has1), d = columns4(p + group + 16, has1);
-    const e = columns4(p + 2 * group, has2), f = columns4(p + 2 * group + 16, has2), g = columns4(p + 3 * group, has3);
-    const h = columns4(p + 3 * group + 16, has3);
-    storeColumns(q, pick(0, a, b, c, d), pick(0, e, f, g, h));
-    storeColumns(q + NEURON, pick(1, a, b, c, d), pick(1, e, f, g, h));
-    storeColumns(q + 2 * NEURON, pick(2, a, b, c, d), pick(2, e, f, g, h));
-    storeColumns(q + 3 * NEURON, pick(3, a, b, c, d), pick(3, e, f, g, h));
+/** Block b of output `row` into its tiles (of halves: two of them, `step` bytes apart) at `tiles`. */
+@inline function packWide<L>(block: usize, factors: usize, row: i32, inverse: f32, tiles: usize, step: usize): void {
+  const lane = row & 7, centre = <u32>centreOf<L>() * 0x01010101, tile = tiles + <usize>(row >> 6) * tileBytes<L>(), low = !(row & 4);
+  const place = <usize>(row & 56 | (row & 3) << 1 | i32(!low)), flip: u32 = low ? 0x80808080 : 0;
+  const perTile = scaleCols<L>() >> 2;
+  for (let c = 0; c < 8; c++) {
+    const to = tile + <usize>(c / perTile) * step, unit = unitAt<L>(block, lane, c);
+    // minus the centre, byte by byte: none borrows from the next where the sign bit is set first and put right after
+    const signed = centre ? ((unit | 0x80808080) - centre) ^ 0x80808080 : unit;
+    storeEach(to + <usize>(c % perTile) * (4 * WIDE) + place, WIDE, signed ^ flip);
+  }
+  for (let half = 0; half < 8 / perTile; half++) {
+    const d = tile + <usize>half * step + <usize>scaleCols<L>() * WIDE + (<usize>(row & 63) << 1);
+    storeScales<L>(block, factors, lane, half, inverse, d, d + 2 * WIDE);
   }
 }
 
 function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
-  const nBlocks = cols >> 5, nGroups = (rows + 7) >> 3, units = dst, tile = tileBytes<L>(), scales = the<L>().quantBytes;
-  const group = groupBytes<L>(cols), tiles = units + (padded(rows) << 2), pair = (padded(rows) >> 5) * tile;
+  const nBlocks = cols >> 5, outputs = padded<L>(rows), tiles = dst + (outputs << 2), group = groupBytes<L>(cols);
+  const step = (isNarrow<L>() ? outputs >> 5 : outputs >> 6) * tileBytes<L>(); // bytes of all outputs of a block of neurons
   memory.fill(dst, 0, columnBytesOf<L>(rows, cols));
-  for (let row = 0; row < rows; row++) {
-    const d = w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1);
-    store<f32>(units + (<usize>row << 2), unitOf(hasMin<L>(), d, nBlocks, blockBytes<L>()));
-  }
-  for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
-    let to = tiles + <usize>(b >> 1) * pair;
-    const which = <usize>(b & 1);
-    for (let g = 0; g < nGroups; g += 4, to += tile) packQuants(w + <usize>g * group, group, nGroups - g, to + which * BLOCK);
-    to -= <usize>((nGroups + 3) >> 2) * tile;
+  for (let row = 0; row < rows; row++) store<f32>(dst + (<usize>row << 2), unitOf<L>(w + <usize>(row >> 3) * group, row & 7, nBlocks));
+  for (let b = 0; b < nBlocks; b++) {
     for (let row = 0; row < rows; row++) {
-      const d = w + <usize>(row >> 3) * group + scales + (<usize>(row & 7) << 1), inverse = <f32>1 / load<f32>(units + (<usize>row << 2));
-      const at = to + <usize>(row >> 5) * tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes<L>() + (<usize>(row & 7) << 2) + (which << 1);
-      store<i16>(at, unitsOfScale(d, inverse));
-      if (hasMin<L>()) store<i16>(at, unitsOfMin(d, inverse), 32);
+      const from = w + <usize>(row >> 3) * group, block = blockAt<L>(from, b), factors = factorsAt<L>(from, b);
+      const inverse = <f32>1 / load<f32>(dst + (<usize>row << 2));
+      if (isNarrow<L>()) packNarrow<L>(block, factors, row, b, inverse, tiles + <usize>(b >> 1) * step);
+      else packWide<L>(block, factors, row, inverse, tiles + <usize>(b * (32 / scaleCols<L>())) * step, step);
     }
   }
 }
@@ -107,12 +108,12 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
   }
 }
 
-/** Bytes of `down` [rows, cols] in column form; 0: this layout has none. */
+/** Bytes of `down` [rows, cols] in column form; 0: this layout has none, or not with this many columns. */
 export function columnBytes(layout: i32, rows: i32, cols: i32): usize { return forLayout<ColumnBytes>(layout, rows, cols); }
 
 @unmanaged class PackColumns {
   @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    if (!isNibbles<L>() || isSuper<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     pack<L>(w, <i32>rows, <i32>cols, dst);
     return 0;
   }

@@ -1,8 +1,23 @@
-/** The product with the column form: format, rounding, bounds and error in columns.ts. Test: test/kernels/columns.test.ts. */
-import { hmaxInt, hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
-import { hasMin, isNibbles, isSuper } from '../../layouts/kinds';
+/**
+ * The product with the column form (columns.ts), of nibbles here. h is rounded as kernels/quantize does it, but in blocks of 64: s = amax /
+ * 127, q nearest even. Two blocks of the file under one s, because one integer dot product then adds both, and the scales are half the work:
+ * y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') + m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units and m
+ * in eight of them; |8 sum(q)| <= 32512 is m's factor of 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
+ *
+ * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in
+ *   its lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.
+ * i16 holds 15 * sum |q| while sum |q| <= 2184: at least 17 neurons, in practice all 32. Where the sum grows beyond, the block is cut into
+ * segments, by the same rule in both builds; each adds its own term to y.
+ * Preconditions: ffn a multiple of the layout's unit, at most 65535; y has room for hidden padded to 32; `scratch` columnsScratch() bytes.
+ * Error: that of h's rounding and of units.ts; f32 rounding about (ffn / 64) * 1.2e-7 of the sum of magnitudes.
+ * Test: test/kernels/columns.test.ts.
+ */
+import { hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
+import { the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { BLOCK, NEURON, QUANTS, padded, scaleBytes, tileBytes } from './columns';
+import { BLOCK, NEURON, QUANTS, isNarrow, padded, scaleBytes, tileBytes } from './columns';
+import { amax, wideColumns } from './columnsWide';
+import { hasForms } from './source';
 
 /** 15 * 2184 < 2^15. */
 const MOST: i32 = 2184;
@@ -38,16 +53,6 @@ const PACK: usize = memory.data<u32>([
 ], 16);
 // [q r q r] as bytes, twice, of q and r in 32-bit lanes 0 and 1; the same of lanes 2 and 3
 const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c080c08], 16);
-
-/** The largest |value| of the f32 from p to `end`; NaN if one is (its bits are the largest then). */
-@inline function amax(p: usize, end: usize): f32 {
-  let top = i32x4.splat(0);
-  for (; p < end; p += 64) {
-    const first = i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16)));
-    top = i32x4.max_s(top, i32x4.max_s(first, i32x4.max_s(f32x4.abs(v128.load(p, 32)), f32x4.abs(v128.load(p, 48)))));
-  }
-  return reinterpret<f32>(hmaxInt(top));
-}
 
 /** Enters the neurons of a block of 32 with h at `p`, bytes at `base`, whose q is not zero, as the work's first or `second` ones. */
 @inline function enter(work: Work, second: bool, p: usize, inverse: v128, base: usize): void {
@@ -112,7 +117,7 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 @inline function addOutputs<L>(a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
   let near = i32x4.dot_i16x8_s(firstPairs(a, b), v128.load(d));
   let far = i32x4.dot_i16x8_s(lastPairs(a, b), v128.load(d, 16));
-  if (hasMin<L>()) {
+  if (the<L>().mins) {
     near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
     far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
   }
@@ -126,8 +131,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 function doWork<L>(nTiles: usize, work: Work, y: usize): void {
   const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins);
   const step = scaleBytes<L>();
-  const start = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.firstSum) : 0);
-  const other = i16x8.splat(!hasMin<L>() ? <i16>(-8 * work.secondSum) : 0);
+  const start = i16x8.splat(!the<L>().mins ? <i16>(-8 * work.firstSum) : 0);
+  const other = i16x8.splat(!the<L>().mins ? <i16>(-8 * work.secondSum) : 0);
   const first = work.first, firstEnd = work.firstEnd, second = work.second, secondEnd = work.secondEnd, tile = work.tile;
   for (let at: usize = 0, end = nTiles * tileBytes<L>(); at < end; at += tileBytes<L>(), y += 128) {
     let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
@@ -208,9 +213,9 @@ function doWork<L>(nTiles: usize, work: Work, y: usize): void {
   }
 }
 
-function columns<L>(units: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
-  const hidden = padded(rows), nTiles = hidden >> 5, tiles = units + (hidden << 2), pair = nTiles * tileBytes<L>();
-  const hEnd = h + (<usize>cols << 2);
+/** y[rows padded to 32] in units. */
+function narrowColumns<L>(tiles: usize, rows: i32, cols: i32, h: usize, scratch: usize, y: usize): void {
+  const nTiles = padded<L>(rows) >> 5, pair = nTiles * tileBytes<L>(), hEnd = h + (<usize>cols << 2);
   let end = scratch, poison: f32 = 0; // NaN where h is not finite
   for (let tile = tiles; h < hEnd; h += 256, tile += pair) {
     const stop = min(h + 256, hEnd), top = amax(h, stop), work = changetype<Work>(end);
@@ -223,20 +228,22 @@ function columns<L>(units: usize, rows: i32, cols: i32, h: usize, scratch: usize
     if (stop - h > 128) enter(work, true, h + 128, inverse, tile + BLOCK);
     end += WORK;
   }
-  for (let p = y, last = y + (hidden << 2); p < last; p += 16) v128.store(p, f32x4.splat(poison));
+  for (let p = y, last = y + (nTiles << 7); p < last; p += 16) v128.store(p, f32x4.splat(poison));
   for (let p = scratch; p < end; p += WORK) {
     if (ASC_FEATURE_RELAXED_SIMD) { pairFactors(p + HEAD); pairFactors(p + HEAD + ENTRIES); }
     const work = changetype<Work>(p);
     if (work.heavy <= MOST) doWork<L>(nTiles, work, y);
     else cut<L>(nTiles, work, y);
   }
-  for (const last = units + (hidden << 2); units < last; units += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(units)));
 }
 
 @unmanaged class ColumnsMatvec {
   @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
-    if (!isNibbles<L>() || isSuper<L>()) return unreachable();
-    columns<L>(w, <i32>rows, <i32>cols, h, scratch, y);
+    if (!hasForms<L>()) return unreachable();
+    const tiles = w + (padded<L>(<i32>rows) << 2);
+    if (isNarrow<L>()) narrowColumns<L>(tiles, <i32>rows, <i32>cols, h, scratch, y);
+    else wideColumns<L>(tiles, <i32>rows, <i32>cols, h, scratch, y);
+    for (const end = w + ((rows + 31 & ~31) << 2); w < end; w += 16, y += 16) v128.store(y, f32x4.mul(v128.load(y), v128.load(w)));
     return 0;
   }
 }

@@ -1,14 +1,16 @@
 /**
- * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the ordinary
- * X4 or X8 records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit
+ * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the X4 (4 bits)
+ * or X8 records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit
  * what the dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
-import { hasMin, isFloat, isNibbles, isSuper, the } from '../../layouts/kinds';
+import { Format, hasMin, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
-import { recordData, recordStride } from '../quantize/quantize';
+import { recordsBytes, x4Data } from '../quantize/quantize';
+import { keptScales } from './copies';
+import { bitsOf, hasForms, scaleCols } from './source';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
 @inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
@@ -25,81 +27,121 @@ import { recordData, recordStride } from '../quantize/quantize';
 
 @inline function addSums(a: v128, b: v128): v128 { return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(a, b) : i32x4.add(a, b); }
 
-/** f + the block's term for rows of `set`: its scales are at `w`. */
+/** f + the term of a block for rows of `set`: its scales are at `w`. */
 @inline function addScales<L>(w: usize, set: usize, dot: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
   if (hasMin<L>()) return addPairs(dot, v128.load(w + 16 * set), even, odd, mask, tail, f);
   return the<L>().add(w - the<L>().quantBytes, set, 0, dot, tail, f);
 }
 
-function nibbles<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
-  const low = nibbleMask(), one = ones16(), even = evenHalves(), odd = oddHalves(), mask = halfMask(), last = pieces + nBlocks;
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0, x = x0;
-    for (let piece = pieces; piece < last; piece++, x += recordStride<L>()) {
-      const count = <usize>load<u8>(piece);
-      if (!count) continue;
-      let a0 = i32x4.splat(0), a1 = a0, q = x;
-      for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
-        const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
-        if (ASC_FEATURE_RELAXED_SIMD) {
-          a0 = addChunk(a0, v, xa, xb, xa, xb, low);
-          a1 = addChunk(a1, u, xa, xb, xa, xb, low);
-          q += 8;
-        } else {
-          const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
-          a0 = addChunk(a0, v, xa, xb, xc, xd, low);
-          a1 = addChunk(a1, u, xa, xb, xc, xd, low);
-          q += 16;
-        }
-      }
-      if (count & 1) {
-        const v = v128.load(w);
-        a0 = addSums(a0, dotHalf(v, q, low));
-        a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
-        w += 16;
-      }
-      const tail = x + recordData<L>();
-      f0 = addScales<L>(w, 0, sums32(a0, one), even, odd, mask, tail, f0);
-      f1 = addScales<L>(w, 1, sums32(a1, one), even, odd, mask, tail, f1);
-      w += the<L>().scaleBytes;
-    }
-    v128.store(y, times32(f0));
-    v128.store(y, times32(f1), 16);
-  }
+/** A half's sums times its i8 scales, of 4 rows, at `p`. */
+@inline function scaled(sums: v128, p: usize): v128 {
+  return i32x4.mul(i32x4.shr_s(sums, 8), i32x4.extend_low_i16x8_s(v128.load8x8_s(p)));
 }
 
-function bytes<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
-  const low = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask(), last = pieces + nBlocks;
+/** What the sums of a superblock are short of on relaxed, where the dense kernel of halves reads X4 records, whose s' is 256 times larger. */
+@inline function unscaled<L>(g: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD && scaleCols<L>() < 32 ? f32x4.mul(g, f32x4.splat(256)) : g;
+}
+
+/** h + the block's minimum term. */
+@inline function addMin<L>(w: usize, set: usize, tail: usize, h: v128): v128 {
+  if (isSuper<L>() && the<L>().mins) return the<L>().addMin(w - the<L>().quantBytes, set, tail, h);
+  return h;
+}
+
+/** 4 bits or more, whose sums of products over a block's pieces, times 256 but for nibbles on relaxed, are all that differs. */
+function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
+  const low = nibbleMask(), one = ones16(), bytes = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
+  const nibbles = bitsOf<L>() == 4, stride = recordsBytes(nibbles ? Format.x4 : Format.x8, 32), data = nibbles ? x4Data() : 64;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0, x = x0;
-    for (let piece = pieces; piece < last; piece++, x += recordStride<L>()) {
-      const stop = w + (<usize>load<u8>(piece) << 4), tail = x + recordData<L>();
-      if (stop == w) continue;
-      let a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20)), a1 = a0;
-      for (let q = x; w < stop; w += 32, q += 8) {
-        const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
-        a0 = addBytes(a0, v, xOdd, xEven, low);
-        a1 = addBytes(a1, u, xOdd, xEven, low);
+    let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0, x = x0, piece = pieces; // g, h: of the superblock under way
+    for (let b = 0; b < nBlocks; b++, x += stride) {
+      const tail = x + data;
+      let t0 = i32x4.splat(0), t1 = t0; // of halves
+      for (let half: usize = 0; half < <usize>(32 / scaleCols<L>()); half++, piece++) {
+        const count = <usize>load<u8>(piece);
+        if (!count) continue;
+        let a0 = i32x4.splat(0), a1 = a0, q = x;
+        if (nibbles) {
+          for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
+            const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+            if (ASC_FEATURE_RELAXED_SIMD) {
+              a0 = addChunk(a0, v, xa, xb, xa, xb, low);
+              a1 = addChunk(a1, u, xa, xb, xa, xb, low);
+              q += 8;
+            } else {
+              const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+              a0 = addChunk(a0, v, xa, xb, xc, xd, low);
+              a1 = addChunk(a1, u, xa, xb, xc, xd, low);
+              q += 16;
+            }
+          }
+          if (count & 1) {
+            const v = v128.load(w);
+            a0 = addSums(a0, dotHalf(v, q, low));
+            a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
+            w += 16;
+          }
+          a0 = sums32(a0, one); a1 = sums32(a1, one);
+        } else {
+          a0 = v128.load32_splat(tail + (half << 2), 16);
+          if (scaleCols<L>() == 32) a0 = i32x4.add(a0, v128.load32_splat(tail, 20));
+          a1 = a0; q += half << 5;
+          for (const stop = w + (count << 4); w < stop; w += 32, q += 8) {
+            const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
+            a0 = addBytes(a0, v, xOdd, xEven, bytes);
+            a1 = addBytes(a1, u, xOdd, xEven, bytes);
+          }
+        }
+        if (scaleCols<L>() < 32) {
+          t0 = i32x4.add(t0, scaled(a0, w));
+          t1 = i32x4.add(t1, scaled(a1, w + 4));
+        } else if (isSuper<L>()) {
+          g0 = addScales<L>(w, 0, a0, even, odd, mask, tail, g0); h0 = addMin<L>(w, 0, tail, h0);
+          g1 = addScales<L>(w, 1, a1, even, odd, mask, tail, g1); h1 = addMin<L>(w, 1, tail, h1);
+        } else {
+          f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
+          f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
+        }
+        w += keptScales<L>();
       }
-      f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
-      f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
-      w += the<L>().scaleBytes;
+      if (scaleCols<L>() < 32) {
+        g0 = the<L>().add(w, 0, 1, t0, tail, g0);
+        g1 = the<L>().add(w, 1, 1, t1, tail, g1);
+      }
+      if (isSuper<L>()) {
+        if ((b & 7) == 7) {
+          f0 = the<L>().close(w, 0, unscaled<L>(g0), h0, f0);
+          f1 = the<L>().close(w, 1, unscaled<L>(g1), h1, f1);
+          g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0;
+          w += the<L>().factorBytes;
+        }
+      }
     }
-    v128.store(y, times32(f0));
-    v128.store(y, times32(f1), 16);
+    v128.store(y, isSuper<L>() ? f0 : times32(f0));
+    v128.store(y, isSuper<L>() ? f1 : times32(f1), 16);
   }
 }
 
 @unmanaged class CompactMatvec {
   @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>() || isSuper<L>()) return unreachable();
-    if (isNibbles<L>()) nibbles<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
-    else bytes<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
+    if (!hasForms<L>()) return unreachable();
+    blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     return 0;
   }
 }
 
-/** `x`: the records that the layout wants. Layouts of blocks that stand alone. */
+/** `x`: records of `compactFormat`. Quantised layouts. */
 export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize): void {
   forLayout<CompactMatvec>(layout, w, groups, nBlocks, pieces, x, y);
 }
+
+@unmanaged class CompactFormat {
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    if (!hasForms<L>()) return Format.f32;
+    return bitsOf<L>() == 4 ? Format.x4 : Format.x8;
+  }
+}
+
+/** The Format of h for compact columns. */
+export function compactFormat(layout: i32): i32 { return <i32>forLayout<CompactFormat>(layout); }

@@ -4,18 +4,21 @@
  * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec
  * runs on n rows. Compact row k is neuron list_k.
  * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
- *   blocks that stand alone: scales belong to blocks of 32 neurons of the file, so neurons stay in their block: the listed ones come first
- *   ("slots"), and the block keeps only the chunks that hold one (4-bit: chunks of 8 slots, 8-bit: of 4; of a last 4-bit chunk with at most
- *   4 slots 16 B: lane l holds them for row l in its low nibbles, for row 4 + l in its high ones), then its scales: 8 f16 d, or 8 pairs of
- *   f16 d, m (which decode faster). A block without listed neurons vanishes. `pieces` gets the number of 16 B of quants of every block, one
- *   u8 each. The kernels are in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
+ *   quants: neurons stay with those under their scale (32 of the file, or 16: "a block"); the listed ones come first ("slots"), and the block
+ *   keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes; factors of superblocks stay.
+ *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row 4 + l in
+ *                 its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
+ *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
+ *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
+ *   vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { blockBytes, groupBytes, hasMin, isBytes, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, hasMin, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
 
 /** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
 @inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
@@ -82,10 +85,10 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
   forLayout<CompactRows>(layout, w, cols, list, n, dst);
 }
 
-/** Number of listed neurons at `list` that lie in block b. */
-@inline function countIn(list: usize, end: usize, b: i32): i32 {
+/** Number of listed neurons at `list` that lie before neuron `stop`. */
+@inline function countIn(list: usize, end: usize, stop: i32): i32 {
   let p = list;
-  while (p < end && <i32>(load<u16>(p) >> 5) == b) p += 2;
+  while (p < end && <i32>load<u16>(p) < stop) p += 2;
   return <i32>((p - list) >> 1);
 }
 
@@ -142,59 +145,87 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 
 @inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
 
-/** One block of all groups. `from` and `to` are the groups' byte strides. */
-@inline function compactBlock<L>(list: usize, count: i32, pieces: i32, p: usize, from: usize, q: usize, to: usize, groups: i32): void {
-  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = isBytes<L>(), quantBytes = the<L>().quantBytes;
+/** 16 quants of a row's block, units c .. c + 3, as signed bytes. */
+@inline function bytes16<L>(block: usize, lane: i32, c: i32): v128 {
+  let v = i32x4.splat(unitAt<L>(block, lane, c));
+  v = i32x4.replace_lane(v, 1, unitAt<L>(block, lane, c + 1));
+  v = i32x4.replace_lane(v, 2, unitAt<L>(block, lane, c + 2));
+  v = i32x4.replace_lane(v, 3, unitAt<L>(block, lane, c + 3));
+  return centreOf<L>() ? i8x16.sub(v, i8x16.splat(<i8>centreOf<L>())) : v;
+}
+
+/** Bytes of a block's scales in a copy. */
+@inline export function keptScales<L>(): usize { return the<L>().scaleBytes >> i32(scaleCols<L>() < 32); }
+
+/** Pieces of 16 B that `count` slots need. */
+@inline function piecesOf<L>(count: i32): i32 { return ((count + 3) >> 2) << i32(bitsOf<L>() > 4); }
+
+/** One block (`half`: which of those that share a scale) of all groups. `from` and `to` are the groups' byte strides. */
+@inline function compactBlock<L>(
+  list: usize, count: i32, pieces: i32, half: usize, p: usize, from: usize, q: usize, to: usize, groups: i32,
+): void {
+  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = bitsOf<L>() > 4, quantBytes = the<L>().quantBytes;
   const upper: usize = nChunks > 4 ? 128 : 0; // of chunks 4..7; where there are none, the unit that is stored is overwritten
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
-  const low = nibbleMask(), flip = i16x8.splat(0x80), half = i8x16.splat(16), none = i8x16.splat(-1);
-  // 4-bit: columns of low nibbles, of high ones; 8-bit: of slots 0..15, of 16..31. Then their places in the two source vectors
+  const low = nibbleMask(), flip = i16x8.splat(0x80), sixteen = i8x16.splat(16), none = i8x16.splat(-1);
+  // 4-bit: columns of low nibbles, of high ones; else: of slots 0..15, of 16..31. Then their places in the two source vectors
   const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
   const ia = wide ? first : nibbleIndex(first, 0);
-  const ib = wide ? v128.or(i8x16.sub(first, half), i8x16.eq(first, none)) : nibbleIndex(first, 4);
+  const ib = wide ? v128.or(i8x16.sub(first, sixteen), i8x16.eq(first, none)) : nibbleIndex(first, 4);
   const ja = wide ? second : nibbleIndex(second, 0);
-  const jb = wide ? v128.or(i8x16.sub(second, half), i8x16.eq(second, none)) : nibbleIndex(second, 4);
+  const jb = wide ? v128.or(i8x16.sub(second, sixteen), i8x16.eq(second, none)) : nibbleIndex(second, 4);
   for (let g = 0; g < groups; g++, p += from, q += to) {
     for (let lane = 0; lane < 8; lane++) {
-      const source = p + laneOffset(lane), target = q + laneOffset(lane);
+      const target = q + laneOffset(lane);
       if (wide) {
-        const a = v128.xor(gather4(source), flip), b = v128.xor(gather4(source + 128), flip);
+        const a = bytes16<L>(p, lane, 0), b = bytes16<L>(p, lane, 4);
         spread4(target + upper, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
         spread4(target, v128.xor(swizzle2(a, ia, b, ib), flip), nChunks);
       } else {
-        const v = gather4(source), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
+        const v = gather4(p + laneOffset(lane)), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
         const kept = v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4));
         spread4(target, kept, nChunks); // half a chunk alone: its 16 B and the scales overwrite unit 0
         if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
       }
     }
-    const d = v128.load(p + quantBytes);
     if (hasMin<L>()) {
-      const m = v128.load(p + quantBytes + 16);
+      const d = v128.load(p + quantBytes), m = v128.load(p + quantBytes + 16);
       v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
       v128.store(q + scales, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
     } else {
-      v128.store(q + scales, d);
+      memory.copy(q + scales, p + quantBytes + half * keptScales<L>(), keptScales<L>());
     }
   }
 }
 
-function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
-  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), scaleBytes = the<L>().scaleBytes;
-  let stride: usize = 0; // of a compact group
-  for (let b = 0, p = list; b < nBlocks; b++) {
-    const count = countIn(p, end, b), nPieces = (count + 3) >> 2 << i32(isBytes<L>());
-    store<u8>(pieces + b, <u8>nPieces);
-    if (count) stride += (<usize>nPieces << 4) + scaleBytes;
-    p += <usize>count << 1;
-  }
-  let q = dst;
-  for (let b = 0; b < nBlocks; b++, w += blockBytes<L>()) {
-    const count = countIn(list, end, b), nPieces = <i32>load<u8>(pieces + b);
-    if (!count) continue;
-    compactBlock<L>(list, count, nPieces, w, groupBytes<L>(cols), q, stride, groups);
-    q += (<usize>nPieces << 4) + scaleBytes;
+/** Bytes of a group of 8 rows with the listed columns only. */
+function strideOf<L>(cols: i32, list: usize, n: i32): usize {
+  const end = list + (<usize>n << 1);
+  let stride = isSuper<L>() ? <usize>(cols >> 8) * the<L>().factorBytes : 0;
+  for (let stop = scaleCols<L>(); list < end; stop += scaleCols<L>()) {
+    const count = countIn(list, end, stop);
+    if (count) stride += (<usize>piecesOf<L>(count) << 4) + keptScales<L>();
     list += <usize>count << 1;
+  }
+  return stride;
+}
+
+function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), group = groupBytes<L>(cols);
+  const stride = strideOf<L>(cols, list, n);
+  let q = dst;
+  for (let b = 0; b < nBlocks; b++) {
+    for (let half = 0; half < 32 / scaleCols<L>(); half++, pieces++) {
+      const count = countIn(list, end, (b << 5) + (half + 1) * scaleCols<L>()), nPieces = piecesOf<L>(count);
+      store<u8>(pieces, <u8>nPieces);
+      if (!count) continue;
+      compactBlock<L>(list, count, nPieces, half, blockAt<L>(w, b), group, q, stride, groups);
+      q += (<usize>nPieces << 4) + keptScales<L>();
+      list += <usize>count << 1;
+    }
+    if (!isSuper<L>() || (b & 7) != 7) continue;
+    for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factorsAt<L>(w + g * group, b), the<L>().factorBytes);
+    q += the<L>().factorBytes;
   }
   return <usize>groups * stride;
 }
@@ -214,29 +245,50 @@ function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 @unmanaged class CompactColumns {
   @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
-    if (isSuper<L>()) return 0;
-    return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+    if (!hasForms<L>()) return unreachable();
+    return columnsOfQuants<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+  }
+}
+
+@unmanaged class CompactBytes {
+  @inline on<L>(rows: usize, cols: usize, list: usize, n: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    const groups = (rows + 7) >> 3;
+    if (isFloat<L>()) return groups * n * unitBytes<L>();
+    return hasForms<L>() ? groups * strideOf<L>(<i32>cols, list, <i32>n) : usize.MAX_VALUE;
   }
 }
 
 /**
- * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
- * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks, which have no compact columns.
+ * Bytes of the listed columns of a matrix [rows, cols]: of many columns of few bits more than of all, for more than 4 become 8. The largest
+ * number where there is no such copy.
+ */
+export function compactBytes(layout: i32, rows: i32, cols: i32, list: usize, n: i32): usize {
+  return forLayout<CompactBytes>(layout, rows, cols, list, n);
+}
+
+/**
+ * The listed columns of an interleaved matrix [rows, cols] at `dst` [compactBytes]. `pieces` gets a u8 for every 32 columns, for every 16
+ * where those share a scale (not written for float layouts). Returns the bytes written.
  */
 export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
 }
 
-/** Slot (block * 32 + rank among the block's listed) of every compact row, u16 [n]. */
-export function scatterPositions(list: usize, n: i32, out: usize): void {
-  let block = -1, slot = 0;
-  for (const end = list + (<usize>n << 1); list < end; list += 2, out += 2) {
-    const i = <i32>load<u16>(list);
-    if (i >> 5 != block) { block = i >> 5; slot = block << 5; }
-    store<u16>(out, <u16>slot);
-    slot++;
+@unmanaged class ScatterPositions {
+  @inline on<L>(list: usize, n: usize, out: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    let block = -1, slot = 0;
+    for (const end = list + (n << 1); list < end; list += 2, out += 2) {
+      const i = <i32>load<u16>(list);
+      if (i / scaleCols<L>() != block) { block = i / scaleCols<L>(); slot = block * scaleCols<L>(); }
+      store<u16>(out, <u16>slot);
+      slot++;
+    }
+    return 0;
   }
 }
+
+/** Slot (the block's first neuron + rank among the block's listed) of every compact row, u16 [n]. */
+export function scatterPositions(layout: i32, list: usize, n: i32, out: usize): void { forLayout<ScatterPositions>(layout, list, n, out); }
 
 /** out f32 [ffn] = zeros, but h[k] at positions[k]; h f32 [n]. */
 export function scatter(h: usize, positions: usize, n: i32, ffn: i32, out: usize): void {

@@ -1,21 +1,20 @@
 /**
- * y[i] = W[i, :] x for the listed rows i of a matrix in row form (rows.ts), x permuted (permute.ts). Four rows share every load of x
- * (superblocks: two);
- * of the left-over blocks one vector holds two of each of two rows, so 576 columns (18 blocks) cost no padding.
+ * y[i] = W[i, :] x for the listed rows i of a matrix in row form (rows.ts), x permuted (permute.ts). Rows of nibbles are here, others in
+ * rowsWide.ts. Four rows share every load of x; of the left-over blocks one vector holds two of each of two rows, so 576 columns (18 blocks) cost no padding.
  * relaxed: d * sum(q n) + m * 8 sum(q) is one 32-bit integer a lane: |..| <= (2 * 30480 + 32512) * 16383 < 2^31.
- * Preconditions: cols a multiple of 32 (superblocks: 256); the list holds n u16 row numbers and has room for three more. Only the listed y
+ * Preconditions: cols a multiple of the layout's unit; the list holds n u16 row numbers and has room for three more. Only the listed y
  * are written.
  * Error: that of the activations' rounding and of units.ts; f32 rounding about (cols / 32) * 6e-8 of the sum of magnitudes.
  * Test: test/kernels/rows.test.ts.
  */
-import { halfAt } from '../../base/half';
-import { bytes4u, madd, nibbleMask, ones16 } from '../../base/simd';
-import { hasMin, isNibbles, isSuper } from '../../layouts/kinds';
+import { madd, nibbleMask, ones16 } from '../../base/simd';
+import { Format, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addChunk, sums32 } from '../matvec/dots';
-import { x4Data } from '../quantize/quantize';
-import { permutedStride } from './permute';
-import { QUANTS, TAIL, UNIT, fourBytes, rowBytesOf } from './rows';
+import { permutedData, permutedStride } from './permute';
+import { UNIT, fourBytes, quantBytes, rowBytesOf } from './rows';
+import { wideFormat, wideRows } from './rowsWide';
+import { bitsOf, hasForms } from './source';
 import { touchRows } from './touch';
 
 /** Four i16 in the low half, and in pairs the first (second) of each, as f32. */
@@ -29,30 +28,19 @@ import { touchRows } from './touch';
  */
 @inline function addBlocks<L>(a: v128, v: v128, scale: v128, rest: v128, f: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const d = hasMin<L>() ? i16x8.shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6) : i16x8.shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
-    const sum = i32x4.add(i32x4.dot_i16x8_s(a, d), i32x4.dot_i16x8_s(hasMin<L>() ? v : d, rest));
+    const d = the<L>().mins ? i16x8.shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6) : i16x8.shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
+    const sum = i32x4.add(i32x4.dot_i16x8_s(a, d), i32x4.dot_i16x8_s(the<L>().mins ? v : d, rest));
     return madd(f32x4.convert_i32x4_s(sum), scale, f);
   }
-  if (!hasMin<L>()) return madd(f32x4.convert_i32x4_s(i32x4.add(a, rest)), f32x4.mul(scale, low4(v)), f);
+  if (!the<L>().mins) return madd(f32x4.convert_i32x4_s(i32x4.add(a, rest)), f32x4.mul(scale, low4(v)), f);
   return madd(f32x4.convert_i32x4_s(a), f32x4.mul(scale, first4(v)), madd(rest, second4(v), f));
 }
 
 /** Of the permuted records' constants at `tail` the one for m or for q - 8. */
-@inline function restOf<L>(tail: usize): v128 { return hasMin<L>() ? v128.load(tail, 32) : v128.load(tail, 48); }
+@inline function restOf<L>(tail: usize): v128 { return v128.load(tail + (the<L>().mins ? ASC_FEATURE_RELAXED_SIMD ? 32 : 16 : 48)); }
 
 /** The d (and m) of a group of four blocks. */
-@inline function loadScales<L>(p: usize, offset: usize): v128 { return hasMin<L>() ? v128.load(p + offset) : v128.load64_zero(p + offset); }
-
-/** Superblocks: g + scaled sums of four blocks. */
-@inline function addScaled(dot: v128, scales: usize, tail: usize, g: v128): v128 {
-  return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load(tail), bytes4u(scales)), g);
-}
-
-/** Superblocks: f + a superblock's scaled sums g and minimum sums h, with the row's d and dmin at `p`. */
-@inline function closeSuper(g: v128, h: v128, p: usize, f: v128): v128 {
-  const d = halfAt(p), dmin = halfAt(p + 2);
-  return f32x4.add(f, f32x4.sub(f32x4.mul(g, f32x4.splat(d)), f32x4.mul(h, f32x4.splat(dmin))));
-}
+@inline function loadScales<L>(p: usize, offset: usize): v128 { return the<L>().mins ? v128.load(p + offset) : v128.load64_zero(p + offset); }
 
 /** Two 32-bit pieces, of rows p and q, as the low half of a vector. */
 @inline function two32(p: usize, q: usize): v128 { return v128.load32_lane(q, v128.load32_zero(p), 1); }
@@ -65,23 +53,17 @@ import { touchRows } from './touch';
   return f32x4.add(i64x2.shuffle(f, g, 0, 2), i64x2.shuffle(f, g, 1, 3));
 }
 
-/** Both rows' sums to y. */
-@inline function storeSums(sums: v128, y: usize, rowP: usize, rowQ: usize): void {
-  store<f32>(y + (rowP << 2), f32x4.extract_lane(sums, 0) + f32x4.extract_lane(sums, 1));
-  store<f32>(y + (rowQ << 2), f32x4.extract_lane(sums, 2) + f32x4.extract_lane(sums, 3));
-}
-
 /** Four f32. */
 @inline function four32(p: usize, q: usize, r: usize, s: usize): v128 {
   return v128.load32_lane(s, v128.load32_lane(r, v128.load32_lane(q, v128.load32_zero(p), 1), 2), 3);
 }
 
-/** Blocks that stand alone, four rows at a time. */
-function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
+/** Four rows at a time. */
+function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
   const low = nibbleMask(), nBlocks = cols >> 5, left = nBlocks & 3;
-  const bytes = rowBytesOf<L>(cols), group = fourBytes<L>(), xData = x4Data() << 2;
+  const bytes = rowBytesOf<L>(cols), group = fourBytes<L>(), xData = permutedData(Format.x4);
   const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64;
-  const xEnd = x0 + <usize>((nBlocks >> 2) + i32(left == 3)) * permutedStride();
+  const xEnd = x0 + <usize>((nBlocks >> 2) + i32(left == 3)) * permutedStride(Format.x4);
   let next = list, touched: u32 = 0;
   for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 8) {
     if (list >= next && ahead > 0) {
@@ -92,7 +74,7 @@ function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
     const row3 = <usize>load<u16>(list, 6);
     let p0 = w + row0 * bytes, p1 = w + row1 * bytes, p2 = w + row2 * bytes, p3 = w + row3 * bytes;
     let f0 = f32x4.splat(0), f1 = f0, f2 = f0, f3 = f0;
-    for (let x = x0; x < xEnd; x += permutedStride()) {
+    for (let x = x0; x < xEnd; x += permutedStride(Format.x4)) {
       let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, xa = v128.load(x), xb = v128.load(x, 16), xc = xa, xd = xb;
       if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(x, 32); xd = v128.load(x, 48); }
       // No loop, and branches that are never taken (no row lies at 0): between them V8 keeps what is written in order. Straight on it would
@@ -125,10 +107,10 @@ function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
         a3 = addChunk(a3, v128.load(p3, 48), xa, xb, xc, xd, low);
       } while (false);
       const scale = v128.load(x + xData), rest = restOf<L>(x + xData);
-      f0 = addBlocks<L>(a0, loadScales<L>(p0, QUANTS), scale, rest, f0);
-      f1 = addBlocks<L>(a1, loadScales<L>(p1, QUANTS), scale, rest, f1);
-      f2 = addBlocks<L>(a2, loadScales<L>(p2, QUANTS), scale, rest, f2);
-      f3 = addBlocks<L>(a3, loadScales<L>(p3, QUANTS), scale, rest, f3);
+      f0 = addBlocks<L>(a0, loadScales<L>(p0, quantBytes<L>()), scale, rest, f0);
+      f1 = addBlocks<L>(a1, loadScales<L>(p1, quantBytes<L>()), scale, rest, f1);
+      f2 = addBlocks<L>(a2, loadScales<L>(p2, quantBytes<L>()), scale, rest, f2);
+      f3 = addBlocks<L>(a3, loadScales<L>(p3, quantBytes<L>()), scale, rest, f3);
       p0 += group; p1 += group; p2 += group; p3 += group;
     }
     f0 = pairSums(f0, f1); f2 = pairSums(f2, f3);
@@ -143,8 +125,8 @@ function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
         p0 += 8; p1 += 8; p2 += 8; p3 += 8;
       }
       const scale = v128.load(px), rest = restOf<L>(px);
-      f0 = addBlocks<L>(a0, hasMin<L>() ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
-      f2 = addBlocks<L>(a2, hasMin<L>() ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
+      f0 = addBlocks<L>(a0, the<L>().mins ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
+      f2 = addBlocks<L>(a2, the<L>().mins ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
     }
     const sums = f32x4.add(i32x4.shuffle(f0, f2, 0, 2, 4, 6), i32x4.shuffle(f0, f2, 1, 3, 5, 7)), units = w + bytes - UNIT;
     const four = f32x4.mul(sums, four32(units + row0 * bytes, units + row1 * bytes, units + row2 * bytes, units + row3 * bytes));
@@ -156,52 +138,11 @@ function blocks<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
   if (n < 0) store<u32>(y, touched); // never: keeps the reads
 }
 
-/** Superblocks, two rows at a time. */
-function supers<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i32, y: usize): void {
-  const low = nibbleMask(), one = ones16();
-  const bytes = rowBytesOf<L>(cols), xData = x4Data() << 2;
-  const xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 32 : 64, xEnd = x0 + <usize>(cols >> 7) * permutedStride();
-  let next = list, touched: u32 = 0;
-  for (const last = list + (<usize>(n - 1) << 1); list <= last; list += 4) {
-    if (list >= next && ahead > 0) {
-      next = min(list + (<usize>ahead << 1), last + 2);
-      touched |= touchRows(w, bytes, list, next);
-    }
-    const rowP = <usize>load<u16>(list), rowQ = <usize>load<u16>(list, 2);
-    let p = w + rowP * bytes, q = w + rowQ * bytes, scales = p + 2 * QUANTS;
-    let f = f32x4.splat(0), g = f, sumP = f, sumQ = f, minP = f, minQ = f;
-    for (let x = x0; x < xEnd; x += permutedStride()) {
-      let a = i32x4.splat(0), b = a, px = x;
-      for (const stop = x + xData; px < stop; px += xStep, p += 16, q += 16) {
-        const xa = v128.load(px), xb = v128.load(px, 16);
-        let xc = xa, xd = xb;
-        if (!ASC_FEATURE_RELAXED_SIMD) { xc = v128.load(px, 32); xd = v128.load(px, 48); }
-        a = addChunk(a, v128.load(p), xa, xb, xc, xd, low);
-        b = addChunk(b, v128.load(q), xa, xb, xc, xd, low);
-      }
-      const other = scales + (q - p);
-      sumP = addScaled(sums32(a, one), scales, px, sumP);
-      sumQ = addScaled(sums32(b, one), other, px, sumQ);
-      minP = madd(v128.load(px, 16), bytes4u(scales + 8), minP);
-      minQ = madd(v128.load(px, 16), bytes4u(other + 8), minQ);
-      scales += 4;
-      if (scales == p + 8) { // the second half of a superblock
-        f = closeSuper(sumP, minP, p + 16, f);
-        g = closeSuper(sumQ, minQ, q + 16, g);
-        sumP = f32x4.splat(0); sumQ = sumP; minP = sumP; minQ = sumP;
-        p += TAIL; q += TAIL; scales = p + 2 * QUANTS;
-      }
-    }
-    storeSums(pairSums(f, g), y, rowP, rowQ);
-  }
-  if (n < 0) store<u32>(y, touched); // never: keeps the reads
-}
-
 @unmanaged class RowsMatvec {
   @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize): usize {
-    if (!isNibbles<L>()) return unreachable();
-    if (isSuper<L>()) supers<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
-    else blocks<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
+    if (!hasForms<L>()) return unreachable();
+    if (bitsOf<L>() == 4) narrowRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
+    else wideRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
     return 0;
   }
 }
@@ -217,3 +158,13 @@ export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32
   store<u32>(end, <u32>last * 0x10001, 2);
   forLayout<RowsMatvec>(layout, w, cols, list, n, xPermuted, ahead, y);
 }
+
+@unmanaged class RowsFormat {
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+    if (!hasForms<L>()) return Format.f32;
+    return bitsOf<L>() == 4 ? Format.x4 : wideFormat<L>();
+  }
+}
+
+/** The Format of the records that x is permuted from. */
+export function rowsFormat(layout: i32): i32 { return <i32>forLayout<RowsFormat>(layout); }

@@ -1,11 +1,11 @@
-/** Conformance as a Worker; ASSETS is a folder of models. */
+/** Conformance as a Worker: GET /?model=NAME[&calibration=NAME]; ASSETS is a folder of models. */
 import { load } from 'clada';
 import { conformance } from './conformance.mjs';
 
 export default {
-  async fetch(_request, env) {
-    const get = (name) => env.ASSETS.fetch(new Request(`http://assets/${name}`));
-    const model = async () => (await get('smollm2-135m-instruct-q4_1.gguf')).body, calibration = async () => (await get('smollm2-135m-instruct-q4_1.clada.gguf')).arrayBuffer();
+  async fetch(request, env) {
+    const { searchParams } = new URL(request.url), get = (name) => env.ASSETS.fetch(new Request(`http://assets/${searchParams.get(name)}`));
+    const model = async () => (await get('model')).body, calibration = async () => searchParams.has('calibration') && (await get('calibration')).arrayBuffer();
     try {
       return Response.json(await conformance({ load, model, calibration }));
     } catch (error) {

@@ -1,0 +1,30 @@
+/**
+ * What stands in the place of attention where a layer has taps (LFM2): x += out(c * convolution(b * x')), b, c and x' parts of in(norm(x)),
+ * each [hidden]. As in parts.ts `P` is who multiplies and convolves.
+ */
+import { LayerRecord, ModelRecord } from '../abi/records';
+import { formatOf } from './linear';
+import { normRows, rowStride } from './norms';
+import { leave } from './parts';
+
+/** Bytes from row to row of b, c and x' side by side, in the room of the gate. */
+@inline export function mixedStride(model: ModelRecord): usize { return rowStride(3 * model.hidden); }
+
+/** b, c and x' [nTokens, 3 * hidden]. */
+export function convolutionInput<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  const hidden = model.hidden, stride = rowStride(hidden), input = <usize>pass.normedPtr;
+  normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
+  pass.prepare(input, stride, hidden, nTokens, formatOf(layer.convInLayout));
+  pass.multiply(
+    layer.convInLayout, layer.convInPtr, 0, 3 * hidden, hidden, input, stride, nTokens, pass.gatePtr, mixedStride(model),
+  );
+}
+
+export function convolutionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+  const hidden = model.hidden, stride = mixedStride(model), y = <usize>pass.gatePtr;
+  convolutionInput<P>(pass, model, layer, x, nTokens);
+  pass.convolve(model, layer, nTokens); // in place of b
+  pass.prepare(y, stride, hidden, nTokens, formatOf(layer.convOutLayout));
+  pass.multiply(layer.convOutLayout, layer.convOutPtr, 0, hidden, hidden, y, stride, nTokens, pass.outPtr, rowStride(hidden));
+  leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+}
