@@ -14,6 +14,7 @@ import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
+import { factorsIn } from '../model/rope.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
@@ -94,11 +95,9 @@ export class Engine {
   get arena(): Arena { return this.#arena; }
 
   get binding(): Binding {
-    const { plan: { tensors, hparams: { name } }, fingerprint, tier, kv } = this;
-    return {
-      model: { name, fingerprint },
-      build: { abi: ABI_VERSION, tier, kv, precision: tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast' },
-    };
+    const { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv } = this, factors = factorsIn(ropes, this.contextSize);
+    const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast';
+    return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision, ...(factors ? { factors } : {}) } };
   }
 
   /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */

@@ -1,4 +1,5 @@
 /** A model into fresh memory: its weights, and the records that lead to them. */
+import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, HeadNorm, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
@@ -27,6 +28,9 @@ export async function placeModel(
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  for (const [i, { role, source, cols }] of plan.tensors.entries()) {
+    if (role.field.startsWith('rope')) checkFactors(source.name, arena.f32(addresses[i]!, cols));
+  }
   fillRecords(plan, addresses, memory, records, contextSize);
   fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
@@ -89,6 +93,16 @@ function fillRecords(
     }
   }
   if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+}
+
+/** Frequencies are divided by them. */
+function checkFactors(name: string, factors: Float32Array): void {
+  const at = factors.findIndex((factor) => !(factor > 0));
+  if (at < 0) return;
+  throw new ModelError('E_HPARAM', {
+    subject: `tensor ${name}`, found: `${factors[at]} at ${at}`, expected: 'positive factors',
+    remedy: 'The file is damaged, or was converted wrongly; fetch or convert it again.',
+  });
 }
 
 /** Which tensor has the factors of a rotation. */

@@ -36,8 +36,10 @@ export interface SequenceState {
 export interface Binding {
   /** The model. */
   readonly model: { readonly name: string; readonly fingerprint: string };
-  /** The build, and how it keeps keys and values. */
-  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
+  /** The build, and how it keeps keys and values. `factors`: of two sets of frequencies the one that its context size asks for. */
+  readonly build: {
+    readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision; readonly factors?: 'short' | 'long';
+  };
 }
 
 /** Where a sequence lies. */

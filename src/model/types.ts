@@ -74,6 +74,8 @@ export interface Family {
   readonly keys?: Readonly<Record<string, 'needed' | 'optional' | 'idle'>>;
   /** Absent: no layer has a window. */
   readonly windows?: WindowRule;
+  /** Positions that are run as the model was trained, where they are fewer than its context. */
+  positions?(said: FileHparams): number;
   /** Numbers of the whole model. Absent: none of them. */
   ends?(said: FileHparams): Partial<Ends>;
   /**
@@ -90,7 +92,7 @@ export interface Family {
 
 /** Layers that see a window of positions. */
 export interface WindowRule {
-  /** Where the file gives no pattern of its own: of so many layers the last sees everything. */
+  /** Where the file gives no pattern of its own: of so many layers the last sees everything. Infinity: none does. */
   readonly period: number;
   /** The window where the file gives none. Absent: then there is no window. */
   readonly size?: number;

@@ -75,6 +75,59 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
     },
     fused: true,
   },
+  'exaone4': { optional: /^(output|rope_freqs)/ },
+  'hunyuan-dense': { optional: /^output|attn_[qkv].bias/ },
+  'minicpm': { keys: { 'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2) } },
+  'minicpm: long factors': {
+    keys: {
+      'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2), 'rope.scaling.type': string('longrope'),
+      'rope.scaling.original_context_length': u32(128), 'rope.scaling.factor': f32(2),
+    },
+    optional: /^(output|rope_factors)/,
+  },
+  'mistral3': {
+    keys: {
+      'rope.scaling.type': string('yarn'), 'rope.scaling.factor': f32(4), 'rope.scaling.original_context_length': u32(64),
+      'rope.scaling.yarn_log_multiplier': f32(1), 'rope.scaling.yarn_beta_fast': f32(32), 'rope.scaling.yarn_beta_slow': f32(1),
+      'attention.temperature_scale': f32(0.1),
+    },
+    contextSize: 64,
+  },
+  'mistral3: half of the magnitude': {
+    keys: {
+      'rope.scaling.type': string('yarn'), 'rope.scaling.factor': f32(4), 'rope.scaling.original_context_length': u32(64),
+      'rope.scaling.yarn_log_multiplier': f32(0.5),
+    },
+  },
+  // llama.cpp does not read the epsilon of this one
+  'qwen2vl': { keys: { 'rope.dimension_sections': i32s([2, 3, 3, 0]), 'attention.layer_norm_rms_epsilon': f32(1e-12) } },
+  'qwen3vl': { keys: { 'rope.dimension_sections': i32s([3, 3, 2, 0]), 'n_deepstack_layers': u32(1) } },
+  'cohere2': { keys: { 'block_count': u32(5), 'attention.sliding_window': u32(5), 'logit_scale': f32(0.5) } },
+  'phi3': { keys: { 'attention.sliding_window': u32(0) }, fused: true },
+  'phi3: long factors': {
+    keys: { 'attention.sliding_window': u32(0), 'rope.scaling.original_context_length': u32(128), 'rope.scaling.attn_factor': f32(1.2) },
+    optional: /^(output|rope_factors)/, fused: true,
+  },
+  'phi3: short factors': {
+    keys: { 'attention.sliding_window': u32(0), 'rope.scaling.original_context_length': u32(256), 'rope.dimension_count': u32(12) },
+    optional: /^rope_factors/,
+  },
+  'phi2': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.dimension_count': u32(8) }, fused: true },
+  'starcoder': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(1), 'rope.freq_base': undefined }, fused: true },
+  'starcoder2': { tolerance: tabulated, optional: /attn_[qkv].bias/ },
+  'gptneox': {
+    tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) }, fused: true,
+  },
+  'gptneox: one part after the other': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'use_parallel_residual': bool(false) }, fused: true },
+  'gemma': { tolerance: tabulated, keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^$/ },
+  'gemma2': { tolerance: tabulated, keys: { 'block_count': u32(4), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'gemma3': { tolerance: tabulated, keys: { 'block_count': u32(7), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'granite': {
+    keys: { 'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2), 'attention.scale': f32(0.1) },
+    optional: /^output|bias$/,
+  },
+  'stablelm': { keys: { 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) } },
+  'nemotron': { keys: { 'rope.dimension_count': u32(8) } },
   'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(44) } }, // no multiple of 8
   'olmoe: experts that tie': { // of a pair of the same weight the first is chosen
     keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(3) },
@@ -134,7 +187,7 @@ export async function tinyModel(name: string, model: TinyModel = tinyModels[name
   return rewritten(readFileSync(tinyPath('llama.gguf')), async (parts) => {
     const vocabulary = Object.entries(parts.metadata).filter(([key]) => key.startsWith('tokenizer.'));
     parts.metadata = {
-      'general.architecture': string(architecture), 'general.name': string(name),
+      'general.architecture': string(architecture), 'general.name': string('tiny'), // llama.cpp looks for names of models in it
       ...Object.fromEntries([...said.map(([key, value]) => [`${architecture}.${key}`, value]), ...vocabulary]),
     };
     const embedding = parts.tensors.find((tensor) => tensor.name === 'token_embd.weight')!;

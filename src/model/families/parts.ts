@@ -102,7 +102,9 @@ export const llamaBiases: readonly TensorRole[] = [
 ].map(optional);
 
 /** Its biases. */
-export const plainFfnBiases: readonly TensorRole[] = [bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden')];
+export const plainFfnBiases: readonly TensorRole[] = [
+  bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
+];
 
 /** Frequency factors for contexts up to the original length, and for longer ones. */
 export const longFactors: readonly TensorRole[] = [
