@@ -9,6 +9,7 @@ export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
 export { storeKv } from './kernels/attention/kv';
 export { attend } from './kernels/attention/attention';
 export { addTap, convolve, convolutionRow, convolutionRows } from './kernels/convolution/convolution';
+export { route, addWeighted, sigmoid } from './kernels/experts/experts';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { layoutBytes } from './layouts/sizes';

@@ -7,7 +7,7 @@ import { Random } from '../src/sampler/random.ts';
 import type { Build } from '../test/helpers/kernels.ts';
 import type { Kind } from '../test/helpers/matrices.ts';
 import { Kernels } from '../test/helpers/kernels.ts';
-import { kinds, putActivations, randomMatrix, uniform } from '../test/helpers/matrices.ts';
+import { formatOf, kinds, putActivations, randomMatrix, uniform } from '../test/helpers/matrices.ts';
 import { masked, putList, randomList } from '../test/helpers/neurons.ts';
 import { table } from './report.ts';
 
@@ -49,7 +49,7 @@ class Place {
 
 function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] {
   k.reset();
-  const { layout } = kind, rowsFormat = k.call('rowsFormat', layout), slotFormat = k.call('compactFormat', layout), dense = kind.format;
+  const { layout } = kind, rowsFormat = k.call('rowsFormat', layout), slotFormat = k.call('compactFormat', layout), dense = formatOf(k, kind);
   const random = new Random(1), ahead = cold ? 32 : 0, e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
   const bytes = k.call('layoutBytes', layout, ffn, hidden), groups = ffn / 8, downGroups = hidden / 8;
   const gate = randomMatrix(k, kind, ffn, hidden, random).ptr, up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;

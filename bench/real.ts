@@ -26,8 +26,8 @@ async function measure(real: Real, rounds: number): Promise<RealRecord> {
   await using model = await load(path, { tier: 'relaxed', kv: 'f32', contextSize: 1024, calibration: false });
   const nll: RealRecord['nll'] = {};
   for (const text of textNames) {
-    const { ids, nll: { length }, meanNll } = truth[text];
-    nll[text] = [(await model.score(ids.slice(0, length + 1))).meanNll, meanNll];
+    const { ids, nll: { length }, meanNll, exactNll } = truth[text];
+    nll[text] = [(await model.score(ids.slice(0, length + 1))).meanNll, meanNll, exactNll];
   }
   const { architecture: family, params, fileBytes, weightBytes, weightBytesPerToken } = model.info;
   return {

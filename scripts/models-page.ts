@@ -20,8 +20,8 @@ export interface RealRecord {
   fileBytes: number; weightBytes: number; weightBytesPerToken: number;
   load: { seconds: number; before: number; peak: number; memoryBytes: number };
   speed: { prompt: number; predict: number; rounds: number; bandwidth: Spread; engines: Engine[] };
-  /** Mean NLL of each text, ours (relaxed, f32 cache) and native's. */
-  nll: Record<string, [ours: number, native: number]>;
+  /** Mean NLL of each text, ours (relaxed, f32 cache), native's, and where nothing is rounded. */
+  nll: Record<string, [ours: number, native: number, exact: number]>;
   machine: string; runtime: string; commit: string; date: string;
 }
 
@@ -36,7 +36,7 @@ const spread = ([middle, least, most]: Spread, digits: number): string => `${mid
 
 function runTables(records: readonly RealRecord[]): string[] {
   if (records.length === 0) return ['No results in this checkout yet.'];
-  const nll = ([ours, native]: [number, number]): string => `${ours.toFixed(4)}, ${native.toFixed(4)} (${(100 * (ours / native - 1)).toFixed(2)} %)`;
+  const far = (value: number, from: number): string => `${value < from ? '−' : '+'}${Math.abs(100 * (value / from - 1)).toFixed(2)} %`;
   const speeds = records.flatMap(({ name, speed: { engines } }) => engines.map((engine) => [
     name, engine.name.replace(/ \(.*/, ''), spread(engine.prefill, 0), spread(engine.decode, 1), spread(engine.prefillRatio, 2), spread(engine.decodeRatio, 2),
   ]));
@@ -46,7 +46,9 @@ function runTables(records: readonly RealRecord[]): string[] {
       one.name, one.family, one.quantisation, `${(one.params / 1e6).toFixed(0)}M`, mb(one.fileBytes), mb(one.weightBytes), (one.weightBytes / one.fileBytes).toFixed(3), mb(one.weightBytesPerToken),
       one.load.seconds.toFixed(2), `${mb(one.load.peak)}: weights + ${mb(one.load.peak - one.weightBytes)}`,
     ])),
-    markdown(['model', 'WikiText: ours, native', 'code: ours, native'], records.map(({ name, nll: { wikitext, code } }) => [name, nll(wikitext!), nll(code!)])),
+    markdown(['model', 'text', 'NLL, ours', 'native', 'ours to native', 'nothing rounded', 'ours to that', 'native to that'], records.flatMap(({ name, nll }) =>
+      Object.entries(nll).map(([text, [ours, native, exact]]) =>
+        [name, text, ours.toFixed(4), native.toFixed(4), far(ours, native), exact.toFixed(4), far(ours, exact), far(native, exact)]))),
     `Tokens a second, prompt of ${prompt} and ${predict} decoded behind 12, ${rounds} rounds taking turns: median (least … most).`,
     markdown(['model', 'engine', 'prompt', 'decode', 'prompt, times native', 'decode, times native'], speeds),
     records.map(({ name, machine, runtime, commit, date, speed }) =>

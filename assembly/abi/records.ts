@@ -77,6 +77,22 @@
   columnNormPtr: u32;   // norm of down's column
   meanPtr: u32;         // E of h where it is dropped
   meanOutPtr: u32;      // [hidden] down times that
+  // a mixture in place of gate, up and down: of its experts each token goes to a few
+  experts: i32;         // 0 = no mixture; ffn is then the width of one
+  expertsUsed: i32;     // that a token goes to
+  expertsNormed: i32;   // 1: their weights add up to 1
+  expertsPtr: u32;      // [experts] ExpertRecord
+  routerPtr: u32; routerLayout: i32;                 // [experts, hidden]
+  sharedPtr: u32;       // ExpertRecord that every token goes to beside them; 0 = none
+  sharedRouterPtr: u32; sharedRouterLayout: i32;     // [1, hidden], whose sigmoid weighs that; 0 = weighs 1
+}
+
+/** One expert of a mixture. */
+@unmanaged export class ExpertRecord {
+  ffn: i32;           // neurons
+  gatePtr: u32; gateLayout: i32;                     // [ffn, hidden]
+  upPtr: u32; upLayout: i32;                         // [ffn, hidden]
+  downPtr: u32; downLayout: i32;                     // [hidden, ffn]
 }
 
 /** What computes: the buffers of one pass, whoever's tokens run in it. One for each that computes; laid out by the host, never grown. */
@@ -106,6 +122,10 @@
   hPtr: u32;          // [ffn padded to 32] f32
   scratchPtr: u32;    // permuted activations, then those of the columns kernel
   usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
+  // for mixtures of experts; 0 = the model has none
+  expertWeightsPtr: u32; // [chunk, experts padded to 8] f32 weights of the experts, 0 = not chosen
+  expertInPtr: u32;   // [chunk, hidden] an expert's tokens
+  expertOutPtr: u32;  // [chunk, hidden] what it gives
 }
 
 /** A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other. */

@@ -4,7 +4,7 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
-// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32
+// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: 0x20 | 208: 0x3f | 224: 0xc0
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -17,6 +17,10 @@ const TABLE: usize = memory.data<u32>([
   0x20000000, 0x20000000, 0x20000000, 0x20000000,
   0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000,
   0x4f800000, 0x4f800000, 0x4f800000, 0x4f800000,
+  0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f,
+  0x20202020, 0x20202020, 0x20202020, 0x20202020,
+  0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f,
+  0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -28,6 +32,10 @@ const TABLE: usize = memory.data<u32>([
 @inline export function halfMask(): v128 { return v128.load(TABLE, 96); }
 @inline export function evenHalves(): v128 { return v128.load(TABLE, 112); }
 @inline export function oddHalves(): v128 { return v128.load(TABLE, 128); }
+@inline export function mask1f(): v128 { return v128.load(TABLE, 176); }
+@inline export function mask20(): v128 { return v128.load(TABLE, 192); }
+@inline export function mask3f(): v128 { return v128.load(TABLE, 208); }
+@inline export function maskc0(): v128 { return v128.load(TABLE, 224); }
 
 /** 2^112: what the shifted bits of an f16 are short of (see `half4`). */
 export const TWO112: f32 = 5.192296858534828e33;
@@ -67,9 +75,9 @@ export const TWO32: f32 = 4294967296;
   return v128.and(i32x4.dot_i16x8_s(pairs, which), mask);
 }
 
-/** Four f16 at `p` as f32, exact for every finite value. */
-@inline export function half4Exact(p: usize): v128 {
-  return f32x4.mul(half4(p), f32x4.splat(TWO112));
+/** Four f16 at `p` as f32, exact for every finite value; or times a power of two. */
+@inline export function half4Exact(p: usize, times: f32 = 1): v128 {
+  return f32x4.mul(half4(p), f32x4.splat(TWO112 * times));
 }
 
 /** Four bf16 at `p` as f32, exact. */

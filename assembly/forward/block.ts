@@ -3,6 +3,7 @@ import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { convolutionPart } from './convolution';
 import { DensePass } from './dense';
 import { ffnPart } from './ffn';
+import { mixturePart } from './mixture';
 import { rowStride } from './norms';
 import { attentionPart } from './parts';
 import { sparseFfn } from './sparse';
@@ -12,6 +13,7 @@ export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRec
   if (layer.parallel) memory.copy(work.sidePtr, work.xPtr, <usize>nTokens * rowStride(model.hidden));
   if (layer.convTaps) convolutionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
   else attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens);
-  if (work.sparse) sparseFfn(pass, model, layer, iLayer);
+  if (layer.experts) mixturePart(pass, model, layer, nTokens);
+  else if (work.sparse) sparseFfn(pass, model, layer, iLayer);
   else ffnPart(pass, model, layer, iLayer, nTokens);
 }

@@ -12,6 +12,9 @@
  *   Bytes    per block of 32 columns: 256 B of 8-bit quants, then the block's scales
  *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
  *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/dots.ts)
+ *   Packed   per block of 32 columns: 32 B for each bit of a quant, then the block's scales
+ *            quants: as many vectors as they have bits, [set 0: 16 B][set 1: 16 B] each, from which shifts and masks make eight (packed.ts):
+ *            vector i holds column 4i + j of row r as byte j of lane r & 3, unsigned
  *
  * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of
  * 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
@@ -22,21 +25,29 @@
  *   layout        its number, which records and the host know (src/model/layouts.ts)
  *   scaleBytes    of a block                       (Floats: none)
  *   factorBytes   of a superblock; 0: blocks stand alone
- *   halves        Bytes in superblocks: columns 0..15 and 16..31 of a block have a scale each, in place of a scale and a minimum
+ *   middle        what is stored for a quant of value 0
+ *   halves        superblocks: columns 0..15 and 16..31 of a block have an i8 scale each, the block's first two arrays
+ *   mins          a block has a minimum
  * and in functions, where `block` and `factors` are addresses, `set` is 0 or 1, and `tail` are the constants of x (kernels/quantize):
- *   add           f + a block's (half: one half's) term for 4 rows, of which `dot` are the integer sums
+ *   add           f + a block's term for 4 rows, of which `dot` are the integer sums (Packed with halves: each times its scale)
  *   addMin        superblocks with minima: h + a block's minimum term
  *   close         superblocks: f + the superblock's sums g (and h) times its factors
- *   dequant       32 values of row `lane` of a block to `dst`; the same f32 as ggml's dequantize, each operation rounded once
+ *   scale, shift  row `lane`'s scale of a block, or of its half `half`, and (mins) what is added: a value is scale * quant + shift, the same
+ *                 f32 as ggml's dequantize, each operation rounded once. The quant is `quantOf`, for every kind
  *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
  * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
  * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
- * bit for bit. A layout that is named after a dtype is that dtype too; q5_0, q5_1 and iq4_nl are dtypes only.
+ * bit for bit. A layout that is named after a dtype is that dtype too; iq4_nl is a dtype only.
  */
+import { laneOffset } from './lanes';
+
 /** What x has to be for a layout, as bits: f32 as it is, or quantised records (kernels/quantize). */
 export const enum Format { f32 = 0, x4 = 1, x8 = 2 }
 
+export const enum Kind { floats, nibbles, bytes, packed }
+
 @unmanaged export class Floats {
+  @inline get kind(): i32 { return Kind.floats; }
   @inline get format(): i32 { return Format.f32; }
   @inline get quantBytes(): usize { return 0; }
   @inline get scaleBytes(): usize { return 0; }
@@ -44,27 +55,42 @@ export const enum Format { f32 = 0, x4 = 1, x8 = 2 }
 }
 
 @unmanaged export class Nibbles {
+  @inline get kind(): i32 { return Kind.nibbles; }
   @inline get format(): i32 { return Format.x4; }
   @inline get quantBytes(): usize { return 128; }
-  @inline get halves(): bool { return false; }
+
+  @inline stored(block: usize, lane: i32, k: usize): i32 {
+    const byte = <i32>load<u8>(block + laneOffset(lane) + ((k >> 3) << 5) + (k & 3));
+    return k & 4 ? byte >> 4 : byte & 15;
+  }
 }
 
 @unmanaged export class Bytes {
+  @inline get kind(): i32 { return Kind.bytes; }
   @inline get format(): i32 { return Format.x8; }
   @inline get quantBytes(): usize { return 256; }
+
+  @inline stored(block: usize, lane: i32, k: usize): i32 {
+    const byte = <i32>load<i8>(block + laneOffset(lane) + ((k >> 2) << 5) + (k & 3));
+    return k & 1 ? byte : <i32>(<i8>(byte ^ 0x80));
+  }
 }
 
 @inline export function the<L>(): L { return changetype<L>(0); }
 
-@inline export function isFloat<L>(): bool { return the<L>().format == Format.f32; }
-@inline export function isNibbles<L>(): bool { return the<L>().format == Format.x4; }
-@inline export function isBytes<L>(): bool { return the<L>().format == Format.x8; }
+@inline export function isFloat<L>(): bool { return the<L>().kind == Kind.floats; }
+@inline export function isNibbles<L>(): bool { return the<L>().kind == Kind.nibbles; }
+@inline export function isBytes<L>(): bool { return the<L>().kind == Kind.bytes; }
+@inline export function isPacked<L>(): bool { return the<L>().kind == Kind.packed; }
 
 /** Eight blocks make a superblock. */
 @inline export function isSuper<L>(): bool { return the<L>().factorBytes != 0; }
 
 /** Blocks that stand alone and have an m. */
-@inline export function hasMin<L>(): bool { return the<L>().factorBytes == 0 && the<L>().scaleBytes == 32; }
+@inline export function hasMin<L>(): bool { return !isSuper<L>() && the<L>().mins; }
+
+/** The value of column k (0..31) of row `lane` of a block, before scale and minimum. */
+@inline export function quantOf<L>(block: usize, lane: i32, k: usize): i32 { return the<L>().stored(block, lane, k) - the<L>().middle; }
 
 /** Columns that cannot be parted: 1, 32 or 256. */
 @inline export function unitCols<L>(): i32 { return isFloat<L>() ? 1 : isSuper<L>() ? 256 : 32; }

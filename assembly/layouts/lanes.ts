@@ -30,18 +30,6 @@
   v128.store32_lane(dst, u, 3, 224);
 }
 
-/** Column k (0..31) of row `lane` of the 4-bit block at `block`. */
-@inline export function nibbleOf(block: usize, lane: i32, k: usize): f32 {
-  const byte = <u32>load<u8>(block + laneOffset(lane) + ((k >> 3) << 5) + (k & 3));
-  return <f32>(k & 4 ? byte >> 4 : byte & 15);
-}
-
-/** The same of an 8-bit block. */
-@inline export function byteOf(block: usize, lane: i32, k: usize): f32 {
-  const byte = <i32>load<i8>(block + laneOffset(lane) + ((k >> 2) << 5) + (k & 3));
-  return <f32>(k & 1 ? byte : <i32>(<i8>(byte ^ 0x80)));
-}
-
 /** Low nibbles of 16 bytes, high ones. */
 @inline export function lowNibbles(v: v128): v128 { return v128.and(v, i8x16.splat(15)); }
 @inline export function highNibbles(v: v128): v128 { return i8x16.shr_u(v, 4); }

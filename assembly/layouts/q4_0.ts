@@ -5,22 +5,22 @@
 import { halfAt } from '../base/half';
 import { half4, madd } from '../base/simd';
 import { Nibbles } from './kinds';
-import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles } from './lanes';
+import { copyHalf, highNibbles, laneOffset, lowNibbles, storeNibbles } from './lanes';
 
 @unmanaged export class Q4_0 extends Nibbles {
   @inline get layout(): i32 { return 5; }
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 0; }
+  @inline get middle(): i32 { return 8; }
+  @inline get halves(): bool { return false; }
+  @inline get mins(): bool { return false; }
 
   @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
     const sum = i32x4.add(dot, v128.load32_splat(tail, 16));
     return madd(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 
-  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
-    const d = halfAt(block + 128 + (<usize>lane << 1));
-    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), d * (nibbleOf(block, lane, k) - 8));
-  }
+  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 2; }
   @inline get fileBytes(): usize { return 18; }

@@ -5,22 +5,23 @@
 import { halfAt } from '../base/half';
 import { half4, madd } from '../base/simd';
 import { Nibbles } from './kinds';
-import { copyHalf, highNibbles, laneOffset, lowNibbles, nibbleOf, storeNibbles } from './lanes';
+import { copyHalf, highNibbles, laneOffset, lowNibbles, storeNibbles } from './lanes';
 
 @unmanaged export class Q4_1 extends Nibbles {
   @inline get layout(): i32 { return 6; }
   @inline get scaleBytes(): usize { return 32; }
   @inline get factorBytes(): usize { return 0; }
+  @inline get middle(): i32 { return 0; }
+  @inline get halves(): bool { return false; }
+  @inline get mins(): bool { return true; }
 
   @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
     const g = madd(v128.load32_splat(tail, 12), half4(block + (144 + 8 * set)), f);
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), g);
   }
 
-  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
-    const scales = block + 128 + (<usize>lane << 1), d = halfAt(scales), m = halfAt(scales + 16);
-    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), d * nibbleOf(block, lane, k) + m);
-  }
+  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
+  @inline shift(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 144 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 3; }
   @inline get fileBytes(): usize { return 20; }

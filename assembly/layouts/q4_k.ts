@@ -6,13 +6,16 @@
 import { halfAt } from '../base/half';
 import { bytes4u, half4Exact, madd } from '../base/simd';
 import { Nibbles } from './kinds';
-import { copyHalf, laneOffset, nibbleOf, storeNibbles } from './lanes';
+import { copyHalf, laneOffset, storeNibbles } from './lanes';
 import { minOf, nibblesOf, scaleOf } from './sixbits';
 
 @unmanaged export class Q4_K extends Nibbles {
   @inline get layout(): i32 { return 9; }
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 32; }
+  @inline get middle(): i32 { return 0; }
+  @inline get halves(): bool { return false; }
+  @inline get mins(): bool { return true; }
 
   @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4u(block + (128 + 4 * set))), f);
@@ -27,10 +30,12 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
     return f32x4.add(f, f32x4.sub(f32x4.mul(g, d), f32x4.mul(h, dmin)));
   }
 
-  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
-    const p = factors + (<usize>lane << 1), scales = block + 128 + <usize>lane;
-    const scale = halfAt(p) * <f32>load<u8>(scales), min = halfAt(p + 16) * <f32>load<u8>(scales + 8);
-    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), scale * nibbleOf(block, lane, k) - min);
+  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 {
+    return halfAt(factors + (<usize>lane << 1)) * <f32>load<u8>(block + 128 + <usize>lane);
+  }
+
+  @inline shift(block: usize, factors: usize, lane: i32, half: usize): f32 {
+    return -halfAt(factors + 16 + (<usize>lane << 1)) * <f32>load<u8>(block + 136 + <usize>lane);
   }
 
   @inline get dtype(): i32 { return 12; }

@@ -1,17 +1,33 @@
 /**
- * q5_0, held as q8_0: value = d (q - 16), q of 5 bits.
+ * q5_0: value = d (q - 16), q of 5 bits. Scales of a block: 8 f16 d.
  * In the file (ggml-common.h, block_q5_0): d, 32 fifth bits, 16 bytes of nibbles; byte i holds columns i and i + 16.
  */
-import { copyHalf, fifthBits, highNibbles, laneOffset, lowNibbles, storeBytes } from './lanes';
+import { halfAt } from '../base/half';
+import { half4, madd } from '../base/simd';
+import { copyHalf, fifthBits, highNibbles, laneOffset, lowNibbles } from './lanes';
+import { Fives } from './packed';
 
-@unmanaged export class Q5_0 {
+@unmanaged export class Q5_0 extends Fives {
+  @inline get layout(): i32 { return 12; }
+  @inline get scaleBytes(): usize { return 16; }
+  @inline get factorBytes(): usize { return 0; }
+  @inline get middle(): i32 { return 16; }
+  @inline get halves(): bool { return false; }
+  @inline get mins(): bool { return false; }
+
+  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+    return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (160 + 8 * set))), f);
+  }
+
+  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 160 + (<usize>lane << 1)); }
+
   @inline get dtype(): i32 { return 6; }
   @inline get fileBytes(): usize { return 22; }
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
-    const v = v128.load(src + 6), middle = i8x16.splat(16);
+    const v = v128.load(src + 6);
     const first = v128.or(lowNibbles(v), fifthBits(load<u16>(src + 2))), second = v128.or(highNibbles(v), fifthBits(load<u16>(src + 4)));
-    storeBytes(dst + laneOffset(lane), i8x16.sub(first, middle), i8x16.sub(second, middle));
-    return copyHalf(dst + 256 + (<usize>lane << 1), src);
+    this.pack(dst + laneOffset(lane), first, second);
+    return copyHalf(dst + 160 + (<usize>lane << 1), src);
   }
 }

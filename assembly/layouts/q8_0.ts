@@ -5,22 +5,21 @@
 import { halfAt } from '../base/half';
 import { half4, madd } from '../base/simd';
 import { Bytes } from './kinds';
-import { byteOf, copyHalf, laneOffset, storeBytes } from './lanes';
+import { copyHalf, laneOffset, storeBytes } from './lanes';
 
 @unmanaged export class Q8_0 extends Bytes {
   @inline get layout(): i32 { return 7; }
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 0; }
+  @inline get middle(): i32 { return 0; }
   @inline get halves(): bool { return false; }
+  @inline get mins(): bool { return false; }
 
   @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (256 + 8 * set))), f);
   }
 
-  @inline dequant(block: usize, factors: usize, lane: i32, dst: usize): void {
-    const d = halfAt(block + 256 + (<usize>lane << 1));
-    for (let k: usize = 0; k < 32; k++) store<f32>(dst + (k << 2), d * byteOf(block, lane, k));
-  }
+  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 256 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 8; }
   @inline get fileBytes(): usize { return 34; }

@@ -10,6 +10,7 @@ import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
+import { checkOneFfn } from '../model/experts.ts';
 import { isGated } from '../model/hparams.ts';
 import { planModel } from '../model/plan.ts';
 import { checkNames, checkNumber } from '../options.ts';
@@ -170,6 +171,7 @@ async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | und
   const source = await openSource(path);
   try {
     const file = await readGguf(source, signal), plan = planModel(file);
+    checkOneFfn(plan.hparams, 'calibration');
     const engine = await Engine.open(file, plan, { tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
     return { engine, sequence: new Sequence(engine) };
   } finally {

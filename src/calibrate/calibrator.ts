@@ -10,6 +10,7 @@ import { instantiate } from '../engine/instantiate.ts';
 import { InputError, StateError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import type { Hparams } from '../model/types.ts';
+import { checkOneFfn } from '../model/experts.ts';
 import { planModel } from '../model/plan.ts';
 import { RecordView, recordBytes } from '../model/records.ts';
 import type { Random } from '../sampler/random.ts';
@@ -54,6 +55,7 @@ export class Calibrator {
     try {
       const file = await readGguf(parts, signal);
       const plan = planModel(file);
+      checkOneFfn(plan.hparams, 'calibration');
       const instance = await instantiate<CalibrateExports>(tier, 'calibrate');
       const arena = new Arena(instance.memory, instance.exports.heapBase());
       const layout = layoutCalibration(plan, Math.min(maxTokens, plan.hparams.contextLength));

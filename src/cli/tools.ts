@@ -60,8 +60,8 @@ export async function inspect(values: Values<'inspect'>, signal: AbortSignal): P
       (typeof value === 'object' ? short(value) : typeof value === 'bigint' ? String(value) : value);
     const metadata = Object.fromEntries([...file.metadata].map(([key, value]) => [key, plain(value)]));
     const { model, memory, session } = await plan(path, quiet);
-    const tensors = model.tensors.map(({ source: { name }, rows, cols, dtype, layout, bytes }) => (
-      { name, rows, cols, dtype, layout, bytes }
+    const tensors = model.tensors.map(({ source: { name }, rows, cols, matrices, dtype, layout, bytes }) => (
+      { name, rows, cols, ...(matrices > 1 ? { matrices } : {}), dtype, layout, bytes }
     ));
     printJson({ version: file.version, bytes: file.size, metadata, hparams: model.hparams, tensors, memory, session });
     return;

@@ -1,4 +1,5 @@
 /** A model into fresh memory: its weights, and the records that lead to them. */
+import { ModelError } from '../errors.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import { Activation, HeadNorm, Norm, Rope } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
@@ -10,6 +11,7 @@ import type { Fields } from '../model/records.ts';
 import { RecordView, layerFields, modelFields, recordBytes, ropeFields } from '../model/records.ts';
 import { stagingBytes } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
+import { fillExperts, isOfExpert, takeExperts } from './experts.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { loadWeights } from './weights.ts';
@@ -22,11 +24,15 @@ export async function placeModel(
   file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number, contextSize: number,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
 ): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
-  const records = takeRecords(arena, plan.hparams);
+  const records = takeRecords(arena, plan.hparams), experts = takeExperts(arena, plan.hparams);
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
   const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  for (const [i, { role, source, cols }] of plan.tensors.entries()) {
+    if (role.field.startsWith('rope')) checkFactors(source.name, arena.f32(addresses[i]!, cols));
+  }
   fillRecords(plan, addresses, memory, records, contextSize);
+  fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
   return { records: records.model, addresses, fingerprint };
 }
@@ -80,13 +86,23 @@ function fillRecords(
   for (const [i, { role, layer, layout }] of tensors.entries()) {
     const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
     ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
-    if (role.field.startsWith('rope')) continue;
+    if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
     for (const field of [role.field, ...(role.also ?? [])]) {
       const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
       (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });
     }
   }
   if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+}
+
+/** Frequencies are divided by them. */
+function checkFactors(name: string, factors: Float32Array): void {
+  const at = factors.findIndex((factor) => !(factor > 0));
+  if (at < 0) return;
+  throw new ModelError('E_HPARAM', {
+    subject: `tensor ${name}`, found: `${factors[at]} at ${at}`, expected: 'positive factors',
+    remedy: 'The file is damaged, or was converted wrongly; fetch or convert it again.',
+  });
 }
 
 /** Which tensor has the factors of a rotation. */

@@ -9,6 +9,7 @@ import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
+import { factorsIn } from '../model/rope.ts';
 import type { AdaptState } from './adapt.ts';
 import type { Tier } from './binaries.ts';
 import type { ConvolutionRows } from './convCache.ts';
@@ -37,15 +38,19 @@ export interface SequenceState {
 export interface Binding {
   /** The model. */
   readonly model: { readonly name: string; readonly fingerprint: string };
-  /** The build, and how it keeps keys and values. */
-  readonly build: { readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision };
+  /** The build, and how it keeps keys and values. `factors`: of two sets of frequencies the one that its context size asks for. */
+  readonly build: {
+    readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision; readonly factors?: 'short' | 'long';
+  };
 }
 
+/** The binding of an engine. */
 export function bindingOf(
-  { plan: { tensors, hparams: { name } }, fingerprint, tier, kv }: { plan: ModelPlan; fingerprint: string; tier: Tier; kv: KvName },
+  { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv, contextSize }:
+  { plan: ModelPlan; fingerprint: string; tier: Tier; kv: KvName; contextSize: number },
 ): Binding {
-  const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast';
-  return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision } };
+  const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast', factors = factorsIn(ropes, contextSize);
+  return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision, ...(factors ? { factors } : {}) } };
 }
 
 /** Where a sequence lies. */

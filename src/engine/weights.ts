@@ -9,7 +9,7 @@ import { Status } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
-import { rowsPerPiece, stagingBytes, stagingOf } from '../model/staging.ts';
+import { piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
 import type { LoaderExports } from './instantiate.ts';
 
@@ -38,14 +38,15 @@ export async function loadWeights(
   });
   let loaded = 0;
   for (const i of order) {
-    const tensor = plan.tensors[i]!, step = rowsPerPiece(tensor), rowBytes = tensor.fileBytes / tensor.rows;
-    const groupBytes = tensor.layout === 'vector' ? (8 * tensor.bytes) / tensor.rows : tensor.bytes / Math.ceil(tensor.rows / 8);
-    for (let row = 0; row < tensor.rows; row += step) {
+    const tensor = plan.tensors[i]!, { through } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
+    const rowBytes = tensor.fileBytes / (tensor.matrices * tensor.rows);
+    const groupBytes = tensor.layout === 'vector' ? (8 * matrixBytes) / tensor.rows : matrixBytes / Math.ceil(tensor.rows / 8);
+    for (const { matrix, row, rows } of piecesOf(tensor)) {
       throwIfAborted(signal, 'load');
-      const rows = Math.min(step, tensor.rows - row);
-      await readExactly(parts[tensor.source.part]!, tensor, tensor.offset + row * rowBytes, arena.u8(staging, rows * rowBytes), signal);
+      const offset = tensor.offset + (matrix * tensor.rows + row) * rowBytes;
+      await readExactly(parts[tensor.source.part]!, tensor, offset, arena.u8(staging, rows * rowBytes), signal);
       exports.fingerprint(staging, rows * rowBytes, state);
-      const target = addresses[i]! + (row / 8) * groupBytes, { through } = tensor;
+      const target = addresses[i]! + matrix * matrixBytes + (row / 8) * groupBytes;
       const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
       const status = exports.repack(
         dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols,

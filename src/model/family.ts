@@ -15,26 +15,33 @@ import { granite } from './families/granite.ts';
 import { hunyuan } from './families/hunyuan.ts';
 import { internlm2 } from './families/internlm2.ts';
 import { lfm2 } from './families/lfm2.ts';
-import { llama } from './families/llama.ts';
+import { deci, llama } from './families/llama.ts';
 import { minicpm } from './families/minicpm.ts';
+import { mistral3 } from './families/mistral3.ts';
 import { nemotron } from './families/nemotron.ts';
 import { olmo2 } from './families/olmo2.ts';
+import { olmoe } from './families/olmoe.ts';
 import { openelm } from './families/openelm.ts';
 import { phi2 } from './families/phi2.ts';
 import { phi3 } from './families/phi3.ts';
+import { qwen2moe, qwen3moe } from './families/qwen-moe.ts';
 import { qwen } from './families/qwen.ts';
 import { qwen2 } from './families/qwen2.ts';
 import { qwen3 } from './families/qwen3.ts';
+import { qwen2vl, qwen3vl } from './families/qwenvl.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { stablelm } from './families/stablelm.ts';
 import { starcoder, starcoder2 } from './families/starcoder.ts';
 import type { Family } from './types.ts';
 
 export const families: readonly Family[] = [
-  llama, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
+  llama, deci, qwen2, qwen3, gpt2, smollm3, olmo2, gemma, gemma2, gemma3, granite, stablelm, nemotron, arcee,
   internlm2, exaone, exaone4, ernie4_5, qwen, chatglm, glm4, openelm, phi2, phi3, starcoder, starcoder2, gptneox, minicpm, hunyuan, cohere2,
-  lfm2,
+  mistral3, qwen2vl, qwen3vl, lfm2, olmoe, qwen2moe, qwen3moe,
 ];
+
+/** Architectures of which mixtures of experts are run. */
+export const mixtures: readonly string[] = families.filter(({ mixture }) => mixture).flatMap(({ architectures }) => architectures);
 
 /** All that is known, as files name it. */
 export const architectures = (): string[] => families.flatMap((family) => family.architectures);
@@ -45,7 +52,7 @@ export function familyOf(architecture: string): Family {
   if (family) return family;
   throw new ModelError('E_FAMILY', {
     subject: 'general.architecture', found: JSON.stringify(architecture),
-    expected: `one of ${architectures().join(', ')} (llama also covers Mistral and SmolLM)`,
+    expected: `one of ${architectures().join(', ')} (llama also covers Mistral, Mixtral and SmolLM)`,
     remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
   });
 }

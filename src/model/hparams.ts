@@ -4,6 +4,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import { getString } from '../format/gguf/metadata.ts';
 import { Activation } from './enums.ts';
 import { readTaps } from './convolution.ts';
+import { readExperts } from './experts.ts';
 import { familyOf } from './family.ts';
 import { Keys, bad } from './keys.ts';
 import { checkKind } from './kind.ts';
@@ -13,7 +14,7 @@ import { readWindows } from './windows.ts';
 
 /** Upper bounds, each far above what exists, so that no product of them overflows and no hostile file plans petabytes. */
 const limits = {
-  hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, headDim: 512, vocab: 2_097_152, contextLength: 16_777_216,
+  hidden: 65_536, ffn: 262_144, nLayers: 1_024, heads: 1_024, headDim: 512, vocab: 327_680, contextLength: 16_777_216,
 } as const;
 
 /** Attention walks values in tiles of so many (assembly/kernels/attention/kv.ts). */
@@ -51,19 +52,26 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     });
   }
   const vocab = embedding.dims[1] ?? 1;
-  if (vocab > limits.vocab) bad('token_embd.weight', vocab, `at most ${limits.vocab} tokens`);
+  if (vocab > limits.vocab) {
+    const expected = `at most ${limits.vocab} tokens: the largest vocabulary known, Gemma's, has 262,208`;
+    bad('vocab_size (a dimension of token_embd.weight)', vocab, expected);
+  }
   const contextLength = keys.count('context_length', limits.contextLength);
+  const mixture = readExperts(keys, family, file.tensors, nLayers, limits.ffn);
   const layerWindows = readWindows(keys, family.windows, nLayers, contextLength);
   const { rope, windowRope } = readRope(keys, headDim, contextLength, family.windows, layerWindows.some((window) => window > 0));
   const said: FileHparams = {
     architecture, name: getString(metadata, 'general.name', architecture),
     hidden, nLayers, headDim, vocab, contextLength, layerHeads, layerKvHeads,
-    layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn),
+    ...(mixture ?? { layerFfn: keys.counts('feed_forward_length', nLayers, limits.ffn) }),
     normEps: keys.positive(family.epsKey),
     rope, windowRope, layerWindows, activation: activationOf(keys), own: keys.own(family.keys ?? {}),
     has: (tensor) => file.tensors.has(tensor),
     convTaps: readTaps(keys, family, hidden, layerKvHeads),
   };
+  if (family.keys?.['rope.dimension_sections'] && (keys.list('rope.dimension_sections')?.[3] ?? 0) !== 0) {
+    bad(keys.name('rope.dimension_sections'), 'a fourth section', '0 for it: text has no position there');
+  }
   keys.refuseRest();
   if (rope.factors && file.tensors.has('rope_freqs.weight')) {
     bad(keys.name('rope.scaling.type'), 'yarn beside a tensor rope_freqs.weight', 'one of them');
@@ -71,7 +79,22 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
   if (rope.longAbove !== undefined && !family.model.some(({ field }) => field === 'ropeLong')) {
     bad(keys.name('rope.scaling.type'), '"longrope"', 'another type: this family has no such factors');
   }
-  return { family, hparams: withLayers(said, family) };
+  const hparams = withLayers(said, family);
+  refuseIdleFactors(file, hparams);
+  return { family, hparams };
+}
+
+/** Factors that no rotation of the model would use. */
+function refuseIdleFactors(file: GgufFile, { architecture, ropes }: Hparams): void {
+  const isLong = ropes.some(({ longAbove }) => longAbove !== undefined);
+  for (const name of isLong ? ['rope_freqs.weight'] : ['rope_factors_long.weight', 'rope_factors_short.weight']) {
+    if (!file.tensors.has(name)) continue;
+    throw new ModelError('E_TENSOR_UNKNOWN', {
+      subject: `tensor ${name}`, found: isLong ? 'factors for all contexts beside LongRoPE' : 'factors of LongRoPE without it',
+      expected: `no such tensor, or another ${architecture}.rope.scaling.type`,
+      remedy: 'Without it this engine would compute something else than the model means; convert the model again.',
+    });
+  }
 }
 
 function withLayers(said: FileHparams, family: Family): Hparams {
@@ -81,8 +104,9 @@ function withLayers(said: FileHparams, family: Family): Hparams {
   const { has: _, ...kept } = said;
   return {
     ...kept, layers, ropes, headStride: headTile * Math.ceil(said.headDim / headTile),
-    embedScale: 1, logitScale: 1, logitCap: 0, ...family.ends?.(said),
-    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads), ffn: widest(({ ffn }) => ffn),
+    contextLength: family.positions?.(said) ?? said.contextLength, embedScale: 1, logitScale: 1, logitCap: 0, ...family.ends?.(said),
+    heads: widest(({ heads }) => heads), kvHeads: widest(({ kvHeads }) => kvHeads),
+    ffn: widest(({ ffn, experts }) => Math.max(ffn, experts?.sharedFfn ?? 0)),
   };
 }
 

@@ -15,8 +15,6 @@ const idle: ReadonlySet<string> = new Set([
   'attention.sliding_window_pattern', 'rope.freq_base_swa', // belong to a window: read where one is looked through (windows.ts, rope.ts)
   'rope.scaling.original_context_length', 'rope.scaling.finetuned', // belong to a scaling, and its type is looked at
 ]);
-/** The same of whole groups: of experts there are none, which `checkKind` has made sure of. */
-const idleGroup = /^expert_/;
 
 /** Values of keys that say "not here": with another one they stand for something that no family of this engine has. */
 const neutral: Readonly<Record<string, readonly (number | boolean)[]>> = {
@@ -87,6 +85,18 @@ export class Keys {
     return Number.isFinite(value) && value > 0 ? value : bad(name, value, 'a positive number');
   }
 
+  /** Counts as read what begins with `prefix`: it belongs to something that the model does not have. */
+  skip(prefix: string): void {
+    for (const name of this.metadata.keys()) {
+      if (name.startsWith(`${this.architecture}.${prefix}`)) this.#read.add(name.slice(this.architecture.length + 1));
+    }
+  }
+
+  flag(key: string): boolean | undefined {
+    const value = this.metadata.get(this.name(key));
+    return value === undefined ? undefined : value === true || value === 1;
+  }
+
   /** The keys that a family reads beside those of all, numbers and flags from 0 up. */
   own(wanted: Readonly<Record<string, 'needed' | 'optional' | 'idle'>>): Record<string, number | undefined> {
     const said: Record<string, number | undefined> = {};
@@ -108,7 +118,7 @@ export class Keys {
     const prefix = `${this.architecture}.`;
     for (const [name, value] of this.metadata) {
       const key = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
-      if (key === undefined || this.#read.has(key) || idle.has(key) || idleGroup.test(key)) continue;
+      if (key === undefined || this.#read.has(key) || idle.has(key)) continue;
       const values = Object.hasOwn(neutral, key) ? neutral[key]! : undefined;
       if (values?.some((one) => one === value || one === Number(value))) continue;
       bad(name, shown(value), values ? `${values.join(' or ')}, or no such key` : 'no such key: it is not known what it changes', remedy);

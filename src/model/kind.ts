@@ -1,11 +1,11 @@
-/** Sound GGUF files that are no model by themselves, or one of a kind that is not run here: each is told what it is and what it is for. */
+/** Sound GGUF files that are no model by themselves: each is told what it is and what it is for. */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufValue } from '../format/gguf/types.ts';
 
 /** `general.architecture` of a calibration file. */
 export const calibrationArchitecture = 'clada-calibration';
 
-type Refusal = readonly [code: 'E_KIND' | 'E_FAMILY', subject: string, found: string, remedy: string];
+type Refusal = readonly [subject: string, found: string, remedy: string];
 
 const text = (value: GgufValue | undefined): string => (typeof value === 'string' ? value : '');
 
@@ -16,56 +16,46 @@ function refusalOf({ metadata, tensors }: GgufFile): Refusal | undefined {
     const kind = text(metadata.get('adapter.type')) || 'lora', base = text(metadata.get('general.base_model.0.name'));
     const what = `${kind === 'lora' ? 'LoRA' : kind}${base === '' ? '' : ` for ${base}`}`;
     return [
-      'E_KIND', 'general.type', `an adapter (${what}), which changes a model and is none`,
+      'general.type', `an adapter (${what}), which changes a model and is none`,
       'Merge it into its model (llama.cpp: llama-export-lora -m MODEL --lora ADAPTER -o MERGED) and load what comes out.',
     ];
   }
   if (type === 'imatrix' || has('imatrix.chunk_count') || has('imatrix.datasets')) {
     return [
-      'E_KIND', 'general.type', 'an importance matrix (imatrix), which helps to quantise a model and is none',
+      'general.type', 'an importance matrix (imatrix), which helps to quantise a model and is none',
       'Load the model that it was measured on.',
     ];
   }
   if (type === 'mmproj' || architecture === 'clip') {
     return [
-      'E_KIND', 'general.architecture', 'a projector of images or sound (mmproj), the second file of a multimodal model',
+      'general.architecture', 'a projector of images or sound (mmproj), the second file of a multimodal model',
       'Load the language model that it belongs to: the other .gguf file beside it. Images are not read here.',
     ];
   }
   if (architecture === 'controlvector') {
     return [
-      'E_KIND', 'general.architecture', 'a control vector, which steers a model and is none',
+      'general.architecture', 'a control vector, which steers a model and is none',
       'Load the model itself; control vectors are not applied here.',
     ];
   }
   if (architecture === calibrationArchitecture) {
     return [
-      'E_KIND', 'general.architecture', 'a calibration of clada',
+      'general.architecture', 'a calibration of clada',
       'Load the model that it lies beside (NAME.gguf of NAME.clada.gguf); the calibration is found by itself.',
     ];
   }
   if (tensors.size === 0 && has('tokenizer.ggml.model')) {
     return [
-      'E_KIND', 'tensors', 'none: a vocabulary without weights', 'Load the whole model; a vocabulary-only file serves to test tokenizers.',
-    ];
-  }
-  const experts = metadata.get(`${architecture}.expert_count`);
-  if (typeof experts === 'number' && experts > 0) {
-    const used = metadata.get(`${architecture}.expert_used_count`), some = typeof used === 'number' ? ` (${used} used at a time)` : '';
-    return [
-      'E_FAMILY', `metadata key ${architecture}.expert_count`, `a mixture of ${experts} experts${some}`,
-      'Mixtures of experts are not run by this version; take a dense model of the same family.',
+      'tensors', 'none: a vocabulary without weights', 'Load the whole model; a vocabulary-only file serves to test tokenizers.',
     ];
   }
   return undefined;
 }
 
-/** @throws ModelError `E_KIND` (adapter, vocabulary, projector, importance matrix, …), `E_FAMILY` (a mixture of experts) */
+/** @throws ModelError `E_KIND` (adapter, vocabulary, projector, importance matrix, …) */
 export function checkKind(file: GgufFile): void {
   const refusal = refusalOf(file);
   if (!refusal) return;
-  const [code, subject, found, remedy] = refusal;
-  throw new ModelError(code, {
-    subject: `${file.parts[0]!.name}, ${subject}`, found, expected: code === 'E_KIND' ? 'a language model' : 'a dense model', remedy,
-  });
+  const [subject, found, remedy] = refusal;
+  throw new ModelError('E_KIND', { subject: `${file.parts[0]!.name}, ${subject}`, found, expected: 'a language model', remedy });
 }

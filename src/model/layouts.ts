@@ -22,11 +22,12 @@ const layouts = {
   bf16: { number: 4, cols: 1, bytes: 16 },
   q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72, tile: [64, 32, 1152] },
   q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80, tile: [64, 32, 1280] },
+  q5_0: { number: 12, cols: 32, bytes: 176, rowUnit: 88, tile: [32, 64, 2176] },
+  q5_1: { number: 8, cols: 32, bytes: 192, rowUnit: 96, tile: [32, 64, 2304] },
   q8_0: { number: 7, cols: 32, bytes: 272, rowUnit: 136, tile: [32, 64, 2176] },
-  q8_1: { number: 8, cols: 32, bytes: 288, rowUnit: 144, tile: [32, 64, 2304] },
   q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 80, tile: [64, 32, 1280] },
-  q5_k: { number: 10, cols: 256, bytes: 2208, rowUnit: 96, tile: [32, 64, 2304] },
-  q6_k: { number: 11, cols: 256, bytes: 2192, rowUnit: 112, tile: [16, 64, 1152] },
+  q5_k: { number: 10, cols: 256, bytes: 1440, rowUnit: 96, tile: [32, 64, 2304] },
+  q6_k: { number: 11, cols: 256, bytes: 1680, rowUnit: 112, tile: [16, 64, 1152] },
 } as const satisfies Record<string, LayoutRow>;
 
 /** `vector`: a plain f32 array, for norms, biases, position tables. */
@@ -39,7 +40,7 @@ export const Layout = {
 
 /** Every dtype of weights, and the smallest layout that holds it exactly. */
 export const heldAs = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q8_0', q5_1: 'q8_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q5_0', q5_1: 'q5_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
   q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
 } as const satisfies Partial<Record<GgufDtype, LayoutName>>;
 

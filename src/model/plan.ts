@@ -19,13 +19,16 @@ export interface PlannedTensor {
   readonly source: GgufTensor;
   /** Byte offset of the first row in the source's part. */
   readonly offset: number;
+  /** Of each matrix. */
   readonly rows: number;
   readonly cols: number;
+  /** Matrices of this shape, one behind the other: one for each expert of a mixture, else 1. */
+  readonly matrices: number;
   readonly dtype: DtypeName;
   readonly layout: LayoutName;
   /** The layout that the file's blocks are repacked to first, where `layout` is their expansion to f32. */
   readonly through: LayoutName | undefined;
-  /** Bytes in the file and in the arena. */
+  /** Bytes of all of them in the file and in the arena. */
   readonly fileBytes: number;
   readonly bytes: number;
 }
@@ -42,7 +45,7 @@ export interface ModelPlan {
   readonly tiedHead: boolean;
   /** Bytes of all tensors in the arena, alignment included. */
   readonly weightBytes: number;
-  /** Bytes that a dense decode step reads: all matrices but an embedding that is only looked up. */
+  /** Bytes that a dense decode step reads: all matrices but an embedding that is only looked up, and of experts those that are used. */
   readonly weightBytesPerToken: number;
   /** Parameters. */
   readonly params: number;
@@ -55,10 +58,13 @@ export const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** Of a layer; of tensors that belong to no layer, those that are the same for all. */
-export function sizes(h: Hparams, { heads, kvHeads, ffn }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn'>): Record<SizeName, number> {
+export function sizes(
+  h: Hparams, { heads, kvHeads, ffn, experts }: Pick<LayerHparams, 'heads' | 'kvHeads' | 'ffn' | 'experts'>,
+): Record<SizeName, number> {
   return {
     hidden: h.hidden, ffn, vocab: h.vocab, qWidth: heads * h.headDim, kvWidth: kvHeads * h.headDim, headDim: h.headDim, heads, kvHeads,
     context: h.contextLength, ropePairs: h.rope.dim / 2, convIn: 3 * h.hidden, convTaps: h.convTaps, one: 1,
+    experts: experts?.count ?? 0, sharedFfn: experts?.sharedFfn ?? 0,
   };
 }
 
@@ -71,13 +77,13 @@ function planTensor(
 ): PlannedTensor {
   const rows = size[role.rows], cols = size[role.cols];
   const before = (role.after ?? []).reduce((sum, name) => sum + size[name], 0);
-  const isVector = role.kind === 'vector';
+  const isVector = role.kind === 'vector', matrices = role.count ? size[role.count] : 1;
   // a fused vector is cut along its only dimension, a fused matrix along its rows
-  const expected = isVector && role.rows === 'one' ? [role.after ? fusedRows : cols] : [cols, role.after ? fusedRows : rows];
+  const expected = isVector && role.rows === 'one' ? [role.after ? fusedRows : cols] : [cols, role.after ? fusedRows : rows, matrices];
   if (!hasShape(source, expected)) {
     throw new ModelError('E_TENSOR_SHAPE', {
       subject: `tensor ${source.name}`, found: `[${source.dims.join(', ')}]`,
-      expected: `[${expected.join(', ')}] (contiguous dimension first)`,
+      expected: `[${(matrices > 1 ? expected : expected.slice(0, 2)).join(', ')}] (contiguous dimension first)`,
       remedy: 'The tensor does not fit the metadata; convert the model again.',
     });
   }
@@ -93,9 +99,9 @@ function planTensor(
   const expanded = precision === 'exact' && blockSize > 1;
   const layout = isVector ? 'vector' : expanded ? 'f32' : heldAs[dtype];
   return {
-    role, layer, source, rows, cols, dtype, layout, through: expanded ? heldAs[dtype] : undefined,
+    role, layer, source, rows, cols, matrices, dtype, layout, through: expanded ? heldAs[dtype] : undefined,
     offset: source.offset + before * (isVector ? valueBytes : cols * valueBytes),
-    fileBytes: rows * cols * valueBytes, bytes: layoutBytes(layout, rows, cols),
+    fileBytes: matrices * rows * cols * valueBytes, bytes: matrices * layoutBytes(layout, rows, cols),
   };
 }
 
@@ -138,11 +144,17 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
   return {
     family, hparams, tensors, tiedHead,
     weightBytes: tensors.reduce((sum, { bytes }) => sum + aligned(bytes), 0),
-    weightBytesPerToken: matrices.reduce((sum, { role, bytes }) => sum + (role.field === 'embed' && !tiedHead ? 0 : bytes), 0),
-    params: tensors.reduce((sum, { rows, cols }) => sum + rows * cols, 0),
+    weightBytesPerToken: matrices.reduce(
+      (sum, tensor) => sum + (tensor.role.field === 'embed' && !tiedHead ? 0 : usedBytes(tensor, hparams)), 0,
+    ),
+    params: tensors.reduce((sum, { rows, cols, matrices: n }) => sum + n * rows * cols, 0),
     fileBytes: file.size,
   };
 }
+
+/** Of a tensor's bytes those that a token's pass reads. */
+const usedBytes = ({ role, bytes, matrices }: PlannedTensor, { experts }: Hparams): number =>
+  (role.count && experts ? (bytes / matrices) * experts.used : bytes);
 
 /** Every tensor has a place, as in llama.cpp: one that nobody multiplies with would change what the model says without a word. */
 function refuseUnused(file: GgufFile, used: ReadonlySet<string>, architecture: string): void {
@@ -169,7 +181,8 @@ export function describePlan(plan: ModelPlan): string[] {
     const growth = bytes > 1.01 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
+  const { experts } = plan.hparams, some = experts ? ` (${experts.used} of ${experts.count} experts)` : '';
   const head = plan.tiedHead ? ', head = embedding' : '';
-  lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${head}; all conversions lossless`);
+  lines.push(`weights ${mb(plan.weightBytes)}, read by each token ${mb(plan.weightBytesPerToken)}${some}${head}; all conversions lossless`);
   return lines;
 }

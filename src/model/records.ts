@@ -23,6 +23,12 @@ export const layerFields = {
   convTaps: 'i32', convBefore: 'i32', convInPtr: 'u32', convInLayout: 'i32', convPtr: 'u32', convOutPtr: 'u32', convOutLayout: 'i32',
   orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32',
   hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
+  experts: 'i32', expertsUsed: 'i32', expertsNormed: 'i32', expertsPtr: 'u32', routerPtr: 'u32', routerLayout: 'i32', sharedPtr: 'u32',
+  sharedRouterPtr: 'u32', sharedRouterLayout: 'i32',
+} as const satisfies Fields;
+
+export const expertFields = {
+  ffn: 'i32', gatePtr: 'u32', gateLayout: 'i32', upPtr: 'u32', upLayout: 'i32', downPtr: 'u32', downLayout: 'i32',
 } as const satisfies Fields;
 
 export const workspaceFields = {
@@ -30,6 +36,7 @@ export const workspaceFields = {
   quantPtr: 'u32', quantBytes: 'u32', sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32',
   gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32',
   hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 
 export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32' } as const satisfies Fields;

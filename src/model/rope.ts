@@ -9,6 +9,12 @@ export const sameRope = (a: RopeHparams, b: RopeHparams): boolean =>
   a.kind === b.kind && a.dim === b.dim && a.base === b.base && a.scale === b.scale && a.magnitude === b.magnitude
   && a.longAbove === b.longAbove && String(a.factors) === String(b.factors);
 
+/** Of two sets of frequency factors the one for contexts of this size; undefined where a model has one, or none. */
+export function factorsIn(ropes: readonly RopeHparams[], contextSize: number): 'short' | 'long' | undefined {
+  const longAbove = ropes.find((rope) => rope.longAbove !== undefined)?.longAbove;
+  return longAbove === undefined ? undefined : contextSize > longAbove ? 'long' : 'short';
+}
+
 /** 1 over the factor that a file was stretched by: of the old key where the new one is absent, and 1 for a factor of 0. */
 function scaleOf(keys: Keys): number {
   const key = keys.has('rope.scaling.factor') ? 'rope.scaling.factor' : 'rope.scale_linear', factor = keys.number(key);

@@ -7,16 +7,24 @@ import { aligned } from './plan.ts';
 const pieceBytes = 2 * 1024 * 1024;
 
 /** Rows of a tensor that are staged together: a multiple of 8 (a group), or one stretch of a vector. */
-export function rowsPerPiece({ rows, fileBytes }: PlannedTensor): number {
-  const rowBytes = fileBytes / rows;
+export function rowsPerPiece({ rows, matrices, fileBytes }: PlannedTensor): number {
+  const rowBytes = fileBytes / (matrices * rows);
   return Math.min(rows, Math.max(8, 8 * Math.floor(pieceBytes / rowBytes / 8)));
+}
+
+/** The pieces that a tensor is read in, in the order of the file: which of its matrices, its first row there, and how many. */
+export function* piecesOf(tensor: PlannedTensor): Generator<{ matrix: number; row: number; rows: number }> {
+  const step = rowsPerPiece(tensor);
+  for (let matrix = 0; matrix < tensor.matrices; matrix++) {
+    for (let row = 0; row < tensor.rows; row += step) yield { matrix, row, rows: Math.min(step, tensor.rows - row) };
+  }
 }
 
 /** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded further. */
 export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
   const rows = rowsPerPiece(tensor);
   return {
-    piece: aligned((tensor.fileBytes / tensor.rows) * rows),
+    piece: aligned((tensor.fileBytes / (tensor.matrices * tensor.rows)) * rows),
     repacked: tensor.through ? aligned(layoutBytes(tensor.through, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
   };
 }

@@ -23,7 +23,7 @@ export interface RopeHparams {
  */
 export type SizeName =
   'hidden' | 'ffn' | 'vocab' | 'qWidth' | 'kvWidth' | 'headDim' | 'heads' | 'kvHeads' | 'context' | 'ropePairs' | 'convIn' | 'convTaps'
-  | 'one';
+  | 'one' | 'experts' | 'sharedFfn';
 
 /** One tensor that a record points at. */
 export interface TensorRole {
@@ -40,8 +40,21 @@ export interface TensorRole {
   readonly cols: SizeName;
   /** Absent in some files of this family. */
   readonly optional?: true;
+  /** Of a tensor with a matrix for each expert: how many. */
+  readonly count?: SizeName;
   /** Of a fused tensor: the rows (for a vector: the elements) before this part, as sizes to add up. */
   readonly after?: readonly SizeName[];
+}
+
+/** Of a mixture of experts, in place of one feed-forward part for all tokens. */
+export interface Experts {
+  readonly count: number;
+  /** Experts that each token goes to. */
+  readonly used: number;
+  /** Their weights add up to 1; else they are what the softmax over all gives them. */
+  readonly normed: boolean;
+  /** Width of one that all tokens go to beside them; 0: none. */
+  readonly sharedFfn: number;
 }
 
 /** A row of the table of families. */
@@ -61,15 +74,25 @@ export interface Family {
   readonly keys?: Readonly<Record<string, 'needed' | 'optional' | 'idle'>>;
   /** Absent: no layer has a window. */
   readonly windows?: WindowRule;
+  /** Positions that are run as the model was trained, where they are fewer than its context. */
+  positions?(said: FileHparams): number;
   /** Numbers of the whole model. Absent: none of them. */
   ends?(said: FileHparams): Partial<Ends>;
+  /**
+   * What mixtures of this family are like; absent: it has none. `always`: it has no dense models. `normed`: weights of the chosen experts
+   * add up to 1. `ownWidth`: an expert is not as wide as the `feed_forward_length`. `shared`: beside them one expert for all tokens, in
+   * some files or always.
+   */
+  readonly mixture?: {
+    readonly always?: true; readonly normed: boolean; readonly ownWidth?: true; readonly shared?: 'optional' | 'always';
+  };
   /** What layer `i` is made of. */
   layer(said: FileHparams, i: number): LayerHparams;
 }
 
 /** Layers that see a window of positions. */
 export interface WindowRule {
-  /** Where the file gives no pattern of its own: of so many layers the last sees everything. */
+  /** Where the file gives no pattern of its own: of so many layers the last sees everything. Infinity: none does. */
   readonly period: number;
   /** The window where the file gives none. Absent: then there is no window. */
   readonly size?: number;
@@ -114,6 +137,8 @@ export interface LayerHparams {
   readonly window: number;
   /** Taps of the short convolution that the layer has instead of attention; absent: it attends. */
   readonly convTaps?: number;
+  /** Absent: one feed-forward part. Else `ffn` is the width of an expert. */
+  readonly experts?: Experts;
   readonly tensors: readonly TensorRole[];
 }
 
@@ -132,6 +157,8 @@ export interface FileHparams {
   readonly layerHeads: readonly number[];
   readonly layerKvHeads: readonly number[];
   readonly layerFfn: readonly number[];
+  /** Absent: a dense model. Else `layerFfn` are the widths of one expert. */
+  readonly experts?: Experts;
   readonly rope: Omit<RopeHparams, 'kind'>;
   /** The same of layers with a window. */
   readonly windowRope: Omit<RopeHparams, 'kind'>;

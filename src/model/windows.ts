@@ -13,6 +13,9 @@ export function readWindows(keys: Keys, rule: WindowRule | undefined, nLayers: n
   if (!Number.isInteger(window) || window < least) {
     bad(keys.name(key), window, `a number of positions${least ? '' : ', or 0 for none'}`);
   }
+  if (window === 0 && saysWindows(keys)) {
+    bad(keys.name(key), keys.has(key) ? window : 'nothing', 'the window of the layers that the pattern names');
+  }
   const windowed = window > 0 && rule ? readPattern(keys, nLayers, rule.period) : [];
   if (windowed.includes(true)) return windowed.map((has) => (has ? window : 0));
   // a window that is looked through nowhere would be everything that was asked of it
@@ -23,11 +26,17 @@ export function readWindows(keys: Keys, rule: WindowRule | undefined, nLayers: n
   return new Array<number>(nLayers).fill(0);
 }
 
+/** Whether a pattern of the file gives some layer a window. */
+function saysWindows(keys: Keys): boolean {
+  const key = 'attention.sliding_window_pattern', said = keys.list(key);
+  return said ? said.some((one) => one !== 0) : keys.has(key) && keys.count(key, 1_024) > 1;
+}
+
 /** For each layer whether it has a window. */
 function readPattern(keys: Keys, nLayers: number, period: number): readonly boolean[] {
   const key = 'attention.sliding_window_pattern', said = keys.list(key);
   if (!said) {
-    const own = keys.count(key, 1_024, period);
+    const own = keys.has(key) ? keys.count(key, 1_024) : period;
     return Array.from({ length: nLayers }, (_, i) => i % own < own - 1);
   }
   if (said.length !== nLayers) bad(keys.name(key), `${said.length} values`, `a period, or one for each of ${nLayers} layers`);

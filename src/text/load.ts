@@ -1,7 +1,7 @@
 /** From a source to a model that answers: what loading would need, and loading. */
 import type { Calibration } from '../adapt/calibration.ts';
 import type { SparsityOptions } from '../adapt/methods.ts';
-import { checkSparsity, skippingOf } from '../adapt/methods.ts';
+import { boundOf, checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
@@ -10,7 +10,8 @@ import { closeParts, openParts } from '../format/gguf/parts.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import type { MemoryPlan, SequenceOptions } from '../model/memory.ts';
+import { checkOneFfn } from '../model/experts.ts';
+import type { MemoryPlan, SequenceOptions, Skipping } from '../model/memory.ts';
 import { describeMemory, planMemory } from '../model/memory.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
@@ -119,8 +120,16 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
   }
   const model = planModel(file, precision);
   const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
-  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOf(options.sparsity), options.sequences);
+  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOn(model, options.sparsity), options.sequences);
   return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
+}
+
+/** What skipping will need memory for; of a mixture nothing, where it is not refused. @throws ModelError `E_METHOD` */
+function skippingOn({ hparams }: ModelPlan, options: SparsityOptions): Skipping | undefined {
+  const skipping = skippingOf(options), { method = boundOf(options) ? 'auto' : 'clada' } = options;
+  if (!hparams.experts) return skipping;
+  if (method !== 'auto' && method !== 'dense') checkOneFfn(hparams, `method ${method}`);
+  return undefined;
 }
 
 /**

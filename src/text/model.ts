@@ -52,8 +52,10 @@ export interface ModelInfo {
   readonly params: number;
   /** Layers, and feed-forward neurons of each. */
   readonly layers: number;
-  /** Feed-forward neurons of a layer. */
+  /** Feed-forward neurons of a layer; of a mixture those of its widest expert. */
   readonly neurons: number;
+  /** Experts of a mixture, and how many of them each token goes to; absent: a dense model. */
+  readonly experts?: { readonly count: number; readonly used: number };
   /** Tokens of the vocabulary. */
   readonly vocab: number;
   /** Positions of the key/value cache, in tokens. */
@@ -110,6 +112,7 @@ export class Model implements AsyncDisposable {
     const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
       name: hparams.name, file, architecture: hparams.architecture, params,
+      ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
     };

@@ -154,6 +154,10 @@ function checkBinding({ model, build }: Header, binding: Binding): void {
     const saved = build[name], here = binding.build[name];
     if (saved !== here) refuse(name, saved, `'${here}', as this model is loaded`, `Load the model with ${name}: '${String(saved)}'.`);
   }
+  if (build.factors !== binding.build.factors) {
+    refuse('frequency factors', build.factors, `the ${binding.build.factors} ones, which this context size asks for`,
+      'Load the model with the contextSize that the snapshot was saved with: this model turns otherwise in longer contexts.');
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import { located, openSource } from '../bytes/open.ts';
 import { fileName, isRemote, sibling } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
+import { checkOneFfn } from '../model/experts.ts';
 import { isGated } from '../model/hparams.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
@@ -105,7 +106,9 @@ export class Sparsity {
   async #auto(options: SparsityOptions, bound: Bound | undefined, signal: AbortSignal | undefined): Promise<Resolved> {
     const key = JSON.stringify([options, bound]), known = this.#chosen.get(key);
     if (known) return known;
-    const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options;
+    const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options, dense = this.#prepare({ method: 'dense' });
+    const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
+    if (this.pool.engine.plan.hparams.experts) return because('a mixture of experts skips no neurons of them: dense');
     const choices: Resolved[] = [];
     for (const [method, levels] of this.calibration?.levels ?? []) {
       if (!(methodNames as readonly string[]).includes(method)) continue; // of a later version
@@ -114,8 +117,6 @@ export class Sparsity {
       choices.push({ ...this.#prepare({ ...rest, method: method as MethodName, density: level.cost }), bound });
     }
     if (this.#traits.relu) choices.push(this.#prepare({ ...rest, method: 'exact' }));
-    const dense = this.#prepare({ method: 'dense' });
-    const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
     const cost = ({ expected }: Resolved): number => expected?.cost ?? 0; // exact: known when it runs
     const loss = ({ expected }: Resolved): number => expected?.kl ?? 0;
     const fewest = bound ? choices.sort((a, b) => cost(a) - cost(b)).slice(0, 3) // the dearest cannot be the fastest
@@ -137,6 +138,7 @@ export class Sparsity {
   }
 
   #prepare(options: SparsityOptions): Resolved {
+    if (options.method !== 'dense') checkOneFfn(this.pool.engine.plan.hparams, `method ${options.method ?? 'clada'}`);
     const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options), options };
     if (resolved.selection.stages === 0) return resolved;
     const { forms } = this.pool.engine;

@@ -5,7 +5,7 @@
  * spelled out: JavaScript's differs from Unicode's in U+0085 and U+FEFF.
  */
 import { ModelError } from '../errors.ts';
-import { asOfUnicode15, characters } from './unicode.ts';
+import { asOfUnicode15, characters, ranges } from './unicode.ts';
 
 export interface PreTokenizer {
   readonly cut: (text: string) => string[];
@@ -34,16 +34,16 @@ const gpt2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+|${other}|${blanks}`;
 const llama3 = (digits: string): string => `${contraction}|${letters}|${digits}|${other}[\\r\\n]*|${lines}`;
 const qwen2 = llama3('\\p{N}');
 // Capitals and small letters of the original are here letters but for a to z, then letters but for A to Z.
-const cased = (letter: string, ending: string): string => {
-  const upper = `(?:(?![a-z])${letter})`, lower = `(?:(?![A-Z])${letter})`, before = '[^\\r\\n\\p{L}\\p{N}]?';
+const cased = (ending: string, upper = '[^\\P{L}a-z]', lower = '[^\\P{L}A-Z]'): string => {
+  const before = '[^\\r\\n\\p{L}\\p{N}]?';
   return `${before}${upper}*${lower}+${ending}|${before}${upper}+${lower}*${ending}`;
 };
-const gpt4o = (letter: string): string => `${cased(letter, `(?:${contraction})?`)}|\\p{N}{1,3}|${other}[\\r\\n/]*|${lines}`;
+const gpt4o = (...letters: string[]): string => `${cased(`(?:${contraction})?`, ...letters)}|\\p{N}{1,3}|${other}[\\r\\n/]*|${lines}`;
 const deepseek = (breaks: string): string =>
   `[!-/:-@\\[-\`{-~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+${breaks}|${blanks}`;
 // 2ffff: an ideograph that came after Unicode 15
-const han = characters('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2ebef f900-faff 2f800-2fa1f 2ffff');
-const kimi = `${han}+|[^\\r\\n\\p{L}\\p{N}]?(?:(?!${han})\\p{L})+(?:${contraction})?|\\p{N}{1,3}|${other}[\\r\\n]*|${lines}`;
+const han = ranges('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2ebef f900-faff 2f800-2fa1f 2ffff');
+const kimi = `[${han}]+|[^\\r\\n\\p{L}\\p{N}]?[^\\P{L}${han}]+(?:${contraction})?|\\p{N}{1,3}|${other}[\\r\\n]*|${lines}`;
 const bloom = ` ?[^(${S}|.,!?\\u2026\\u3002\\uff0c\\u3001\\u0964\\u06d4\\u060c)]+`;
 // letters that have capitals and small forms, as of the years of that model
 const deepseekLetters = characters(
@@ -54,9 +54,9 @@ const deepseekLetters = characters(
   + '2184 2c00-2c7b 2c7e-2ce4 2ceb-2cee 2cf2 2cf3 a640-a66d a680-a69b a722-a76f a771-a787 a78b-a78e ab70-abbf fb00-fb06 fb13-fb17 '
   + 'ff21-ff3a ff41-ff5a 10400-1044f 104b0-104d3 104d8-104fb 10c80-10cb2 10cc0-10cf2 118a0-118df 1e900-1e943',
 );
-// Wide blanks are in the classes of the original, and llama.cpp takes them out.
-const deepseekSigns = `(?:(?!${S})${characters('21-2f 3a-7e ff01-ff0f ff1a-ff5e 2018-201f 3000-3002')})+`;
-const deepseekWide = `(?:(?!${S})${characters('800-9fa5 ac00-d7ff')})+`;
+// without the wide blanks of the originals (3000-3002, 800-9fa5), which llama.cpp takes out
+const deepseekSigns = `${characters('21-2f 3a-7e ff01-ff0f ff1a-ff5e 2018-201f 3001-3002')}+`;
+const deepseekWide = `${characters('800-167f 1681-1fff 200b-2027 202a-202e 2030-205e 2060-2fff 3001-9fa5 ac00-d7ff')}+`;
 
 /**
  * Cuts runs of digits in threes from their right ends. `isolated`: a run is cut off in front and not behind (superbpe); otherwise behind
@@ -126,9 +126,9 @@ const rules: readonly Rule[] = [
     names: 'exaone-moe',
     cutters: [`${contraction}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}\\p{M}*(?: ?\\p{L}\\p{M}*)*|\\p{N}|${other}[\\r\\n/]?|${lines}`],
   },
-  { names: 'tekken', cutters: [`${cased('\\p{L}', '')}|\\p{N}|${other}[\\r\\n/]*|${lines}`], ignoresMerges: true, addsBos: true },
-  { names: 'gpt-4o llama4 kanana2 talkie minimax-m2', cutters: [gpt4o('\\p{L}')] },
-  { names: 'granite-embed-multi-97m', cutters: [gpt4o('[\\p{L}\\p{M}]')], ignoresMerges: true },
+  { names: 'tekken', cutters: [`${cased('')}|\\p{N}|${other}[\\r\\n/]*|${lines}`], ignoresMerges: true, addsBos: true },
+  { names: 'gpt-4o llama4 kanana2 talkie minimax-m2', cutters: [gpt4o()] },
+  { names: 'granite-embed-multi-97m', cutters: [gpt4o('(?:[^\\P{L}a-z]|\\p{M})', '(?:[^\\P{L}A-Z]|\\p{M})')], ignoresMerges: true },
   {
     names: 'tiny_aya cohere2moe',
     cutters: [threes(/\p{N}+/gu, false), `${marked}(?:${contraction})?|\\p{N}{1,3}|${other}[\\r\\n/]*|${lines}`],
@@ -137,7 +137,7 @@ const rules: readonly Rule[] = [
     names: 'youtu', ignoresMerges: true,
     cutters: [
       `${['ac00-d7a3 3131-318e', 'ff01 2026 201c 201d 2018 2019 2014 ff1a ff1b ff0c 3001-303f fe30-fe4f', '3105-312f']
-        .map((ranges) => `${characters(ranges)}+|`).join('')}${japanese}`,
+        .map((codes) => `${characters(codes)}+|`).join('')}${japanese}`,
       `${marked}(?:${contraction})?|\\p{N}|${other}[\\r\\n/]*|${lines}`],
   },
   { names: 'kimi-k2', cutters: [kimi] },
@@ -197,7 +197,7 @@ export function preTokenizer(name: string): PreTokenizer {
 }
 
 function cutterOf(source: string): Cutter {
-  const expression = new RegExp(source, 'gu'), byCategory = /\\p\{[LMNPS]\}/.test(source);
+  const expression = new RegExp(source, 'gu'), byCategory = /\\p\{[LMNPS]\}/i.test(source);
   return (text, known) => {
     const read = known || !byCategory ? text : asOfUnicode15(text), pieces: string[] = [];
     let end = 0;

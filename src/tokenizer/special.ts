@@ -2,7 +2,7 @@
  * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As
  * llama.cpp finds them: longer ones first, wherever in the text they are.
  */
-import { TokenType, type Vocab } from './vocab.ts';
+import { TokenType, type Vocab, slotsFor } from './vocab.ts';
 
 export type SpecialPart = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
@@ -14,45 +14,81 @@ interface Token { readonly id: number; readonly text: string; readonly bytes: nu
 /** C's isspace: what llama.cpp strips. */
 const blanks = ' \t\n\v\f\r';
 
+/** Finds texts in a text: all places of all of them, also within each other. Gemma has 6,249, and runs of blanks among them. */
+class Finder {
+  readonly #slots: Int32Array;
+  readonly #begins = new Uint8Array(0x10000); // by code unit: one of the texts begins with it
+  readonly #longest = new Map<number, number>(); // by the first two code units: how long the longest of them is
+
+  constructor(private readonly texts: readonly string[]) {
+    this.#slots = new Int32Array(slotsFor(texts.length)).fill(-1);
+    const mask = this.#slots.length - 1;
+    for (const [number, text] of texts.entries()) {
+      let hash = 0;
+      for (let i = 0; i < text.length; i++) hash = next(hash, text.charCodeAt(i));
+      let slot = spread(hash) & mask;
+      while (this.#slots[slot] !== -1) slot = (slot + 1) & mask;
+      this.#slots[slot] = number;
+      this.#begins[text.charCodeAt(0)] = 1;
+      const two = firstTwo(text, 0);
+      this.#longest.set(two, Math.max(this.#longest.get(two) ?? 0, text.length));
+    }
+  }
+
+  /** Hands over the number and the place of each. */
+  find(text: string, found: (number: number, start: number) => void): void {
+    for (let start = 0; start < text.length; start++) {
+      if (this.#begins[text.charCodeAt(start)] === 0) continue;
+      const longest = Math.min(this.#longest.get(firstTwo(text, start)) ?? 1, text.length - start);
+      let hash = 0;
+      for (let i = 0; i < longest; i++) {
+        hash = next(hash, text.charCodeAt(start + i));
+        const number = this.#at(hash, text, start, i + 1);
+        if (number >= 0) found(number, start);
+      }
+    }
+  }
+
+  #at(hash: number, text: string, start: number, length: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
+      const number = this.#slots[slot]!;
+      if (number < 0 || (this.texts[number]!.length === length && text.startsWith(this.texts[number]!, start))) return number;
+    }
+  }
+}
+
+const next = (hash: number, unit: number): number => Math.imul(hash ^ unit, 0x01000193) + 0x9e3779b;
+const spread = (hash: number): number => hash ^ (hash >>> 15);
 /** The code unit at `at` and the one behind it as one number; NaN at the end. */
 const firstTwo = (text: string, at: number): number => text.charCodeAt(at) * 0x10000 + text.charCodeAt(at + 1);
 
-function finder(tokens: readonly Token[], strip: Strip): (text: string) => SpecialPart[] {
-  const byText = new Map(tokens.map((token) => [token.text, token]));
-  const begins = new Uint8Array(0x10000); // by code unit: a token begins with it
-  const lengths = new Map<number, Set<number>>(); // first two code units → lengths of the longer tokens that begin with them
-  for (const { text } of tokens) {
-    begins[text.charCodeAt(0)] = 1;
-    if (text.length > 1) lengths.set(firstTwo(text, 0), (lengths.get(firstTwo(text, 0)) ?? new Set()).add(text.length));
-  }
+function splitter(tokens: readonly Token[], strip: Strip): (text: string) => SpecialPart[] {
+  const inOrder = [...tokens].sort((a, b) => b.bytes - a.bytes || a.id - b.id);
+  const finder = new Finder(inOrder.map(({ text }) => text));
 
   return (text) => {
-    const found: { token: Token; start: number }[] = [];
-    for (let start = 0; start < text.length; start++) {
-      if (begins[text.charCodeAt(start)] === 0) continue;
-      for (const length of [...lengths.get(firstTwo(text, start)) ?? [], 1]) {
-        const token = byText.get(text.slice(start, start + length));
-        if (token) found.push({ token, start });
-      }
-    }
+    const found: number[] = []; // order of the token and place as one number
+    finder.find(text, (order, start) => { found.push(order * text.length + start); });
     if (found.length === 0) return text === '' ? [] : [{ text }];
-    found.sort((a, b) => b.token.bytes - a.token.bytes || a.token.id - b.token.id || a.start - b.start);
     const owner = new Int32Array(text.length).fill(-1); // of each character: the token that took it
-    const taken = new Map<number, Token>();
+    const taken = new Map<number, number>();
     const free = (at: number): boolean => at >= 0 && at < text.length && owner[at] === -1 && blanks.includes(text[at]!);
-    for (const { token, start } of found) {
-      const end = start + token.text.length;
-      if (owner.subarray(start, end).some((taker) => taker !== -1)) continue;
+    for (const place of Float64Array.from(found).sort()) {
+      const { id, text: { length } } = inOrder[Math.floor(place / text.length)]!, start = place % text.length, end = start + length;
+      let at = start;
+      while (at < end && owner[at] === -1) at++;
+      if (at < end) continue;
       owner.fill(start, start, end);
-      taken.set(start, token);
-      if (strip.left(token.id)) for (let at = start - 1; free(at); at--) owner[at] = start;
-      if (strip.right(token.id)) for (let at = end; free(at); at++) owner[at] = start;
+      taken.set(start, id);
+      if (strip.left(id)) for (let at = start - 1; free(at); at--) owner[at] = start;
+      if (strip.right(id)) for (let at = end; free(at); at++) owner[at] = start;
     }
     const parts: SpecialPart[] = [];
     for (let from = 0, to = 0; from < text.length; from = to) {
       while (to < text.length && owner[to] === owner[from]) to++;
-      const token = taken.get(owner[from]!);
-      parts.push(token ? { id: token.id } : { text: text.slice(from, to) });
+      const id = taken.get(owner[from]!);
+      parts.push(id !== undefined ? { id } : { text: text.slice(from, to) });
     }
     return parts;
   };
@@ -66,6 +102,6 @@ export function specialSplitter(vocab: Vocab, strip: Strip): (text: string, pars
     if (bytes === 0 || (type !== TokenType.userDefined && type !== TokenType.control && type !== TokenType.unknown)) continue;
     all.push({ id, text: vocab.text(id), bytes });
   }
-  const splitAll = finder(all, strip), splitAlways = finder(all.filter(({ id }) => vocab.types[id] === TokenType.userDefined), strip);
+  const splitAll = splitter(all, strip), splitAlways = splitter(all.filter(({ id }) => vocab.types[id] === TokenType.userDefined), strip);
   return (text, parseSpecial) => (parseSpecial ? splitAll : splitAlways)(text);
 }

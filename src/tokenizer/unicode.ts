@@ -3,10 +3,11 @@
  * make two words of one text. llama.cpp's tables are those of Unicode 15: what was assigned later counts as unassigned here, too.
  */
 
-/** A class of characters by their code points, hexadecimal: `61-7a 5f`. */
-export function characters(ranges: string): string {
-  return `[${ranges.replace(/[0-9a-f]+/g, '\\u{$&}').replaceAll(' ', '')}]`;
-}
+/** Code points and ranges of them, hexadecimal (`61-7a 5f`), as a class of characters has them. */
+export const ranges = (codes: string): string => codes.replace(/[0-9a-f]+/g, '\\u{$&}').replaceAll(' ', '');
+
+/** A class of characters of these. */
+export const characters = (codes: string): string => `[${ranges(codes)}]`;
 
 /** What came after Unicode 15 (of the ideographs that came with it some are missing in llama.cpp's tables, too). */
 const newer = new RegExp(characters(

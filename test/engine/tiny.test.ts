@@ -40,7 +40,7 @@ async function errors(name: string, tokens: string, options: { tier: 'base' | 'r
 for (const tier of ['base', 'relaxed'] as const) {
   const test = suite(`tiny models (${tier})`);
 
-  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3', 'smollm3', 'olmo2', 'gemma', 'gemma2', 'gemma3', 'granite', 'stablelm']) {
+  for (const name of ['llama', 'llama-tied', 'llama-rope3', 'mistral', 'qwen2', 'gpt2', 'qwen3', 'smollm3', 'olmo2', 'gemma', 'gemma2', 'gemma3', 'granite', 'stablelm', 'phi3', 'starcoder2']) {
     if (!existsSync(tinyPath(`${name}.gguf`))) {
       test.skip(`${name} (needs ../shared)`, () => undefined);
       continue;

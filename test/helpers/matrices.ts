@@ -15,11 +15,14 @@ export interface Kind {
   blockBytes: number;
   /** Bytes of a block that are f16 numbers: offsets. Everything else is random bits. */
   halves: number[];
-  /** Activation format: 0 plain f32, 1 X4, 2 X8. */
-  format: 0 | 1 | 2;
+  /** Activation format: 0 plain f32, 1 X4, 2 X8; `packed`: X4 where there is a dot product of bytes, else X8. */
+  format: 0 | 1 | 2 | 'packed';
 }
 
-function kind(dtype: DtypeName, halves: number[], format: 0 | 1 | 2): Kind {
+/** The activation format of a kind in a build. */
+export const formatOf = (k: Kernels, { format }: Kind): 0 | 1 | 2 => (format === 'packed' ? (k.build === 'relaxed' ? 1 : 2) : format);
+
+function kind(dtype: DtypeName, halves: number[], format: Kind['format']): Kind {
   const { id, blockSize, typeSize } = dtypes[dtype], layout = heldAs[dtype];
   return { name: layout === dtype ? dtype : `${layout} (from ${dtype})`, dtype: id, layout: Layout[layout], block: blockSize, blockBytes: typeSize, halves, format };
 }
@@ -31,11 +34,12 @@ export const kinds: Kind[] = [
   kind('bf16', [], 0),
   kind('q4_0', [0], 1),
   kind('q4_1', [0, 2], 1),
+  kind('q5_0', [0], 'packed'),
+  kind('q5_1', [0, 2], 'packed'),
   kind('q8_0', [0], 2),
-  kind('q5_1', [0, 2], 2),
   kind('q4_k', [0, 2], 1),
-  kind('q5_k', [0, 2], 2),
-  kind('q6_k', [208], 2),
+  kind('q5_k', [0, 2], 'packed'),
+  kind('q6_k', [208], 'packed'),
 ];
 
 /** A random number in [-1, 1). */
@@ -96,18 +100,19 @@ function nearestEven(v: number): number {
 /** Rows of x (f32) written, and quantised where the kind wants it; the values that the kernel really multiplies. */
 export function putActivations(k: Kernels, kind: Kind, rows: Float32Array[], skew = 0): { ptr: number; stride: number; used: Float64Array[] } {
   const cols = rows[0]!.length;
-  if (kind.format === 0) {
+  const format = formatOf(k, kind);
+  if (format === 0) {
     const ptr = k.alloc(rows.length * cols * 4, skew);
     rows.forEach((row, t) => k.f32(ptr + t * cols * 4, cols).set(row));
     return { ptr, stride: cols * 4, used: rows.map((row) => Float64Array.from(row)) };
   }
-  const record = kind.format === 1 ? k.call('x4Stride') : 96;
+  const record = format === 1 ? k.call('x4Stride') : 96;
   const stride = (cols / 32) * record;
   const ptr = k.alloc(rows.length * stride, skew);
   const x = k.alloc(cols * 4);
   rows.forEach((row, t) => {
     k.f32(x, cols).set(row);
-    k.call('quantize', x, cols, kind.format, ptr + t * stride, ptr + t * stride);
+    k.call('quantize', x, cols, format, ptr + t * stride, ptr + t * stride);
   });
   return { ptr, stride, used: rows.map((row) => quantised(row)) };
 }

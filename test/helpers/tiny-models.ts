@@ -52,6 +52,9 @@ const plain: Readonly<Record<string, WriteValue>> = {
 /** llama.cpp tabulates GELU in half precision. */
 const tabulated = 5e-4;
 
+/** The four numbers of Granite. */
+const graniteKeys = { 'logit_scale': f32(0.5), 'residual_scale': f32(0.6), 'embedding_scale': f32(1.5), 'attention.scale': f32(0.4) } as const;
+
 /** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
   ...Object.fromEntries(families.flatMap(({ architectures }) => architectures).map((name) => [name, {}])),
@@ -72,6 +75,78 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
     },
     fused: true,
   },
+  'exaone4': { optional: /^(output|rope_freqs)/ },
+  'hunyuan-dense': { optional: /^output|attn_[qkv].bias/ },
+  'minicpm': { keys: { 'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2) } },
+  'minicpm: long factors': {
+    keys: {
+      'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2), 'rope.scaling.type': string('longrope'),
+      'rope.scaling.original_context_length': u32(128), 'rope.scaling.factor': f32(2),
+    },
+    optional: /^(output|rope_factors)/,
+  },
+  'mistral3': {
+    keys: {
+      'rope.scaling.type': string('yarn'), 'rope.scaling.factor': f32(4), 'rope.scaling.original_context_length': u32(64),
+      'rope.scaling.yarn_log_multiplier': f32(1), 'rope.scaling.yarn_beta_fast': f32(32), 'rope.scaling.yarn_beta_slow': f32(1),
+      'attention.temperature_scale': f32(0.1),
+    },
+    contextSize: 64,
+  },
+  'mistral3: half of the magnitude': {
+    keys: {
+      'rope.scaling.type': string('yarn'), 'rope.scaling.factor': f32(4), 'rope.scaling.original_context_length': u32(64),
+      'rope.scaling.yarn_log_multiplier': f32(0.5),
+    },
+  },
+  // llama.cpp does not read the epsilon of this one
+  'qwen2vl': { keys: { 'rope.dimension_sections': i32s([2, 3, 3, 0]), 'attention.layer_norm_rms_epsilon': f32(1e-12) } },
+  'qwen3vl': { keys: { 'rope.dimension_sections': i32s([3, 3, 2, 0]), 'n_deepstack_layers': u32(1) } },
+  'cohere2': { keys: { 'block_count': u32(5), 'attention.sliding_window': u32(5), 'logit_scale': f32(0.5) } },
+  'phi3': { keys: { 'attention.sliding_window': u32(0) }, fused: true },
+  'phi3: long factors': {
+    keys: { 'attention.sliding_window': u32(0), 'rope.scaling.original_context_length': u32(128), 'rope.scaling.attn_factor': f32(1.2) },
+    optional: /^(output|rope_factors)/, fused: true,
+  },
+  'phi3: short factors': {
+    keys: { 'attention.sliding_window': u32(0), 'rope.scaling.original_context_length': u32(256), 'rope.dimension_count': u32(12) },
+    optional: /^rope_factors/,
+  },
+  'phi2': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.dimension_count': u32(8) }, fused: true },
+  'starcoder': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(1), 'rope.freq_base': undefined }, fused: true },
+  'starcoder2': { tolerance: tabulated, optional: /attn_[qkv].bias/ },
+  'gptneox': {
+    tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) }, fused: true,
+  },
+  'gptneox: one part after the other': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'use_parallel_residual': bool(false) }, fused: true },
+  'gemma': { tolerance: tabulated, keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^$/ },
+  'gemma2': { tolerance: tabulated, keys: { 'block_count': u32(4), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'gemma3': { tolerance: tabulated, keys: { 'block_count': u32(7), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'granite': {
+    keys: { 'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2), 'attention.scale': f32(0.1) },
+    optional: /^output|bias$/,
+  },
+  'stablelm': { keys: { 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) } },
+  'nemotron': { keys: { 'rope.dimension_count': u32(8) } },
+  'olmoe': { keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(2), 'feed_forward_length': u32(44) } }, // no multiple of 8
+  'olmoe: experts that tie': { // of a pair of the same weight the first is chosen
+    keys: { 'attention.head_count_kv': u32(4), 'expert_count': u32(8), 'expert_used_count': u32(3) },
+    change: ({ tensors }) => {
+      for (const { name, data, dims: [hidden] } of tensors) {
+        if (name.includes('ffn_gate_inp')) for (let e = 1; e < 8; e += 2) data.copyWithin(4 * hidden! * e, 4 * hidden! * (e - 1), 4 * hidden! * e);
+      }
+    },
+  },
+  'qwen2moe': {
+    keys: { 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_feed_forward_length': u32(40), 'expert_shared_feed_forward_length': u32(72) },
+  },
+  'qwen3moe': { keys: { 'expert_count': u32(16), 'expert_used_count': u32(4), 'expert_feed_forward_length': u32(40), 'attention.key_length': u32(32), 'attention.value_length': u32(32) } },
+  'qwen3moe: experts that share the width out': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'llama: experts': { keys: { 'expert_count': u32(8), 'expert_used_count': u32(2) } },
+  'llama: one expert used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(1) } },
+  'llama: all experts used': { keys: { 'expert_count': u32(4), 'expert_used_count': u32(4) } },
+  'granitemoe': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3) } },
+  'granitemoe: a shared expert': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_shared_feed_forward_length': u32(72) } },
   'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
 };
 
@@ -95,8 +170,8 @@ function tensorOf(name: string, dims: readonly number[]): WriteTensor {
 /** Tensors of roles: the parts of a fused one together. */
 function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): WriteTensor[] {
   const dims = new Map<string, number[]>();
-  for (const { name: pattern, kind, rows, cols, optional: may } of roles) {
-    const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows]];
+  for (const { name: pattern, kind, rows, cols, count, optional: may } of roles) {
+    const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows], ...(count ? [size[count]] : [])];
     if (may && !optional.test(name)) continue;
     const before = dims.get(name);
     if (before) before[before.length - 1]! += own.at(-1)!;
@@ -112,7 +187,7 @@ export async function tinyModel(name: string, model: TinyModel = tinyModels[name
   return rewritten(readFileSync(tinyPath('llama.gguf')), async (parts) => {
     const vocabulary = Object.entries(parts.metadata).filter(([key]) => key.startsWith('tokenizer.'));
     parts.metadata = {
-      'general.architecture': string(architecture), 'general.name': string(name),
+      'general.architecture': string(architecture), 'general.name': string('tiny'), // llama.cpp looks for names of models in it
       ...Object.fromEntries([...said.map(([key, value]) => [`${architecture}.${key}`, value]), ...vocabulary]),
     };
     const embedding = parts.tensors.find((tensor) => tensor.name === 'token_embd.weight')!;

@@ -12,7 +12,7 @@ export interface TextTruth {
   meanNll: number;
   nll: number[];
   /** The mean where nothing is rounded: native on weights in f32. */
-  exactNll?: number;
+  exactNll: number;
   /** Of `ids`, what the greedy tokens follow; with each by how many nats it was ahead of the second choice. */
   promptTokens: number;
   greedy: [token: number, gap: number][];

@@ -13,6 +13,7 @@ import { Random } from '../../src/sampler/random.ts';
 import { calibratedCopy } from '../helpers/calibrated.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
+import { tinyModel } from '../helpers/tiny-models.ts';
 import { temporary } from '../helpers/twin.ts';
 
 const test = suite('snapshot');
@@ -186,6 +187,17 @@ test('in another process', async () => {
   writeFileSync(file, await generation.save());
   const rest = await (await model.resume(readFileSync(file))).tokens();
   assert.is(execFileSync(process.execPath, [script, path, file, '256'], { encoding: 'utf8' }).trim(), told(rest));
+});
+
+test('a model that turns otherwise in longer contexts: only among contexts that turn alike', async () => {
+  const bytes = await tinyModel('phi3: long factors'), at = (contextSize: number): Promise<Model> => load(bytes, { tier: 'base', contextSize });
+  const [short, shorter, long] = [await at(128), await at(64), await at(256)], generation = short.generate(prompt, { maxTokens: 8, temperature: 0 });
+  await take(generation, 3);
+  const snapshot = await generation.save(), rest = await (await short.resume(snapshot)).tokens();
+  assert.is(snapshotInfo(snapshot).build.factors, 'short');
+  assert.is(told(await (await shorter.resume(snapshot)).tokens()), told(rest));
+  assert.is(await codeOf(() => long.resume(snapshot)), 'E_SNAPSHOT_MODEL');
+  for (const model of [short, shorter, long]) model.close();
 });
 
 test('a snapshot that does not belong here is refused, and nothing changes', async () => {

@@ -45,8 +45,8 @@ function given({ template, file, chat = 'one', extra }: Vector) {
 
 /** Probes of what Jinja2 does and this library does not, with the words that must name it. */
 const foreign: readonly RegExp[] = [
-  /recursive/, /"wordcount"/, /'%'/, /str\.format\(\)/, /"format"/, /"batch"/, /"groupby"/, /"center"/, /"truncate"/, /"urlencode"/,
-  /\{% block %\}/, /\{% print %\}/, /'\+' on a text marked safe/, /joiner\(\)/, /cycler\(\)/, /str\.encode\(\)/, /\{% autoescape %\}/, /expandtabs/, /a range/, /fromkeys/,
+  /recursive/, /"wordcount"/, /'%'/, /'\{:>3\}' in str\.format\(\)/, /"format"/, /"batch"/, /"groupby"/, /"center"/, /"truncate"/, /"urlencode"/,
+  /\{% block %\}/, /\{% print %\}/, /'\*' on a text marked safe/, /joiner\(\)/, /cycler\(\)/, /str\.encode\(\)/, /\{% autoescape %\}/, /expandtabs/, /a range/, /fromkeys/,
   /"wordwrap"/, /"filter"/, /\\N/, /"pprint"/, /%G/, /generator/,
 ];
 

@@ -45,6 +45,7 @@ function add(draft: Draft, type: number, ...tokens: string[]): void {
 
 const plain = [
   '', ' ', '   ', 'Hello world', ' leading', 'trailing  ', 'a  b', 'naïve café', 'tab\tnew\nline\r\n', '▁', 'a▁b', '日本語 😀', '\u0000', 'x'.repeat(30),
+  'so we saw a  b and a b; 日 x  日  x to who we o w',
 ];
 const marked = [
   '<s>', '<s>Hello', '<s> Hello', 'a<s>b</s>c', '</s></s> x ', '<unk>a', '<|u|>x<|u|>', 'x <|u|> y', '<|long|u|>x', '<|u<|u|>',
@@ -77,6 +78,7 @@ const spmChanges: Record<string, (draft: Draft) => void> = {
   'spm, pieces unused': (draft) => {
     draft.types = draft.types!.map((type, id) => (type === TokenType.normal && id % 3 === 0 ? TokenType.unused : type));
   },
+  'spm, blanks within pieces': (draft) => { add(draft, TokenType.normal, 'o▁w', 'a▁', '▁▁b', '日▁', '日▁x', '▁▁▁'); },
   'spm, no scores': (draft) => { draft.scores = undefined; },
   'spm, EOS added': ({ keys }) => { keys.add_bos_token = bool(false); keys.add_eos_token = bool(true); },
   'spm, ids out of range': ({ keys }) => {

@@ -7,10 +7,11 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { TWO32, madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16 } from '../../base/simd';
-import { blockBytes, groupBytes, isFloat, isNibbles, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { scale } from '../activation/activation';
 import { dotBytes } from '../matvec/dots';
+import { packed } from '../matvec/packed';
 import { recordData, recordStride } from '../quantize/quantize';
 
 /** relaxed: 4 rows x 8 columns from low and high nibbles, sums in i16. */
@@ -87,9 +88,9 @@ import { recordData, recordStride } from '../quantize/quantize';
     }
     if (isSuper<L>()) {
       g0 = the<L>().add(w, 0, 1, a0, tail, g0); g1 = the<L>().add(w, 1, 1, a1, tail, g1);
-      if (!the<L>().halves) { h0 = the<L>().addMin(w, 0, tail, h0); h1 = the<L>().addMin(w, 1, tail, h1); }
+      if (the<L>().mins) { h0 = the<L>().addMin(w, 0, tail, h0); h1 = the<L>().addMin(w, 1, tail, h1); }
       i0 = the<L>().add(w, 0, 1, b0, tailZ, i0); i1 = the<L>().add(w, 1, 1, b1, tailZ, i1);
-      if (!the<L>().halves) { j0 = the<L>().addMin(w, 0, tailZ, j0); j1 = the<L>().addMin(w, 1, tailZ, j1); }
+      if (the<L>().mins) { j0 = the<L>().addMin(w, 0, tailZ, j0); j1 = the<L>().addMin(w, 1, tailZ, j1); }
     } else {
       f0 = the<L>().add(w, 0, 0, a0, tail, f0); f1 = the<L>().add(w, 1, 0, a1, tail, f1);
       e0 = the<L>().add(w, 0, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, 0, b1, tailZ, e1);
@@ -158,6 +159,7 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
 @unmanaged class Matmul {
   @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
+    else if (isPacked<L>()) { for (let t: usize = 0; t < nTokens; t++) packed<L>(w, <i32>groups, <i32>cols, x + t * xStride, y + t * yStride); }
     else quants<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
     return 0;
   }

@@ -11,10 +11,11 @@
  * Test: test/kernels/matvec.test.ts.
  */
 import { madd, mask00ff, nibbleMask, ones16, times32 } from '../../base/simd';
-import { blockBytes, isFloat, isNibbles, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { recordData, recordStride } from '../quantize/quantize';
 import { addBytes, addChunk, sums32 } from './dots';
+import { packed } from './packed';
 
 function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const mask = isNibbles<L>() ? nibbleMask() : mask00ff(), one = isNibbles<L>() ? ones16() : mask;
@@ -66,7 +67,7 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
       if (isSuper<L>()) {
         g0 = the<L>().add(w, 0, 1, a0, tail, g0);
         g1 = the<L>().add(w, 1, 1, a1, tail, g1);
-        if (!the<L>().halves) {
+        if (the<L>().mins) {
           h0 = the<L>().addMin(w, 0, tail, h0);
           h1 = the<L>().addMin(w, 1, tail, h1);
         }
@@ -119,6 +120,7 @@ function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
 @unmanaged class Matvec {
   @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, _f: usize, _g: usize, _h: usize): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, y);
+    else if (isPacked<L>()) packed<L>(w, <i32>groups, <i32>cols, x, y);
     else quants<L>(w, <i32>groups, <i32>cols, x, y);
     return 0;
   }

@@ -12,9 +12,9 @@
  * Quants are the file's. Products and their rounding: columnsMatvec.ts (nibbles), columnsWide.ts (bytes).
  * Test: test/kernels/columns.test.ts.
  */
-import { groupBytes, isFloat, unitCols } from '../../layouts/kinds';
+import { groupBytes, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, minAt, scaleAt, scaleCols, unitAt, withMin } from './source';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Of a tile of nibbles: bytes of a neuron, of a block of 32, of the quants. */
@@ -28,15 +28,15 @@ export const WIDE: usize = 64;
 @inline export function padded<L>(rows: i32): usize { return isNarrow<L>() ? <usize>((rows + 31) & ~31) : <usize>((rows + 63) & ~63); }
 
 /** Nibbles: bytes of d and m of 8 outputs. */
-@inline export function scaleBytes<L>(): usize { return withMin<L>() ? 64 : 32; }
+@inline export function scaleBytes<L>(): usize { return the<L>().mins ? 64 : 32; }
 
 @inline export function tileBytes<L>(): usize {
   if (isNarrow<L>()) return QUANTS + 4 * scaleBytes<L>();
-  return <usize>scaleCols<L>() * WIDE + (withMin<L>() ? 4 : 2) * WIDE;
+  return <usize>scaleCols<L>() * WIDE + (the<L>().mins ? 4 : 2) * WIDE;
 }
 
 @inline function columnBytesOf<L>(rows: i32, cols: i32): usize {
-  if (isFloat<L>() || cols % unitCols<L>()) return 0;
+  if (!hasForms<L>() || cols % unitCols<L>()) return 0;
   const outputs = padded<L>(rows);
   if (isNarrow<L>()) return (outputs << 2) + <usize>((cols + 63) >> 6) * (outputs >> 5) * tileBytes<L>();
   return (outputs << 2) + <usize>(cols / scaleCols<L>()) * (outputs >> 6) * tileBytes<L>();
@@ -52,8 +52,8 @@ export const WIDE: usize = 64;
 
 /** d and m of an output's block (half: those of one half) in its unit. */
 @inline function storeScales<L>(block: usize, factors: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
-  store<i16>(d, unitsOfScale(scaleAt<L>(block, factors, lane, half), inverse));
-  if (withMin<L>()) store<i16>(m, unitsOfMin(minAt<L>(block, factors, lane), inverse));
+  store<i16>(d, unitsOfScale(the<L>().scale(block, factors, lane, half), inverse));
+  if (the<L>().mins) store<i16>(m, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse));
 }
 
 /** Block b of output `row` into the tiles of its pair of blocks at `tiles`; of outputs t and 16 + t those of the first come first. */
@@ -113,7 +113,7 @@ export function columnBytes(layout: i32, rows: i32, cols: i32): usize { return f
 
 @unmanaged class PackColumns {
   @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     pack<L>(w, <i32>rows, <i32>cols, dst);
     return 0;
   }

@@ -13,11 +13,11 @@
  * Test: test/kernels/columns.test.ts.
  */
 import { hsumInt, madd, mask000f, nibbleMask, rounded, roundedInt, swizzle } from '../../base/simd';
-import { isFloat } from '../../layouts/kinds';
+import { the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { BLOCK, NEURON, QUANTS, isNarrow, padded, scaleBytes, tileBytes } from './columns';
 import { amax, wideColumns } from './columnsWide';
-import { withMin } from './source';
+import { hasForms } from './source';
 
 /** 15 * 2184 < 2^15. */
 const MOST: i32 = 2184;
@@ -117,7 +117,7 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 @inline function addOutputs<L>(a: v128, b: v128, d: usize, s: v128, c: v128, y: usize): void {
   let near = i32x4.dot_i16x8_s(firstPairs(a, b), v128.load(d));
   let far = i32x4.dot_i16x8_s(lastPairs(a, b), v128.load(d, 16));
-  if (withMin<L>()) {
+  if (the<L>().mins) {
     near = i32x4.add(near, i32x4.dot_i16x8_s(c, v128.load(d, 32)));
     far = i32x4.add(far, i32x4.dot_i16x8_s(c, v128.load(d, 48)));
   }
@@ -131,8 +131,8 @@ const PAIR: usize = memory.data<u32>([0x04000400, 0x04000400, 0x0c080c08, 0x0c08
 function doWork<L>(nTiles: usize, work: Work, y: usize): void {
   const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), scale = f32x4.splat(work.scale), mins = i32x4.splat(work.mins);
   const step = scaleBytes<L>();
-  const start = i16x8.splat(!withMin<L>() ? <i16>(-8 * work.firstSum) : 0);
-  const other = i16x8.splat(!withMin<L>() ? <i16>(-8 * work.secondSum) : 0);
+  const start = i16x8.splat(!the<L>().mins ? <i16>(-8 * work.firstSum) : 0);
+  const other = i16x8.splat(!the<L>().mins ? <i16>(-8 * work.secondSum) : 0);
   const first = work.first, firstEnd = work.firstEnd, second = work.second, secondEnd = work.secondEnd, tile = work.tile;
   for (let at: usize = 0, end = nTiles * tileBytes<L>(); at < end; at += tileBytes<L>(), y += 128) {
     let a0 = start, a1 = start, a2 = start, a3 = start, b0 = other, b1 = other, b2 = other, b3 = other;
@@ -239,7 +239,7 @@ function narrowColumns<L>(tiles: usize, rows: i32, cols: i32, h: usize, scratch:
 
 @unmanaged class ColumnsMatvec {
   @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     const tiles = w + (padded<L>(<i32>rows) << 2);
     if (isNarrow<L>()) narrowColumns<L>(tiles, <i32>rows, <i32>cols, h, scratch, y);
     else wideColumns<L>(tiles, <i32>rows, <i32>cols, h, scratch, y);

@@ -7,9 +7,10 @@
  * Test: test/kernels/columns.test.ts.
  */
 import { hmaxInt, hsumInt, madd, mask00ff, rounded, roundedInt } from '../../base/simd';
+import { the } from '../../layouts/kinds';
 import { WIDE, padded, tileBytes } from './columns';
 import { pack4 } from './select';
-import { scaleCols, withMin } from './source';
+import { scaleCols } from './source';
 
 /** Scratch: where the bytes of the listed neurons lie in a tile, u16, then their q, i16; eight more than a block has. */
 const FACTORS: usize = 80;
@@ -27,7 +28,7 @@ const FACTORS: usize = 80;
 /** y[0..4] += scale d (+ rest m) for four outputs whose sums are `sums`; d at `p`. */
 @inline function addFour<L>(sums: v128, p: usize, scale: v128, rest: v128, y: usize): void {
   let sum = v128.load(y);
-  if (withMin<L>()) sum = madd(rest, f32x4.convert_i32x4_s(v128.load16x4_s(p, 2 * WIDE)), sum);
+  if (the<L>().mins) sum = madd(rest, f32x4.convert_i32x4_s(v128.load16x4_s(p, 2 * WIDE)), sum);
   v128.store(y, madd(f32x4.convert_i32x4_s(sums), f32x4.mul(scale, f32x4.convert_i32x4_s(v128.load16x4_s(p))), sum));
 }
 

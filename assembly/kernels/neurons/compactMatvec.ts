@@ -5,12 +5,12 @@
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
-import { Format, hasMin, isFloat, isSuper, the } from '../../layouts/kinds';
+import { Format, hasMin, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
 import { recordsBytes, x4Data } from '../quantize/quantize';
 import { keptScales } from './copies';
-import { bitsOf, scaleCols, withMin } from './source';
+import { bitsOf, hasForms, scaleCols } from './source';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
 @inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
@@ -27,15 +27,26 @@ import { bitsOf, scaleCols, withMin } from './source';
 
 @inline function addSums(a: v128, b: v128): v128 { return ASC_FEATURE_RELAXED_SIMD ? i16x8.add(a, b) : i32x4.add(a, b); }
 
-/** f + the term of a block (`half` of one) for rows of `set`: its scales are at `w`. */
-@inline function addScales<L>(w: usize, set: usize, half: usize, dot: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
+/** f + the term of a block for rows of `set`: its scales are at `w`. */
+@inline function addScales<L>(w: usize, set: usize, dot: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
   if (hasMin<L>()) return addPairs(dot, v128.load(w + 16 * set), even, odd, mask, tail, f);
-  return the<L>().add(w - the<L>().quantBytes - half * keptScales<L>(), set, half, dot, tail, f);
+  return the<L>().add(w - the<L>().quantBytes, set, 0, dot, tail, f);
+}
+
+/** A half's sums times its i8 scales, of 4 rows, at `p`. */
+@inline function scaled(sums: v128, p: usize): v128 {
+  return i32x4.mul(i32x4.shr_s(sums, 8), i32x4.extend_low_i16x8_s(v128.load8x8_s(p)));
+}
+
+/** What the sums of a superblock are short of on relaxed, where the dense kernel of halves reads X4 records, whose s' is 256 times larger. */
+@inline function unscaled<L>(g: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD && scaleCols<L>() < 32 ? f32x4.mul(g, f32x4.splat(256)) : g;
 }
 
 /** h + the block's minimum term. */
 @inline function addMin<L>(w: usize, set: usize, tail: usize, h: v128): v128 {
-  return withMin<L>() && isSuper<L>() ? the<L>().addMin(w - the<L>().quantBytes, set, tail, h) : h;
+  if (isSuper<L>() && the<L>().mins) return the<L>().addMin(w - the<L>().quantBytes, set, tail, h);
+  return h;
 }
 
 /** 4 bits or more, whose sums of products over a block's pieces, times 256 but for nibbles on relaxed, are all that differs. */
@@ -46,6 +57,7 @@ function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize
     let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0, x = x0, piece = pieces; // g, h: of the superblock under way
     for (let b = 0; b < nBlocks; b++, x += stride) {
       const tail = x + data;
+      let t0 = i32x4.splat(0), t1 = t0; // of halves
       for (let half: usize = 0; half < <usize>(32 / scaleCols<L>()); half++, piece++) {
         const count = <usize>load<u8>(piece);
         if (!count) continue;
@@ -81,19 +93,26 @@ function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize
             a1 = addBytes(a1, u, xOdd, xEven, bytes);
           }
         }
-        if (isSuper<L>()) {
-          g0 = addScales<L>(w, 0, half, a0, even, odd, mask, tail, g0); h0 = addMin<L>(w, 0, tail, h0);
-          g1 = addScales<L>(w, 1, half, a1, even, odd, mask, tail, g1); h1 = addMin<L>(w, 1, tail, h1);
+        if (scaleCols<L>() < 32) {
+          t0 = i32x4.add(t0, scaled(a0, w));
+          t1 = i32x4.add(t1, scaled(a1, w + 4));
+        } else if (isSuper<L>()) {
+          g0 = addScales<L>(w, 0, a0, even, odd, mask, tail, g0); h0 = addMin<L>(w, 0, tail, h0);
+          g1 = addScales<L>(w, 1, a1, even, odd, mask, tail, g1); h1 = addMin<L>(w, 1, tail, h1);
         } else {
-          f0 = addScales<L>(w, 0, half, a0, even, odd, mask, tail, f0);
-          f1 = addScales<L>(w, 1, half, a1, even, odd, mask, tail, f1);
+          f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
+          f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
         }
         w += keptScales<L>();
       }
+      if (scaleCols<L>() < 32) {
+        g0 = the<L>().add(w, 0, 1, t0, tail, g0);
+        g1 = the<L>().add(w, 1, 1, t1, tail, g1);
+      }
       if (isSuper<L>()) {
         if ((b & 7) == 7) {
-          f0 = the<L>().close(w, 0, g0, h0, f0);
-          f1 = the<L>().close(w, 1, g1, h1, f1);
+          f0 = the<L>().close(w, 0, unscaled<L>(g0), h0, f0);
+          f1 = the<L>().close(w, 1, unscaled<L>(g1), h1, f1);
           g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0;
           w += the<L>().factorBytes;
         }
@@ -106,7 +125,7 @@ function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize
 
 @unmanaged class CompactMatvec {
   @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     return 0;
   }
@@ -119,7 +138,8 @@ export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, 
 
 @unmanaged class CompactFormat {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    return isFloat<L>() ? Format.f32 : bitsOf<L>() == 4 ? Format.x4 : Format.x8;
+    if (!hasForms<L>()) return Format.f32;
+    return bitsOf<L>() == 4 ? Format.x4 : Format.x8;
   }
 }
 

@@ -18,7 +18,7 @@ import { nibbleMask } from '../../base/simd';
 import { blockBytes, groupBytes, hasMin, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, scaleCols, unitAt } from './source';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
 
 /** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
 @inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
@@ -245,17 +245,23 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 @unmanaged class CompactColumns {
   @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
+    if (!hasForms<L>()) return unreachable();
     return columnsOfQuants<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
   }
 }
 
 @unmanaged class CompactBytes {
   @inline on<L>(rows: usize, cols: usize, list: usize, n: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    return ((rows + 7) >> 3) * (isFloat<L>() ? n * unitBytes<L>() : strideOf<L>(<i32>cols, list, <i32>n));
+    const groups = (rows + 7) >> 3;
+    if (isFloat<L>()) return groups * n * unitBytes<L>();
+    return hasForms<L>() ? groups * strideOf<L>(<i32>cols, list, <i32>n) : usize.MAX_VALUE;
   }
 }
 
-/** Bytes of the listed columns of a matrix [rows, cols]: of many columns of few bits more than of all, for more than 4 become 8. */
+/**
+ * Bytes of the listed columns of a matrix [rows, cols]: of many columns of few bits more than of all, for more than 4 become 8. The largest
+ * number where there is no such copy.
+ */
 export function compactBytes(layout: i32, rows: i32, cols: i32, list: usize, n: i32): usize {
   return forLayout<CompactBytes>(layout, rows, cols, list, n);
 }

@@ -12,9 +12,9 @@
  *
  * Quants are the file's, unsigned but for 8 bits. Test: test/kernels/rows.test.ts.
  */
-import { groupBytes, isFloat, unitCols } from '../../layouts/kinds';
+import { groupBytes, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, factorsAt, minAt, scaleAt, scaleCols, unitAt, withMin } from './source';
+import { bitsOf, blockAt, factorsAt, hasForms, scaleCols, unitAt } from './source';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Bytes of a row's unit: four, and four that keep the alignment of what follows. */
@@ -24,11 +24,11 @@ export const UNIT: usize = 8;
 @inline export function quantBytes<L>(): usize { return <usize>bitsOf<L>() << 4; }
 
 /** Bytes of four blocks. */
-@inline export function fourBytes<L>(): usize { return quantBytes<L>() + (withMin<L>() || scaleCols<L>() < 32 ? 16 : 8); }
+@inline export function fourBytes<L>(): usize { return quantBytes<L>() + (the<L>().mins || scaleCols<L>() < 32 ? 16 : 8); }
 
 /** Bytes of a row in row form; 0: this layout has none, or not with this many columns. */
 @inline export function rowBytesOf<L>(cols: i32): usize {
-  if (isFloat<L>() || cols % unitCols<L>()) return 0;
+  if (!hasForms<L>() || cols % unitCols<L>()) return 0;
   const nBlocks = cols >> 5, left = nBlocks & 3, full = fourBytes<L>();
   return <usize>(nBlocks >> 2) * full + (left == 0 ? 0 : left == 3 ? full : full >> 1) + UNIT;
 }
@@ -57,10 +57,10 @@ export const UNIT: usize = 8;
   for (let b = 0; b < nLanes; b++) {
     const block = blockAt<L>(group, first + b), factors = factorsAt<L>(group, first + b);
     packQuants<L>(block, lane, b, lanes, q);
-    const at = scales + (<usize>b << (withMin<L>() ? 2 : 1));
-    store<i16>(at, unitsOfScale(scaleAt<L>(block, factors, lane, 0), inverse));
-    if (withMin<L>()) store<i16>(at, unitsOfMin(minAt<L>(block, factors, lane), inverse), 2);
-    if (scaleCols<L>() < 32) store<i16>(at, unitsOfScale(scaleAt<L>(block, factors, lane, 1), inverse), 8);
+    const at = scales + (<usize>b << (the<L>().mins ? 2 : 1));
+    store<i16>(at, unitsOfScale(the<L>().scale(block, factors, lane, 0), inverse));
+    if (the<L>().mins) store<i16>(at, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse), 2);
+    if (scaleCols<L>() < 32) store<i16>(at, unitsOfScale(the<L>().scale(block, factors, lane, 1), inverse), 8);
   }
 }
 
@@ -75,7 +75,7 @@ export function rowBytes(layout: i32, cols: i32): usize { return forLayout<RowBy
 
 @unmanaged class PackRows {
   @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    if (isFloat<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     const nBlocks = <i32>cols >> 5, full = fourBytes<L>(), bytes = rowBytesOf<L>(<i32>cols);
     memory.fill(dst, 0, rows * bytes);
     for (let row: usize = 0; row < rows; row++, dst += bytes) {

@@ -8,13 +8,13 @@
  * Test: test/kernels/rows.test.ts.
  */
 import { madd, nibbleMask, ones16 } from '../../base/simd';
-import { Format, isFloat } from '../../layouts/kinds';
+import { Format, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addChunk, sums32 } from '../matvec/dots';
 import { permutedData, permutedStride } from './permute';
 import { UNIT, fourBytes, quantBytes, rowBytesOf } from './rows';
 import { wideFormat, wideRows } from './rowsWide';
-import { bitsOf, withMin } from './source';
+import { bitsOf, hasForms } from './source';
 import { touchRows } from './touch';
 
 /** Four i16 in the low half, and in pairs the first (second) of each, as f32. */
@@ -28,19 +28,19 @@ import { touchRows } from './touch';
  */
 @inline function addBlocks<L>(a: v128, v: v128, scale: v128, rest: v128, f: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const d = withMin<L>() ? i16x8.shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6) : i16x8.shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
-    const sum = i32x4.add(i32x4.dot_i16x8_s(a, d), i32x4.dot_i16x8_s(withMin<L>() ? v : d, rest));
+    const d = the<L>().mins ? i16x8.shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6) : i16x8.shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3);
+    const sum = i32x4.add(i32x4.dot_i16x8_s(a, d), i32x4.dot_i16x8_s(the<L>().mins ? v : d, rest));
     return madd(f32x4.convert_i32x4_s(sum), scale, f);
   }
-  if (!withMin<L>()) return madd(f32x4.convert_i32x4_s(i32x4.add(a, rest)), f32x4.mul(scale, low4(v)), f);
+  if (!the<L>().mins) return madd(f32x4.convert_i32x4_s(i32x4.add(a, rest)), f32x4.mul(scale, low4(v)), f);
   return madd(f32x4.convert_i32x4_s(a), f32x4.mul(scale, first4(v)), madd(rest, second4(v), f));
 }
 
 /** Of the permuted records' constants at `tail` the one for m or for q - 8. */
-@inline function restOf<L>(tail: usize): v128 { return v128.load(tail + (withMin<L>() ? ASC_FEATURE_RELAXED_SIMD ? 32 : 16 : 48)); }
+@inline function restOf<L>(tail: usize): v128 { return v128.load(tail + (the<L>().mins ? ASC_FEATURE_RELAXED_SIMD ? 32 : 16 : 48)); }
 
 /** The d (and m) of a group of four blocks. */
-@inline function loadScales<L>(p: usize, offset: usize): v128 { return withMin<L>() ? v128.load(p + offset) : v128.load64_zero(p + offset); }
+@inline function loadScales<L>(p: usize, offset: usize): v128 { return the<L>().mins ? v128.load(p + offset) : v128.load64_zero(p + offset); }
 
 /** Two 32-bit pieces, of rows p and q, as the low half of a vector. */
 @inline function two32(p: usize, q: usize): v128 { return v128.load32_lane(q, v128.load32_zero(p), 1); }
@@ -125,8 +125,8 @@ function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahea
         p0 += 8; p1 += 8; p2 += 8; p3 += 8;
       }
       const scale = v128.load(px), rest = restOf<L>(px);
-      f0 = addBlocks<L>(a0, withMin<L>() ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
-      f2 = addBlocks<L>(a2, withMin<L>() ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
+      f0 = addBlocks<L>(a0, the<L>().mins ? two64(p0, p1) : two32(p0, p1), scale, rest, f0);
+      f2 = addBlocks<L>(a2, the<L>().mins ? two64(p2, p3) : two32(p2, p3), scale, rest, f2);
     }
     const sums = f32x4.add(i32x4.shuffle(f0, f2, 0, 2, 4, 6), i32x4.shuffle(f0, f2, 1, 3, 5, 7)), units = w + bytes - UNIT;
     const four = f32x4.mul(sums, four32(units + row0 * bytes, units + row1 * bytes, units + row2 * bytes, units + row3 * bytes));
@@ -140,7 +140,7 @@ function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahea
 
 @unmanaged class RowsMatvec {
   @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize): usize {
-    if (isFloat<L>()) return unreachable();
+    if (!hasForms<L>()) return unreachable();
     if (bitsOf<L>() == 4) narrowRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
     else wideRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
     return 0;
@@ -161,7 +161,8 @@ export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32
 
 @unmanaged class RowsFormat {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    return isFloat<L>() ? Format.f32 : bitsOf<L>() == 4 ? Format.x4 : wideFormat<L>();
+    if (!hasForms<L>()) return Format.f32;
+    return bitsOf<L>() == 4 ? Format.x4 : wideFormat<L>();
   }
 }
 

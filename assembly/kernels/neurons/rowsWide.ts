@@ -7,11 +7,11 @@
  * Test: test/kernels/rows.test.ts.
  */
 import { madd, mask00ff, nibbleMask, ones16 } from '../../base/simd';
-import { Format } from '../../layouts/kinds';
+import { Format, the } from '../../layouts/kinds';
 import { addBytes } from '../matvec/dots';
 import { permutedData, permutedStride } from './permute';
 import { UNIT, fourBytes, quantBytes, rowBytesOf } from './rows';
-import { bitsOf, centreOf, scaleCols, withMin } from './source';
+import { bitsOf, centreOf, scaleCols } from './source';
 import { touchRows } from './touch';
 
 // the bits above a nibble, as bytes, of 5 bits and of 6
@@ -71,7 +71,7 @@ const ABOVE: usize = memory.data<u32>([
 /** f + the terms of four blocks (`left`: two) at p, their x at `x`. */
 @inline function addBlocks<L>(left: bool, p: usize, x: usize, f: v128, low: v128, bits: v128, mask: v128): v128 {
   const tail = x + permutedData(wideFormat<L>()), scales = p + (left ? quantBytes<L>() >> 1 : quantBytes<L>()), s = v128.load(tail);
-  if (withMin<L>()) {
+  if (the<L>().mins) {
     const v = left ? v128.load64_zero(scales) : v128.load(scales), a = bitsOf<L>() == 8 ? v128.load(tail, 32) : i32x4.splat(0);
     const sum = addHalf<L>(addHalf<L>(a, left, p, x, 0, low, bits, mask), left, p, x, 4, low, bits, mask);
     f = madd(v128.load(tail, 16), f32x4.convert_i32x4_s(i32x4.shr_s(v, 16)), f);

@@ -3,7 +3,7 @@
  * s = amax / 127 and q = nearest(x / s), |q| <= 127 (never -128: the relaxed dot product wants 7 bits and a sign).
  * Error of a value: at most s / 2. Where a value of a block is not finite, s is NaN, and so is every product with it.
  *
- * Two formats, because 4-bit and 8-bit weights multiply in different ways (kernels/matvec). One record a block:
+ * Two formats, because weights of few bits and of many multiply in different ways (kernels/matvec). One record a block:
  *
  *   X4, relaxed  32 B  i8 q, in column order
  *   X4, base     64 B  i16, per 8 columns [x0 x2]*256 [x4 x6]*16 [x1 x3] [x5 x7]*256: the partners of nibbles left in place
@@ -13,10 +13,11 @@
  *   +8  f32 s * sum(q)                                                              +12 f32 s * sum(q) * 2^80
  *   +16 i32 integer corrections: X4: -8 sum(q) (times 256 on base), X8: -128 * 256 * sum of even q, columns 0..15
  *   +20 i32 X8: the same of columns 16..31
+ *   +24 i16 -16 sum(q) of columns 0..15, twice      +28 of columns 16..31, twice (16 * 16 * 127 < 2^15)
  * Test: test/kernels/quantize.test.ts.
  */
 import { TWO80, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
-import { Format, isBytes } from '../../layouts/kinds';
+import { Format, the } from '../../layouts/kinds';
 
 /** Bytes of the data part of an X4 record. */
 @inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
@@ -25,8 +26,8 @@ import { Format, isBytes } from '../../layouts/kinds';
 const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
 
 /** The same of the records that a quantised layout multiplies with. */
-@inline export function recordData<L>(): usize { return isBytes<L>() ? X8_DATA : x4Data(); }
-@inline export function recordStride<L>(): usize { return isBytes<L>() ? X8_STRIDE : x4Stride(); }
+@inline export function recordData<L>(): usize { return the<L>().format == Format.x8 ? X8_DATA : x4Data(); }
+@inline export function recordStride<L>(): usize { return the<L>().format == Format.x8 ? X8_STRIDE : x4Stride(); }
 
 /** Bytes of a vector's records in a format. */
 @inline export function recordsBytes(format: i32, cols: i32): usize {
@@ -71,13 +72,19 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
   return sum16(evens(a)) + sum16(evens(b));
 }
 
-@inline function storeTail(tail: usize, scale: f32, reduced: f32, sum: i32, first: i32, second: i32): void {
+/** An i16 twice. */
+@inline function twice(value: i32): i32 { return value << 16 | (value & 0xffff); }
+
+@inline function storeTail(tail: usize, scale: f32, reduced: f32, near: i32, far: i32, first: i32, second: i32): void {
+  const sum = near + far;
   store<f32>(tail, reduced);
   store<f32>(tail, reduced * TWO80, 4);
   store<f32>(tail, scale * <f32>sum, 8);
   store<f32>(tail, scale * <f32>sum * TWO80, 12);
   store<i32>(tail, first, 16);
   store<i32>(tail, second, 20);
+  store<i32>(tail, twice(-16 * near), 24);
+  store<i32>(tail, twice(-16 * far), 28);
 }
 
 /**
@@ -85,25 +92,25 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
  */
 export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
-    const near = i32x4.max_s(peakOf(x), peakOf(x + 32)), far = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
-    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(near, far)));
+    const peak = i32x4.max_s(peakOf(x), peakOf(x + 32)), later = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
+    const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(peak, later)));
         // smaller ones would overflow the inverse; a block that is not finite becomes zeros times NaN
         const live = amax > 1e-30 && amax < Infinity;
     const scale: f32 = live ? amax / 127 : amax * 0;
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
     const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);
-    const sum = sum16(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)));
+    const near = sum16(i16x8.add(a, b)), far = sum16(i16x8.add(c, d));
     if (formats & Format.x4) {
       storeX4(x4, a, b, c, d);
       const times: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 256;
-      storeTail(x4 + x4Data(), scale, scale / <f32>times, sum, -8 * times * sum, 0);
+      storeTail(x4 + x4Data(), scale, scale / <f32>times, near, far, -8 * times * (near + far), 0);
       x4 += x4Stride();
     }
     if (formats & Format.x8) {
       v128.store(x8, pairsX8(a)); v128.store(x8, pairsX8(b), 16);
       v128.store(x8, pairsX8(c), 32); v128.store(x8, pairsX8(d), 48);
-      storeTail(x8 + X8_DATA, scale, scale / 256, sum, -32768 * sumEven(a, b), -32768 * sumEven(c, d));
+      storeTail(x8 + X8_DATA, scale, scale / 256, near, far, -32768 * sumEven(a, b), -32768 * sumEven(c, d));
       x8 += X8_STRIDE;
     }
   }

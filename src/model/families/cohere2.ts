@@ -15,7 +15,7 @@ export const cohere2: Family = {
   norm: 'layer',
   epsKey: 'attention.layer_norm_epsilon',
   model: [embedding, vector('outNorm', 'output_norm.weight', 'hidden')],
-  keys: { 'logit_scale': 'needed' },
+  keys: { 'logit_scale': 'needed', 'attention.sliding_window': 'needed' },
   windows: { period: 4, rope: 'alike' },
   ends: ({ own }) => ({ logitScale: own['logit_scale']! }),
   layer: (said, i) => {

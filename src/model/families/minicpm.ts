@@ -14,7 +14,7 @@ export const minicpm: Family = {
   epsKey: 'attention.layer_norm_rms_epsilon',
   model: [...rmsModel, ...longFactors],
   keys: { 'embedding_scale': 'optional', 'residual_scale': 'optional', 'logit_scale': 'optional' },
-  ends: ({ own, hidden }) => ({ embedScale: (own['embedding_scale'] ?? 12) || 1, logitScale: 1 / (own['logit_scale'] ?? hidden / 256) }),
+  ends: ({ own, hidden }) => ({ embedScale: (own['embedding_scale'] ?? 12) || 1, logitScale: 1 / (own['logit_scale'] || hidden / 256) }),
   layer: (said, i) => layerOf(said, i, {
     activation: 'silu', rope: 'adjacent', tensors, residualScale: (said.own['residual_scale'] ?? 1.4 / Math.sqrt(said.nLayers)) || 1,
   }),

@@ -3,9 +3,8 @@
  * OLMo 3 comes under the same name: three layers of four see a window, and turn unscaled.
  */
 import type { Family } from '../types.ts';
-import { attentionMatrices, ffnMatrices, layerOf, postNorms, rmsModel, vector } from './parts.ts';
+import { attentionMatrices, ffnMatrices, layerOf, postNorms, rmsModel, rowNorms } from './parts.ts';
 
-const rowNorms = [vector('qNorm', 'blk.{}.attn_q_norm.weight', 'qWidth'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'kvWidth')];
 const tensors = [...attentionMatrices, ...rowNorms, ...ffnMatrices, ...postNorms];
 
 export const olmo2: Family = {

@@ -1,7 +1,7 @@
 /** Rows that families share. */
 import type { Activation } from '../enums.ts';
 import type { SizeName, TensorRole } from '../types.ts';
-import type { FileHparams, LayerHparams, RopeHparams } from '../types.ts';
+import type { Experts, FileHparams, LayerHparams, RopeHparams } from '../types.ts';
 
 /** What a family says of its layers; the rest is as the file has it, or as most have it. */
 export interface LayerRule extends Partial<Omit<LayerHparams, 'activation' | 'rope' | 'tensors'>> {
@@ -11,13 +11,14 @@ export interface LayerRule extends Partial<Omit<LayerHparams, 'activation' | 'ro
   readonly tensors: readonly TensorRole[];
 }
 
-/** Layer `i` with the sizes that the file gives it. */
+/** Layer `i` with the sizes that the file gives it, and with experts in place of its feed-forward matrices where the file has them. */
 export function layerOf(said: FileHparams, i: number, { activation, rope, ...rule }: LayerRule): LayerHparams {
-  const window = said.layerWindows[i]!;
+  const window = said.layerWindows[i]!, { experts } = said;
   return {
     heads: said.layerHeads[i]!, kvHeads: said.layerKvHeads[i]!, ffn: said.layerFfn[i]!, activation: said.activation ?? activation,
     rope: rope && { kind: rope, ...(window > 0 ? said.windowRope : said.rope) }, window,
     attnScale: 1 / Math.sqrt(said.headDim), attnCap: 0, residualScale: 1, parallel: false, normTurned: false, ...rule,
+    ...(experts ? { experts, tensors: [...rule.tensors.filter(({ field }) => !ffnFields.test(field)), ...expertTensors(experts)] } : {}),
   };
 }
 
@@ -75,6 +76,11 @@ export const qkvBiases: readonly TensorRole[] = [
   bias('v', 'blk.{}.attn_v.bias', 'kvWidth'),
 ];
 
+/** q and k normed as whole rows. */
+export const rowNorms: readonly TensorRole[] = [
+  vector('qNorm', 'blk.{}.attn_q_norm.weight', 'qWidth'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'kvWidth'),
+];
+
 /** Every head of q and k normed, with one weight for all. */
 export const headNorms: readonly TensorRole[] = [
   vector('qNorm', 'blk.{}.attn_q_norm.weight', 'headDim'), vector('kNorm', 'blk.{}.attn_k_norm.weight', 'headDim'),
@@ -96,9 +102,31 @@ export const llamaBiases: readonly TensorRole[] = [
 ].map(optional);
 
 /** Its biases. */
-export const plainFfnBiases: readonly TensorRole[] = [bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden')];
+export const plainFfnBiases: readonly TensorRole[] = [
+  bias('up', 'blk.{}.ffn_up.bias', 'ffn'), bias('down', 'blk.{}.ffn_down.bias', 'hidden'),
+];
 
 /** Frequency factors for contexts up to the original length, and for longer ones. */
 export const longFactors: readonly TensorRole[] = [
   vector('ropeShort', 'rope_factors_short.weight', 'ropePairs'), vector('ropeLong', 'rope_factors_long.weight', 'ropePairs'),
 ].map(optional);
+
+const ffnFields = /^(?:gate|up|down)(?:Bias)?$/;
+const ofEach = (role: TensorRole): TensorRole => ({ ...role, count: 'experts' });
+
+const chosenExperts: readonly TensorRole[] = [
+  matrix('router', 'blk.{}.ffn_gate_inp.weight', 'experts', 'hidden'),
+  ofEach(matrix('expertGate', 'blk.{}.ffn_gate_exps.weight', 'ffn', 'hidden')),
+  ofEach(matrix('expertUp', 'blk.{}.ffn_up_exps.weight', 'ffn', 'hidden')),
+  ofEach(matrix('expertDown', 'blk.{}.ffn_down_exps.weight', 'hidden', 'ffn')),
+];
+const sharedExpert: readonly TensorRole[] = [
+  matrix('sharedGate', 'blk.{}.ffn_gate_shexp.weight', 'sharedFfn', 'hidden'),
+  matrix('sharedUp', 'blk.{}.ffn_up_shexp.weight', 'sharedFfn', 'hidden'),
+  matrix('sharedDown', 'blk.{}.ffn_down_shexp.weight', 'hidden', 'sharedFfn'),
+];
+/** What a sigmoid makes the weight of the shared expert. */
+export const sharedRouter = matrix('sharedRouter', 'blk.{}.ffn_gate_inp_shexp.weight', 'one', 'hidden');
+
+const expertTensors = ({ sharedFfn }: Experts): readonly TensorRole[] =>
+  (sharedFfn > 0 ? [...chosenExperts, ...sharedExpert] : chosenExperts);

@@ -1,6 +1,6 @@
 /**
- * Phi 1, 1.5 and 2 (arXiv 2309.05463): LayerNorm once a layer, read by both parts side by side, a part of every head turned, GELU in its tanh
- * form, biases everywhere, at the head too.
+ * Phi 1, 1.5 and 2 (arXiv 2309.05463): LayerNorm once a layer, read by both parts side by side, a part of every head turned, GELU in its
+ * tanh form, biases everywhere, at the head too.
  */
 import type { Family } from '../types.ts';
 import { attentionMatrices, bias, embedding, layerNorm, layerOf, ownHead, plainFfn, plainFfnBiases, qkvBiases } from './parts.ts';

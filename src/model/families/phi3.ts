@@ -10,7 +10,7 @@ import { attentionMatrices, embedding, fusedFfn, head, layerOf, longFactors, opt
 const tensors = [...preNorms, ...attentionMatrices, ...qkvBiases.map(optional), ...fusedFfn];
 const windowKey = 'attention.sliding_window', originalKey = 'rope.scaling.original_context_length';
 
-/** Files from before there was a key are of models that see 2,047 positions, where their context is 4,096 (llama.cpp's pull request 8931). */
+/** Files from before there was a key: those with a context of 4,096 see 2,047 positions (llama.cpp's pull request 8931). */
 function windowOf({ own, nLayers, contextLength }: FileHparams): number {
   return own[windowKey] ?? (contextLength === 4096 && (nLayers === 32 || nLayers === 40) ? 2047 : 0);
 }

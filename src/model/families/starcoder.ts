@@ -9,8 +9,8 @@ import {
 } from './parts.ts';
 
 const tensors = [
-  ...layerNorm('attnNorm', 'blk.{}.attn_norm'), ...attentionMatrices, ...qkvBiases.map(optional), bias('o', 'blk.{}.attn_output.bias', 'hidden'),
-  ...layerNorm('ffnNorm', 'blk.{}.ffn_norm'), ...plainFfn, ...plainFfnBiases,
+  ...layerNorm('attnNorm', 'blk.{}.attn_norm'), ...attentionMatrices, ...qkvBiases.map(optional),
+  bias('o', 'blk.{}.attn_output.bias', 'hidden'), ...layerNorm('ffnNorm', 'blk.{}.ffn_norm'), ...plainFfn, ...plainFfnBiases,
 ];
 
 export const starcoder: Family = { ...gpt2, architectures: ['starcoder'] };

@@ -7,7 +7,7 @@ import { mistake, unsupported } from './fault.ts';
 import { applyTest } from './tests.ts';
 import { capitalize, lower, parseFloating, parseInteger, replace, splitLines, strip, upper } from './text.ts';
 import type { Value } from './values.ts';
-import { Args, Dict, isNumber, isTrue, iterate, Lazy, lengthOf, Markup, None, str, Tuple, typeName, Undefined } from './values.ts';
+import { Args, Dict, escape, isNumber, isTrue, iterate, Lazy, lengthOf, Markup, None, str, Tuple, typeName, Undefined } from './values.ts';
 
 type Filter = (value: Value, args: Args) => Value;
 
@@ -53,19 +53,22 @@ const extreme = (callee: string, sign: number): Filter => (value, args) => {
 const selection = (callee: string, isByAttribute: boolean, wanted: boolean): Filter => (value, args) => {
   const from = isByAttribute ? 1 : 0, test = args.positional[from];
   const get = getter(isByAttribute ? args.positional[0] ?? missing(callee) : undefined);
-  return new Lazy(iterate(value).filter((item) => {
+  return new Lazy(itemsOf(value).filter((item) => {
     const seen = get(item);
     return (test === undefined ? isTrue(seen) : applyTest(plain(str(test)), seen, args.rest(from + 1))) === wanted;
   }));
 };
 
+/** What these filters go through: Jinja2 takes whatever is false for nothing, None as well. */
+const itemsOf = (value: Value): readonly Value[] => (isTrue(value) ? iterate(value) : []);
+
 function missing(callee: string): never { throw mistake(`${callee} lacks its first argument`); }
 
 function map(value: Value, args: Args): Value {
   const [name] = args.positional;
-  if (name !== undefined) return new Lazy(iterate(value).map((item) => applyFilter(plain(str(name)), item, args.rest(1))));
+  if (name !== undefined) return new Lazy(itemsOf(value).map((item) => applyFilter(plain(str(name)), item, args.rest(1))));
   const [attribute, preset] = args.take('map', 'attribute', 'default'), get = getter(attribute ?? missing('map'), preset);
-  return new Lazy(iterate(value).map(get));
+  return new Lazy(itemsOf(value).map(get));
 }
 
 function toInteger(value: Value, args: Args): Value {
@@ -144,12 +147,6 @@ function titleCase(value: Value): string {
     const [first = '', ...rest] = Array.from(text.slice(at, at += word.length));
     return upper(first) + lower(rest.join(''));
   }).join('');
-}
-
-function escape(value: Value): Value {
-  if (value instanceof Markup) return value;
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' };
-  return new Markup(Array.from(str(value), (c) => entities[plain(c)] ?? c).join(''));
 }
 
 const without = (callee: string, change: (value: Value) => Value): Filter => (value, args) => {

@@ -3,7 +3,7 @@ import { plain } from './marks.ts';
 import type { Operator } from './syntax.ts';
 import { mistake, unsupported } from './fault.ts';
 import type { Value } from './values.ts';
-import { Dict, isNumber, iterate, Lazy, Markup, None, sequence, Tuple, typeName, Undefined, View } from './values.ts';
+import { Dict, escape, isNumber, iterate, Lazy, Markup, None, sequence, Tuple, typeName, Undefined, View } from './values.ts';
 
 /** Longest text and list that an operator may make: more is a template gone wrong, or one that means harm. */
 const most = 1 << 24, mostBits = 4096;
@@ -65,7 +65,7 @@ export function binary(operator: Operator, a: Value, b: Value): Value {
   if (operator === '%' && typeof a === 'string') throw unsupported("formatting a text with '%'");
   if (a instanceof Undefined) a.fail();
   if (b instanceof Undefined) b.fail();
-  if (a instanceof Markup || b instanceof Markup) throw unsupported(`'${operator}' on a text marked safe`);
+  if (a instanceof Markup || b instanceof Markup) return withMarkup(operator, a, b);
   if (isNumber(a) && isNumber(b)) return arithmetic(operator, numeric(a), numeric(b));
   if (operator === '+') {
     if (typeof a === 'string' && typeof b === 'string') return sized(a.length + b.length, () => a + b);
@@ -77,6 +77,17 @@ export function binary(operator: Operator, a: Value, b: Value): Value {
     if (typeof times === 'bigint' || typeof times === 'boolean') return repeat(items, Math.max(0, Number(times)));
   }
   throw mistake(`unsupported operand type(s) for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
+}
+
+/** A text marked safe makes what it is joined with safe, too. */
+function withMarkup(operator: Operator, a: Value, b: Value): Value {
+  if (operator !== '+') throw unsupported(`'${operator}' on a text marked safe`);
+  const part = (value: Value): string => {
+    if (typeof value === 'string' || value instanceof Markup) return escape(value).text;
+    throw mistake(`can only join a text marked safe with str, not ${typeName(value)}`);
+  };
+  const left = part(a), right = part(b);
+  return sized(left.length + right.length, () => new Markup(left + right));
 }
 
 function repeat(items: Value, times: number): Value {

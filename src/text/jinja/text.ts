@@ -1,8 +1,8 @@
 /** Python's methods of `str`. Whatever searches or looks at characters does so in plain text; what is cut out keeps its marks. */
 import { plain, recased } from './marks.ts';
-import { mistake } from './fault.ts';
+import { mistake, unsupported } from './fault.ts';
 import type { Args, Value } from './values.ts';
-import { iterate, None, Tuple, typeName } from './values.ts';
+import { iterate, None, str, Tuple, typeName } from './values.ts';
 
 type Method = (text: string, args: Args) => Value;
 
@@ -130,6 +130,25 @@ const pad = (callee: string, side: 'left' | 'right' | 'both' | 'zeros'): Method 
   return textOf(fill, callee).repeat(left) + text + textOf(fill, callee).repeat(missing - left);
 };
 
+/** Puts arguments in place of `{}`, `{0}` and `{name}`. */
+const format: Method = (text, args) => {
+  let result = '', from = 0, next = 0;
+  for (const { 0: found, 1: field, index } of plain(text).matchAll(/\{\{|\}\}|\{([^{}]*)\}|[{}]/g)) {
+    result += text.slice(from, index);
+    from = index + found.length;
+    if (field === undefined) {
+      if (found.length === 1) throw mistake(`Single '${found}' encountered in format string`);
+      result += text[index]!;
+      continue;
+    }
+    if (!/^\w*$/.test(field)) throw unsupported(`'${found}' in str.format()`);
+    const value = /^\d*$/.test(field) ? args.positional[field === '' ? next++ : Number(field)] : args.named.get(field);
+    if (value === undefined) throw mistake(`str.format() lacks an argument for '${found}'`);
+    result += str(value);
+  }
+  return result + text.slice(from);
+};
+
 /** True where there are characters and each is of the kind. */
 const every = (kind: RegExp): Method => (text, args) => {
   args.take('str');
@@ -173,7 +192,7 @@ export const textMethods: Readonly<Record<string, Method>> = {
     const [old = '', by = '', count] = args.take('replace', 'old', 'new', 'count');
     return replace(text, textOf(old, 'replace'), textOf(by, 'replace'), integerOf(count, 'replace', -1));
   },
-  find: find('find', false, false), rfind: find('rfind', true, false),
+  format, find: find('find', false, false), rfind: find('rfind', true, false),
   index: find('index', false, true), rindex: find('rindex', true, true),
   count: (text, args) => {
     const [wanted = ''] = args.take('count', 'sub');
@@ -187,7 +206,7 @@ export const textMethods: Readonly<Record<string, Method>> = {
 };
 
 /** Methods that Python has and this file has not. */
-export const foreignTextMethods: readonly string[] = ['casefold', 'encode', 'expandtabs', 'format', 'format_map', 'isascii', 'isidentifier',
+export const foreignTextMethods: readonly string[] = ['casefold', 'encode', 'expandtabs', 'format_map', 'isascii', 'isidentifier',
   'isprintable', 'istitle', 'maketrans', 'translate'];
 
 /** Python's `int(text, base)`; undefined for what is none. */

@@ -30,7 +30,7 @@ export class Lazy {
   }
 }
 
-/** Of the filters `safe` and `escape`: can be printed; joining it with text would escape that, which is not done here. */
+/** Of the filters `safe` and `escape`: can be printed, and joined by `+` with text, which is escaped by that. */
 export class Markup { constructor(readonly text: string) {} }
 
 /** An object with attributes: `namespace(…)`, `loop`. */
@@ -146,6 +146,13 @@ export function str(value: Value): string {
   if (typeof value === 'string') return value;
   if (value instanceof Undefined) return '';
   return value instanceof Markup ? value.text : repr(value);
+}
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' };
+
+/** Made safe for HTML, where it is not already marked so. */
+export function escape(value: Value): Markup {
+  return value instanceof Markup ? value : new Markup(Array.from(str(value), (c) => entities[plain(c)] ?? c).join(''));
 }
 
 export function repr(value: Value): string {

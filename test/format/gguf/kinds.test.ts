@@ -117,8 +117,6 @@ const companions: readonly (readonly [name: string, metadata: Record<string, Wri
   ['control vector', { 'general.architecture': string('controlvector') }, [vector('direction.1')], 'E_KIND', /control vector/, /model itself/],
   ['calibration', { 'general.architecture': string('clada-calibration') }, [vector('h_sq')], 'E_KIND', /calibration/, /lies beside/],
   ['vocabulary', { ...llama, 'tokenizer.ggml.model': string('gpt2'), 'tokenizer.ggml.tokens': { type: 'strings', value: ['a'] } }, [], 'E_KIND', /vocabulary without weights/, /whole model/],
-  ['experts', { ...llama, 'llama.expert_count': { type: 'u32', value: 8 }, 'llama.expert_used_count': { type: 'u32', value: 2 } }, [vector('token_embd.weight', [8, 8])], 'E_FAMILY', /mixture of 8 experts \(2 used at a time\)/, /dense model/],
-  ['experts of a family that is not known', { 'general.architecture': string('qwen3moe'), 'qwen3moe.expert_count': { type: 'u32', value: 128 } }, [vector('a')], 'E_FAMILY', /mixture of 128 experts/, /dense model/],
 ];
 
 test('files of the GGUF family that are no model', async () => {

@@ -1,0 +1,83 @@
+/** Mixtures of experts through the public API and the command line: dense everywhere, and what skips neurons refused with what would run. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { calibrate } from '../../src/calibrate/calibrate.ts';
+import { collectStatistics } from '../../src/calibrate/statistics.ts';
+import type { CladaError, GenerateOptions, Model, SparsityOptions } from '../../src/index.ts';
+import { load, plan } from '../../src/index.ts';
+import { clada } from '../helpers/cli.ts';
+import { codeOf } from '../helpers/errors.ts';
+import { tinyModelPath } from '../helpers/tiny-models.ts';
+
+const test = suite('text/mixture');
+const path = await tinyModelPath('qwen2moe'), open = (): Promise<Model> => load(path, { tier: 'base', contextSize: 128 });
+const prompt = Array.from({ length: 30 }, (_, i) => 3 + ((i * 89) % 440));
+const options: GenerateOptions = { seed: 5, ignoreEos: true, maxTokens: 24, telemetry: true, logprobs: 2 };
+
+test('what a model says of its experts, and what a token reads of them', async () => {
+  const model = await open(), { info } = model;
+  assert.equal(info.experts, { count: 8, used: 3 });
+  const stats = model.generate(prompt, { ...options, maxTokens: 4 });
+  const tokens = await stats.tokens();
+  for (const { step } of tokens.slice(1)) assert.is(step!.weightBytes, info.weightBytesPerToken);
+  assert.ok(info.weightBytesPerToken < info.weightBytes);
+  model.close();
+});
+
+test('several sequences at a time, saved and resumed elsewhere: the same tokens', async () => {
+  const [here, there] = [await open(), await open()], told = async (generation: ReturnType<Model['generate']>): Promise<string> => JSON.stringify(await generation.tokens());
+  const alone = await told(here.generate(prompt, options)), other = await told(here.generate([...prompt].reverse(), options));
+  const both = await Promise.all([told(there.generate(prompt, options)), told(there.generate([...prompt].reverse(), options))]);
+  assert.equal(both, [alone, other]);
+  const generation = here.generate(prompt, options), begun = [];
+  for await (const token of generation) if (begun.push(token) === 7) break;
+  const snapshot = await generation.save(), rest = await (await there.resume(snapshot)).tokens();
+  assert.is(JSON.stringify([...begun, ...rest]), alone);
+  here.close();
+  there.close();
+});
+
+test('methods that skip neurons are refused, before weights are read where they are asked for so early', async () => {
+  const model = await open();
+  for (const sparsity of [{}, { method: 'clada' }, { method: 'griffin', density: 0.5 }, { method: 'mask' }, { method: 'tt', topK: true }, { method: 'cats' }, { method: 'exact' }] as SparsityOptions[]) {
+    for (const run of [() => model.generate(prompt, { sparsity }), () => load(path, { sparsity }), () => plan(path, { sparsity })]) {
+      let error: CladaError | undefined;
+      try { await run(); } catch (thrown) { error = thrown as CladaError; }
+      assert.is(error?.code, 'E_METHOD', JSON.stringify(sparsity));
+      assert.match(error!.message, /a mixture of 8 experts.*Use dense.*3 of 8/);
+    }
+  }
+  assert.is(await codeOf(() => model.generate(prompt, { sparsity: { method: 'no such' as 'dense' } })), 'E_OPTION', 'a wrong name is told first');
+  model.close();
+});
+
+test('auto finds dense, and says why', async () => {
+  const model = await load(path, { tier: 'base', contextSize: 128, sparsity: { maxKl: 0.1 } });
+  const generation = model.generate(prompt, { ...options, maxTokens: 3 });
+  await generation.tokens();
+  assert.match(generation.stats().warnings.join(), /mixture of experts/);
+  const { memory } = await plan(path, { sparsity: { method: 'auto', maxKl: 0.1 } });
+  assert.is(memory.adaptive, 0);
+  model.close();
+});
+
+test('calibration is refused', async () => {
+  for (const run of [() => calibrate(path, { count: 2, tokens: 16, heldOut: 2, tier: 'base' }), () => collectStatistics(path, [prompt], { tier: 'base' })]) {
+    assert.is(await codeOf(run), 'E_METHOD');
+  }
+});
+
+test('the command line: inspect, run, eval of texts, and refusals', () => {
+  assert.match(clada(['inspect', '-m', path]).stdout, /3 of 8 experts/);
+  const { tensors } = JSON.parse(clada(['inspect', '-m', path, '--json']).stdout) as { tensors: { name: string; matrices?: number }[] };
+  assert.is(tensors.find(({ name }) => name === 'blk.0.ffn_up_exps.weight')!.matrices, 8);
+  assert.is(tensors.find(({ name }) => name === 'blk.0.attn_q.weight')!.matrices, undefined);
+  const flags = ['-m', path, '-p', 'Once upon', '-n', '4', '--tier', 'base'];
+  assert.is(clada(['run', ...flags]).status, 0);
+  const { status, stderr } = clada(['run', ...flags, '--sparsity', 'griffin']);
+  assert.is(status === 0, false);
+  assert.match(stderr, /E_METHOD/);
+  assert.match(clada(['calibrate', '-m', path, '--tier', 'base']).stderr, /E_METHOD/);
+});
+
+test.run();
