@@ -10,6 +10,7 @@ import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import { factorsIn } from '../model/rope.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
+import { factorsIn } from '../model/rope.ts';
 import type { AdaptState } from './adapt.ts';
 import type { Tier } from './binaries.ts';
 import type { ConvolutionRows } from './convCache.ts';
@@ -44,6 +45,7 @@ export interface Binding {
   };
 }
 
+/** The binding of an engine. */
 export function bindingOf(
   { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv, contextSize }:
   { plan: ModelPlan; fingerprint: string; tier: Tier; kv: KvName; contextSize: number },

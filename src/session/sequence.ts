@@ -270,7 +270,7 @@ export class Sequence {
     const again = this.#length < this.#counted; // a token whose logits were lost: known already
     this.engine.collect(this.#ptr, statistics && !again);
     this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
-    if (!(statistics && again)) this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
+    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
     if (statistics) this.#counted = Math.max(this.#counted, this.#length);
     this.#hasLogits = true;
