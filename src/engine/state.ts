@@ -10,7 +10,6 @@ import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
 import { factorsIn } from '../model/rope.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
-import { factorsIn } from '../model/rope.ts';
 import type { AdaptState } from './adapt.ts';
 import type { Tier } from './binaries.ts';
 import type { ConvolutionRows } from './convCache.ts';
