@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { namedModels } from '../src/cli/names.ts';
+import { namedModels, type NamedModel } from '../src/cli/names.ts';
 import { markdown } from '../src/eval/tables.ts';
 import { architectures } from '../src/model/family.ts';
 
@@ -58,11 +58,18 @@ function runTables(records: readonly RealRecord[]): string[] {
 
 function familyTable(records: readonly RealRecord[]): string[] {
   const ran = new Set(records.map(({ name }) => name)), families = new Set(records.map(({ family }) => family));
-  return [markdown(['family', 'smallest with a name', 'parameters', 'MB', 'address', 'ran here'], architectures().map((family) => {
-    const [model] = namedModels.filter((one) => one.family === family).sort((a, b) => a.megabytes - b.megabytes);
+  const smallest = (family: string): NamedModel | undefined =>
+    namedModels.filter((one) => one.family === family).sort((a, b) => a.megabytes - b.megabytes)[0];
+  const rows = architectures().flatMap((family) => {
+    const model = smallest(family);
     const state = model && ran.has(model.name) ? 'this file' : families.has(family) ? 'another file of the family' : 'no: named only';
-    return model ? [family, `\`${model.name}\``, model.params, String(model.megabytes), `\`${model.address}\``, state] : [family, '–', '–', '–', '–', state];
-  }))];
+    return model ? [[family, `\`${model.name}\``, model.params, String(model.megabytes), `\`${model.address}\``, state]] : [];
+  });
+  const others = architectures().filter((family) => !smallest(family)).map((family) => `\`${family}\``);
+  return [
+    markdown(['family', 'smallest with a name', 'parameters', 'MB', 'address', 'ran here'], rows),
+    ...(others.length > 0 ? [`Families that run too, without a small file with a name: ${others.join(', ')}.`] : []),
+  ];
 }
 
 /** The page with its tables made anew. @throws Error for a page that lacks a marker */

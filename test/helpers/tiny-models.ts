@@ -168,7 +168,8 @@ function tensorOf(name: string, dims: readonly number[]): WriteTensor {
 }
 
 /** Tensors of roles: the parts of a fused one together. */
-function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): WriteTensor[] {
+/** Names and shapes of the tensors that roles make, the contiguous dimension first; of optional ones those that `optional` names. */
+export function shapesOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): [string, number[]][] {
   const dims = new Map<string, number[]>();
   for (const { name: pattern, kind, rows, cols, count, optional: may } of roles) {
     const name = pattern.replace('{}', String(layer)), own = kind === 'vector' && rows === 'one' ? [size[cols]] : [size[cols], size[rows], ...(count ? [size[count]] : [])];
@@ -177,8 +178,10 @@ function tensorsOf(roles: readonly TensorRole[], layer: number | undefined, size
     if (before) before[before.length - 1]! += own.at(-1)!;
     else dims.set(name, own);
   }
-  return [...dims].map(([name, shape]) => tensorOf(name, shape));
+  return [...dims];
 }
+
+const tensorsOf = (...asked: Parameters<typeof shapesOf>): WriteTensor[] => shapesOf(...asked).map(([name, shape]) => tensorOf(name, shape));
 
 /** The bytes of a model of the table, or of one made up. */
 export async function tinyModel(name: string, model: TinyModel = tinyModels[name] ?? {}): Promise<Uint8Array<ArrayBuffer>> {
