@@ -14,21 +14,20 @@ import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
-import { factorsIn } from '../model/rope.ts';
 import { AdaptState } from './adapt.ts';
 import { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
+import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
-import { ABI_VERSION, instantiate } from './instantiate.ts';
+import { instantiate } from './instantiate.ts';
 import type { LoadProgress } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
 import { placeModel } from './place.ts';
 import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
-import { restoreState, saveState } from './state.ts';
-import { ConvolutionRows } from './convCache.ts';
+import { bindingOf, restoreState, saveState } from './state.ts';
 import { checkStatus } from './status.ts';
 
 export type { StepReport } from './report.ts';
@@ -94,11 +93,7 @@ export class Engine {
   get vocab(): number { return this.plan.hparams.vocab; }
   get arena(): Arena { return this.#arena; }
 
-  get binding(): Binding {
-    const { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv } = this, factors = factorsIn(ropes, this.contextSize);
-    const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast';
-    return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision, ...(factors ? { factors } : {}) } };
-  }
+  get binding(): Binding { return bindingOf(this); }
 
   /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */
   get hasRoom(): boolean {

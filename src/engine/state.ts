@@ -8,12 +8,14 @@ import { convolutionBytes } from '../model/convolution.ts';
 import { cacheBytes } from '../model/memory.ts';
 import type { RecordView, sequenceFields } from '../model/records.ts';
 import { recordBytes, reportFields } from '../model/records.ts';
-import type { Precision } from '../model/plan.ts';
+import { factorsIn } from '../model/rope.ts';
+import type { ModelPlan, Precision } from '../model/plan.ts';
 import type { AdaptState } from './adapt.ts';
 import type { Tier } from './binaries.ts';
 import type { ConvolutionRows } from './convCache.ts';
 import { copyConvolutions } from './convCache.ts';
 import type { Cache } from './kvCache.ts';
+import { ABI_VERSION } from './instantiate.ts';
 import { capacityOf, clearBehind, copyCache } from './kvCache.ts';
 
 /** Independent of the context size that it was saved from; arrays are copies, or views of a snapshot. */
@@ -40,6 +42,15 @@ export interface Binding {
   readonly build: {
     readonly abi: number; readonly tier: Tier; readonly kv: KvName; readonly precision: Precision; readonly factors?: 'short' | 'long';
   };
+}
+
+/** The binding of an engine. */
+export function bindingOf(
+  { plan: { tensors, hparams: { name, ropes } }, fingerprint, tier, kv, contextSize }:
+  { plan: ModelPlan; fingerprint: string; tier: Tier; kv: KvName; contextSize: number },
+): Binding {
+  const precision = tensors.some(({ through }) => through !== undefined) ? 'exact' : 'fast', factors = factorsIn(ropes, contextSize);
+  return { model: { name, fingerprint }, build: { abi: ABI_VERSION, tier, kv, precision, ...(factors ? { factors } : {}) } };
 }
 
 /** Where a sequence lies. */

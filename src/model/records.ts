@@ -21,8 +21,8 @@ export const layerFields = {
   ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32',
   upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32',
   convTaps: 'i32', convBefore: 'i32', convInPtr: 'u32', convInLayout: 'i32', convPtr: 'u32', convOutPtr: 'u32', convOutLayout: 'i32',
-  orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32', hSquarePtr: 'u32',
-  columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
+  orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32',
+  hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
   experts: 'i32', expertsUsed: 'i32', expertsNormed: 'i32', expertsPtr: 'u32', routerPtr: 'u32', routerLayout: 'i32', sharedPtr: 'u32',
   sharedRouterPtr: 'u32', sharedRouterLayout: 'i32',
 } as const satisfies Fields;

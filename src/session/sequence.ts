@@ -14,6 +14,7 @@ import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import type { EvaluateOptions, State } from './request.ts';
 import { checkTokens } from './request.ts';
+import { goesOnAt } from './resume.ts';
 import type { SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
 import { Turns } from './turn.ts';
@@ -75,10 +76,8 @@ export class Sequence {
     this.#selection = selection;
   }
 
-  /** Tokens in the cache. */
+  /** Tokens in the cache, and how many it holds at most. */
   get length(): number { return this.#length; }
-
-  /** Positions that the cache holds. */
   get contextSize(): number { return this.engine.contextSize; }
 
   /**
@@ -96,7 +95,8 @@ export class Sequence {
       checkTokens(tokens, this.engine);
       this.#select(selection, options.room);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
-      const reused = this.#resumable(this.#resume(Math.min(same, computeFrom), decodeFrom, owner), decodeFrom);
+      const place = { same: Math.min(same, computeFrom), length: this.#length, decodeFrom, isOwner: owner === this.#owner };
+      const reused = this.#resumable(goesOnAt(this.#selection, place), decodeFrom);
       this.#truncate(reused);
       this.#owner = owner;
       const finish = (): T => use({ ...this.#now, reused, computed: tokens.length - reused });
@@ -248,24 +248,12 @@ export class Sequence {
   }
 
   /**
-   * Where decoding goes on after `same` tokens of the cache. Sparse steps of somebody else are not one's own, and a load is of the tokens
-   * that were decoded last: where some of them are to go, all are decoded again, from the last token of the prompt on, whose distribution
-   * the first load needs.
-   */
-  #resume(same: number, decodeFrom: number, owner: object): number {
-    const { stages, cogLoad, refreshAfter } = this.#selection;
-    if (stages === 0 || same < decodeFrom) return same;
-    const foreign = same > decodeFrom && owner !== this.#owner, loads = cogLoad.mode === 'measured' || refreshAfter > 0;
-    return foreign || (loads && same < this.#length) ? Math.max(0, decodeFrom - 1) : same;
-  }
-
-  /**
-   * Where computing can go on at or before `length`. What it goes back over is computed once more as it was, and the statistics know it
-   * already; but tokens of an answer that joined them would join them again.
+   * Where computing can go on at or before `length`. What it goes back over is computed as it was, and the statistics know it already; but
+   * tokens of an answer that joined them would join them again.
    */
   #resumable(length: number, decodeFrom: number): number {
     const from = this.engine.resumable(this.#ptr, length);
-    if (from === length || this.#counted <= Math.max(from, decodeFrom)) return from;
+    if (this.#counted <= Math.max(from, decodeFrom)) return from;
     this.#forget();
     return usesStatistics(this.#selection) ? 0 : from;
   }
@@ -282,7 +270,7 @@ export class Sequence {
     const again = this.#length < this.#counted; // a token whose logits were lost: known already
     this.engine.collect(this.#ptr, statistics && !again);
     this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
-    if (!(statistics && again)) this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
+    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
     this.#length += count;
     if (statistics) this.#counted = Math.max(this.#counted, this.#length);
     this.#hasLogits = true;

@@ -2,6 +2,7 @@
  * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As
  * llama.cpp finds them: longer ones first, wherever in the text they are.
  */
+import { Heap } from './heap.ts';
 import { TokenType, type Vocab, slotsFor } from './vocab.ts';
 
 export type SpecialPart = { readonly text: string; readonly id?: undefined } | { readonly id: number };
@@ -14,7 +15,7 @@ interface Token { readonly id: number; readonly text: string; readonly bytes: nu
 /** C's isspace: what llama.cpp strips. */
 const blanks = ' \t\n\v\f\r';
 
-/** Finds texts in a text: all places of all of them, also within each other. Gemma has 6,249, and runs of blanks among them. */
+/** Finds which of many texts begin at a place. Gemma has 6,249 of them, and runs of blanks among them. */
 class Finder {
   readonly #slots: Int32Array;
   readonly #begins = new Uint8Array(0x10000); // by code unit: one of the texts begins with it
@@ -35,18 +36,17 @@ class Finder {
     }
   }
 
-  /** Hands over the number and the place of each. */
-  find(text: string, found: (number: number, start: number) => void): void {
-    for (let start = 0; start < text.length; start++) {
-      if (this.#begins[text.charCodeAt(start)] === 0) continue;
-      const longest = Math.min(this.#longest.get(firstTwo(text, start)) ?? 1, text.length - start);
-      let hash = 0;
-      for (let i = 0; i < longest; i++) {
-        hash = next(hash, text.charCodeAt(start + i));
-        const number = this.#at(hash, text, start, i + 1);
-        if (number >= 0) found(number, start);
-      }
+  /** Number of the longest of them that begins at `start` and is at most so long; -1 for none. */
+  longestAt(text: string, start: number, most: number): number {
+    if (this.#begins[text.charCodeAt(start)] === 0) return -1;
+    const longest = Math.min(this.#longest.get(firstTwo(text, start)) ?? 1, text.length - start, most);
+    let found = -1, hash = 0;
+    for (let i = 0; i < longest; i++) {
+      hash = next(hash, text.charCodeAt(start + i));
+      const number = this.#at(hash, text, start, i + 1);
+      if (number >= 0) found = number;
     }
+    return found;
   }
 
   #at(hash: number, text: string, start: number, length: number): number {
@@ -65,20 +65,27 @@ const firstTwo = (text: string, at: number): number => text.charCodeAt(at) * 0x1
 
 function splitter(tokens: readonly Token[], strip: Strip): (text: string) => SpecialPart[] {
   const inOrder = [...tokens].sort((a, b) => b.bytes - a.bytes || a.id - b.id);
-  const finder = new Finder(inOrder.map(({ text }) => text));
+  const finder = new Finder(inOrder.map(({ text }) => text)), queue = new Heap(); // of (order of the token, place)
 
   return (text) => {
-    const found: number[] = []; // order of the token and place as one number
-    finder.find(text, (order, start) => { found.push(order * text.length + start); });
-    if (found.length === 0) return text === '' ? [] : [{ text }];
+    queue.clear();
+    const consider = (start: number, most: number): void => {
+      const order = finder.longestAt(text, start, most);
+      if (order >= 0) queue.push(order, start);
+    };
+    for (let start = 0; start < text.length; start++) consider(start, Infinity);
+    if (queue.size === 0) return text === '' ? [] : [{ text }];
     const owner = new Int32Array(text.length).fill(-1); // of each character: the token that took it
     const taken = new Map<number, number>();
     const free = (at: number): boolean => at >= 0 && at < text.length && owner[at] === -1 && blanks.includes(text[at]!);
-    for (const place of Float64Array.from(found).sort()) {
-      const { id, text: { length } } = inOrder[Math.floor(place / text.length)]!, start = place % text.length, end = start + length;
+    while (queue.size > 0) {
+      const { id, text: { length } } = inOrder[queue.key]!, start = queue.pop(), end = start + length;
       let at = start;
       while (at < end && owner[at] === -1) at++;
-      if (at < end) continue;
+      if (at < end) { // what is left may be a shorter one
+        if (at > start) consider(start, at - start);
+        continue;
+      }
       owner.fill(start, start, end);
       taken.set(start, id);
       if (strip.left(id)) for (let at = start - 1; free(at); at--) owner[at] = start;

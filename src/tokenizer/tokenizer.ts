@@ -151,7 +151,13 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
     const roles = readRoles(metadata, vocab, isBpe ? sentencePieceDefaults : unigramDefaults, warn);
     typeBytePieces(vocab);
     const listed = perToken(metadata, 'tokenizer.ggml.scores', size, 0);
-    const scores = listed instanceof Float32Array ? listed : Float32Array.from(listed);
+    const scores = listed instanceof Float32Array ? listed : Float32Array.from(listed), wrong = scores.findIndex(Number.isNaN);
+    if (wrong >= 0) {
+      throw new ModelError('E_TOKENIZER', {
+        subject: 'tokenizer.ggml.scores', found: `NaN for token ${wrong}`, expected: 'a number for each token',
+        remedy: 'The file is damaged; fetch or convert the model again.',
+      });
+    }
     const prefix = getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe);
     const normalise = normaliser({ prefix, squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) }, isBpe);
     const encodeText = (isBpe ? sentencePieceBpe : unigram)(vocab, scores, roles.unknownId);

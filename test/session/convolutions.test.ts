@@ -9,7 +9,7 @@ import { denseSelection } from '../../src/adapt/selection.ts';
 import { ConvolutionRows } from '../../src/engine/convCache.ts';
 import type { GenerateOptions, GeneratedToken, LoadOptions, Model } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
-import { Convolution, Stage } from '../../src/model/enums.ts';
+import { Convolution, Stage, StepFlag } from '../../src/model/enums.ts';
 import { Random } from '../../src/sampler/random.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
 import { calibratedCopy } from '../helpers/calibrated.ts';
@@ -76,7 +76,7 @@ test('answers that are decoded sparsely: regenerated, and after a cut within the
   const path = await tinyModelPath('lfm2'), prompt = text(53, 100), answer = text(71, 60);
   const methods: [string, Partial<Selection>][] = [
     ['statistics of the prompt', { stages: Stage.mask, rule: 'topK', density: 0.5 }], ['thresholds', { stages: Stage.product, productBase: 0.02 }],
-    ['both, some steps rerun dense', { stages: Stage.mask, rule: 'topK', density: 0.5, rerunAbove: 5.9 }],
+    ['both, some steps rerun dense', { stages: Stage.mask, rule: 'topK', density: 0.5, rerunAbove: 2.5 }],
   ];
   for (const [name, own] of methods) {
     const selection = { ...denseSelection, ...own }, sequence = await openSequence(path, { contextSize: 256 }), states: Buffer[] = [];
@@ -91,6 +91,34 @@ test('answers that are decoded sparsely: regenerated, and after a cut within the
     }
   }
 });
+
+test('statistics: tokens that are computed again are not counted again', async () => {
+  const selection: Selection = { ...denseSelection, stages: Stage.mask, rule: 'topK', density: 0.5 }, head = text(53, 100), answer = text(71, 40);
+  const path = await tinyModelPath('lfm2'), sequence = await openSequence(path, { contextSize: 256 }), fresh = await openSequence(path, { contextSize: 256 });
+  await after(sequence, [...head, ...answer], selection, head.length);
+  // a longer prompt that begins like the first: of what the cache holds, 64 tokens can stay; 36 more are known
+  const longer = [...head, ...text(5, 50)], want = await after(fresh, [...longer, 9, 8], selection, longer.length), got = await after(sequence, [...longer, 9, 8], selection, longer.length);
+  assert.is(got.reused, block);
+  assert.equal(got.logits, want.logits);
+});
+
+for (const name of ['llama', 'lfm2']) {
+  test(`${name}: steps that were rerun dense and joined the statistics, decoded once more for another: as for the first`, async () => {
+    const own: Selection = { ...denseSelection, stages: Stage.mask, rule: 'topK', density: 0.5, rerunAbove: 2.5 }, head = text(53, 70), all = [...head, ...text(71, 30)];
+    const sequence = await openSequence(await tinyModelPath(name), { contextSize: 256 });
+    const ask = async (): Promise<{ steps: Buffer[]; reran: number }> => {
+      const steps: Buffer[] = [];
+      let reran = 0;
+      await sequence.evaluate(all, () => undefined, {
+        selection: own, decodeFrom: head.length, owner: {}, onStep: ({ logits, report }) => { steps.push(bits(logits)); reran += report.flags & StepFlag.reran ? 1 : 0; },
+      });
+      return { steps, reran };
+    };
+    const first = await ask();
+    assert.ok(first.reran > 0 && first.reran < 30, `${first.reran} of 30 steps were rerun`);
+    assert.equal(await ask(), first);
+  });
+}
 
 const calibrated = await (async () => {
   const path = join(temporary(), 'lfm2.gguf');
@@ -110,7 +138,7 @@ async function take(source: AsyncIterable<GeneratedToken>, count: number): Promi
 }
 const methods: SparsityOptions[] = [
   { method: 'dense' }, ...(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((method) => ({ method, density: 0.6 })),
-  { method: 'clada', density: 0.6, cogLoad: true, cogLoadWarmup: 2, refreshAfter: 3, refreshAbove: -0.7, rerunAbove: 5.5 }, { method: 'clada', maxKl: 0.02, checkEvery: 2 },
+  { method: 'clada', density: 0.6, cogLoad: true, cogLoadWarmup: 2, refreshAfter: 3, refreshAbove: -0.7, rerunAbove: 2.5 }, { method: 'clada', maxKl: 0.02, checkEvery: 2 },
 ];
 
 for (const sparsity of methods) {
@@ -139,6 +167,24 @@ test('a snapshot holds nothing of what others left, and is the same whatever lay
     await used.generate(text(41, 150), { maxTokens: 1 }).text();
     const [a, b] = await Promise.all([used, fresh].map(async (model) => { const g = model.generate(own, { ...options, maxTokens: 1 }); await g.text(); return g.save(); }));
     assert.equal(a, b, `${cut} tokens`);
+  }
+});
+
+test('what was restored goes back as far as what was saved', async () => {
+  const here = await open(), there = await open(), own: GenerateOptions = { temperature: 0, ignoreEos: true, maxTokens: 1 };
+  for (const length of [64, 70, 90]) {
+    const generation = here.generate(text(23, length), own);
+    await generation.text();
+    await there.generate(text(3, 150), own).text();
+    await there.resume(await generation.save());
+    for (const back of [1, 3, 9, 14, 20, 40]) {
+      const other = [...text(23, length).slice(0, length - back), 7, 8], [a, b] = [there.generate(other, own), here.generate(other, { ...own, logprobs: 3 })];
+      assert.is(await a.text(), await b.text());
+      const anew = await (await open()).generate(other, { ...own, logprobs: 3 }).tokens();
+      const again = await there.generate(other, { ...own, logprobs: 3 }).tokens();
+      assert.ok(told(again) === told(anew), `${length} tokens, ${back} back`);
+      await there.resume(await generation.save());
+    }
   }
 });
 

@@ -74,6 +74,8 @@ test('the command line: inspect, run, eval of texts, and refusals', () => {
   assert.is(tensors.find(({ name }) => name === 'blk.0.attn_q.weight')!.matrices, undefined);
   const flags = ['-m', path, '-p', 'Once upon', '-n', '4', '--tier', 'base'];
   assert.is(clada(['run', ...flags]).status, 0);
+  const { meanNll } = JSON.parse(clada(['eval', '-m', path, '-p', 'Once upon a time there was', '--json', '--tier', 'base']).stdout) as { meanNll: number };
+  assert.ok(meanNll > 0 && meanNll < 30);
   const { status, stderr } = clada(['run', ...flags, '--sparsity', 'griffin']);
   assert.is(status === 0, false);
   assert.match(stderr, /E_METHOD/);

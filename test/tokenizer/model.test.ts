@@ -118,6 +118,8 @@ test('damaged vocabularies: ids out of range are warnings, what cannot be read i
   const tokens = (known.get('spm')!['tokenizer.ggml.tokens'] as { value: readonly string[] }).value;
   const twice: WriteValue = { type: 'strings', value: [...tokens.slice(0, -1), tokens[5]!] };
   assert.is(await codeOf(() => open((entries) => { entries['tokenizer.ggml.tokens'] = twice; })), 'E_TOKENIZER');
+  const damaged: WriteValue = { type: 'f32s', value: tokens.map((_, id) => (id === 300 ? NaN : -id)) };
+  assert.is(await codeOf(() => open((entries) => { entries['tokenizer.ggml.scores'] = damaged; })), 'E_TOKENIZER');
   for (const key of ['scores', 'token_type']) {
     assert.is(await codeOf(() => open((entries) => { entries[`tokenizer.ggml.${key}`] = { type: 'i32s', value: [1, 2] }; })), 'E_TOKENIZER');
   }

@@ -1,5 +1,7 @@
 /** Token ids against the libraries that defined them, round trips, hostile text, speed. */
 import { existsSync, readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -106,6 +108,19 @@ test('a megabyte of text, and a word of 100,000 letters, take no time', () => {
   assert.ok(letters.length > 1_000);
   for (const spm of [spmBpe, spmUnigram]) spm.encode('ab'.repeat(50_000));
   assert.ok(performance.now() - started < 8_000, `${performance.now() - started} ms`);
+});
+
+test('texts are not kept for the words that are remembered of them', () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  for (const tokenizer of [smollm, spmBpe]) {
+    tokenizer.encode('warm up');
+    gc();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 20; i++) tokenizer.encode(`${Buffer.alloc(1_000_000, ' abc def').toString('latin1')} aWordOfItsOwn${String.fromCharCode(97 + i)} `);
+    gc();
+    assert.ok(process.memoryUsage().heapUsed - before < 6_000_000, `${process.memoryUsage().heapUsed - before} bytes`);
+  }
 });
 
 // real vocabularies of npm packages -------------------------------------------------------------------------------------------------------

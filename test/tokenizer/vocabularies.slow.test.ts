@@ -18,7 +18,7 @@ import { texts } from './texts.ts';
 
 const test = suite('published vocabularies, as llama.cpp');
 const here = ['../../build/models', '../../models'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
-const folders = [...here, ...(process.env.CLADA_VOCABULARIES ?? '').split(delimiter)].filter((folder) => folder !== '' && existsSync(folder));
+const folders = !hasPeer ? [] : [...here, ...(process.env.CLADA_VOCABULARIES ?? '').split(delimiter)].filter((folder) => folder !== '' && existsSync(folder));
 const files = folders.flatMap((folder) => readdirSync(folder).filter((name) => /(?<!\.clada)\.gguf$/.test(name)).map((name) => join(folder, name)));
 
 /** llama.cpp's own test texts, where they lie beside a vocabulary. */

@@ -65,6 +65,13 @@ export class Cursor {
     return this.#bytes.slice(at, at + count);
   }
 
+  /** Copies the next `count` bytes to `target`; most are a few, for which a view would cost more than the copying. */
+  copy(target: Uint8Array, to: number, count: number): void {
+    const at = this.#advance(count);
+    if (count > 64) target.set(this.#bytes.subarray(at, at + count), to);
+    else for (let i = 0; i < count; i++) target[to + i] = this.#bytes[at + i]!;
+  }
+
   /** True if `count` bytes can be read without waiting. */
   has(count: number): boolean { return this.position + count <= this.#loaded; }
 
@@ -76,9 +83,9 @@ export class Cursor {
 
   /** The same, of eight bytes that are there already. */
   length(limit: number, what: string): number {
-    const value = this.u64();
-    if (value > BigInt(limit)) this.fail('E_GGUF_LIMIT', what, `${value}`, `at most ${limit}`);
-    return Number(value);
+    const low = this.u32(), high = this.u32(), value = high * 2 ** 32 + low; // no bigint for each of 262,144 strings
+    if (value > limit) this.fail('E_GGUF_LIMIT', what, `${(BigInt(high) << 32n) | BigInt(low)}`, `at most ${limit}`);
+    return value;
   }
 
   /** @throws FormatError always */

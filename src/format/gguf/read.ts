@@ -178,7 +178,7 @@ async function readStrings(cursor: Cursor, length: number, key: string): Promise
   cursor.position = start;
   for (let i = 0; i < length; i++) {
     cursor.position += 8;
-    pool.set(cursor.take(offsets[i + 1]! - offsets[i]!), offsets[i]);
+    cursor.copy(pool, offsets[i]!, offsets[i + 1]! - offsets[i]!);
   }
   cursor.position = end;
   return new StringArray(pool, offsets);

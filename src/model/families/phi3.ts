@@ -11,8 +11,9 @@ const tensors = [...preNorms, ...attentionMatrices, ...qkvBiases.map(optional), 
 const windowKey = 'attention.sliding_window', originalKey = 'rope.scaling.original_context_length';
 
 /** Files from before there was a key: those with a context of 4,096 see 2,047 positions (llama.cpp's pull request 8931). */
-function windowOf({ own, nLayers, contextLength }: FileHparams): number {
-  return own[windowKey] ?? (contextLength === 4096 && (nLayers === 32 || nLayers === 40) ? 2047 : 0);
+function windowOf({ own, nLayers, contextLength, layerWindows }: FileHparams, i: number): number {
+  if (own[windowKey] !== undefined) return layerWindows[i]!;
+  return contextLength === 4096 && (nLayers === 32 || nLayers === 40) ? 2047 : 0;
 }
 
 export const phi3: Family = {
@@ -23,7 +24,7 @@ export const phi3: Family = {
   keys: { [windowKey]: 'optional', [originalKey]: 'optional' },
   windows: { period: Infinity, rope: 'alike' },
   layer: (said, i) => {
-    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors, window: windowOf(said) });
+    const row = layerOf(said, i, { activation: 'silu', rope: 'halves', tensors, window: windowOf(said, i) });
     return { ...row, rope: { kind: 'halves', ...said.rope, longAbove: said.own[originalKey] ?? said.contextLength } };
   },
 };
