@@ -103,7 +103,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
   }
   if (method === 'exact' && !relu) {
-    lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for ReLU models.');
+    lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for models with ReLU or its square.');
   }
 
   const given = options.threshold;

@@ -70,7 +70,7 @@ export class Sparsity {
 
   constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
     const { hparams } = pool.engine.plan;
-    const relu = hparams.layers.every(({ activation }) => activation === 'relu');
+    const relu = hparams.layers.every(({ activation }) => activation === 'relu' || activation === 'relu2');
     this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
   }
 

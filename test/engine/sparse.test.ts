@@ -4,11 +4,15 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { klDivergence } from '../../src/adapt/divergence.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
+import { resolveSparsity } from '../../src/adapt/resolve.ts';
 import { denseSelection } from '../../src/adapt/selection.ts';
 import { Stage } from '../../src/model/enums.ts';
+import { isGated } from '../../src/model/hparams.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
 import { embeddedModel, openSequence, shared, tinyPath } from '../helpers/models.ts';
 import { reluTwin } from '../helpers/relu.ts';
+import { tinyModelPath } from '../helpers/tiny-models.ts';
+import { twin } from '../helpers/twin.ts';
 import { variantPath } from '../helpers/variants.ts';
 
 const ids = Array.from({ length: 40 }, (_, i) => 3 + ((i * 89) % 440)), prompt = 24;
@@ -35,6 +39,8 @@ async function placeOnes(sequence: Sequence): Promise<void> {
   const { nLayers, ffn, hidden } = await sequence.exclusive((engine) => engine.plan.hparams), ones = new Float32Array(nLayers * ffn).fill(1);
   sequence.engine.forms.place({ sensitivity: ones, upSquare: ones, hSquare: ones, columnNorm: ones, mean: ones.map(() => 0.001), meanOut: new Float32Array(nLayers * hidden) });
 }
+
+const traits = ({ engine: { plan: { hparams } } }: Sequence): { nLayers: number; ffn: number; gated: boolean } => ({ nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams) });
 
 const { gate, product, mask, scores } = Stage;
 const whole: Record<string, Selection> = {
@@ -128,6 +134,16 @@ test('exact: a ReLU model skips what is zero and loses nothing but rounding', as
   assert.ok(costs.every((cost) => cost < 0.9), `costs ${costs[0]}`);
   assert.ok(relative(rows, dense.rows) < 2e-6, `relative RMS ${relative(rows, dense.rows)}`);
 });
+
+for (const name of ['nemotron: biases, a third of each head', 'arcee', 'arcee: with a gate']) {
+  test(`exact: ${name} skips what the square of ReLU makes zero`, async () => {
+    const path = name === 'arcee: with a gate' ? await twin('llama.gguf', { 'llama.hidden_act': { type: 'string', value: 'relu2' } }) : await tinyModelPath(name);
+    const sequence = await openSequence(path), { selection } = resolveSparsity({ method: 'exact' }, { ...traits(sequence), relu: true }, undefined);
+    const dense = await decode(sequence, denseSelection), { rows, costs } = await decode(sequence, selection);
+    assert.ok(costs.every((cost) => cost < 0.9), `costs ${costs[0]}`);
+    assert.ok(relative(rows, dense.rows) < 2e-6, `relative RMS ${relative(rows, dense.rows)}`);
+  });
+}
 
 test('a step that is too uncertain runs again, dense, and says so', async () => {
   const sequence = await openSequence(tinyPath('llama.gguf'));

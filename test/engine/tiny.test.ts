@@ -18,9 +18,11 @@ const roundedTolerance = 0.075;
 async function errors(name: string, tokens: string, options: { tier: 'base' | 'relaxed'; kv: KvName; precision?: Precision }): Promise<{ all: number; worst: number }> {
   const sequence = await openSequence(tinyPath(`${name}.gguf`), options);
   const truth = tinyTruth(name, tokens);
-  let row = 0, worst = 0, allError = 0, allNorm = 0;
+  const rows = truth.rows ?? truth.sequences.flat().map((_, i) => i);
+  let position = 0, row = 0, worst = 0, allError = 0, allNorm = 0;
   for (const ids of truth.sequences) {
     await sequence.score(ids, (_, logits) => {
+      if (rows[row] !== position++) return;
       let error = 0, norm = 0;
       for (let i = 0; i < logits.length; i++) {
         const want = truth.logits[row * logits.length + i]!;

@@ -26,7 +26,9 @@ export interface TinyTruth {
   sequences: number[][];
   greedyPrompt: number[];
   greedy: [token: number, margin: number][];
-  /** Logits of all positions of the sequences, row by row. */
+  /** Positions of all sequences together whose logits are there, in order. Absent: all. */
+  rows?: number[];
+  /** Their logits, row by row. */
   logits: Float32Array;
 }
 

@@ -50,10 +50,24 @@ const plain: Readonly<Record<string, WriteValue>> = {
 };
 
 /** llama.cpp tabulates GELU in half precision. */
-const tabulated = 5e-4;
+const tabulated = 1e-3;
 
 /** The four numbers of Granite. */
 const graniteKeys = { 'logit_scale': f32(0.5), 'residual_scale': f32(0.6), 'embedding_scale': f32(1.5), 'attention.scale': f32(0.4) } as const;
+
+/** Embeddings that leave the layers something to say where a family multiplies them. */
+const quiet = ({ tensors }: GgufParts): void => {
+  const at = tensors.findIndex(({ name }) => name === 'token_embd.weight');
+  tensors[at] = randomTensor('token_embd.weight', tensors[at]!.dims, 1 / 8);
+};
+
+/** Of a size that attention has to pad. */
+const headsOf = (dim: number, heads: number, kvHeads: number): TinyModel => ({
+  keys: {
+    'attention.key_length': u32(dim), 'attention.value_length': u32(dim), 'rope.dimension_count': u32(dim),
+    'attention.head_count': u32(heads), 'attention.head_count_kv': u32(kvHeads),
+  },
+});
 
 /** Models by name, `ARCHITECTURE` or `ARCHITECTURE: what is special`. A family that is not listed is made plain. */
 export const tinyModels: Readonly<Record<string, TinyModel>> = {
@@ -119,9 +133,9 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
     tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'rope.dimension_count': u32(4), 'use_parallel_residual': bool(true) }, fused: true,
   },
   'gptneox: one part after the other': { tolerance: tabulated, keys: { 'attention.head_count_kv': u32(4), 'use_parallel_residual': bool(false) }, fused: true },
-  'gemma': { tolerance: tabulated, keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^$/ },
-  'gemma2': { tolerance: tabulated, keys: { 'block_count': u32(4), 'attention.sliding_window': u32(5) }, optional: /^$/ },
-  'gemma3': { tolerance: tabulated, keys: { 'block_count': u32(7), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'gemma': { tolerance: tabulated, change: quiet, keys: { 'attention.key_length': u32(32), 'attention.value_length': u32(32) }, optional: /^$/ },
+  'gemma2': { tolerance: tabulated, change: quiet, keys: { 'block_count': u32(4), 'attention.sliding_window': u32(5) }, optional: /^$/ },
+  'gemma3': { tolerance: tabulated, change: quiet, keys: { 'block_count': u32(7), 'attention.sliding_window': u32(5) }, optional: /^$/ },
   'granite': {
     keys: { 'embedding_scale': f32(3), 'residual_scale': f32(0.4), 'logit_scale': f32(2), 'attention.scale': f32(0.1) },
     optional: /^output|bias$/,
@@ -148,13 +162,48 @@ export const tinyModels: Readonly<Record<string, TinyModel>> = {
   'granitemoe': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3) } },
   'granitemoe: a shared expert': { keys: { ...graniteKeys, 'expert_count': u32(8), 'expert_used_count': u32(3), 'expert_shared_feed_forward_length': u32(72) } },
   'gpt2': { tolerance: tabulated, fused: true, keys: { 'attention.head_count_kv': u32(4), 'rope.freq_base': undefined } },
+  'gemma2: caps that bend, windows with a base of their own': {
+    tolerance: tabulated, change: quiet, optional: /^$/, keys: {
+      'block_count': u32(4), 'attn_logit_softcapping': f32(1.5), 'final_logit_softcapping': f32(5), 'attention.sliding_window': u32(5),
+      'rope.freq_base_swa': f32(500), 'rope.scaling.type': string('linear'), 'rope.scaling.factor': f32(4),
+    },
+  },
+  'gemma3: stretched but for its windows, a cap of logits': {
+    tolerance: tabulated, change: quiet, keys: {
+      'block_count': u32(7), 'attention.sliding_window': u32(5), 'rope.freq_base': f32(1e6), 'rope.scaling.type': string('linear'),
+      'rope.scaling.factor': f32(8), 'final_logit_softcapping': f32(5),
+    },
+  },
+  'gemma3: windows as its file lists them': {
+    tolerance: tabulated, change: quiet, optional: /^$/, keys: {
+      'block_count': u32(4), 'attention.sliding_window': u32(6), 'rope.freq_base_swa': f32(3000),
+      'attention.sliding_window_pattern': { type: 'bools', value: [false, true, true, false] },
+    },
+  },
+  'gemma3: no windows': { tolerance: tabulated, change: quiet, optional: /^$/, keys: { 'attention.sliding_window': u32(0) } },
+  'granite: nothing turns': { keys: { 'logit_scale': f32(0.5), 'residual_scale': f32(0), 'rope.scaling.finetuned': bool(false) } },
+  'stablelm: both parts read the same, norms of each head': {
+    keys: { 'rope.dimension_count': u32(12) }, optional: /^output|[qk]_norm/,
+  },
+  'stablelm: one part after the other': {
+    keys: { 'rope.dimension_count': u32(4) }, change: ({ tensors }) => {
+      for (const i of [0, 1]) {
+        tensors.push(randomTensor(`blk.${i}.ffn_norm.weight`, [64], 0.5, 1), randomTensor(`blk.${i}.ffn_norm.bias`, [64], 0.5));
+      }
+    },
+  },
+  'nemotron: biases, a third of each head': { keys: { 'rope.dimension_count': u32(6) }, optional: /bias/ },
+  'llama: heads of 20': headsOf(20, 3, 3),
+  'llama: heads of 8': headsOf(8, 8, 2),
+  'qwen3: heads of 24': headsOf(24, 4, 2),
+  'gemma2: heads of 10': { ...headsOf(10, 4, 2), tolerance: tabulated, change: quiet, optional: /^$/ },
 };
 
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
 
 /** Values around `middle`, the same for the same name and shape. */
 export function randomTensor(name: string, dims: readonly number[], spread: number, middle = 0): WriteTensor {
-  const random = new Random([...name].reduce((sum, char) => sum * 31 + char.charCodeAt(0), dims.length) >>> 0);
+  const random = new Random([...name].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) >>> 0, dims.length));
   const values = Float32Array.from({ length: product(dims) }, () => middle + spread * (2 * random.float64() - 1));
   return { name, dims, dtype: 'f32', data: new Uint8Array(values.buffer) };
 }
@@ -167,7 +216,6 @@ function tensorOf(name: string, dims: readonly number[]): WriteTensor {
   return randomTensor(name, dims, name.startsWith('token_embd') ? 1 : 1.7 / Math.sqrt(dims[0]!));
 }
 
-/** Tensors of roles: the parts of a fused one together. */
 /** Names and shapes of the tensors that roles make, the contiguous dimension first; of optional ones those that `optional` names. */
 export function shapesOf(roles: readonly TensorRole[], layer: number | undefined, size: Record<SizeName, number>, optional: RegExp): [string, number[]][] {
   const dims = new Map<string, number[]>();
