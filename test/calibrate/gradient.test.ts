@@ -79,9 +79,9 @@ for (const tier of ['base', 'relaxed'] as const) {
   }
 
   for (const name of [
-    'lfm2', 'lfm2: longer convolutions',
-    'gemma2: caps that bend, windows with a base of their own', 'gemma3: stretched but for its windows, a cap of logits', 'granite: nothing turns',
+    'gemma2: caps that bend, windows with a base of their own', 'gemma3: stretched but for its windows, a cap of logits', 'granite', 'granite: nothing turns',
     'stablelm: both parts read the same, norms of each head', 'nemotron: biases, a third of each head', 'arcee', 'llama: heads of 20', 'qwen3: heads of 24', 'hunyuan-dense',
+    'gptneox', 'lfm2', 'lfm2: longer convolutions',
   ]) {
     test(`${name}: dL/dh is that of finite differences`, async () => {
       await checkGradient(await Calibrator.open(await tinyModelPath(name), { tier, maxTokens: 64 }), asked, `${name} ${tier}`);

@@ -11,7 +11,7 @@ import { isGated } from '../../src/model/hparams.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
 import { embeddedModel, openSequence, shared, tinyPath } from '../helpers/models.ts';
 import { reluTwin } from '../helpers/relu.ts';
-import { tinyModelPath } from '../helpers/tiny-models.ts';
+import { tinyModelPath, tinyModels } from '../helpers/tiny-models.ts';
 import { twin } from '../helpers/twin.ts';
 import { variantPath } from '../helpers/variants.ts';
 
@@ -53,24 +53,25 @@ const whole: Record<string, Selection> = {
 };
 /** The same, dropping about half. */
 const some = (threshold: number): Record<string, Selection> => ({
-  griffin: { ...whole['griffin']!, density: 0.5 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
+  griffin: { ...whole['griffin']!, density: 0.5 }, 'griffin, down no smaller': { ...whole['griffin']!, density: 0.9 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
   cats: { ...whole['cats']!, gateBase: threshold }, 'clada-paper': { ...whole['clada-paper']!, scoreBase: threshold },
   clada: { ...whole['clada']!, gateBase: threshold, productBase: threshold, compensate: false },
 });
 
-const pathOf = async (file: string): Promise<string> => (file.includes(':') ? variantPath(file) : tinyPath(file));
+const pathOf = async (file: string): Promise<string> => (file in tinyModels ? tinyModelPath(file) : file.includes(':') ? variantPath(file) : tinyPath(file));
 
 const test = suite('sparse steps');
 
 const quantised = ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k'].map((name) => `llama256-${name}.gguf`);
 
-for (const file of [...quantised, 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ', 'olmo2: norms behind the parts']) {
+for (const file of [...quantised, 'llama.gguf', 'qwen2.gguf', 'gpt2.gguf', 'llama: biases', 'deci: layers that differ', 'olmo2: norms behind the parts',
+  'gemma3: stretched but for its windows, a cap of logits', 'stablelm: both parts read the same, norms of each head', 'nemotron: biases, a third of each head', 'granite', 'llama: heads of 20']) {
   test(`${file}: full density gives the bits of dense, for every method`, async () => {
     const sequence = await openSequence(await pathOf(file));
     await placeOnes(sequence);
     const dense = await decode(sequence, denseSelection);
     for (const [name, selection] of Object.entries(whole)) {
-      if (file.startsWith('gpt2') && (selection.stages & gate)) continue; // no gate
+      if (!traits(sequence).gated && (selection.stages & gate)) continue;
       const { rows, costs } = await decode(sequence, selection);
       assert.ok(sameBits(rows, dense.rows), name);
       assert.ok(costs.every((cost) => cost === 1), name);

@@ -55,14 +55,20 @@ const tabulated = 1e-3;
 /** The four numbers of Granite. */
 const graniteKeys = { 'logit_scale': f32(0.5), 'residual_scale': f32(0.6), 'embedding_scale': f32(1.5), 'attention.scale': f32(0.4) } as const;
 
+/** What the models are asked, and how much of the answer is kept: the last rows of the prompt, and greedy tokens behind it. */
+export const asked: readonly number[] = [5, 60, 61, 62, 100, 7, 211, 19, 350, 401, 12, 12, 90, 444, 3, 177, 33, 9, 288, 14];
+export const promptRows = 3;
+export const greedyTokens = 12;
+
 /** Embeddings that leave the layers something to say where a family multiplies them. */
 const quiet = ({ tensors }: GgufParts): void => {
   const at = tensors.findIndex(({ name }) => name === 'token_embd.weight');
   tensors[at] = randomTensor('token_embd.weight', tensors[at]!.dims, 1 / 8);
 };
 
-/** Of a size that attention has to pad. */
+/** Of a size that attention has to pad, in a cache that is full at the end. */
 const headsOf = (dim: number, heads: number, kvHeads: number): TinyModel => ({
+  contextSize: asked.length + greedyTokens,
   keys: {
     'attention.key_length': u32(dim), 'attention.value_length': u32(dim), 'rope.dimension_count': u32(dim),
     'attention.head_count': u32(heads), 'attention.head_count_kv': u32(kvHeads),
@@ -261,11 +267,6 @@ export async function tinyModelPath(name: string): Promise<string> {
   writeFileSync(path, await tinyModel(name));
   return path;
 }
-
-/** What the models are asked, and how much of the answer is kept: the last rows of the prompt, and greedy tokens behind it. */
-export const asked: readonly number[] = [5, 60, 61, 62, 100, 7, 211, 19, 350, 401, 12, 12, 90, 444, 3, 177, 33, 9, 288, 14];
-export const promptRows = 3;
-export const greedyTokens = 12;
 
 export interface FamilyTruth {
   /** Log-probabilities after the last `promptRows` tokens of `asked`, and after the last greedy token. */
