@@ -53,7 +53,7 @@ async function checkGradient(calibrator: Calibrator, tokens: readonly number[], 
   }
   const error = Math.sqrt(errors / norms);
   if (process.env['VERBOSE']) console.log(name, `finite differences: relative RMS error ${error.toExponential(2)}`);
-  assert.ok(error < 2e-3, `relative RMS error ${error}`);
+  assert.ok(error < 1e-3, `relative RMS error ${error}`);
   return loss;
 }
 
@@ -79,7 +79,7 @@ for (const tier of ['base', 'relaxed'] as const) {
   }
 
   for (const name of [
-    'gemma2: caps that bend, windows with a base of their own', 'gemma3: stretched but for its windows, a cap of logits', 'granite: nothing turns',
+    'gemma2: caps that bend, windows with a base of their own', 'gemma3: stretched but for its windows, a cap of logits', 'granite', 'granite: nothing turns',
     'stablelm: both parts read the same, norms of each head', 'nemotron: biases, a third of each head', 'arcee', 'llama: heads of 20', 'qwen3: heads of 24', 'hunyuan-dense',
     'gptneox', 'lfm2', 'lfm2: longer convolutions',
   ]) {
