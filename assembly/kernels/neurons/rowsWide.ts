@@ -16,9 +16,12 @@ import { UNIT, fourBytes, quantBytes, rowBytesOf } from './rows';
 import { bitsOf, centreOf, hasForms, scaleCols } from './source';
 import { touchRows } from './touch';
 
-// bytes 0x1f, 0x3f
-const LOW: usize = memory.data<u32>([0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f], 16);
-@inline function lowMask<L>(): v128 { return v128.load(LOW + (bitsOf<L>() == 6 ? 16 : 0)); }
+// bytes 0x1f, 0x3f, 3, 0x20
+const MASKS: usize = memory.data<u32>([
+  0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f,
+  0x03030303, 0x03030303, 0x03030303, 0x03030303, 0x20202020, 0x20202020, 0x20202020, 0x20202020,
+], 16);
+@inline function lowMask<L>(): v128 { return v128.load(MASKS + (bitsOf<L>() == 6 ? 16 : 0)); }
 
 /** Bytes of x, for seven bits. */
 @inline function short<L>(): bool { return ASC_FEATURE_RELAXED_SIMD && bitsOf<L>() < 8; }
@@ -57,7 +60,7 @@ const LOW: usize = memory.data<u32>([0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1
   do {
     a = addUnits<L>(a, v128.and(u, low), v128.and(v, low), v128.and(w, low), v128.and(z, low), x, mask);
     if (p == 0) break; // never
-    const last = vector(left, p, 4), two = i16x8.splat(0x0303), bit = i16x8.splat(0x2020);
+    const last = vector(left, p, 4), two = v128.load(MASKS, 32), bit = v128.load(MASKS, 48);
     const fifth = v128.or(i16x8.shr_u(v128.andnot(u, low), 3), v128.and(i16x8.shr_u(v, 6), two));
     const sixth = v128.or(i16x8.shr_u(v128.andnot(w, low), 3), v128.and(i16x8.shr_u(z, 6), two));
     const bits = v128.or(v128.and(v, bit), i16x8.shr_u(v128.and(z, bit), 1));
