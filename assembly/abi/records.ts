@@ -78,6 +78,7 @@
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
+  unpackedPtr: u32;   // [8, columns of the widest matrix] u8: rows that matmul unpacks
   qPtr: u32;          // [chunk, heads * headDim]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headDim]
   attnPtr: u32;       // [chunk, heads * headDim]

@@ -63,7 +63,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(h.ffn), upPtr: row(h.ffn), anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,

@@ -234,7 +234,7 @@ function columns<L>(units: usize, rows: i32, cols: i32, h: usize, scratch: usize
 }
 
 @unmanaged class ColumnsMatvec {
-  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!isNibbles<L>() || isSuper<L>()) return unreachable();
     columns<L>(w, <i32>rows, <i32>cols, h, scratch, y);
     return 0;

@@ -91,7 +91,7 @@ function bytes<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize,
 }
 
 @unmanaged class CompactMatvec {
-  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>() || isSuper<L>() || isPacked<L>()) return unreachable();
     if (isNibbles<L>()) nibbles<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     else bytes<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);

@@ -23,11 +23,20 @@ import { forLayout } from '../../layouts/table';
 }
 
 /** Lane `from` of a block at p → lane `to` at q: quants and scales. */
-@inline function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
-  const scales = the<L>().quantBytes, source = p + laneOffset(from), target = q + laneOffset(to);
-  for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
-  if (isSuper<L>()) for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
-  else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
+function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
+  const scales = the<L>().quantBytes;
+  if (isPacked<L>()) {
+    for (let c: usize = 0; c < scales; c += scales >> 1) {
+      const s = p + c, first = the<L>().word(s, from, 0), second = the<L>().word(s, from, 1);
+      the<L>().put(q + c, to, first, second, the<L>().word(s, from, 2), the<L>().word(s, from, 3));
+    }
+  } else {
+    const source = p + laneOffset(from), target = q + laneOffset(to);
+    for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
+  }
+  if (isSuper<L>() || the<L>().scaleBytes == 8) {
+    for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
+  } else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
 }
 
 function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
@@ -46,7 +55,8 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
     p += blockBytes<L>(); q += blockBytes<L>();
     if (isSuper<L>()) {
       if ((b & 7) == 0) {
-        copyHalves(the<L>().factorBytes, p, from, q, to);
+        copyHalves(min(the<L>().factorBytes, <usize>32), p, from, q, to);
+        if (the<L>().factorBytes > 32) v128.store(q, v128.load(p, 32), 32); // a table for all rows
         p += the<L>().factorBytes; q += the<L>().factorBytes;
       }
     }
@@ -54,7 +64,7 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
 }
 
 @unmanaged class CopyRow {
-  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     copyRowIn<L>(p, <i32>from, q, <i32>to, <i32>cols);
     return 0;
   }
@@ -66,7 +76,7 @@ export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, col
 }
 
 @unmanaged class CompactRows {
-  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     const group = groupBytes<L>(<i32>cols);
     if (n & 7) memory.fill(dst + (n >> 3) * group, 0, group);
     for (let k: usize = 0; k < n; k++, list += 2) {
@@ -212,7 +222,7 @@ function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 }
 
 @unmanaged class CompactColumns {
-  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
     if (isSuper<L>() || isPacked<L>()) return 0;
     return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
@@ -221,7 +231,8 @@ function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 
 /**
  * The listed columns of an interleaved matrix [rows, cols] at `dst` (room: layoutBytes(layout, rows, cols) is always enough). `pieces` gets
- * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks and Packed layouts, which have no compact columns.
+ * cols / 32 u8 (not written for float layouts). Returns the bytes written; 0 also for superblocks and Packed layouts, which have no compact
+ * columns.
  */
 export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);

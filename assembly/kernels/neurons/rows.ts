@@ -78,7 +78,7 @@ export const QUANTS: usize = 64, TAIL: usize = 20, SUPER: usize = 2 * QUANTS + T
 }
 
 @unmanaged class RowBytes {
-  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     return rowBytesOf<L>(<i32>cols);
   }
 }
@@ -87,7 +87,7 @@ export const QUANTS: usize = 64, TAIL: usize = 20, SUPER: usize = 2 * QUANTS + T
 export function rowBytes(layout: i32, cols: i32): usize { return forLayout<RowBytes>(layout, cols); }
 
 @unmanaged class PackRows {
-  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!isNibbles<L>()) return unreachable();
     if (isSuper<L>()) packSupers<L>(w, <i32>rows, <i32>cols, dst);
     else packBlocks<L>(w, <i32>rows, <i32>cols, dst);

@@ -198,7 +198,7 @@ function supers<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahead: i
 }
 
 @unmanaged class RowsMatvec {
-  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize): usize {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize, _i: usize): usize {
     if (!isNibbles<L>()) return unreachable();
     if (isSuper<L>()) supers<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
     else blocks<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
