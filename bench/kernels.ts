@@ -14,7 +14,7 @@ const rounds = 5, roundMs = 60, tokens = 64;
 
 /** rows x cols: SmolLM2-135M (query, down, gate and up), Llama-3.2-1B (gate and up). */
 const shapes = [[576, 576], [576, 1536], [1536, 576], [8192, 2048]] as const;
-const dtypes = ['q4_1', 'q4_k', 'q8_0', 'f16'];
+const dtypes = ['q4_1', 'q4_k', 'q5_0', 'q6_k', 'q8_0', 'f16'];
 
 interface Task { name: string; bytes: number; macs: number; run: () => void }
 
@@ -41,13 +41,13 @@ function tasksOf(k: Kernels, dtype: string, rows: number, cols: number): Task[] 
   const { ptr } = randomMatrix(k, kind, rows, cols, random);
   const bytes = k.call('layoutBytes', kind.layout, rows, cols);
   const x = putActivations(k, kind, Array.from({ length: tokens }, () => Float32Array.from({ length: cols }, () => random.float64() - 0.5)));
-  const y = k.alloc(tokens * rows * 4);
+  const y = k.alloc(tokens * rows * 4), scratch = k.alloc(8 * cols);
   const at = walk(copies(k, ptr, bytes)), cold = walk(copies(k, ptr, bytes));
   const { matvec, matmul, readMemory } = k.exports, { layout } = kind;
   return [
     { name: 'read', bytes, macs: 0, run: () => readMemory!(cold(), bytes & ~63) },
     { name: 'matvec', bytes, macs: rows * cols, run: () => matvec!(layout, at(), groups, cols, x.ptr, y) },
-    { name: `matmul ${tokens}`, bytes, macs: tokens * rows * cols, run: () => matmul!(layout, at(), groups, cols, x.ptr, x.stride, tokens, y, rows * 4) },
+    { name: `matmul ${tokens}`, bytes, macs: tokens * rows * cols, run: () => matmul!(layout, at(), groups, cols, x.ptr, x.stride, tokens, y, rows * 4, scratch) },
   ];
 }
 

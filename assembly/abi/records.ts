@@ -106,6 +106,7 @@
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
+  unpackedPtr: u32;   // [8, columns of the widest matrix] u8: rows that matmul unpacks
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]

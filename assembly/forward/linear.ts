@@ -45,7 +45,7 @@ export function linear(
   const groups = (rows + 7) >> 3, format = formatOf(layout);
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
   if (nTokens == 1) matvec(layout, w, groups, cols, x, y);
-  else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride);
+  else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride, work.unpackedPtr);
   if (bias) {
     for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
   }

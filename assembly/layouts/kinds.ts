@@ -13,11 +13,11 @@
  *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
  *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/dots.ts)
  *   Packed   per block of 32 columns: 32 B for each bit of a quant, then the block's scales
- *            quants: as many vectors as they have bits, [set 0: 16 B][set 1: 16 B] each, from which shifts and masks make eight (packed.ts):
- *            vector i holds column 4i + j of row r as byte j of lane r & 3, unsigned
+ *            quants: each half (16 columns) as many vectors of 16 B as they have bits, from which shifts and masks make eight, four a set
+ *            (packed.ts): vector i holds column 4i + j of row r as byte j of lane r & 3, unsigned; or codes, for values in a table
  *
- * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m; or, where eight blocks make a superblock of 256 columns, two arrays of
- * 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
+ * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m (mxfp4: exponents); or, where eight blocks make a superblock of 256
+ * columns, one or two arrays of 8-bit numbers that the superblock's own factors multiply: f16 arrays behind its eighth block.
  *
  * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
  * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It
@@ -26,18 +26,19 @@
  *   scaleBytes    of a block                       (Floats: none)
  *   factorBytes   of a superblock; 0: blocks stand alone
  *   middle        what is stored for a quant of value 0
- *   halves        superblocks: columns 0..15 and 16..31 of a block have an i8 scale each, the block's first two arrays
+ *   halves        Packed, superblocks: columns 0..15 and 16..31 of a block have a scale each, in the block's two arrays; 8 numbers from `p`
+ *                 on as i16: `scales(p)`, and where there are `mins`, `minima(p)`
  *   mins          a block has a minimum
  * and in functions, where `block` and `factors` are addresses, `set` is 0 or 1, and `tail` are the constants of x (kernels/quantize):
  *   add           f + a block's term for 4 rows, of which `dot` are the integer sums (Packed with halves: each times its scale)
  *   addMin        superblocks with minima: h + a block's minimum term
  *   close         superblocks: f + the superblock's sums g (and h) times its factors
- *   scale, shift  row `lane`'s scale of a block, or of its half `half`, and (mins) what is added: a value is scale * quant + shift, the same
- *                 f32 as ggml's dequantize, each operation rounded once. The quant is `quantOf`, for every kind
+ *   scale, shift  row `lane`'s scale of a block, or of its half `half`, and (mins) what is added: a value is scale * quant + shift, the
+ *                 same f32 as ggml's dequantize, each operation rounded once. The quant is `quantOf`, for every kind
  *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
  * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
  * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
- * bit for bit. A layout that is named after a dtype is that dtype too; iq4_nl is a dtype only.
+ * bit for bit. A layout that is named after a dtype is that dtype too; those of coded_iq.ts and coded_tq.ts are dtypes only.
  */
 import { laneOffset } from './lanes';
 
@@ -59,7 +60,7 @@ export const enum Kind { floats, nibbles, bytes, packed }
   @inline get format(): i32 { return Format.x4; }
   @inline get quantBytes(): usize { return 128; }
 
-  @inline stored(block: usize, lane: i32, k: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
     const byte = <i32>load<u8>(block + laneOffset(lane) + ((k >> 3) << 5) + (k & 3));
     return k & 4 ? byte >> 4 : byte & 15;
   }
@@ -70,7 +71,7 @@ export const enum Kind { floats, nibbles, bytes, packed }
   @inline get format(): i32 { return Format.x8; }
   @inline get quantBytes(): usize { return 256; }
 
-  @inline stored(block: usize, lane: i32, k: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
     const byte = <i32>load<i8>(block + laneOffset(lane) + ((k >> 2) << 5) + (k & 3));
     return k & 1 ? byte : <i32>(<i8>(byte ^ 0x80));
   }
@@ -90,7 +91,9 @@ export const enum Kind { floats, nibbles, bytes, packed }
 @inline export function hasMin<L>(): bool { return !isSuper<L>() && the<L>().mins; }
 
 /** The value of column k (0..31) of row `lane` of a block, before scale and minimum. */
-@inline export function quantOf<L>(block: usize, lane: i32, k: usize): i32 { return the<L>().stored(block, lane, k) - the<L>().middle; }
+@inline export function quantOf<L>(block: usize, lane: i32, k: usize, factors: usize = 0): i32 {
+  return the<L>().stored(block, lane, k, factors) - the<L>().middle;
+}
 
 /** Columns that cannot be parted: 1, 32 or 256. */
 @inline export function unitCols<L>(): i32 { return isFloat<L>() ? 1 : isSuper<L>() ? 256 : 32; }

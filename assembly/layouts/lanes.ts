@@ -1,4 +1,5 @@
 /** Rows inside an interleaved block (kinds.ts): where one's quants lie, put there and read back. */
+import { halfAt } from '../base/half';
 
 /** Offset of row `lane` (0..7) inside a 32-byte chunk: set 0 or 1, then its lane. */
 @inline export function laneOffset(lane: i32): usize {
@@ -39,6 +40,11 @@
   const h = load<u16>(src);
   store<u16>(dst, h);
   return i32((h & 0x7c00) == 0x7c00);
+}
+
+/** The f16 at `p` as f32; infinite where it is NaN or infinite. */
+@inline export function halfFinite(p: usize): f32 {
+  return (load<u16>(p) & 0x7c00) == 0x7c00 ? Infinity : halfAt(p);
 }
 
 /** 16 where a column's bit is set: `bits` two bytes, the first for columns 0..7. */

@@ -1,84 +1,215 @@
 /**
- * The Packed kinds (kinds.ts): quants of b bits in vectors of bytes. The first ones lie in the low bits of a vector each; the last ones are
- * spread over the high bits that these leave free, so that no vector costs more than a mask and the last ones a few shifts. (A plane of
- * nibbles and a plane of fifth or sixth bits takes the same room, and half as many instructions again.)
- *   vector   vector i of the set at `p`, 0..7, a literal: 4 columns of 4 rows
- *   pack     32 quants of a row, columns 0..15 and 16..31 as bytes, into the block at `dst` (lane offset included)
- *   stored   column k of the row at `p` (lane offset included)
+ * The Packed kinds (kinds.ts): quants of b bits, and codes that stand for values of a table. In each half of a block (16 columns), b
+ * vectors hold eight: four of either set, vector i of them columns 4i .. 4i + 3. The first quants lie in the low bits of a vector each; the
+ * others are spread over the high bits that these leave free, so that no vector costs more than a mask and the last ones a few shifts. (A
+ * plane of nibbles and a plane of fifth or sixth bits takes the same room, and half as many instructions again.)
+ *   vector   vector i (a literal) of `set` of the half whose vectors are v0 .. v5, unsigned, below 128; the constants a, b, c are what
+ *            `mask`, `table` and `third` say, loaded once
+ *   put      columns 0..15 of row `lane` of the half at `p`: four words of 4 quants; bits of other rows stay
+ *   word     one of those words
+ * The last two are calls, not inlined: nothing that is read once or seldom needs to be fast, and there are many layouts.
  */
-import { mask1f, mask20, mask3f, maskc0 } from '../base/simd';
-import { Format, Kind } from './kinds';
-import { laneOffset } from './lanes';
+import { mask01, mask03, mask06, mask07, mask1f, mask20, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
+import { Format, Kind, the } from './kinds';
 
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
-@inline function packedFormat(): i32 { return ASC_FEATURE_RELAXED_SIMD ? Format.x4 : Format.x8; }
+@inline export function packedFormat(): i32 { return ASC_FEATURE_RELAXED_SIMD ? Format.x4 : Format.x8; }
 
-/** What the sums of Packed layouts with halves are short of: x's constants (kernels/quantize) expect them 256 times too large on base. */
+/** What sums of halves with scales are short of on base: x's constants (kernels/quantize) expect them 256 times too large. */
 @inline export function packedUnit(): f32 { return ASC_FEATURE_RELAXED_SIMD ? 1 : 256; }
 
-/** Vectors 0..4 hold quants 0..4. Quant 5 is in the high bits of 0 and 1, 6 in those of 2 and 3, 7 in those of 4 and one bit of 1 and 3. */
+/** Where row `lane` has its 4 bytes of a vector. */
+@inline function lane4(lane: i32): usize { return <usize>(lane & 3) << 2; }
+
+/** Byte k & 3 of a word. */
+@inline function byteOf(word: u32, k: usize): i32 { return <i32>(word >> <u32>((k & 3) << 3) & 255); }
+
+/** The bits of `mask` at p become those of `bits`. */
+@inline function merge(p: usize, mask: u32, bits: u32): void { store<u32>(p, (load<u32>(p) & ~mask) | bits); }
+
+/** Vector i (a literal) of the half at p, where it has that many. */
+@inline export function partOf<L>(p: usize, i: usize): v128 {
+  return i < the<L>().quantBytes >> 5 ? v128.load(p + 16 * i) : i32x4.splat(0);
+}
+
+/** 32 quants of row `lane`, columns 0..15 and 16..31 as bytes, into a block. */
+@inline export function storePacked<L>(block: usize, lane: i32, first: v128, second: v128): void {
+  for (let half = 0; half < 2; half++, first = second, block += the<L>().quantBytes >> 1) {
+    the<L>().put(
+      block, lane, i32x4.extract_lane(first, 0), i32x4.extract_lane(first, 1), i32x4.extract_lane(first, 2), i32x4.extract_lane(first, 3));
+  }
+}
+
+/**
+ * Vectors 0..2 begin with quants 0..2 of set 0, 3 and 4 with 0 and 1 of set 1. Quant 3 of set 0 is above 0 and 1, quant 2 of set 1 above 2
+ * and 3, quant 3 of set 1 above 4 and, with a bit each, above 1 and 3.
+ */
 @unmanaged export class Fives {
   @inline get kind(): i32 { return Kind.packed; }
   @inline get format(): i32 { return packedFormat(); }
   @inline get quantBytes(): usize { return 160; }
   @inline get bits(): i32 { return 5; }
+  @inline get mask(): v128 { return mask1f(); }
+  @inline get third(): v128 { return mask20(); }
+  @inline table(w: usize): v128 { return maskc0(); }
 
-  @inline vector(p: usize, i: usize): v128 {
-    if (i < 5) return v128.and(v128.load(p + 32 * i), mask1f());
-    if (i < 7) {
-      const a = v128.load(p + (64 * i - 320)), b = v128.load(p + (64 * i - 288));
-      return v128.or(i16x8.shr_u(v128.andnot(a, mask1f()), 3), i16x8.shr_u(v128.and(b, maskc0()), 6));
+  @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
+    if (set ? i == 2 : i == 3) return v128.or(i16x8.shr_u(v128.andnot(set ? v2 : v0, a), 3), i16x8.shr_u(v128.and(set ? v3 : v1, b), 6));
+    if (i == 3) {
+      const bits = v128.or(v128.and(v1, c), i16x8.shr_u(v128.and(v3, c), 1));
+      return v128.or(i16x8.shr_u(v128.andnot(v4, a), 3), i16x8.shr_u(bits, 4));
     }
-    const one = v128.and(v128.load(p, 32), mask20()), two = i16x8.shr_u(v128.and(v128.load(p, 96), mask20()), 1);
-    return v128.or(i16x8.shr_u(v128.andnot(v128.load(p, 128), mask1f()), 3), i16x8.shr_u(v128.or(one, two), 4));
+    return v128.and(set ? (i ? v4 : v3) : i == 0 ? v0 : i == 1 ? v1 : v2, a);
   }
 
-  @inline pack(dst: usize, first: v128, second: v128): void {
-    const five = i32x4.extract_lane(second, 1), six = i32x4.extract_lane(second, 2), seven = i32x4.extract_lane(second, 3);
-    store<u32>(dst, i32x4.extract_lane(first, 0) | (five & 0x1c1c1c1c) << 3);
-    store<u32>(dst, i32x4.extract_lane(first, 1) | (five & 0x03030303) << 6 | (seven & 0x02020202) << 4, 32);
-    store<u32>(dst, i32x4.extract_lane(first, 2) | (six & 0x1c1c1c1c) << 3, 64);
-    store<u32>(dst, i32x4.extract_lane(first, 3) | (six & 0x03030303) << 6 | (seven & 0x01010101) << 5, 96);
-    store<u32>(dst, i32x4.extract_lane(second, 0) | (seven & 0x1c1c1c1c) << 3, 128);
+  put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
+    const p = half + lane4(lane);
+    if (lane < 4) {
+      store<u32>(p, q0 | (q3 & 0x1c1c1c1c) << 3);
+      merge(p + 16, 0xdfdfdfdf, q1 | (q3 & 0x03030303) << 6);
+      merge(p + 32, 0x1f1f1f1f, q2);
+    } else {
+      merge(p + 16, 0x20202020, (q3 & 0x02020202) << 4);
+      merge(p + 32, 0xe0e0e0e0, (q2 & 0x1c1c1c1c) << 3);
+      store<u32>(p, q0 | (q2 & 0x03030303) << 6 | (q3 & 0x01010101) << 5, 48);
+      store<u32>(p, q1 | (q3 & 0x1c1c1c1c) << 3, 64);
+    }
   }
 
-  @inline stored(block: usize, lane: i32, k: usize): i32 {
-    const p = block + laneOffset(lane) + (k & 3), i = k >> 2;
-    if (i < 5) return load<u8>(p + (i << 5)) & 31;
-    if (i < 7) return load<u8>(p + (i << 6) - 320) >> 5 << 2 | load<u8>(p + (i << 6) - 288) >> 6;
-    return load<u8>(p, 128) >> 5 << 2 | (load<u8>(p, 32) >> 4 & 2) | (load<u8>(p, 96) >> 5 & 1);
+  word(half: usize, lane: i32, i: usize): u32 {
+    const p = half + lane4(lane), set = <usize>(lane >> 2);
+    if (i < 3 - set) return load<u32>(p + ((3 * set + i) << 4)) & 0x1f1f1f1f;
+    const q = p + (set << 5);
+    if (i == 3 - set) return (load<u32>(q) >> 3 & 0x1c1c1c1c) | (load<u32>(q, 16) >> 6 & 0x03030303);
+    return (load<u32>(p, 64) >> 3 & 0x1c1c1c1c) | (load<u32>(p, 16) >> 4 & 0x02020202) | (load<u32>(p, 48) >> 5 & 0x01010101);
+  }
+
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+    return byteOf(this.word(block + (k >> 4) * 80, lane, k >> 2 & 3), k);
   }
 }
 
-/** Three vectors hold four: quants 0..2 and 4..6, the others in the two high bits of those three. */
+/** Of either set, three vectors (the sets take turns) hold four: quants 0..2, and 3 in their two high bits. */
 @unmanaged export class Sixes {
   @inline get kind(): i32 { return Kind.packed; }
   @inline get format(): i32 { return packedFormat(); }
   @inline get quantBytes(): usize { return 192; }
   @inline get bits(): i32 { return 6; }
+  @inline get mask(): v128 { return mask3f(); }
+  @inline get third(): v128 { return mask3f(); }
+  @inline table(w: usize): v128 { return mask3f(); }
 
-  @inline vector(p: usize, i: usize): v128 {
-    const q = p + 96 * (i >> 2);
-    if ((i & 3) < 3) return v128.and(v128.load(q + 32 * (i & 3)), mask3f());
-    const a = v128.andnot(v128.load(q), mask3f()), b = v128.andnot(v128.load(q, 32), mask3f()), c = v128.andnot(v128.load(q, 64), mask3f());
-    return v128.or(i16x8.shr_u(a, 2), v128.or(i16x8.shr_u(b, 4), i16x8.shr_u(c, 6)));
+  @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
+    const t = set ? v1 : v0, u = set ? v3 : v2, v = set ? v5 : v4;
+    if (i < 3) return v128.and(i == 0 ? t : i == 1 ? u : v, a);
+    return v128.or(i16x8.shr_u(v128.andnot(t, a), 2), v128.or(i16x8.shr_u(v128.andnot(u, a), 4), i16x8.shr_u(v128.andnot(v, a), 6)));
   }
 
-  @inline four(dst: usize, v: v128): void {
-    const last = i32x4.extract_lane(v, 3);
-    store<u32>(dst, i32x4.extract_lane(v, 0) | (last & 0x30303030) << 2);
-    store<u32>(dst, i32x4.extract_lane(v, 1) | (last & 0x0c0c0c0c) << 4, 32);
-    store<u32>(dst, i32x4.extract_lane(v, 2) | (last & 0x03030303) << 6, 64);
+  put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
+    const p = half + lane4(lane) + (<usize>(lane >> 2) << 4);
+    store<u32>(p, q0 | (q3 & 0x30303030) << 2);
+    store<u32>(p, q1 | (q3 & 0x0c0c0c0c) << 4, 32);
+    store<u32>(p, q2 | (q3 & 0x03030303) << 6, 64);
   }
 
-  @inline pack(dst: usize, first: v128, second: v128): void {
-    this.four(dst, first);
-    this.four(dst + 96, second);
+  word(half: usize, lane: i32, i: usize): u32 {
+    const p = half + lane4(lane) + (<usize>(lane >> 2) << 4);
+    if (i < 3) return load<u32>(p + (i << 5)) & 0x3f3f3f3f;
+    return (load<u32>(p) >> 2 & 0x30303030) | (load<u32>(p, 32) >> 4 & 0x0c0c0c0c) | (load<u32>(p, 64) >> 6 & 0x03030303);
   }
 
-  @inline stored(block: usize, lane: i32, k: usize): i32 {
-    const p = block + laneOffset(lane) + (k & 3) + 96 * (k >> 4), i = k >> 2 & 3;
-    if (i < 3) return load<u8>(p + (i << 5)) & 63;
-    return load<u8>(p) >> 6 << 4 | load<u8>(p, 32) >> 6 << 2 | load<u8>(p, 64) >> 6;
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+    return byteOf(this.word(block + (k >> 4) * 96, lane, k >> 2 & 3), k);
   }
+}
+
+/** Vector 0 holds quants 0 and 1 of set 0, 1 quant 2 of set 0 and 0 of set 1, 2 quants 1 and 2 of set 1; the last ones are above them. */
+@unmanaged export class Threes {
+  @inline get kind(): i32 { return Kind.packed; }
+  @inline get format(): i32 { return packedFormat(); }
+  @inline get quantBytes(): usize { return 96; }
+  @inline get bits(): i32 { return 3; }
+  @inline get mask(): v128 { return mask07(); }
+  @inline get third(): v128 { return mask01(); }
+  @inline table(w: usize): v128 { return mask06(); }
+
+  @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
+    if (i == 3) return v128.or(v128.and(i16x8.shr_u(set ? v2 : v0, 5), b), v128.and(i16x8.shr_u(v1, <i32>(6 + set)), c));
+    const at = 3 * set + i, v = at < 2 ? v0 : at < 4 ? v1 : v2;
+    return v128.and(at & 1 ? i16x8.shr_u(v, 3) : v, a);
+  }
+
+  put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
+    const p = half + lane4(lane);
+    if (lane < 4) {
+      store<u32>(p, q0 | q1 << 3 | (q3 & 0x06060606) << 5);
+      merge(p + 16, 0x47474747, q2 | (q3 & 0x01010101) << 6);
+    } else {
+      merge(p + 16, 0xb8b8b8b8, q0 << 3 | (q3 & 0x01010101) << 7);
+      store<u32>(p, q1 | q2 << 3 | (q3 & 0x06060606) << 5, 32);
+    }
+  }
+
+  word(half: usize, lane: i32, i: usize): u32 {
+    const p = half + lane4(lane), set = <usize>(lane >> 2), at = 3 * set + i;
+    if (i < 3) return load<u32>(p + (at >> 1 << 4)) >> (at & 1 ? 3 : 0) & 0x07070707;
+    return (load<u32>(p + (set << 5)) >> 5 & 0x06060606) | (load<u32>(p, 16) >> <u32>(6 + set) & 0x01010101);
+  }
+
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+    return byteOf(this.word(block + (k >> 4) * 48, lane, k >> 2 & 3), k);
+  }
+}
+
+/** A vector of either set holds all four. */
+@unmanaged export class Twos {
+  @inline get kind(): i32 { return Kind.packed; }
+  @inline get format(): i32 { return packedFormat(); }
+  @inline get quantBytes(): usize { return 64; }
+  @inline get bits(): i32 { return 2; }
+  @inline get mask(): v128 { return mask03(); }
+  @inline get third(): v128 { return mask03(); }
+  @inline table(w: usize): v128 { return mask03(); }
+
+  @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
+    const v = set ? v1 : v0;
+    return v128.and(i ? i16x8.shr_u(v, <i32>(2 * i)) : v, a);
+  }
+
+  put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
+    store<u32>(half + lane4(lane) + (<usize>(lane >> 2) << 4), q0 | q1 << 2 | q2 << 4 | q3 << 6);
+  }
+
+  word(half: usize, lane: i32, i: usize): u32 {
+    return load<u32>(half + lane4(lane) + (<usize>(lane >> 2) << 4)) >> <u32>(i << 1) & 0x03030303;
+  }
+
+  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+    return byteOf(this.word(block + (k >> 4) * 32, lane, k >> 2 & 3), k);
+  }
+}
+
+/** Of either set, two vectors (the sets take turns) hold four as nibbles: 0 and 1, 2 and 3; codes, places in a table of 16 bytes. */
+@unmanaged export class Codes {
+  @inline get kind(): i32 { return Kind.packed; }
+  @inline get quantBytes(): usize { return 128; }
+  @inline get mask(): v128 { return nibbleMask(); }
+  @inline get third(): v128 { return nibbleMask(); }
+
+  @inline code(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, a: v128): v128 {
+    const v = i < 2 ? (set ? v1 : v0) : set ? v3 : v2;
+    return v128.and(i & 1 ? i16x8.shr_u(v, 4) : v, a);
+  }
+
+  put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
+    const p = half + lane4(lane) + (<usize>(lane >> 2) << 4);
+    store<u32>(p, q0 | q1 << 4);
+    store<u32>(p, q2 | q3 << 4, 32);
+  }
+
+  word(half: usize, lane: i32, i: usize): u32 {
+    return load<u32>(half + lane4(lane) + (<usize>(lane >> 2) << 4) + (i >> 1 << 5)) >> <u32>((i & 1) << 2) & 0x0f0f0f0f;
+  }
+
+  @inline at(block: usize, lane: i32, k: usize): usize { return <usize>byteOf(this.word(block + (k >> 4 << 6), lane, k >> 2 & 3), k); }
 }

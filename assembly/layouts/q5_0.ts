@@ -4,8 +4,8 @@
  */
 import { halfAt } from '../base/half';
 import { half4, madd } from '../base/simd';
-import { copyHalf, fifthBits, highNibbles, laneOffset, lowNibbles } from './lanes';
-import { Fives } from './packed';
+import { copyHalf, fifthBits, highNibbles, lowNibbles } from './lanes';
+import { Fives, storePacked } from './packed';
 
 @unmanaged export class Q5_0 extends Fives {
   @inline get layout(): i32 { return 12; }
@@ -27,7 +27,7 @@ import { Fives } from './packed';
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     const v = v128.load(src + 6);
     const first = v128.or(lowNibbles(v), fifthBits(load<u16>(src + 2))), second = v128.or(highNibbles(v), fifthBits(load<u16>(src + 4)));
-    this.pack(dst + laneOffset(lane), first, second);
+    storePacked<Q5_0>(dst, lane, first, second);
     return copyHalf(dst + 160 + (<usize>lane << 1), src);
   }
 }

@@ -4,8 +4,8 @@
  */
 import { halfAt } from '../base/half';
 import { half4, madd } from '../base/simd';
-import { copyHalf, fifthBits, highNibbles, laneOffset, lowNibbles } from './lanes';
-import { Fives } from './packed';
+import { copyHalf, fifthBits, highNibbles, lowNibbles } from './lanes';
+import { Fives, storePacked } from './packed';
 
 @unmanaged export class Q5_1 extends Fives {
   @inline get layout(): i32 { return 8; }
@@ -30,7 +30,7 @@ import { Fives } from './packed';
     const v = v128.load(src + 8), scales = dst + 160 + (<usize>lane << 1);
     const first = v128.or(lowNibbles(v), fifthBits(load<u16>(src + 4)));
     const second = v128.or(highNibbles(v), fifthBits(load<u16>(src + 6)));
-    this.pack(dst + laneOffset(lane), first, second);
+    storePacked<Q5_1>(dst, lane, first, second);
     return copyHalf(scales, src) + copyHalf(scales + 16, src + 2);
   }
 }

@@ -5,8 +5,8 @@
  */
 import { halfAt } from '../base/half';
 import { bytes4u, half4Exact, madd } from '../base/simd';
-import { copyHalf, laneOffset } from './lanes';
-import { Fives } from './packed';
+import { copyHalf } from './lanes';
+import { Fives, storePacked } from './packed';
 import { minOf, nibblesOf, scaleOf } from './sixbits';
 
 /** Bit b of each byte, as 16. */
@@ -52,7 +52,7 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
       const quants = src + 48 + ((b >> 1) << 5), scales = dst + 160 + <usize>lane;
       const first = v128.or(nibblesOf(v128.load(quants), b), bitOf(bits, b));
       const second = v128.or(nibblesOf(v128.load(quants, 16), b), bitOf(more, b));
-      this.pack(dst + laneOffset(lane), first, second);
+      storePacked<Q5_K>(dst, lane, first, second);
       store<u8>(scales, scaleOf(src + 4, b));
       store<u8>(scales + 8, minOf(src + 4, b));
     }

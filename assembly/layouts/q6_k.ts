@@ -5,8 +5,8 @@
  */
 import { halfAt } from '../base/half';
 import { half4Exact, madd } from '../base/simd';
-import { copyHalf, laneOffset } from './lanes';
-import { Sixes, packedUnit } from './packed';
+import { copyHalf } from './lanes';
+import { Sixes, packedUnit, storePacked } from './packed';
 
 /** Sixteen 6-bit values of block b. */
 @inline function sixBits(low: v128, high: v128, b: usize): v128 {
@@ -22,6 +22,8 @@ import { Sixes, packedUnit } from './packed';
   @inline get middle(): i32 { return 32; }
   @inline get halves(): bool { return true; }
   @inline get mins(): bool { return false; }
+
+  @inline scales(p: usize): v128 { return v128.load8x8_s(p); }
 
   @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), v128.load32_splat(tail), f);
@@ -43,7 +45,7 @@ import { Sixes, packedUnit } from './packed';
     for (let b: usize = 0; b < 8; b++, dst += 208) {
       const low = src + ((b >> 2) << 6) + ((b & 1) << 5), high = src + 128 + ((b >> 2) << 5), scales = dst + 192 + <usize>lane;
       const from = src + 192 + (b << 1);
-      this.pack(dst + laneOffset(lane), sixBits(v128.load(low), v128.load(high), b), sixBits(v128.load(low, 16), v128.load(high, 16), b));
+      storePacked<Q6_K>(dst, lane, sixBits(v128.load(low), v128.load(high), b), sixBits(v128.load(low, 16), v128.load(high, 16), b));
       store<u8>(scales, load<u8>(from));
       store<u8>(scales + 8, load<u8>(from + 1));
     }

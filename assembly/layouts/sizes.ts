@@ -3,7 +3,7 @@ import { Format, groupBytes, the } from './kinds';
 import { NONE, VECTOR, forLayout } from './table';
 
 @unmanaged class LayoutBytes {
-  @inline on<L>(groups: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(groups: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     return groups * groupBytes<L>(<i32>cols);
   }
 }
@@ -16,7 +16,9 @@ export function layoutBytes(layout: i32, rows: i32, cols: i32): usize {
 }
 
 @unmanaged class FormatOf {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize { return the<L>().format; }
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
+    return the<L>().format;
+  }
 }
 
 /** The Format (kinds.ts) that a layout multiplies with; f32 where there is no matrix. */

@@ -25,8 +25,14 @@ const layouts = {
   q5_0: { number: 12, cols: 32, bytes: 176, rowUnit: 88, tile: [32, 64, 2176] },
   q5_1: { number: 8, cols: 32, bytes: 192, rowUnit: 96, tile: [32, 64, 2304] },
   q8_0: { number: 7, cols: 32, bytes: 272, rowUnit: 136, tile: [32, 64, 2176] },
+  iq4_nl: { number: 13, cols: 32, bytes: 144 },
+  mxfp4: { number: 15, cols: 32, bytes: 136 },
+  q2_k: { number: 17, cols: 256, bytes: 672 },
+  q3_k: { number: 16, cols: 256, bytes: 912 },
+  iq4_xs: { number: 14, cols: 256, bytes: 1104 },
   q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 80, tile: [64, 32, 1280] },
   q5_k: { number: 10, cols: 256, bytes: 1440, rowUnit: 96, tile: [32, 64, 2304] },
+  coded: { number: 18, cols: 256, bytes: 1200 },
   q6_k: { number: 11, cols: 256, bytes: 1680, rowUnit: 112, tile: [16, 64, 1152] },
 } as const satisfies Record<string, LayoutRow>;
 
@@ -40,8 +46,10 @@ export const Layout = {
 
 /** Every dtype of weights, and the smallest layout that holds it exactly. */
 export const heldAs = {
-  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q5_0', q5_1: 'q5_1', q8_0: 'q8_0', iq4_nl: 'q8_0',
-  q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k',
+  f32: 'f32', f16: 'f16', bf16: 'bf16', q4_0: 'q4_0', q4_1: 'q4_1', q5_0: 'q5_0', q5_1: 'q5_1', q8_0: 'q8_0', q2_k: 'q2_k', q3_k: 'q3_k',
+  q4_k: 'q4_k', q5_k: 'q5_k', q6_k: 'q6_k', iq4_nl: 'iq4_nl', iq4_xs: 'iq4_xs', mxfp4: 'mxfp4',
+  iq1_s: 'coded', iq1_m: 'coded', iq2_xxs: 'coded', iq2_xs: 'coded', iq2_s: 'coded', iq3_xxs: 'coded', iq3_s: 'coded',
+  tq1_0: 'coded', tq2_0: 'coded',
 } as const satisfies Partial<Record<GgufDtype, LayoutName>>;
 
 export type DtypeName = keyof typeof heldAs;

@@ -64,7 +64,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),

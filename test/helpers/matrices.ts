@@ -37,9 +37,16 @@ export const kinds: Kind[] = [
   kind('q5_0', [0], 'packed'),
   kind('q5_1', [0, 2], 'packed'),
   kind('q8_0', [0], 2),
+  kind('iq4_nl', [0], 2),
+  kind('mxfp4', [], 'packed'),
+  kind('q2_k', [80, 82], 'packed'),
+  kind('q3_k', [108], 'packed'),
   kind('q4_k', [0, 2], 1),
   kind('q5_k', [0, 2], 'packed'),
   kind('q6_k', [208], 'packed'),
+  kind('iq4_xs', [0], 2),
+  kind('iq3_xxs', [0], 'packed'),
+  kind('tq2_0', [64], 'packed'),
 ];
 
 /** A random number in [-1, 1). */
@@ -53,6 +60,7 @@ function randomWeights(k: Kind, rows: number, cols: number, random: Random, extr
   for (let at = 0; at < bytes.length; at += k.blockBytes) {
     if (k.name === 'f32') view.setFloat32(at, uniform(random), true);
     else if (k.name === 'bf16') view.setUint16(at, 0x3c00 + (random.uint32() & 0x81ff), true);
+    else if (k.name === 'mxfp4') bytes[at] = 110 + (bytes[at]! & 15);
     else {
       for (const half of k.halves) {
         const eightfold = k.name === 'q4_1' && half === 2 ? 0xc00 : 0; // the least of 16 steps around zero, as in files

@@ -18,9 +18,9 @@ for (const build of builds) {
         const size = nTokens === 3 ? 1e7 : 1, x = Array.from({ length: nTokens }, () => Float32Array.from({ length: cols }, () => size * uniform(random)));
         const { ptr, stride } = putActivations(k, kind, x);
         const groups = Math.ceil(rows / 8), yStride = groups * 32 + 64;
-        const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32);
+        const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32), scratch = k.alloc(8 * cols);
         k.u8(y, nTokens * yStride).fill(0x77);
-        k.call('matmul', kind.layout, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride);
+        k.call('matmul', kind.layout, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride, scratch);
         for (let t = 0; t < nTokens; t++) {
           k.call('matvec', kind.layout, matrix.ptr, groups, cols, ptr + t * stride, one);
           assert.equal([...k.i32(y + t * yStride, groups * 8)], [...k.i32(one, groups * 8)], `${kind.name}, ${nTokens} tokens, ${rows} rows, token ${t}`);

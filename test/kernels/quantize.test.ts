@@ -53,6 +53,10 @@ for (const build of builds) {
         const sum = ints.reduce((s, v) => s + v, 0), even = (from: number): number => ints.filter((_, i) => i >= from && i < from + 16 && i % 2 === 0).reduce((s, v) => s + v, 0);
         assert.equal([...k.i32(q + 80, 2)], [-32768 * even(0), -32768 * even(16)].map((v) => v | 0));
         assert.is(k.i32(p + x4Data + 16, 1)[0], (-8 * x4Times * sum) | 0);
+        for (const tail of [p + x4Data, q + 64]) for (const half of [0, 1]) {
+          const part = ints.slice(16 * half, 16 * half + 16).reduce((s, v) => s + v, 0);
+          assert.equal([...new Int16Array(k.memory.buffer, tail + 24 + 4 * half, 2)], [-16 * part, -16 * part].map((v) => v | 0));
+        }
         for (const [tail, times] of [[p + x4Data, x4Times], [q + 64, 256]] as const) {
           const [reduced, big, scaledSum, bigSum] = k.f32(tail, 4);
           assert.is(reduced, Math.fround(scale / times));

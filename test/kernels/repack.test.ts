@@ -79,11 +79,25 @@ for (const build of builds) {
     }
   });
 
+  test('packed quants: the first in the low bits of a vector each, the others above them', () => {
+    const q6 = pack('q6_k', 8), file = fileBytes['q6_k']!;
+    const quant = (r: number, b: number, c: number): number => {
+      const block = (r % rows) * 2 * 210 + (b >> 3) * 210, in128 = (b & 7) >> 2, i = b & 3;
+      const low = file[block + 64 * in128 + 32 * (i & 1) + c]! >> (i & 2 ? 4 : 0) & 15, high = file[block + 128 + 32 * in128 + c]! >> 2 * i & 3;
+      return low | high << 4;
+    };
+    for (const b of [0, 3, 7, 10]) for (let r = 0; r < 8; r++) for (let c = 0; c < 32; c++) {
+      const block = k.u8(q6.w + b * 208 + (b >> 3) * 16, 192), i = c >> 2 & 3;
+      const byte = (v: number): number => block[(c >> 4) * 96 + v * 32 + (r >> 2) * 16 + (r & 3) * 4 + (c & 3)]!;
+      assert.is(i < 3 ? byte(i) & 63 : byte(0) >> 6 << 4 | byte(1) >> 6 << 2 | byte(2) >> 6, quant(r, b, c), `block ${b}, row ${r}, column ${c}`);
+    }
+  });
+
   test('scales and weights that are not finite are counted', () => {
     for (const name of names) {
       const bytes = fileBytes[name]!.slice();
-      const at = { f32: 2, q6_k: 208 }[name as string] ?? 0; // of the first number that can be infinite: its two high bytes
-      bytes.set(name === 'f32' || name === 'bf16' ? [0x80, 0x7f] : [0, 0x7c], at);
+      const at = { f32: 2, q2_k: 80, q3_k: 108, q6_k: 208, iq1_m: 53, tq1_0: 52, tq2_0: 64 }[name as string] ?? 0; // of the first number that can be infinite: its two high bytes
+      bytes.set(name === 'mxfp4' ? [255] : name === 'iq1_m' ? [0xc0, 0, 0x70] : name === 'f32' || name === 'bf16' ? [0x80, 0x7f] : [0, 0x7c], at);
       k.reset();
       const src = k.putBytes(bytes), w = k.alloc(k.call('layoutBytes', Layout[heldAs[name]], rows, cols));
       assert.is(k.call('repack', dtypes[name].id, Layout[heldAs[name]], src, w, rows, cols), status.nonFinite, name);

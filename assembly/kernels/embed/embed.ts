@@ -12,7 +12,7 @@ import { VECTOR, forLayout } from '../../layouts/table';
   for (let half: usize = 0, k: usize = 0; half < 2; half++) {
     const scale = the<L>().scale(block, factors, lane, half), end = k + 16;
     for (; k < end; k++, dst += 4) {
-      const value = scale * <f32>quantOf<L>(block, lane, k);
+      const value = scale * <f32>quantOf<L>(block, lane, k, factors);
       store<f32>(dst, the<L>().mins ? value + the<L>().shift(block, factors, lane, half) : value);
     }
   }
@@ -33,7 +33,7 @@ function row<L>(w: usize, cols: i32, row: i32, dst: usize): void {
 }
 
 @unmanaged class DequantRow {
-  @inline on<L>(w: usize, cols: usize, at: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, cols: usize, at: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     row<L>(w, <i32>cols, <i32>at, dst);
     return 0;
   }

@@ -3,7 +3,8 @@
  * tokens: every unpacked weight vector meets two activations and every activation two weight vectors, with four accumulators (4 rows x 4
  * tokens loads half as much again and is a quarter slower; more tokens spill: V8 has 15 vector registers on x64). Every sum is taken in the
  * order of kernels/matvec, so a token's result does not depend on how the prompt was cut into chunks. An odd last token is computed twice.
- * Preconditions: those of the matvec; `xStride` bytes from one token's x to the next, `yStride` bytes from row to row of Y.
+ * Preconditions: those of the matvec; `xStride` bytes from one token's x to the next, `yStride` bytes from row to row of Y; `scratch` has
+ * room for 8 * cols bytes (Packed layouts, packed.ts).
  * Test: test/kernels/matmul.test.ts.
  */
 import { TWO32, madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16 } from '../../base/simd';
@@ -11,8 +12,8 @@ import { blockBytes, groupBytes, isFloat, isNibbles, isPacked, isSuper, the, uni
 import { forLayout } from '../../layouts/table';
 import { scale } from '../activation/activation';
 import { dotBytes } from '../matvec/dots';
-import { packed } from '../matvec/packed';
 import { recordData, recordStride } from '../quantize/quantize';
+import { packedMatmul } from './packed';
 
 /** relaxed: 4 rows x 8 columns from low and high nibbles, sums in i16. */
 @inline function dot8(xa: v128, xb: v128, low: v128, high: v128): v128 {
@@ -157,9 +158,11 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
 }
 
 @unmanaged class Matmul {
-  @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize): usize {
+  @inline on<L>(
+    w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
+  ): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
-    else if (isPacked<L>()) { for (let t: usize = 0; t < nTokens; t++) packed<L>(w, <i32>groups, <i32>cols, x + t * xStride, y + t * yStride); }
+    else if (isPacked<L>()) packedMatmul<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride, scratch);
     else quants<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
     return 0;
   }
@@ -167,6 +170,7 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
 
 export function matmul(
   layout: i32, w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  scratch: usize,
 ): void {
-  forLayout<Matmul>(layout, w, groups, cols, x, xStride, nTokens, y, yStride);
+  forLayout<Matmul>(layout, w, groups, cols, x, xStride, nTokens, y, yStride, scratch);
 }

@@ -118,7 +118,7 @@ function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
 }
 
 @unmanaged class Matvec {
-  @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, y);
     else if (isPacked<L>()) packed<L>(w, <i32>groups, <i32>cols, x, y);
     else quants<L>(w, <i32>groups, <i32>cols, x, y);

@@ -105,7 +105,7 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
 }
 
 @unmanaged class ColumnBytes {
-  @inline on<L>(rows: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(rows: usize, cols: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     return columnBytesOf<L>(<i32>rows, <i32>cols);
   }
 }
@@ -114,7 +114,7 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
 export function columnBytes(layout: i32, rows: i32, cols: i32): usize { return forLayout<ColumnBytes>(layout, rows, cols); }
 
 @unmanaged class PackColumns {
-  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
     pack<L>(w, <i32>rows, <i32>cols, dst);
     return 0;

@@ -238,7 +238,7 @@ function narrowColumns<L>(tiles: usize, rows: i32, cols: i32, h: usize, scratch:
 }
 
 @unmanaged class ColumnsMatvec {
-  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, h: usize, scratch: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
     const tiles = w + (padded<L>(<i32>rows) << 2);
     if (isNarrow<L>()) narrowColumns<L>(tiles, <i32>rows, <i32>cols, h, scratch, y);

@@ -124,7 +124,7 @@ function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize
 }
 
 @unmanaged class CompactMatvec {
-  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
     blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     return 0;
@@ -137,7 +137,7 @@ export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, 
 }
 
 @unmanaged class CompactFormat {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return Format.f32;
     return bitsOf<L>() == 4 ? Format.x4 : Format.x8;
   }

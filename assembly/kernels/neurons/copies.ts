@@ -15,7 +15,7 @@
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { blockBytes, groupBytes, hasMin, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, hasMin, isFloat, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { bitsOf, blockAt, centreOf, factorsAt, hasForms, neuronsOfScale, scaleCols, unitAt } from './source';
@@ -26,11 +26,20 @@ import { bitsOf, blockAt, centreOf, factorsAt, hasForms, neuronsOfScale, scaleCo
 }
 
 /** Lane `from` of a block at p → lane `to` at q: quants and scales. */
-@inline function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
-  const scales = the<L>().quantBytes, source = p + laneOffset(from), target = q + laneOffset(to);
-  for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
-  if (isSuper<L>()) for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
-  else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
+function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
+  const scales = the<L>().quantBytes;
+  if (isPacked<L>()) {
+    for (let c: usize = 0; c < scales; c += scales >> 1) {
+      const s = p + c, first = the<L>().word(s, from, 0), second = the<L>().word(s, from, 1);
+      the<L>().put(q + c, to, first, second, the<L>().word(s, from, 2), the<L>().word(s, from, 3));
+    }
+  } else {
+    const source = p + laneOffset(from), target = q + laneOffset(to);
+    for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
+  }
+  if (isSuper<L>() || the<L>().scaleBytes == 8) {
+    for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
+  } else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
 }
 
 function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
@@ -49,7 +58,8 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
     p += blockBytes<L>(); q += blockBytes<L>();
     if (isSuper<L>()) {
       if ((b & 7) == 0) {
-        copyHalves(the<L>().factorBytes, p, from, q, to);
+        copyHalves(min(the<L>().factorBytes, <usize>32), p, from, q, to);
+        if (the<L>().factorBytes > 32) v128.store(q, v128.load(p, 32), 32); // a table for all rows
         p += the<L>().factorBytes; q += the<L>().factorBytes;
       }
     }
@@ -57,7 +67,7 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
 }
 
 @unmanaged class CopyRow {
-  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     copyRowIn<L>(p, <i32>from, q, <i32>to, <i32>cols);
     return 0;
   }
@@ -69,7 +79,7 @@ export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, col
 }
 
 @unmanaged class CompactRows {
-  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     const group = groupBytes<L>(<i32>cols);
     if (n & 7) memory.fill(dst + (n >> 3) * group, 0, group);
     for (let k: usize = 0; k < n; k++, list += 2) {
@@ -243,7 +253,7 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 }
 
 @unmanaged class CompactColumns {
-  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
     if (!hasForms<L>()) return unreachable();
     return columnsOfQuants<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
@@ -251,7 +261,7 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 }
 
 @unmanaged class CompactBytes {
-  @inline on<L>(rows: usize, cols: usize, list: usize, n: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(rows: usize, cols: usize, list: usize, n: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     const groups = (rows + 7) >> 3;
     if (isFloat<L>()) return groups * n * unitBytes<L>();
     return hasForms<L>() ? groups * strideOf<L>(<i32>cols, list, <i32>n) : usize.MAX_VALUE;

@@ -76,7 +76,7 @@ function packFour<L>(group: usize, lane: i32, first: i32, inverse: f32, nLanes: 
 }
 
 @unmanaged class RowBytes {
-  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(cols: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     return rowBytesOf<L>(<i32>cols);
   }
 }
@@ -85,7 +85,7 @@ function packFour<L>(group: usize, lane: i32, first: i32, inverse: f32, nLanes: 
 export function rowBytes(layout: i32, cols: i32): usize { return forLayout<RowBytes>(layout, cols); }
 
 @unmanaged class PackRows {
-  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(w: usize, rows: usize, cols: usize, dst: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
     const nBlocks = <i32>cols >> 5, full = fourBytes<L>(), bytes = rowBytesOf<L>(<i32>cols);
     memory.fill(dst, 0, rows * bytes);

@@ -142,7 +142,7 @@ function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahea
 }
 
 @unmanaged class RowsMatvec {
-  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize): usize {
+  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, x: usize, ahead: usize, y: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
     if (bitsOf<L>() == 4) narrowRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);
     else wideRows<L>(w, <i32>cols, list, <i32>n, x, <i32>ahead, y);

@@ -121,7 +121,7 @@ export function wideRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize,
 }
 
 @unmanaged class RowsFormat {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return Format.f32;
     return bitsOf<L>() == 4 ? Format.x4 : wideFormat<L>();
   }

@@ -43,13 +43,11 @@ export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {
     return (c & 1 ? pair >> 4 : pair) & 0x0f0f0f0f;
   }
   if (isBytes<L>()) return load<u32>(block + laneOffset(lane) + (<usize>c << 5)) ^ 0x00800080; // even columns are offset-binary
-  let unit: u32 = 0; // a function, not inlined: these are many instructions, and forms are made once
-  for (let j = 3; j >= 0; j--) unit = unit << 8 | <u32>the<L>().stored(block, lane, <usize>(4 * c + j));
-  return unit;
+  return the<L>().word(block + <usize>(c >> 2) * (the<L>().quantBytes >> 1), lane, <usize>(c & 3));
 }
 
 @unmanaged class ScaleCols {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize { return scaleCols<L>(); }
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize { return scaleCols<L>(); }
 }
 
 /** Columns under one scale. */

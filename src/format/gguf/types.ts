@@ -45,6 +45,9 @@ export const dtypes = {
   tq1_0: { id: 34, blockSize: 256, typeSize: 54 },
   tq2_0: { id: 35, blockSize: 256, typeSize: 66 },
   mxfp4: { id: 39, blockSize: 32, typeSize: 17 },
+  nvfp4: { id: 40, blockSize: 64, typeSize: 36 },
+  q1_0: { id: 41, blockSize: 128, typeSize: 18 },
+  q2_0: { id: 42, blockSize: 64, typeSize: 18 },
 } as const satisfies Record<string, DtypeInfo>;
 
 /** A tensor type by its name. */
