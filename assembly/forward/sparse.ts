@@ -19,7 +19,8 @@ import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permute, permutedBytes } from '../kernels/neurons/permute';
 import { rowBytes } from '../kernels/neurons/rows';
-import { rowsFormat, rowsMatvec } from '../kernels/neurons/rowsMatvec';
+import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
+import { rowsFormat } from '../kernels/neurons/rowsWide';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { Format } from '../layouts/kinds';
 import { compactFfn } from './compact';
@@ -39,7 +40,8 @@ import { sequenceOf } from './tokens';
 export function permuteInput(work: WorkspaceRecord, hidden: i32, formats: i32, prepared: i32): void {
   prepareInput(work, work.normedPtr, rowStride(hidden), hidden, 1, formats & ~prepared);
   if (formats & Format.x4) permute(Format.x4, quantised(work, Format.x4), hidden, work.scratchPtr);
-  if (formats & Format.x8) permute(Format.x8, quantised(work, Format.x8), hidden, <usize>work.scratchPtr + permutedBytes(Format.x4, hidden));
+  const second = <usize>work.scratchPtr + permutedBytes(Format.x4, hidden);
+  if (formats & Format.x8) permute(Format.x8, quantised(work, Format.x8), hidden, second);
 }
 
 /** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */

@@ -53,7 +53,7 @@ const whole: Record<string, Selection> = {
 };
 /** The same, dropping about half. */
 const some = (threshold: number): Record<string, Selection> => ({
-  griffin: { ...whole['griffin']!, density: 0.5 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
+  griffin: { ...whole['griffin']!, density: 0.5 }, 'griffin, down no smaller': { ...whole['griffin']!, density: 0.9 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
   cats: { ...whole['cats']!, gateBase: threshold }, 'clada-paper': { ...whole['clada-paper']!, scoreBase: threshold },
   clada: { ...whole['clada']!, gateBase: threshold, productBase: threshold, compensate: false },
 });

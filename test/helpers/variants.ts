@@ -19,7 +19,7 @@ const string = (value: string): WriteValue => ({ type: 'string', value });
 
 /** Values around `middle`, the same for the same name and shape. */
 function tensor(name: string, dims: readonly number[], spread: number, middle = 0): WriteTensor {
-  const random = new Random([...name].reduce((sum, char) => sum * 31 + char.charCodeAt(0), dims.length) >>> 0), size = dims.reduce((a, b) => a * b, 1);
+  const random = new Random([...name].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) >>> 0, dims.length)), size = dims.reduce((a, b) => a * b, 1);
   return { name, dims, dtype: 'f32', data: new Uint8Array(Float32Array.from({ length: size }, () => middle + spread * (2 * random.float64() - 1)).buffer) };
 }
 

@@ -40,7 +40,7 @@ for (const build of builds) {
           k.reset();
           const matrix = randomMatrix(k, kind, rows, cols, random), h = activations(random, cols).map((v) => (rows === 8 ? 1e7 * v : v)), n = list.length;
           const groups = (rows + 7) >> 3, nBlocks = cols / 32, at = putList(k, list), bytes = k.call('compactBytes', kind.layout, rows, cols, at, n);
-          const scaled = kind.name === 'q6_k' ? 16 : 32, pieces = k.alloc(cols / scaled); // neurons under one scale
+          const scaled = k.call('neuronsOfScale', kind.layout), pieces = k.alloc(cols / scaled); // neurons under one scale
           const want = k.alloc(groups * 32), y = k.alloc(groups * 32), w = k.alloc(bytes);
           assert.is(k.call('compactColumns', kind.layout, matrix.ptr, rows, cols, at, n, w, pieces), bytes);
           k.call('matvec', kind.layout, matrix.ptr, groups, cols, putActivations(k, kind, [masked(h, list)]).ptr, want);

@@ -85,8 +85,8 @@ for (const name of Object.keys(tinyModels)) {
     const listed = (key: string): boolean => typeof parts.metadata[own(key)]?.value === 'object';
     for (const [key, value] of [
       ['block_count', u32(0)], ['block_count', string('two')], ['embedding_length', u32(0)], ['context_length', u32(0)],
-      ['attention.head_count', u32(0)], ['attention.head_count', u32(65_536)], ['attention.head_count_kv', u32(3)],
-      ['attention.key_length', u32(0)], ['attention.key_length', u32(1024)], ['attention.value_length', u32(8)],
+      ['attention.head_count', u32(0)], ['attention.head_count', u32(65_536)], ['attention.head_count_kv', u32(5)],
+      ['attention.key_length', u32(0)], ['attention.key_length', u32(1024)], ['attention.value_length', u32(5)],
       ['rope.dimension_count', u32(7)], ['rope.dimension_count', u32(0)], ['rope.dimension_count', u32(66)], ['rope.freq_base', f32(0)],
       ['rope.freq_base', f32(NaN)], ['rope.scaling.factor', f32(-1)], ['rope.scaling.attn_factor', f32(0)], ['rope.scaling.type', string('dynamic')],
       ['attention.sliding_window', { type: 'i32', value: -1 }], ['attention.sliding_window', f32(2.5)], ['attention.sliding_window', f32(Infinity)],

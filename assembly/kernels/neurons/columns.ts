@@ -4,8 +4,9 @@
  * for every block of neurons all of its outputs. It is read from the first byte to the last, as the processor's prefetcher likes it, but
  * for the neurons that are zero. Tiles, because lists of whole columns are slower from every level of memory.
  *
- *   nibbles  64 neurons (two blocks of the file; ffn is padded with zero neurons) x 32 outputs, 16 B a neuron: byte t = output t (low nibble)
- *            and 16 + t (high); then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the same of m
+ *   nibbles  64 neurons (two blocks of the file; ffn is padded with zero neurons) x 32 outputs, 16 B a neuron: byte t = output t (low
+ *            nibble) and 16 + t (high); then for every 8 outputs: their i16 d, in pairs of the two blocks: 32 B; where there is an m, the
+ *            same of m
  *   bytes    as many neurons as share a scale (32, or 16) x 64 outputs, 64 B a neuron, signed: a line of the cache, because lines are
  *            what is skipped (five or six bits read no fewer of them); then i16 d of the outputs: 128 B; where there is an m, the same of m
  *
@@ -51,27 +52,28 @@ export const WIDE: usize = 64;
 }
 
 /** d and m of an output's block (half: those of one half) in its unit. */
-@inline function storeScales<L>(block: usize, factors: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
+function storeScales<L>(block: usize, factors: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
   store<i16>(d, unitsOfScale(the<L>().scale(block, factors, lane, half), inverse));
   if (the<L>().mins) store<i16>(m, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse));
 }
 
 /** Block b of output `row` into the tiles of its pair of blocks at `tiles`; of outputs t and 16 + t those of the first come first. */
-@inline function packNarrow<L>(block: usize, factors: usize, row: i32, b: i32, inverse: f32, tiles: usize): void {
+function packNarrow<L>(block: usize, factors: usize, row: i32, b: i32, inverse: f32, tiles: usize): void {
   const lane = row & 7, tile = tiles + <usize>(row >> 5) * tileBytes<L>(), second = <usize>(b & 1), high = row & 16;
   const q = tile + second * BLOCK + <usize>(row & 15);
   for (let c = 0; c < 8; c++) {
     const at = q + <usize>c * (4 * NEURON), unit = unitAt<L>(block, lane, c);
     if (!high) { storeEach(at, NEURON, unit); continue; }
-    const low = <u32>load<u8>(at) | <u32>load<u8>(at, NEURON) << 8 | <u32>load<u8>(at, 2 * NEURON) << 16 | <u32>load<u8>(at, 3 * NEURON) << 24;
-    storeEach(at, NEURON, low | unit << 4);
+    const near = <u32>load<u8>(at) | <u32>load<u8>(at, NEURON) << 8;
+    const far = <u32>load<u8>(at, 2 * NEURON) | <u32>load<u8>(at, 3 * NEURON) << 8;
+    storeEach(at, NEURON, near | far << 16 | unit << 4);
   }
   const d = tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes<L>() + (<usize>(row & 7) << 2) + (second << 1);
   storeScales<L>(block, factors, lane, 0, inverse, d, d + 32);
 }
 
 /** Block b of output `row` into its tiles (of halves: two of them, `step` bytes apart) at `tiles`. */
-@inline function packWide<L>(block: usize, factors: usize, row: i32, inverse: f32, tiles: usize, step: usize): void {
+function packWide<L>(block: usize, factors: usize, row: i32, inverse: f32, tiles: usize, step: usize): void {
   const lane = row & 7, centre = <u32>centreOf<L>() * 0x01010101, tile = tiles + <usize>(row >> 6) * tileBytes<L>(), low = !(row & 4);
   const place = <usize>(row & 56 | (row & 3) << 1 | i32(!low)), flip: u32 = low ? 0x80808080 : 0;
   const perTile = scaleCols<L>() >> 2;

@@ -1,8 +1,8 @@
 /**
  * The product with the column form (columns.ts), of nibbles here. h is rounded as kernels/quantize does it, but in blocks of 64: s = amax /
- * 127, q nearest even. Two blocks of the file under one s, because one integer dot product then adds both, and the scales are half the work:
- * y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') + m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units and m
- * in eight of them; |8 sum(q)| <= 32512 is m's factor of 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
+ * 127, q nearest even. Two blocks of the file under one s, because one integer dot product then adds both, and the scales are half the
+ * work: y += s * (d * sum(q n) + m * sum(q) + d' * sum(q' n') + m' * sum(q')) (without m: d * sum(q (n - 8)) ..), n the nibbles, d in units
+ * and m in eight of them; |8 sum(q)| <= 32512 is m's factor of 16 bits, |..| <= 4 * 32760 * 16383 < 2^31.
  *
  * relaxed: two neurons at a time; their bytes are interleaved, so that one 16-bit dot product (q of both x nibbles of both) has outputs in
  *   its lanes. base: bytes of even and odd outputs are multiplied in 16-bit lanes, and interleaved at the end.

@@ -1,8 +1,9 @@
 /**
  * The product with the column form of bytes (columns.ts), block by block of the neurons that share a scale: y += s (d sum(q w) + m sum(q)),
  * h rounded in blocks of 32 as kernels/quantize does it. Two neurons at a time: a 16-bit lane holds two outputs of one, w' in its low byte
- * (+ 128) and w in the high one, and lanes of both neurons lie side by side, so that one dot product with [q q'] sums 256 w + w' and another,
- * of the low bytes, w' alone; the difference is 256 times the sum of w. Exact, and the same in both builds: |..| <= 32 * 127 * 2^15 < 2^31.
+ * (+ 128) and w in the high one, and lanes of both neurons lie side by side, so that one dot product with [q q'] sums 256 w + w' and
+ * another, of the low bytes, w' alone; the difference is 256 times the sum of w. Exact, and the same in both builds: |..| <= 32 * 127 *
+ * 2^15 < 2^31.
  * Error: that of units.ts; f32 rounding about (ffn / 16) * 6e-8 of the sum of magnitudes.
  * Test: test/kernels/columns.test.ts.
  */
@@ -16,7 +17,7 @@ import { scaleCols } from './source';
 const FACTORS: usize = 80;
 
 /** The largest |value| of the f32 from p to `end`, 64 B at a time; NaN if one is (its bits are the largest then). */
-@inline export function amax(p: usize, end: usize): f32 {
+export function amax(p: usize, end: usize): f32 {
   let top = i32x4.splat(0);
   for (; p < end; p += 64) {
     const first = i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16)));

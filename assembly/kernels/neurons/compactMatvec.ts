@@ -1,7 +1,7 @@
 /**
- * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the X4 (4 bits)
- * or X8 records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for bit
- * what the dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
+ * y[rows] = W x for compact columns (copies.ts): block b has pieces[b] * 16 B of quants, a block of none is not there. x are the X4 (4
+ * bits) or X8 records of the slotted vector. Chunks that are missing meet zeros of x, blocks that are missing would add zero: y is bit for
+ * bit what the dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
 import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
@@ -38,7 +38,7 @@ import { bitsOf, hasForms, scaleCols } from './source';
   return i32x4.mul(i32x4.shr_s(sums, 8), i32x4.extend_low_i16x8_s(v128.load8x8_s(p)));
 }
 
-/** What the sums of a superblock are short of on relaxed, where the dense kernel of halves reads X4 records, whose s' is 256 times larger. */
+/** The sums of a superblock; of halves 256 times, on relaxed, where the dense kernel reads X4 records, whose s' is so much larger. */
 @inline function unscaled<L>(g: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD && scaleCols<L>() < 32 ? f32x4.mul(g, f32x4.splat(256)) : g;
 }

@@ -4,10 +4,10 @@
  * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec
  * runs on n rows. Compact row k is neuron list_k.
  * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
- *   quants: neurons stay with those under their scale (32 of the file, or 16: "a block"); the listed ones come first ("slots"), and the block
- *   keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes; factors of superblocks stay.
- *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row 4 + l in
- *                 its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
+ *   quants: neurons stay with those under their scale (32 of the file, or 16: "a block"); the listed ones come first ("slots"), and the
+ *   block keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes; factors of superblocks stay.
+ *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row
+ *                 4 + l in its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
  *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
  *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
  *   vector [ffn] that holds h in the slots (`scatter`).
@@ -18,7 +18,7 @@ import { nibbleMask } from '../../base/simd';
 import { blockBytes, groupBytes, hasMin, isFloat, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, neuronsOfScale, scaleCols, unitAt } from './source';
 
 /** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
 @inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
@@ -274,21 +274,17 @@ export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list
   return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
 }
 
-@unmanaged class ScatterPositions {
-  @inline on<L>(list: usize, n: usize, out: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    let block = -1, slot = 0;
-    for (const end = list + (n << 1); list < end; list += 2, out += 2) {
-      const i = <i32>load<u16>(list);
-      if (i / scaleCols<L>() != block) { block = i / scaleCols<L>(); slot = block * scaleCols<L>(); }
-      store<u16>(out, <u16>slot);
-      slot++;
-    }
-    return 0;
+/** Slot (the block's first neuron + rank among the block's listed) of every compact row, u16 [n]. */
+export function scatterPositions(layout: i32, list: usize, n: i32, out: usize): void {
+  const size = neuronsOfScale(layout);
+  let block = -1, slot = 0;
+  for (const end = list + (<usize>n << 1); list < end; list += 2, out += 2) {
+    const i = <i32>load<u16>(list);
+    if (i / size != block) { block = i / size; slot = block * size; }
+    store<u16>(out, <u16>slot);
+    slot++;
   }
 }
-
-/** Slot (the block's first neuron + rank among the block's listed) of every compact row, u16 [n]. */
-export function scatterPositions(layout: i32, list: usize, n: i32, out: usize): void { forLayout<ScatterPositions>(layout, list, n, out); }
 
 /** out f32 [ffn] = zeros, but h[k] at positions[k]; h f32 [n]. */
 export function scatter(h: usize, positions: usize, n: i32, ffn: i32, out: usize): void {

@@ -2,8 +2,8 @@
  * X for the row form (rows.ts): X4 or X8 records (kernels/quantize) whose 4-byte units are transposed, four records side by side
  * ("permuted"), then vectors of what belongs to the four blocks:
  *   +0  s'        +16 f32 8 s sum(q)
- *   +32 X4: the integer parts of m and of q - 8, two vectors (relaxed: pairs of i16, [0, 8 sum(q)] and [-8 sum(q), 0], to be multiplied with
- *       [d, m] and [d, d]; base: that of m is at +16, and i32 -8 * 256 sum(q))
+ *   +32 X4: the integer parts of m and of q - 8, two vectors (relaxed: pairs of i16, [0, 8 sum(q)] and [-8 sum(q), 0], to be multiplied
+ *       with [d, m] and [d, d]; base: that of m is at +16, and i32 -8 * 256 sum(q))
  *       X8: the record's integer corrections, one vector
  *   +64 i32 sum(q) of columns 0..15, of columns 16..31 (X8: times 256)
  * Left-over records appear twice, for lanes 0 1 and 2 3. Which of the two a form reads: `rowsFormat`. Test: test/kernels/rows.test.ts.

@@ -2,10 +2,11 @@
  * The row form of a matrix, of which rows can be left out (the interleaved layouts cannot): lanes are four consecutive blocks of 32 columns
  * of one row, so a row is one sequential run and its sum crosses lanes once, at its end (rowsMatvec.ts, rowsWide.ts).
  *
- *   per 4 blocks  quants of up to 6 bits: 4 chunks c of 16 B, lane b = 4 bytes of block b (low nibble = column 8c + j, high = 8c + 4 + j); then
- *                 the bits above the nibbles: bit i of byte j of lane b is that of column 4i + j of block b (5 bits: 16 B), or bits 2i and
- *                 2i + 1 those of column 4i + j, in the next 16 B of column 16 + 4i + j (6 bits: 32 B)
- *                 8 bits: 8 chunks c of 16 B, lane b = 4 bytes of block b, columns 4c + j, as in the interleaved layout
+ *   per 4 blocks  quants in vectors of 16 B, lane b = 4 bytes of block b, from which eight "units" are made, unit i columns 4i + j:
+ *                 4 bits: vector c holds units 2c (low nibbles) and 2c + 1 (high ones)
+ *                 5 bits: vectors 0..4 hold units 0..4, and in their three high bits 5 (vectors 0 and 1), 6 (2 and 3) and 7 (4, 1 and 3)
+ *                 6 bits: vectors 0..2 hold units 0..2, and in their two high bits 3; vectors 3..5 units 4..7 likewise
+ *                 8 bits: vector i holds unit i as in the interleaved layout (layouts/kinds.ts)
  *                 then 4 i16 d, or 4 pairs of i16 d, m, or 4 d of the first halves and 4 of the second ones, in the row's unit (units.ts)
  *   1 or 2 left   the same with lanes of 2 blocks, 8 B a chunk (3 left over: as 4, the last one zero)
  *   at the end    the unit, f32, and nothing: 8 B
@@ -33,30 +34,40 @@ export const UNIT: usize = 8;
   return <usize>(nBlocks >> 2) * full + (left == 0 ? 0 : left == 3 ? full : full >> 1) + UNIT;
 }
 
-/** The 32 quants of row `lane` of a block as lane b of `lanes` at `q`. */
-@inline function packQuants<L>(block: usize, lane: i32, b: usize, lanes: usize, q: usize): void {
-  const chunk = lanes << 2, to = q + (b << 2), bits = bitsOf<L>();
-  if (bits == 8) {
-    for (let c = 0; c < 8; c++) store<u32>(to + <usize>c * chunk, unitAt<L>(block, lane, c) ^ 0x00800080);
-    return;
+/** Units 4h .. 4h + 3 of 6 bits into three vectors `chunk` bytes apart. */
+@inline function packSixes<L>(block: usize, lane: i32, h: i32, chunk: usize, q: usize): void {
+  const last = unitAt<L>(block, lane, 4 * h + 3);
+  store<u32>(q, unitAt<L>(block, lane, 4 * h) | (last & 0x30303030) << 2);
+  store<u32>(q + chunk, unitAt<L>(block, lane, 4 * h + 1) | (last & 0x0c0c0c0c) << 4);
+  store<u32>(q + 2 * chunk, unitAt<L>(block, lane, 4 * h + 2) | (last & 0x03030303) << 6);
+}
+
+/** The 32 quants of row `lane` of a block into vectors `chunk` bytes apart. */
+function packQuants<L>(block: usize, lane: i32, chunk: usize, q: usize): void {
+  const bits = bitsOf<L>();
+  if (bits == 4) {
+    for (let c = 0; c < 4; c++, q += chunk) store<u32>(q, unitAt<L>(block, lane, 2 * c) | unitAt<L>(block, lane, 2 * c + 1) << 4);
+  } else if (bits == 5) {
+    const five = unitAt<L>(block, lane, 5), six = unitAt<L>(block, lane, 6), seven = unitAt<L>(block, lane, 7);
+    store<u32>(q, unitAt<L>(block, lane, 0) | (five & 0x1c1c1c1c) << 3);
+    store<u32>(q + chunk, unitAt<L>(block, lane, 1) | (five & 0x03030303) << 6 | (seven & 0x02020202) << 4);
+    store<u32>(q + 2 * chunk, unitAt<L>(block, lane, 2) | (six & 0x1c1c1c1c) << 3);
+    store<u32>(q + 3 * chunk, unitAt<L>(block, lane, 3) | (six & 0x03030303) << 6 | (seven & 0x01010101) << 5);
+    store<u32>(q + 4 * chunk, unitAt<L>(block, lane, 4) | (seven & 0x1c1c1c1c) << 3);
+  } else if (bits == 6) {
+    packSixes<L>(block, lane, 0, chunk, q);
+    packSixes<L>(block, lane, 1, chunk, q + 3 * chunk);
+  } else {
+    for (let c = 0; c < 8; c++, q += chunk) store<u32>(q, unitAt<L>(block, lane, c) ^ 0x00800080);
   }
-  let high: u64 = 0; // 5 bits: the low half; 6 bits: both
-  for (let c = 0; c < 4; c++) {
-    const near = unitAt<L>(block, lane, 2 * c), far = unitAt<L>(block, lane, 2 * c + 1);
-    store<u32>(to + <usize>c * chunk, near & 0x0f0f0f0f | (far & 0x0f0f0f0f) << 4);
-    if (bits == 5) high |= <u64>((near >> 4 & 0x01010101) << 2 * c | (far >> 4 & 0x01010101) << 2 * c + 1);
-    if (bits == 6) high |= <u64>((near >> 4 & 0x03030303) << (4 * c & 7) | (far >> 4 & 0x03030303) << (4 * c + 2 & 7)) << (c & 2 ? 32 : 0);
-  }
-  if (bits > 4) store<u32>(to + 4 * chunk, <u32>high);
-  if (bits == 6) store<u32>(to + 5 * chunk, <u32>(high >> 32));
 }
 
 /** `nLanes` blocks from the `first` on of a row (of `lanes` places) to `q`. */
-@inline function packFour<L>(group: usize, lane: i32, first: i32, inverse: f32, nLanes: i32, lanes: usize, q: usize): void {
+function packFour<L>(group: usize, lane: i32, first: i32, inverse: f32, nLanes: i32, lanes: usize, q: usize): void {
   const scales = q + (quantBytes<L>() >> 2) * lanes;
   for (let b = 0; b < nLanes; b++) {
     const block = blockAt<L>(group, first + b), factors = factorsAt<L>(group, first + b);
-    packQuants<L>(block, lane, b, lanes, q);
+    packQuants<L>(block, lane, lanes << 2, q + (<usize>b << 2));
     const at = scales + (<usize>b << (the<L>().mins ? 2 : 1));
     store<i16>(at, unitsOfScale(the<L>().scale(block, factors, lane, 0), inverse));
     if (the<L>().mins) store<i16>(at, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse), 2);

@@ -1,6 +1,7 @@
 /**
  * y[i] = W[i, :] x for the listed rows i of a matrix in row form (rows.ts), x permuted (permute.ts). Rows of nibbles are here, others in
- * rowsWide.ts. Four rows share every load of x; of the left-over blocks one vector holds two of each of two rows, so 576 columns (18 blocks) cost no padding.
+ * rowsWide.ts. Four rows share every load of x; of the left-over blocks one vector holds two of each of two rows, so 576 columns (18
+ * blocks) cost no padding.
  * relaxed: d * sum(q n) + m * 8 sum(q) is one 32-bit integer a lane: |..| <= (2 * 30480 + 32512) * 16383 < 2^31.
  * Preconditions: cols a multiple of the layout's unit; the list holds n u16 row numbers and has room for three more. Only the listed y
  * are written.
@@ -13,7 +14,7 @@ import { forLayout } from '../../layouts/table';
 import { addChunk, sums32 } from '../matvec/dots';
 import { permutedData, permutedStride } from './permute';
 import { UNIT, fourBytes, quantBytes, rowBytesOf } from './rows';
-import { wideFormat, wideRows } from './rowsWide';
+import { wideRows } from './rowsWide';
 import { bitsOf, hasForms } from './source';
 import { touchRows } from './touch';
 
@@ -40,7 +41,9 @@ import { touchRows } from './touch';
 @inline function restOf<L>(tail: usize): v128 { return v128.load(tail + (the<L>().mins ? ASC_FEATURE_RELAXED_SIMD ? 32 : 16 : 48)); }
 
 /** The d (and m) of a group of four blocks. */
-@inline function loadScales<L>(p: usize, offset: usize): v128 { return the<L>().mins ? v128.load(p + offset) : v128.load64_zero(p + offset); }
+@inline function loadScales<L>(p: usize): v128 {
+  return the<L>().mins ? v128.load(p + quantBytes<L>()) : v128.load64_zero(p + quantBytes<L>());
+}
 
 /** Two 32-bit pieces, of rows p and q, as the low half of a vector. */
 @inline function two32(p: usize, q: usize): v128 { return v128.load32_lane(q, v128.load32_zero(p), 1); }
@@ -107,10 +110,10 @@ function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahea
         a3 = addChunk(a3, v128.load(p3, 48), xa, xb, xc, xd, low);
       } while (false);
       const scale = v128.load(x + xData), rest = restOf<L>(x + xData);
-      f0 = addBlocks<L>(a0, loadScales<L>(p0, quantBytes<L>()), scale, rest, f0);
-      f1 = addBlocks<L>(a1, loadScales<L>(p1, quantBytes<L>()), scale, rest, f1);
-      f2 = addBlocks<L>(a2, loadScales<L>(p2, quantBytes<L>()), scale, rest, f2);
-      f3 = addBlocks<L>(a3, loadScales<L>(p3, quantBytes<L>()), scale, rest, f3);
+      f0 = addBlocks<L>(a0, loadScales<L>(p0), scale, rest, f0);
+      f1 = addBlocks<L>(a1, loadScales<L>(p1), scale, rest, f1);
+      f2 = addBlocks<L>(a2, loadScales<L>(p2), scale, rest, f2);
+      f3 = addBlocks<L>(a3, loadScales<L>(p3), scale, rest, f3);
       p0 += group; p1 += group; p2 += group; p3 += group;
     }
     f0 = pairSums(f0, f1); f2 = pairSums(f2, f3);
@@ -158,13 +161,3 @@ export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32
   store<u32>(end, <u32>last * 0x10001, 2);
   forLayout<RowsMatvec>(layout, w, cols, list, n, xPermuted, ahead, y);
 }
-
-@unmanaged class RowsFormat {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize {
-    if (!hasForms<L>()) return Format.f32;
-    return bitsOf<L>() == 4 ? Format.x4 : wideFormat<L>();
-  }
-}
-
-/** The Format of the records that x is permuted from. */
-export function rowsFormat(layout: i32): i32 { return <i32>forLayout<RowsFormat>(layout); }

@@ -1,15 +1,16 @@
 /**
- * What the forms that leave out neurons are made from, for every quantised layout: value = d (q - centre) + m, q of 4, 5 or 6 bits as stored,
- * or a signed byte. Factors of superblocks are multiplied into d and m, a product rounded once as in the layout's dequant. Units in which
- * forms hold d and m: units.ts.
+ * What the forms that leave out neurons are made from, for every quantised layout: value = d (q - centre) + m, q of 4, 5 or 6 bits as
+ * stored, or a signed byte. Factors of superblocks are multiplied into d and m, a product rounded once as in the layout's dequant. Units in
+ * which forms hold d and m: units.ts. Test: test/kernels/rows.test.ts, test/kernels/columns.test.ts.
  */
-import { blockBytes, isBytes, isFloat, isNibbles, isPacked, isSuper, quantOf, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, isBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
+import { forLayout } from '../../layouts/table';
 
 /** Bits of a quant in a form. */
 @inline export function bitsOf<L>(): i32 {
   if (isNibbles<L>()) return 4;
-  if (isPacked<L>()) return the<L>().bits > 4 ? the<L>().bits : 8;
+  if (isPacked<L>()) return the<L>().bits;
   return 8;
 }
 
@@ -22,10 +23,10 @@ import { laneOffset } from '../../layouts/lanes';
   return the<L>().halves ? 16 : 32;
 }
 
-/** There are forms: of blocks with a minimum, or of halves that have none. */
+/** There are forms: of 4, 8, and, packed as they are in the file, 5 and 6 bits. */
 @inline export function hasForms<L>(): bool {
-  if (isFloat<L>()) return false;
-  return !(the<L>().halves && the<L>().mins);
+  if (isPacked<L>()) return the<L>().bits > 4 && the<L>().quantBytes == 32 * <usize>the<L>().bits;
+  return isNibbles<L>() || isBytes<L>();
 }
 
 /** Block b of the group of rows at `w`, and the factors of its superblock. */
@@ -35,17 +36,21 @@ import { laneOffset } from '../../layouts/lanes';
 }
 @inline export function factorsAt<L>(w: usize, b: i32): usize { return w + <usize>(b >> 3) * unitBytes<L>() + 8 * blockBytes<L>(); }
 
-@inline function quant<L>(block: usize, lane: i32, k: usize): u32 {
-  return <u32>(bitsOf<L>() == 8 ? quantOf<L>(block, lane, k) : the<L>().stored(block, lane, k)) & 0xff;
-}
-
 /** q of columns 4c .. 4c + 3 of a row's block as bytes. */
-@inline export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {
+export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {
   if (isNibbles<L>()) {
     const pair = load<u32>(block + laneOffset(lane) + (<usize>(c >> 1) << 5));
     return (c & 1 ? pair >> 4 : pair) & 0x0f0f0f0f;
   }
   if (isBytes<L>()) return load<u32>(block + laneOffset(lane) + (<usize>c << 5)) ^ 0x00800080; // even columns are offset-binary
-  const k = <usize>c << 2, low = quant<L>(block, lane, k) | quant<L>(block, lane, k + 1) << 8;
-  return low | quant<L>(block, lane, k + 2) << 16 | quant<L>(block, lane, k + 3) << 24;
+  let unit: u32 = 0; // a function, not inlined: these are many instructions, and forms are made once
+  for (let j = 3; j >= 0; j--) unit = unit << 8 | <u32>the<L>().stored(block, lane, <usize>(4 * c + j));
+  return unit;
 }
+
+@unmanaged class ScaleCols {
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize): usize { return scaleCols<L>(); }
+}
+
+/** Columns under one scale. */
+export function neuronsOfScale(layout: i32): i32 { return <i32>forLayout<ScaleCols>(layout); }
