@@ -46,13 +46,20 @@ export const mixtures: readonly string[] = families.filter(({ mixture }) => mixt
 /** All that is known, as files name it. */
 export const architectures = (): string[] => families.flatMap((family) => family.architectures);
 
-/** @throws ModelError `E_FAMILY` that lists the known ones. */
+/** Families of the same line of models: named alike up to the first digit or sign (granite for granitehybrid, gemma3 for gemma3n). */
+function kin(architecture: string): string[] {
+  const word = (name: string): string => /^[a-z]*/i.exec(name)![0].toLowerCase(), asked = word(architecture);
+  return architectures().filter((known) => asked.startsWith(word(known)));
+}
+
+/** @throws ModelError `E_FAMILY` that lists the known ones, and those of the same line of models. */
 export function familyOf(architecture: string): Family {
   const family = families.find((row) => row.architectures.includes(architecture));
   if (family) return family;
+  const near = kin(architecture), line = near.length > 0 ? `; of this line: ${near.join(', ')}` : '';
   throw new ModelError('E_FAMILY', {
     subject: 'general.architecture', found: JSON.stringify(architecture),
     expected: `one of ${architectures().join(', ')} (llama also covers Mistral, Mixtral and SmolLM)`,
-    remedy: 'Use a model of a known family; a new one is a row in src/model/families.',
+    remedy: `Take a model of a family that runs${line}. clada models lists small ones by name.`,
   });
 }

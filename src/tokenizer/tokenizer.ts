@@ -254,6 +254,8 @@ class VocabTokenizer implements Tokenizer {
     this.#check(id);
     const bytes = this.vocab.bytesOf(id), type = this.vocab.types[id]!;
     if (type === TokenType.control || type === TokenType.unknown || type === TokenType.userDefined) return bytes.slice();
+    // What pads a vocabulary to the rows of the embedding ([PAD151936]) stands for no text.
+    if (type === TokenType.unused || type === TokenType.undefined) return new Uint8Array(0);
     const byte = byteOfPiece(this.vocab, id);
     if (byte !== undefined) return Uint8Array.of(byte);
     return this.normalise ? utf8.encode(this.vocab.text(id).replaceAll(blank, ' ')) : unspell(bytes) ?? bytes.slice();

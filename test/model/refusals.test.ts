@@ -111,6 +111,10 @@ test('a family and a dtype that are not known: what would run', async () => {
   const message = refusal(await withKey(parts, 'general.architecture', string('mamba')));
   assert.ok(/^E_FAMILY .*"mamba"/s.test(message), message);
   for (const name of ['llama', 'qwen3', 'gemma3', 'phi3']) assert.ok(message.includes(name), name);
+  for (const [unknown, line] of [['granitehybrid', /of this line: granite\./], ['qwen35', /of this line: qwen2, qwen3, /], ['gemma3n', /of this line: gemma, gemma2, gemma3\./], ['lfm2moe', /of this line: lfm2\./]] as const) {
+    assert.match(refusal(await withKey(parts, 'general.architecture', string(unknown))), line);
+  }
+  assert.not.match(message, /of this line/);
   const file = await headerOf(parts);
   assert.match(refusal(withTensor(file, 'blk.0.ffn_up.weight', { dtype: 'f64' })), /^E_DTYPE .*f64.*q4_k/s);
 });

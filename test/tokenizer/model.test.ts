@@ -6,6 +6,7 @@ import type { WriteValue } from '../../src/format/gguf/write.ts';
 import { load, plan } from '../../src/text/load.ts';
 import type { Model } from '../../src/text/model.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { TokenType } from '../../src/tokenizer/vocab.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { metadataFrom } from '../helpers/metadata.ts';
 import { tinyPath } from '../helpers/models.ts';
@@ -51,6 +52,17 @@ test('prompt and streamed text are what prompt and generated ids decode to', asy
   assert.equal([first, second], [` ${wordText}`, ` ${wordText}`]);
   const resumed = await spm.resume(await one.save(), { maxTokens: 1 });
   assert.is(await resumed.text(), ` ${wordText}`);
+});
+
+test('tokens that only fill a vocabulary up, [PAD32000], stand for no text', async () => {
+  for (const name of ['spm, pieces unused', 'bpe, tokens unused']) {
+    const entries = known.get(name)!, types = Array.from((entries['tokenizer.ggml.token_type'] as { value: ArrayLike<number> }).value);
+    const own = createTokenizer(await metadataFrom(entries));
+    const unused = types.flatMap((type, id) => (type === TokenType.unused ? [id] : [])), normal = types.lastIndexOf(TokenType.normal);
+    assert.ok(unused.length > 100, name);
+    assert.is(own.decode([...unused, normal, ...unused]).trimStart(), own.decode([normal]).trimStart(), name);
+    assert.is(own.decode([normal]) === '', false);
+  }
 });
 
 test('stop strings see the first blank', async () => {

@@ -31,7 +31,8 @@ export async function openParts(
   const parts: ByteSource[] = [];
   try {
     for (const [part, input] of inputs.entries()) {
-      parts.push(await openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) }));
+      const opened = openSource(input, network, { mode, part, onProgress: (loaded) => onArrival?.(part, loaded) });
+      parts.push(await opened.catch((error: unknown) => { throw missing(error, part, inputs.length); }));
     }
     return parts;
   } catch (error) {
@@ -53,6 +54,15 @@ function inOrder(inputs: readonly SourceInput[]): readonly SourceInput[] {
   const wanted = typeof names[0] === 'string' ? splitNames(names[0]) : undefined;
   if (wanted?.length !== inputs.length || !wanted.every((name) => names.includes(name))) return inputs;
   return wanted.map((name) => inputs[names.indexOf(name)]!);
+}
+
+/** A part that is not there is told as one: its name was found from another's. */
+function missing(error: unknown, part: number, count: number): unknown {
+  if (count === 1 || !(error instanceof InputError) || error.code !== 'E_NOT_FOUND') return error;
+  return new InputError('E_NOT_FOUND', {
+    subject: error.subject, found: `${error.found}: part ${part + 1} of ${count} of a split model`, expected: 'all its parts side by side',
+    remedy: 'Fetch the parts that are missing (clada pull fetches all of them), and keep their names.', cause: error,
+  });
 }
 
 export async function closeParts(parts: readonly ByteSource[]): Promise<void> {

@@ -244,10 +244,14 @@ function checkSplit(source: ByteSource, part: Part, index: number, nParts: numbe
   const count = part.metadata.get('split.count') ?? 1;
   const number = part.metadata.get('split.no') ?? 0;
   if (count !== nParts || number !== index) {
-    fail('E_GGUF_SPLIT', source.name, `part ${Number(number) + 1} of ${String(count)}`, `part ${index + 1} of ${nParts}`);
+    const found = `part ${Number(number) + 1} of ${String(count)}`, alone = nParts === 1 && Number(count) > 1;
+    fail('E_GGUF_SPLIT', source.name, alone ? `${found} alone` : found, alone ? `all ${String(count)}` : `part ${index + 1} of ${nParts}`);
   }
 }
 
 function fail(code: 'E_GGUF_SPLIT' | 'E_GGUF_TENSOR', subject: string, found: string, expected: string): never {
-  throw new FormatError(code, { subject, found, expected, remedy: 'Pass all parts of one model, in order, each once.' });
+  throw new FormatError(code, {
+    subject, found, expected,
+    remedy: 'Pass all parts of one model, in order, each once; where they are named NAME-00001-of-0000N.gguf, the first finds the others.',
+  });
 }

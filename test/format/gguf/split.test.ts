@@ -1,5 +1,8 @@
 /** Models cut into parts: every tensor whole and once, all metadata in the first part, and the model computes what it did. */
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemorySource } from '../../../src/bytes/memory.ts';
@@ -71,6 +74,15 @@ test('refused: parts too small for a tensor, a part split again', async () => {
   assert.is(await codeOf(async () => splitGguf(await readGguf(new MemorySource(whole)), 1000)), 'E_OPTION');
   const parts = await partsOf(whole, Math.ceil(whole.length / 2));
   assert.is(await codeOf(async () => splitGguf(await readGguf(parts.map((part) => new MemorySource(part))), 1e9)), 'E_OPTION');
+});
+
+test('a part that is not there is told as one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'clada-split-')), parts = await partsOf(whole, Math.ceil(whole.length / 2));
+  const path = join(folder, splitName('m', 0, parts.length));
+  await writeFile(path, parts[0]!);
+  await load(path).then(() => assert.unreachable(), ({ message }: Error) => {
+    assert.match(message, new RegExp(`${splitName('m', 1, parts.length)}: found ENOENT: part 2 of ${parts.length} of a split model; .*E_NOT_FOUND`));
+  }).finally(() => rm(folder, { recursive: true }));
 });
 
 test('names', () => {
