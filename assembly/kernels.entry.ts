@@ -28,6 +28,7 @@ export { neuronsOfScale } from './kernels/neurons/source';
 export { columnBytes, packColumns } from './kernels/neurons/columns';
 export { amax } from './kernels/neurons/columnsWide';
 export { columnsMatvec, columnsScratch } from './kernels/neurons/columnsMatvec';
-export { compactBytes, compactRows, compactColumns, scatterPositions, scatter } from './kernels/neurons/copies';
+export { compactBytes, compactRows, compactColumns } from './kernels/neurons/copies';
+export { scatter, scatterPositions } from './kernels/neurons/scatter';
 export { compactFormat, compactMatvec } from './kernels/neurons/compactMatvec';
 export { product, transposed } from './backward/product';

@@ -6,7 +6,8 @@
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';
-import { copyRow, scatter } from '../kernels/neurons/copies';
+import { copyRow } from '../kernels/neurons/copies';
+import { scatter } from '../kernels/neurons/scatter';
 import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';

@@ -18,7 +18,7 @@ import { nibbleMask } from '../../base/simd';
 import { blockBytes, groupBytes, hasMin, isFloat, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, hasForms, neuronsOfScale, scaleCols, unitAt } from './source';
+import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
 
 /** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
 @inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
@@ -282,24 +282,4 @@ export function compactBytes(layout: i32, rows: i32, cols: i32, list: usize, n: 
  */
 export function compactColumns(layout: i32, w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   return forLayout<CompactColumns>(layout, w, rows, cols, list, n, dst, pieces);
-}
-
-/** Slot (the block's first neuron + rank among the block's listed) of every compact row, u16 [n]. */
-export function scatterPositions(layout: i32, list: usize, n: i32, out: usize): void {
-  const size = neuronsOfScale(layout);
-  let block = -1, slot = 0;
-  for (const end = list + (<usize>n << 1); list < end; list += 2, out += 2) {
-    const i = <i32>load<u16>(list);
-    if (i / size != block) { block = i / size; slot = block * size; }
-    store<u16>(out, <u16>slot);
-    slot++;
-  }
-}
-
-/** out f32 [ffn] = zeros, but h[k] at positions[k]; h f32 [n]. */
-export function scatter(h: usize, positions: usize, n: i32, ffn: i32, out: usize): void {
-  memory.fill(out, 0, <usize>ffn << 2);
-  for (const end = h + (<usize>n << 2); h < end; h += 4, positions += 2) {
-    store<f32>(out + (<usize>load<u16>(positions) << 2), load<f32>(h));
-  }
 }

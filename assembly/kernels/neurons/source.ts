@@ -47,7 +47,9 @@ export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {
 }
 
 @unmanaged class ScaleCols {
-  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize { return scaleCols<L>(); }
+  @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
+    return scaleCols<L>();
+  }
 }
 
 /** Columns under one scale. */
