@@ -97,7 +97,7 @@ export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions)
  * Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded
  * model: its tokenizer, the engine and the runtime take 14 MB.
  */
-export const ceilings = { wasm32: MAX_BYTES, edge: 112_000_000 } as const;
+export const ceilings = { wasm32: MAX_BYTES, edge: 111_500_000 } as const;
 
 /** What a method skips, as far as memory cares; stages 0 = dense. */
 export interface Skipping { readonly stages: number; readonly density: number }

@@ -53,7 +53,7 @@ async function checkGradient(calibrator: Calibrator, tokens: readonly number[], 
   }
   const error = Math.sqrt(errors / norms);
   if (process.env['VERBOSE']) console.log(name, `finite differences: relative RMS error ${error.toExponential(2)}`);
-  assert.ok(error < 1e-3, `relative RMS error ${error}`);
+  assert.ok(error < 2e-3, `relative RMS error ${error}`);
   return loss;
 }
 

@@ -49,6 +49,9 @@ export const kinds: Kind[] = [
   kind('tq2_0', [64], 'packed'),
 ];
 
+/** Those that single neurons can be read from. */
+export const formed: readonly Kind[] = kinds.filter(({ name }) => /^q(4_[01k]|5_[01k]|6_k|8_0)$/.test(name));
+
 /** A random number in [-1, 1). */
 export const uniform = (random: Random): number => 2 * random.float64() - 1;
 

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/sampler/random.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
-import { kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
+import { formed, kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
 import { activations, getList, masked, putList, selections } from '../helpers/neurons.ts';
 
 for (const build of builds) {
@@ -31,7 +31,7 @@ for (const build of builds) {
     });
   }
 
-  for (const kind of kinds) {
+  for (const kind of [...kinds.filter(({ format }) => format === 0), ...formed]) {
     test(`${kind.name}: compact columns times h are the dense product with the others zero`, () => {
       const random = new Random(52);
       for (const cols of kind.block === 256 ? [256, 512] : [32, 64, 160, 512]) for (const rows of [1, 8, 20, 64]) {

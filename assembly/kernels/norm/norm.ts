@@ -45,7 +45,13 @@ export function rmsNorm(x: usize, weight: usize, cols: i32, eps: f32, y: usize):
 export function layerNorm(x: usize, weight: usize, bias: usize, cols: i32, eps: f32, y: usize): void {
   const mean = total(x, cols) / <f32>cols;
   const scale = <f32>1 / sqrt<f32>(sumSquares(x, cols, mean) / <f32>cols + eps);
-  const end = x + (<usize>cols << 2);
+  const m = f32x4.splat(mean), s = f32x4.splat(scale);
+  const end4 = x + (<usize>(cols & ~3) << 2), end = x + (<usize>cols << 2);
+  for (; x < end4; x += 16, weight += 16, y += 16) {
+    let v = f32x4.mul(f32x4.mul(f32x4.sub(v128.load(x), m), s), v128.load(weight));
+    if (bias) { v = f32x4.add(v, v128.load(bias)); bias += 16; }
+    v128.store(y, v);
+  }
   for (; x < end; x += 4, weight += 4, y += 4) {
     let v = (load<f32>(x) - mean) * scale * load<f32>(weight);
     if (bias) { v += load<f32>(bias); bias += 4; }
