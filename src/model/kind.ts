@@ -44,6 +44,13 @@ function refusalOf({ metadata, tensors }: GgufFile): Refusal | undefined {
       'Load the model that it lies beside (NAME.gguf of NAME.clada.gguf); the calibration is found by itself.',
     ];
   }
+  const pooling = metadata.get(`${architecture}.pooling_type`);
+  if (typeof pooling === 'number' && pooling > 0 && pooling < 5) {
+    return [
+      `${architecture}.pooling_type`, `${pooling}: a model that gives ${pooling === 4 ? 'ranks' : 'embeddings'} of texts and writes none`,
+      'Load a model that writes text; embeddings are not computed here.',
+    ];
+  }
   if (tensors.size === 0 && has('tokenizer.ggml.model')) {
     return [
       'tensors', 'none: a vocabulary without weights', 'Load the whole model; a vocabulary-only file serves to test tokenizers.',

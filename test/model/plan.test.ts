@@ -96,7 +96,7 @@ test('keys that nobody reads: refused with their value, unless they say what is 
   const u32 = (value: number): WriteValue => ({ type: 'u32', value }), f32 = (value: number): WriteValue => ({ type: 'f32', value }), bool = (value: boolean): WriteValue => ({ type: 'bool', value });
   for (const [key, value] of [
     ['final_logit_softcapping', f32(30)], ['attn_logit_softcapping', f32(50)], ['logit_scale', f32(8)], ['residual_scale', f32(0.5)], ['embedding_scale', f32(12)], ['attention.scale', f32(0.5)],
-    ['attention.sliding_window', u32(16)], ['attention.causal', bool(false)], ['pooling_type', u32(3)], ['attention.value_length', u32(32)], ['attention.max_alibi_bias', f32(8)],
+    ['attention.sliding_window', u32(16)], ['attention.causal', bool(false)], ['pooling_type', u32(9)], ['attention.value_length', u32(32)], ['attention.max_alibi_bias', f32(8)],
     ['rope.scaling.attn_factor', f32(-1)], ['rope.scaling.yarn_beta_fast', f32(8)], ['rope.scaling.factor', f32(-2)], ['rope.scale_linear', f32(Infinity)], ['use_parallel_residual', bool(true)], ['a.new.key', u32(7)],
     ['rope.dimension_sections', { type: 'i32s', value: [8, 4, 4, 0] }],
   ] as [string, WriteValue][]) {

@@ -241,7 +241,7 @@ function refuseType(cursor: Cursor, name: string, id: number): never {
 }
 
 function checkSplit(source: ByteSource, part: Part, index: number, nParts: number): void {
-  const count = part.metadata.get('split.count') ?? 1;
+  const count = part.metadata.get('split.count') || 1; // 0: llama-gguf-split joined the parts
   const number = part.metadata.get('split.no') ?? 0;
   if (count !== nParts || number !== index) {
     const found = `part ${Number(number) + 1} of ${String(count)}`, alone = nParts === 1 && Number(count) > 1;

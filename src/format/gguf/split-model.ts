@@ -39,9 +39,11 @@ function splitKeys(number: number, count: number, nTensors: number): Uint8Array 
  */
 export function splitGguf(file: GgufFile, maxBytes: number): GgufPart[] {
   if (file.parts.length !== 1 || file.metadata.has('split.count')) {
+    const isJoined = file.parts.length === 1;
     throw new InputError('E_OPTION', {
-      subject: file.parts[0]!.name, found: 'a model in parts', expected: 'one file',
-      remedy: 'Join it first: llama-gguf-split --merge.',
+      subject: file.parts[0]!.name, expected: 'one file',
+      found: isJoined ? 'a model that was in parts, with their keys (split.count)' : 'a model in parts',
+      remedy: isJoined ? 'Cut it by bytes: clada split --by bytes.' : 'Join it first: llama-gguf-split --merge.',
     });
   }
   const source = file.parts[0]!, own = Number(file.metadata.get('general.alignment') ?? 32);

@@ -213,6 +213,7 @@ test('split models: in order, complete, each part once', async () => {
   assert.is(await code(() => readGguf(sources(part(0, 2, 'a'), part(1, 2, 'a')))), 'E_GGUF_TENSOR');
   assert.is(await code(() => readGguf(sources(part(0, 2, 'a', 5), part(1, 2, 'b', 5)))), 'E_GGUF_SPLIT');
   assert.is(await code(() => readGguf([])), 'E_GGUF_SPLIT');
+  assert.is((await readGguf(sources(part(0, 0, 'a', 1)))).tensors.size, 1, 'parts that llama-gguf-split joined: a count of 0');
   await readGguf(sources(part(1, 3, 'b'))).then(() => assert.unreachable(), ({ message }: Error) => { assert.match(message, /found part 2 of 3 alone; expected all 3/); });
   assert.equal(splitNames('dir/m-00001-of-00003.gguf'), ['dir/m-00001-of-00003.gguf', 'dir/m-00002-of-00003.gguf', 'dir/m-00003-of-00003.gguf']);
   assert.is(splitNames('model.gguf'), undefined);

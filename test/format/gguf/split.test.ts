@@ -74,6 +74,9 @@ test('refused: parts too small for a tensor, a part split again', async () => {
   assert.is(await codeOf(async () => splitGguf(await readGguf(new MemorySource(whole)), 1000)), 'E_OPTION');
   const parts = await partsOf(whole, Math.ceil(whole.length / 2));
   assert.is(await codeOf(async () => splitGguf(await readGguf(parts.map((part) => new MemorySource(part))), 1e9)), 'E_OPTION');
+  const joined = writeGguf({ 'split.no': { type: 'u16', value: 0 }, 'split.count': { type: 'u16', value: 0 } }, []);
+  const file = await readGguf(new MemorySource(joined));
+  assert.throws(() => splitGguf(file, 1e9), /was in parts.*clada split --by bytes/);
 });
 
 test('a part that is not there is told as one', async () => {
