@@ -178,7 +178,7 @@ export function describePlan(plan: ModelPlan): string[] {
   }
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const lines = [...kinds].map(([key, { count, fileBytes, bytes }]) => {
-    const growth = bytes > 1.01 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
+    const growth = bytes > 1.05 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
   const { experts } = plan.hparams, some = experts ? ` (${experts.used} of ${experts.count} experts)` : '';
