@@ -72,14 +72,8 @@ import { packedMatmul } from './packed';
         a0 = i32x4.add(a0, dotBytes(v, vl, qo, qe)); a1 = i32x4.add(a1, dotBytes(u, ul, qo, qe));
         b0 = i32x4.add(b0, dotBytes(v, vl, ro, re)); b1 = i32x4.add(b1, dotBytes(u, ul, ro, re));
       }
-      if (the<L>().halves) { // scales change in mid-block
-        g0 = the<L>().add(w, 0, 0, a0, tail, g0); g1 = the<L>().add(w, 1, 0, a1, tail, g1);
-        i0 = the<L>().add(w, 0, 0, b0, tailZ, i0); i1 = the<L>().add(w, 1, 0, b1, tailZ, i1);
-        a0 = v128.load32_splat(tail, 20); a1 = a0; b0 = v128.load32_splat(tailZ, 20); b1 = b0;
-      } else {
-        const second = v128.load32_splat(tail, 20), secondZ = v128.load32_splat(tailZ, 20);
-        a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second); b0 = i32x4.add(b0, secondZ); b1 = i32x4.add(b1, secondZ);
-      }
+      const second = v128.load32_splat(tail, 20), secondZ = v128.load32_splat(tailZ, 20);
+      a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second); b0 = i32x4.add(b0, secondZ); b1 = i32x4.add(b1, secondZ);
       for (const stop = w + 256; p < stop; p += 32, q += 8, r += 8) {
         const v = v128.load(p), u = v128.load(p, 16), vl = v128.and(v, low), ul = v128.and(u, low);
         const qo = v128.load32_splat(q), qe = v128.load32_splat(q, 4), ro = v128.load32_splat(r), re = v128.load32_splat(r, 4);

@@ -51,13 +51,7 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
           a1 = addBytes(a1, u, odd, even, mask);
         }
         const second = v128.load32_splat(tail, 20);
-        if (the<L>().halves) { // scales change in mid-block
-          g0 = the<L>().add(w, 0, 0, a0, tail, g0);
-          g1 = the<L>().add(w, 1, 0, a1, tail, g1);
-          a0 = second; a1 = second;
-        } else {
-          a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second);
-        }
+        a0 = i32x4.add(a0, second); a1 = i32x4.add(a1, second);
         for (const stop = w + 256; p < stop; p += 32, q += 8) {
           const v = v128.load(p), u = v128.load(p, 16), odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
           a0 = addBytes(a0, v, odd, even, mask);
