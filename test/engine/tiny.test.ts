@@ -69,10 +69,10 @@ for (const tier of ['base', 'relaxed'] as const) {
     });
   }
 
-  for (const dtype of ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k']) {
+  for (const dtype of ['f32', 'f16', 'bf16', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'q4_k_m', 'q5_k_m', 'q6_k', 'q2_k', 'q3_k_m', 'iq4_nl', 'iq4_xs']) {
     const name = `llama256-${dtype}`;
     if (!existsSync(tinyPath(`${name}.gguf`))) {
-      test.skip(`llama256-f32, -f16, -bf16: ${dtype} (needs ../shared)`, () => undefined);
+      test.skip(`${name} (needs ../shared)`, () => undefined);
       continue;
     }
     test(`${name}: all logits as torch computes them on dequantised weights`, async () => {
