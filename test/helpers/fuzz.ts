@@ -19,7 +19,8 @@ export async function fuzz(original: Uint8Array, rounds: number, header: number,
       const model = await load(bytes, { tier: 'base', contextSize: 16, maxBytes: 64 * 2 ** 20 });
       try {
         const { logits } = await model.evaluate([1, 2, 3]);
-        assert.ok(logits.every(Number.isFinite), `round ${i}: logits that are no numbers`);
+        // a weight of 3e38 may make a token impossible: -Infinity is a logit of a distribution
+        assert.ok(logits.every((logit) => logit < Infinity), `round ${i}: logits of no distribution`);
       } finally {
         model.close();
       }
