@@ -31,7 +31,7 @@ const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 
   @inline get scaleBytes(): usize { return 16; }
   @inline get factorBytes(): usize { return 0; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 

@@ -14,7 +14,7 @@ import { storePacked } from './packed';
   @inline get scaleBytes(): usize { return 8; }
   @inline get factorBytes(): usize { return 16; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4s(block + (128 + 4 * set))), f);
   }
 

@@ -22,7 +22,7 @@ import { Twos, packedUnit, storePacked } from './packed';
   @inline scales(p: usize): v128 { return v128.and(v128.load8x8_u(p), i16x8.splat(15)); }
   @inline minima(p: usize): v128 { return i16x8.shr_u(v128.load8x8_u(p), 4); }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), v128.load32_splat(tail), f);
   }
 

@@ -15,7 +15,7 @@ import { copyHalf, highNibbles, laneOffset, lowNibbles, storeNibbles } from './l
   @inline get halves(): bool { return false; }
   @inline get mins(): bool { return false; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     const sum = i32x4.add(dot, v128.load32_splat(tail, 16));
     return madd(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }

@@ -17,7 +17,7 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   @inline get halves(): bool { return false; }
   @inline get mins(): bool { return true; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), bytes4u(block + (128 + 4 * set))), f);
   }
 

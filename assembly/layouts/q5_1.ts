@@ -15,7 +15,7 @@ import { Fives, storePacked } from './packed';
   @inline get halves(): bool { return false; }
   @inline get mins(): bool { return true; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     const g = madd(v128.load32_splat(tail, 12), half4(block + (176 + 8 * set)), f);
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (160 + 8 * set))), g);
   }

@@ -25,7 +25,7 @@ import { Sixes, packedUnit, storePacked } from './packed';
 
   @inline scales(p: usize): v128 { return v128.load8x8_s(p); }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), v128.load32_splat(tail), f);
   }
 

@@ -15,7 +15,7 @@ import { copyHalf, laneOffset, storeBytes } from './lanes';
   @inline get halves(): bool { return false; }
   @inline get mins(): bool { return false; }
 
-  @inline add(block: usize, set: usize, half: usize, dot: v128, tail: usize, f: v128): v128 {
+  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (256 + 8 * set))), f);
   }
 

@@ -82,13 +82,13 @@ import { packedMatmul } from './packed';
       }
     }
     if (isSuper<L>()) {
-      g0 = the<L>().add(w, 0, 1, a0, tail, g0); g1 = the<L>().add(w, 1, 1, a1, tail, g1);
+      g0 = the<L>().add(w, 0, a0, tail, g0); g1 = the<L>().add(w, 1, a1, tail, g1);
       if (the<L>().mins) { h0 = the<L>().addMin(w, 0, tail, h0); h1 = the<L>().addMin(w, 1, tail, h1); }
-      i0 = the<L>().add(w, 0, 1, b0, tailZ, i0); i1 = the<L>().add(w, 1, 1, b1, tailZ, i1);
+      i0 = the<L>().add(w, 0, b0, tailZ, i0); i1 = the<L>().add(w, 1, b1, tailZ, i1);
       if (the<L>().mins) { j0 = the<L>().addMin(w, 0, tailZ, j0); j1 = the<L>().addMin(w, 1, tailZ, j1); }
     } else {
-      f0 = the<L>().add(w, 0, 0, a0, tail, f0); f1 = the<L>().add(w, 1, 0, a1, tail, f1);
-      e0 = the<L>().add(w, 0, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, 0, b1, tailZ, e1);
+      f0 = the<L>().add(w, 0, a0, tail, f0); f1 = the<L>().add(w, 1, a1, tail, f1);
+      e0 = the<L>().add(w, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, b1, tailZ, e1);
     }
     w += blockBytes<L>();
     x += recordStride<L>(); z += recordStride<L>();

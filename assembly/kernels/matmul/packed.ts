@@ -92,8 +92,8 @@ function unpackGroup<L>(w: usize, cols: i32, dst: usize): void {
       }
     }
     if (isSuper<L>()) {
-      g0 = the<L>().add(w, 0, 1, a0, tail, g0); g1 = the<L>().add(w, 1, 1, a1, tail, g1);
-      i0 = the<L>().add(w, 0, 1, b0, tailZ, i0); i1 = the<L>().add(w, 1, 1, b1, tailZ, i1);
+      g0 = the<L>().add(w, 0, a0, tail, g0); g1 = the<L>().add(w, 1, a1, tail, g1);
+      i0 = the<L>().add(w, 0, b0, tailZ, i0); i1 = the<L>().add(w, 1, b1, tailZ, i1);
       if (the<L>().mins) {
         if (the<L>().halves) {
           const xs = v128.load32_splat(tail), zs = v128.load32_splat(tailZ);
@@ -105,8 +105,8 @@ function unpackGroup<L>(w: usize, cols: i32, dst: usize): void {
         }
       }
     } else {
-      f0 = the<L>().add(w, 0, 0, a0, tail, f0); f1 = the<L>().add(w, 1, 0, a1, tail, f1);
-      e0 = the<L>().add(w, 0, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, 0, b1, tailZ, e1);
+      f0 = the<L>().add(w, 0, a0, tail, f0); f1 = the<L>().add(w, 1, a1, tail, f1);
+      e0 = the<L>().add(w, 0, b0, tailZ, e0); e1 = the<L>().add(w, 1, b1, tailZ, e1);
     }
     w += blockBytes<L>();
     x += recordStride<L>(); z += recordStride<L>();

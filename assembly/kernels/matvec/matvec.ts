@@ -59,15 +59,15 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
         }
       }
       if (isSuper<L>()) {
-        g0 = the<L>().add(w, 0, 1, a0, tail, g0);
-        g1 = the<L>().add(w, 1, 1, a1, tail, g1);
+        g0 = the<L>().add(w, 0, a0, tail, g0);
+        g1 = the<L>().add(w, 1, a1, tail, g1);
         if (the<L>().mins) {
           h0 = the<L>().addMin(w, 0, tail, h0);
           h1 = the<L>().addMin(w, 1, tail, h1);
         }
       } else {
-        f0 = the<L>().add(w, 0, 0, a0, tail, f0);
-        f1 = the<L>().add(w, 1, 0, a1, tail, f1);
+        f0 = the<L>().add(w, 0, a0, tail, f0);
+        f1 = the<L>().add(w, 1, a1, tail, f1);
       }
       w += blockBytes<L>();
       x += recordStride<L>();

@@ -30,7 +30,7 @@ import { bitsOf, hasForms, scaleCols } from './source';
 /** f + the term of a block for rows of `set`: its scales are at `w`. */
 @inline function addScales<L>(w: usize, set: usize, dot: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
   if (hasMin<L>()) return addPairs(dot, v128.load(w + 16 * set), even, odd, mask, tail, f);
-  return the<L>().add(w - the<L>().quantBytes, set, 0, dot, tail, f);
+  return the<L>().add(w - the<L>().quantBytes, set, dot, tail, f);
 }
 
 /** A half's sums times its i8 scales, of 4 rows, at `p`. */
@@ -106,8 +106,8 @@ function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize
         w += keptScales<L>();
       }
       if (scaleCols<L>() < 32) {
-        g0 = the<L>().add(w, 0, 1, t0, tail, g0);
-        g1 = the<L>().add(w, 1, 1, t1, tail, g1);
+        g0 = the<L>().add(w, 0, t0, tail, g0);
+        g1 = the<L>().add(w, 1, t1, tail, g1);
       }
       if (isSuper<L>()) {
         if ((b & 7) == 7) {
