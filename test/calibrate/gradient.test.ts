@@ -15,8 +15,11 @@ const vocab = 448;
  * step would show nothing else.
  */
 const usual = 0.1;
-/** A larger one where scales or caps keep losses from moving: the error is all noise there and halves where the step doubles. */
-const stepOf = (name: string): number => (/^(gemma|granite)/.test(name) ? 0.5 : usual);
+/**
+ * A larger one where scales or caps keep losses from moving: the error is all noise there and halves where the step doubles. Half of that
+ * where they bend soon: the error is that of the differences there, and sixteen times as large where the step doubles.
+ */
+const stepOf = (name: string): number => (/^(gemma|granite)/.test(name) ? (name.includes(':') ? 0.25 : 0.5) : usual);
 
 /** -log p(label) of every position from trusted logits, NaN where they are not there. */
 function trueLoss({ logits, rows }: TinyTruth, labels: readonly number[]): number[] {
@@ -53,7 +56,7 @@ async function checkGradient(calibrator: Calibrator, tokens: readonly number[], 
   }
   const error = Math.sqrt(errors / norms);
   if (process.env['VERBOSE']) console.log(name, `finite differences: relative RMS error ${error.toExponential(2)}`);
-  assert.ok(error < 2e-3, `relative RMS error ${error}`);
+  assert.ok(error < 1e-3, `relative RMS error ${error}`);
   return loss;
 }
 
