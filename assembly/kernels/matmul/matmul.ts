@@ -13,6 +13,7 @@ import { forLayout } from '../../layouts/table';
 import { scale } from '../activation/activation';
 import { dotBytes } from '../matvec/dots';
 import { recordData, recordStride } from '../quantize/quantize';
+import { superMatvec } from '../matvec/super';
 import { packedMatmul } from './packed';
 
 /** relaxed: 4 rows x 8 columns from low and high nibbles, sums in i16. */
@@ -151,11 +152,18 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
   }
 }
 
+function supers<L>(w: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize): void {
+  for (const end = y + (<usize>groups << 5); y < end; y += 32, w += groupBytes<L>(cols)) {
+    for (let t: usize = 0; t < nTokens; t++) superMatvec<L>(w, 1, cols, x + t * xStride, y + t * yStride);
+  }
+}
+
 @unmanaged class Matmul {
   @inline on<L>(
     w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
   ): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
+    else if (isSuper<L>()) supers<L>(w, <i32>groups, <i32>cols, x, xStride, nTokens, y, yStride);
     else if (isPacked<L>()) packedMatmul<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride, scratch);
     else quants<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
     return 0;
