@@ -13,7 +13,7 @@
  * Test: test/kernels/matvec.test.ts.
  */
 import { mask00ff, nibbleMask } from '../../base/simd';
-import { factorsIn, isNibbles, scalesIn, the, unitBytes } from '../../layouts/kinds';
+import { isNibbles, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { BLOCK_SUMS, EVEN_SUMS, HALF_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
 import { addBytes, dotNibbles } from './dots';
@@ -75,9 +75,9 @@ import { addBytes, dotNibbles } from './dots';
 
 /** f + a superblock's term for 4 rows. */
 @inline function close<L>(w: usize, set: usize, sums: v128, tail: usize, f: v128): v128 {
-  const scales = w + scalesIn<L>(), mins = minSums<L>(scales, tail, set);
+  const mins = minSums<L>(w, tail, set);
   const whole = hasMinima<L>() && !the<L>().mins ? i32x4.sub(sums, i32x4.shl(mins, 6)) : sums;
-  return the<L>().close(w + factorsIn<L>(), set, whole, mins, v128.load32_splat(tail), f);
+  return the<L>().close(w + the<L>().scaleBytes, set, whole, mins, v128.load32_splat(tail), f);
 }
 
 function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
@@ -85,8 +85,8 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0;
     for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
-      let s0 = i32x4.splat(0), s1 = s0, p = w, q = x;
-      for (let s = w + scalesIn<L>(), last = s + 64; s < last; s += 8) {
+      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x;
+      for (let s = w, last = s + 64; s < last; s += 8) {
         let a0 = i32x4.splat(0), a1 = a0;
         const k = the<L>().scales(s);
         if (ASC_FEATURE_RELAXED_SIMD) {
@@ -124,9 +124,9 @@ function packed<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
     let f0 = f32x4.splat(0), f1 = f0;
     for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
       const b = the<L>().table(w), tail = x + superData();
-      let s0 = i32x4.splat(0), s1 = s0, p = w, q = x, starts = tail + STARTS;
+      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + STARTS;
       let a0 = s0, a1 = s0; // base: of the block under way
-      for (let half: usize = 0, s = w + scalesIn<L>(); half < 16; half++, p += halfBytes, starts += 4) {
+      for (let half: usize = 0, s = w; half < 16; half++, p += halfBytes, starts += 4) {
         const k = the<L>().scales(s);
         if (the<L>().halves || half & 1) s += 8;
         const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2);
