@@ -18,7 +18,8 @@
  *
  * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m (mxfp4: exponents). Where eight blocks make a superblock of 256 columns,
  * it begins with 8-bit scales [8 rows] of each block or half of one, perhaps minima [8 rows][2] of pairs of blocks, and the factors that
- * multiply them, f16 arrays [8 rows]; then come the quants of its blocks. (Scales behind them would be met before they were fetched.) All that a superblock adds up before them is integers (kernels/matvec/super.ts).
+ * multiply them, f16 arrays [8 rows]; then come the quants of its blocks, which memory reads on to anyway while scales are met first.
+ * All that a superblock adds up before the factors is integers (kernels/matvec/super.ts).
  *
  * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
  * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It

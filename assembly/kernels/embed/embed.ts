@@ -25,7 +25,7 @@ function row<L>(w: usize, cols: i32, row: i32, dst: usize): void {
     for (w += <usize>lane * the<L>().fileBytes; dst < end; dst += 4, w += unitBytes<L>()) store<f32>(dst, the<L>().value(w));
   } else if (isSuper<L>()) {
     for (; dst < end; w += unitBytes<L>()) {
-      for (let block = w + quantsIn<L>(), end = w + unitBytes<L>(); block < end; block += blockBytes<L>(), dst += 128) dequant<L>(block, w, lane, dst);
+      for (let block = w + quantsIn<L>(); block < w + unitBytes<L>(); block += blockBytes<L>(), dst += 128) dequant<L>(block, w, lane, dst);
     }
   } else {
     for (; dst < end; w += blockBytes<L>(), dst += 128) dequant<L>(w, 0, lane, dst);

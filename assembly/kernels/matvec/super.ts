@@ -33,12 +33,17 @@ import { addBytes, dotNibbles } from './dots';
 /** A superblock's sum of minima times sums of x, of 4 rows. */
 @inline export function minSums<L>(scales: usize, tail: usize, set: usize): v128 {
   if (!hasMinima<L>()) return i32x4.splat(0);
-  let sums = i32x4.splat(0);
-  const n: usize = the<L>().halves ? 8 : 4, from = tail + (the<L>().halves ? HALF_SUMS : BLOCK_SUMS);
-  for (let i: usize = 0; i < n; i++) {
-    sums = i32x4.add(sums, i32x4.dot_i16x8_s(the<L>().minima(scales, i, set), v128.load32_splat(from + (i << 2))));
-  }
-  return sums;
+  if (!the<L>().halves) return fourMinima<L>(scales, tail + BLOCK_SUMS, 0, set);
+  return i32x4.add(fourMinima<L>(scales, tail + HALF_SUMS, 0, set), fourMinima<L>(scales, tail + HALF_SUMS + 16, 4, set));
+}
+
+@inline function minimum<L>(scales: usize, sums: usize, i: usize, set: usize): v128 {
+  return i32x4.dot_i16x8_s(the<L>().minima(scales, i, set), v128.load32_splat(sums));
+}
+
+@inline function fourMinima<L>(scales: usize, sums: usize, i: usize, set: usize): v128 {
+  const near = i32x4.add(minimum<L>(scales, sums, i, set), minimum<L>(scales, sums + 4, i + 1, set));
+  return i32x4.add(near, i32x4.add(minimum<L>(scales, sums + 8, i + 2, set), minimum<L>(scales, sums + 12, i + 3, set)));
 }
 
 /** relaxed, 7 bits: the middle is a minimum. */
@@ -88,13 +93,25 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
       let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x;
       for (let s = w, last = s + 64; s < last; s += 8) {
         let a0 = i32x4.splat(0), a1 = a0;
-        const k = the<L>().scales(s);
         if (ASC_FEATURE_RELAXED_SIMD) {
-          for (const stop = p + 128; p < stop; p += 32, q += 8) {
-            const v = v128.load(p), u = v128.load(p, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
-            a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
-            a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
-          }
+          do {
+            let xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+            a0 = dotNibbles(v128.load(p), xa, xb, low);
+            a1 = dotNibbles(v128.load(p, 16), xa, xb, low);
+            xa = v128.load32_splat(q, 8); xb = v128.load32_splat(q, 12);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 32), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 48), xa, xb, low));
+            q += 16;
+            if (p == 0) break;
+            xa = v128.load32_splat(q); xb = v128.load32_splat(q, 4);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 64), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 80), xa, xb, low));
+            xa = v128.load32_splat(q, 8); xb = v128.load32_splat(q, 12);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 96), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 112), xa, xb, low));
+          } while (false);
+          p += 128; q += 16;
+          const k = the<L>().scales(s);
           s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, firstTwice(k)));
           s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, lastTwice(k)));
         } else {
@@ -105,6 +122,7 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
             a0 = addBytes(addBytes(a0, v128.and(v, low), xa, xb, mask), v128.and(i16x8.shr_u(v, 4), low), xc, xd, mask);
             a1 = addBytes(addBytes(a1, v128.and(u, low), xa, xb, mask), v128.and(i16x8.shr_u(u, 4), low), xc, xd, mask);
           }
+          const k = the<L>().scales(s);
           s0 = addFirst(s0, a0, k);
           s1 = addLast(s1, a1, k);
         }
