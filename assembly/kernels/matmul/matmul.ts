@@ -7,12 +7,14 @@
  * room for 8 * cols bytes (Packed layouts, packed.ts).
  * Test: test/kernels/matmul.test.ts.
  */
-import { TWO32, madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16 } from '../../base/simd';
-import { blockBytes, groupBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { TWO32, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16 } from '../../base/simd';
+import { blockBytes, groupBytes, isFloat, isNibbles, isPacked, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { scale } from '../activation/activation';
 import { dotBytes } from '../matvec/dots';
 import { recordData, recordStride } from '../quantize/quantize';
+import { blocks } from './blocks';
+import { floats } from './floats';
 import { packedMatmul } from './packed';
 
 /** relaxed: 4 rows x 8 columns from low and high nibbles, sums in i16. */
@@ -120,42 +122,12 @@ function quants<L>(w: usize, groups: i32, cols: i32, x: usize, xStride: usize, n
   for (let t: usize = 0; t <= last; t++) scale(y0 + t * yStride, TWO32, groups << 3);
 }
 
-function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
-  const set = unitBytes<L>() >> 1; // 4 rows of a column
-  const last = <usize>(nTokens - 1);
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    for (let t: usize = 0; t <= last; t += 2) {
-      const t1 = min(t + 1, last);
-      let p = x + t * xStride, q = x + t1 * xStride, w = w0;
-      const pEven = p + ((<usize>cols >> 1) << 3);
-      let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-      for (; p < pEven; p += 8, q += 8) {
-        let v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);
-        a0 = madd(v, r, a0); a1 = madd(u, r, a1);
-        c0 = madd(v, s, c0); c1 = madd(u, s, c1);
-        v = the<L>().four(w + 2 * set); u = the<L>().four(w + 3 * set); r = v128.load32_splat(p, 4); s = v128.load32_splat(q, 4);
-        b0 = madd(v, r, b0); b1 = madd(u, r, b1);
-        d0 = madd(v, s, d0); d1 = madd(u, s, d1);
-        w += 4 * set;
-      }
-      if (cols & 1) {
-        const v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);
-        a0 = madd(v, r, a0); a1 = madd(u, r, a1);
-        c0 = madd(v, s, c0); c1 = madd(u, s, c1);
-      }
-      const y0 = y + t * yStride, y1 = y + t1 * yStride;
-      v128.store(y0, f32x4.add(a0, b0)); v128.store(y0, f32x4.add(a1, b1), 16);
-      v128.store(y1, f32x4.add(c0, d0)); v128.store(y1, f32x4.add(c1, d1), 16);
-    }
-    w0 += groupBytes<L>(cols);
-  }
-}
-
 @unmanaged class Matmul {
   @inline on<L>(
     w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
   ): usize {
-    if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
+    if (isFloat<L>()) floats<L>(w, groups, cols, x, xStride, nTokens, y, yStride, scratch);
+    else if (!isSuper<L>()) blocks<L>(w, groups, cols, x, xStride, nTokens, y, yStride, scratch);
     else if (isPacked<L>()) packedMatmul<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride, scratch);
     else quants<L>(w, <i32>groups, <i32>cols, x, xStride, <i32>nTokens, y, yStride);
     return 0;
