@@ -26,7 +26,7 @@ const TABLE: usize = memory.data<u8>([16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14
   ): v128 {
     return swizzle(b, this.code(set, i, v0, v1, v2, v3, a));
   }
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 { return load<u8>(TABLE + this.at(block, lane, k)); }
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 { return load<u8>(TABLE + this.at(block, lane, k)); }
 
   /** Sums are multiplied by 2^32 at the end (kernels/matvec), so that scales are short of it; those below 2^-95 count as zero. */
   @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {

@@ -6,14 +6,26 @@
  * and its constants, 4 tokens each: f32 scales (kernels/quantize), f32 scales times sums of q, and (narrow) what sums of pairs of columns
  * start at, two i16, which takes out what quants are stored above their values; and i32 what that takes out of a block too much (`isLifted`). In the last panel tokens may be missing: their places are
  * not written, and not read.
+ * A superblock of a panel is
+ *   narrow  what sums start at (if at anything) and the columns, as above, of each half or block that has a scale
+ *   wide    the columns as above
+ * and f32 scales, and (if wanted) the sums of pairs of halves or blocks as two i16.
  */
-import { Format, the } from '../../layouts/kinds';
+import { Format, isSuper, the } from '../../layouts/kinds';
 import { recordData, recordStride } from '../quantize/quantize';
-import { isLifted, isNarrow } from './unpack';
+import { BLOCK_SUMS, HALF_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
+import { hasStarts, isLifted, isNarrow, spanCols, sumPairs } from './ready';
 
-/** Bytes of a block's columns, and of a block. */
+/** Bytes of a block's columns. */
 @inline export function panelQuants(narrow: bool): usize { return narrow ? 128 : 256; }
-@inline export function panelBytes(narrow: bool): usize { return panelQuants(narrow) + 64; }
+
+/** Bytes of a block or superblock. */
+@inline export function panelBytes<L>(): usize {
+  if (!isSuper<L>()) return panelQuants(isNarrow<L>()) + 64;
+  return 8 * panelQuants(isNarrow<L>()) + (isNarrow<L>() && hasStarts<L>() ? 4096 / spanCols<L>() : 0) + 16 + 16 * sumPairs<L>();
+}
+
+@inline function xBytes<L>(): usize { return isSuper<L>() ? superStride() : recordStride<L>(); }
 
 /** The sums of columns 4i and 4i + 1, and of 4i + 2 and 4i + 3, over 32 columns, times -middle, in each word. */
 @inline function startOf(low: v128, high: v128, middle: i32): v128 {
@@ -55,14 +67,55 @@ import { isLifted, isNarrow } from './unpack';
   store<u32>(constants, load<u32>(tail, 12), 16);
 }
 
-/** Blocks from..to of nTokens tokens, panel after panel. */
+/** relaxed, from a superblock's bytes [x0 x1 x2 x3] as i16: [x0 x2], and [x1 x3]. */
+@inline function evens(v: v128): v128 { return i16x8.shr_s(i16x8.shl(v, 8), 8); }
+@inline function odds(v: v128): v128 { return i16x8.shr_s(v, 8); }
+
+/** What a half's or block's sums start at: i16 -middle times the sums of pairs; `at` = the record's, which are 32 times. */
+@inline function superStart<L>(at: usize): u32 {
+  if (the<L>().middle == 32) return load<u32>(at);
+  const first = <i32>load<i16>(at), second = <i32>load<i16>(at, 2);
+  if (the<L>().middle == 4) return (first >> 3 & 0xffff) | second >> 3 << 16;
+  return ((first >> 1) + (<i32>load<i16>(at, 4) >> 1) & 0xffff) | (second >> 1) + (<i32>load<i16>(at, 6) >> 1) << 16; // lifted: by 16
+}
+
+function packSuper<L>(x: usize, dst: usize): void {
+  const tail = x + superData();
+  let q = dst;
+  if (isNarrow<L>()) {
+    for (let at = tail + STARTS; x < tail; at += spanCols<L>() >> 2) {
+      if (hasStarts<L>()) { store<u32>(q, superStart<L>(at)); q += 16; }
+      for (const end = x + spanCols<L>(); x < end; x += 4, q += 16) store<u32>(q, load<u32>(x));
+    }
+  } else {
+    for (; x < tail; x += 16) {
+      const v = v128.load(x);
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        const even = evens(v), odd = odds(v);
+        v128.store32_lane(q, even, 0); v128.store32_lane(q, odd, 0, 16); v128.store32_lane(q, even, 1, 32); v128.store32_lane(q, odd, 1, 48);
+        q += 64;
+        v128.store32_lane(q, even, 2); v128.store32_lane(q, odd, 2, 16); v128.store32_lane(q, even, 3, 32); v128.store32_lane(q, odd, 3, 48);
+      } else {
+        const u = fromX8(v);
+        v128.store32_lane(q, u, 0); v128.store32_lane(q, u, 1, 16); v128.store32_lane(q, u, 2, 32); v128.store32_lane(q, u, 3, 48);
+      }
+      q += 64;
+    }
+  }
+  store<u32>(q, load<u32>(tail));
+  const sums = tail + (the<L>().halves ? HALF_SUMS : BLOCK_SUMS);
+  for (let i: usize = 0; i < sumPairs<L>(); i++) store<u32>(q + (i << 4), load<u32>(sums + (i << 2)), 16);
+}
+
+/** Units (blocks or superblocks) from..to of nTokens tokens, panel after panel. */
 export function packX<L>(x: usize, xStride: usize, nTokens: usize, from: usize, to: usize, dst: usize): void {
-  const stride = (to - from) * panelBytes(isNarrow<L>());
+  const stride = (to - from) * panelBytes<L>();
   for (let t: usize = 0; t < nTokens; t++, x += xStride) {
-    let p = x + from * recordStride<L>();
-    for (let q = dst + (t >> 2) * stride + ((t & 3) << 2), end = q + stride; q < end; q += panelBytes(isNarrow<L>())) {
-      packBlock<L>(p, q);
-      p += recordStride<L>();
+    let p = x + from * xBytes<L>();
+    for (let q = dst + (t >> 2) * stride + ((t & 3) << 2), end = q + stride; q < end; q += panelBytes<L>()) {
+      if (isSuper<L>()) packSuper<L>(p, q);
+      else packBlock<L>(p, q);
+      p += xBytes<L>();
     }
   }
 }

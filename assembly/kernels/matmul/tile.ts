@@ -47,16 +47,16 @@ import { panelQuants } from './panel';
   @inline get lifted(): bool { return false; }
 }
 
-@inline function step<U>(a: v128, q: v128, v: v128): v128 {
+@inline export function step<U>(a: v128, q: v128, v: v128): v128 {
   if (the<U>().narrow) return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(q, v));
   return i32x4.add(a, i32x4.dot_i16x8_s(q, v));
 }
 
 /** A lane of v in all four. */
-@inline function first(v: v128): v128 { return i32x4.shuffle(v, v, 0, 0, 0, 0); }
-@inline function second(v: v128): v128 { return i32x4.shuffle(v, v, 1, 1, 1, 1); }
-@inline function third(v: v128): v128 { return i32x4.shuffle(v, v, 2, 2, 2, 2); }
-@inline function fourth(v: v128): v128 { return i32x4.shuffle(v, v, 3, 3, 3, 3); }
+@inline export function first(v: v128): v128 { return i32x4.shuffle(v, v, 0, 0, 0, 0); }
+@inline export function second(v: v128): v128 { return i32x4.shuffle(v, v, 1, 1, 1, 1); }
+@inline export function third(v: v128): v128 { return i32x4.shuffle(v, v, 2, 2, 2, 2); }
+@inline export function fourth(v: v128): v128 { return i32x4.shuffle(v, v, 3, 3, 3, 3); }
 
 /** f and a block's term for 4 rows; `s`, `sum` and `lift`: the token's constants, `d` and `m` those of the rows. */
 @inline function end<U>(f: v128, a: v128, one: v128, s: v128, d: v128, sum: v128, m: v128, lift: v128): v128 {
