@@ -29,7 +29,7 @@ export interface EngineExports extends LoaderExports {
   packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   readMemory(ptr: number, bytes: number): number;
-  prefill(work: number, nTokens: number, rows: number): number;
+  prefill(work: number, nTokens: number): number;
   step(work: number, sequence: number, token: number): number;
   forget(work: number, sequence: number): void;
   reselect(work: number, sequence: number): void;
@@ -49,7 +49,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 6;
+export const ABI_VERSION = 7;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;
