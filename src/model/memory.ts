@@ -30,7 +30,7 @@ export const MAX_BYTES = 65535 * 65536;
  * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
  * needed.
  */
-export const SEQUENCES = 4;
+export const SEQUENCES = 8;
 
 /** The context that a model is planned for. */
 export interface SequenceOptions {
