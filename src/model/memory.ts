@@ -17,7 +17,7 @@ import { stagingBytes } from './staging.ts';
 
 /** Tokens of one prefill pass: enough to pay for unpacking a weight, few enough that activations stay in cache. */
 export const CHUNK = 64;
-/** Tokens of one pass that keeps all logits (scoring). */
+/** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
@@ -30,7 +30,7 @@ export const MAX_BYTES = 65535 * 65536;
  * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
  * needed.
  */
-export const SEQUENCES = 4;
+export const SEQUENCES = 8;
 
 /** The context that a model is planned for. */
 export interface SequenceOptions {
@@ -63,7 +63,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
-    tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
+    tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
