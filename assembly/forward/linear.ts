@@ -9,6 +9,7 @@ import { matvec } from '../kernels/matvec/matvec';
 import { quantize, recordsBytes } from '../kernels/quantize/quantize';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
+import { fork, jobArgs, threadsOf } from '../threads/team';
 
 export { formatOf };
 
@@ -34,6 +35,46 @@ export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, co
   }
 }
 
+/** What a job multiplies: `linear`, with X and its stride as the kernel reads them. */
+@unmanaged class Product {
+  layout: i32;
+  w: usize;
+  bias: usize;
+  rows: i32;
+  cols: i32;
+  x: usize;
+  xStride: usize;
+  nTokens: i32;
+  y: usize;
+  yStride: usize;
+}
+
+/** Groups of 8 rows from the first of a part to that of the next. */
+@inline function firstGroup(groups: i32, part: i32, parts: i32): i32 { return <i32>(<i64>groups * <i64>part / <i64>parts); }
+
+/** `count` groups from `first` on. */
+@inline function multiply(work: WorkspaceRecord, p: Product, first: i32, count: i32, thread: i32): void {
+  const w = p.w + (first ? layoutBytes(p.layout, first << 3, p.cols) : 0), before = <usize>first << 5;
+  let y = p.y + before;
+  if (p.nTokens == 1) matvec(p.layout, w, count, p.cols, p.x, y);
+  else {
+    const scratch = <usize>work.unpackedPtr + <usize>thread * <usize>work.unpackedBytes;
+    matmul(p.layout, w, count, p.cols, p.x, p.xStride, p.nTokens, y, p.yStride, scratch);
+  }
+  if (p.bias) for (let t = 0; t < p.nTokens; t++, y += p.yStride) add(y, p.bias + before, count << 3);
+}
+
+function multiplyPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
+  const work = changetype<WorkspaceRecord>(ptr), p = changetype<Product>(jobArgs(work)), groups = (p.rows + 7) >> 3;
+  const first = firstGroup(groups, part, parts);
+  multiply(work, p, first, firstGroup(groups, part + 1, parts) - first, thread);
+}
+
+/** Bytes of weights, times tokens, that are worth a part of their own. */
+const GRAIN: usize = 24 * 1024;
+/** Parts for each thread: so that one which begins late, or is slowed down, does fewer of them. */
+const SHARES: i32 = 4;
+
 /**
  * Y [nTokens, rows] from X [nTokens, cols]; `prepareInput` was called for this X with `formatOf(layout)` among the formats.
  * Y's rows have room for `rows` padded to 8. `bias` [rows padded to 8] f32 or 0.
@@ -42,12 +83,19 @@ export function linear(
   work: WorkspaceRecord, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
   x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
 ): void {
-  const groups = (rows + 7) >> 3, format = formatOf(layout);
+  const groups = (rows + 7) >> 3, format = formatOf(layout), bytes = layoutBytes(layout, rows, cols);
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
+  work.weightWords += <u32>(bytes >> 2);
+  if (ASC_FEATURE_THREADS) {
+    const threads = threadsOf(work), parts = min(min(groups, threads * SHARES), <i32>(bytes * <usize>nTokens / GRAIN));
+    const p = changetype<Product>(jobArgs(work));
+    p.layout = layout; p.w = w; p.bias = bias; p.rows = rows; p.cols = cols;
+    p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
+    if (threads > 1 && parts > 1) fork(work, multiplyPart, parts);
+    else multiply(work, p, 0, groups, 0);
+    return;
+  }
   if (nTokens == 1) matvec(layout, w, groups, cols, x, y);
   else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride, work.unpackedPtr);
-  if (bias) {
-    for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
-  }
-  work.weightWords += <u32>(layoutBytes(layout, rows, cols) >> 2);
+  if (bias) for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
 }
