@@ -138,6 +138,8 @@
   parts: i32;         // of the job
   waits: i32;         // 1: the caller may sleep while others finish; never on a page's own thread
   patience: i32;      // times that a worker looks for a job before it sleeps
+  grain: i32;         // bytes of weights, times tokens, that are worth a part of a job
+  shares: i32;        // most parts for each thread
   leftPtr: u32;       // i32: parts that nobody has begun; -1 = workers end
   donePtr: u32;       // i32: parts that workers have done
   asleepPtr: u32;     // i32: workers that sleep, or are about to

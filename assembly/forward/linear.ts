@@ -9,7 +9,7 @@ import { matvec } from '../kernels/matvec/matvec';
 import { quantize, recordsBytes } from '../kernels/quantize/quantize';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
-import { fork, jobArgs, threadsOf } from '../threads/team';
+import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 
 export { formatOf };
 
@@ -23,9 +23,42 @@ export { formatOf };
   return format == Format.x8 ? x8Records(work) : <usize>work.quantPtr;
 }
 
+/** What a job quantises. */
+@unmanaged class Input {
+  x: usize;
+  xStride: usize;
+  cols: i32;
+  nTokens: i32;
+  formats: i32;
+}
+
+function quantizeRows(work: WorkspaceRecord, input: Input, from: i32, to: i32): void {
+  const cols = input.cols, formats = input.formats;
+  let x = input.x + <usize>from * input.xStride;
+  let x4 = <usize>work.quantPtr + <usize>from * recordsBytes(Format.x4, cols), x8 = x8Records(work) + <usize>from * recordsBytes(Format.x8, cols);
+  for (let t = from; t < to; t++) {
+    quantize(x, cols, formats, x4, x8);
+    x += input.xStride;
+    x4 += recordsBytes(Format.x4, cols);
+    x8 += recordsBytes(Format.x8, cols);
+  }
+}
+
+function quantizePart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
+  const work = changetype<WorkspaceRecord>(ptr), input = changetype<Input>(jobArgs(work)), n = input.nTokens;
+  quantizeRows(work, input, beginOf(n, part, parts), beginOf(n, part + 1, parts));
+}
+
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
 export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;
+  if (ASC_FEATURE_THREADS) {
+    const input = changetype<Input>(jobArgs(work)), parts = partsOf(work, <usize>cols * <usize>nTokens << 2, nTokens);
+    input.x = x; input.xStride = xStride; input.cols = cols; input.nTokens = nTokens; input.formats = formats;
+    if (parts > 1) fork(work, quantizePart, parts);
+    else quantizeRows(work, input, 0, nTokens);
+    return;
+  }
   let x4 = <usize>work.quantPtr, x8 = x8Records(work);
   for (let t = 0; t < nTokens; t++) {
     quantize(x, cols, formats, x4, x8);
@@ -49,9 +82,6 @@ export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, co
   yStride: usize;
 }
 
-/** Groups of 8 rows from the first of a part to that of the next. */
-@inline function firstGroup(groups: i32, part: i32, parts: i32): i32 { return <i32>(<i64>groups * <i64>part / <i64>parts); }
-
 /** `count` groups from `first` on. */
 @inline function multiply(work: WorkspaceRecord, p: Product, first: i32, count: i32, thread: i32): void {
   const w = p.w + (first ? layoutBytes(p.layout, first << 3, p.cols) : 0), before = <usize>first << 5;
@@ -66,14 +96,9 @@ export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, co
 
 function multiplyPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
   const work = changetype<WorkspaceRecord>(ptr), p = changetype<Product>(jobArgs(work)), groups = (p.rows + 7) >> 3;
-  const first = firstGroup(groups, part, parts);
-  multiply(work, p, first, firstGroup(groups, part + 1, parts) - first, thread);
+  const first = beginOf(groups, part, parts);
+  multiply(work, p, first, beginOf(groups, part + 1, parts) - first, thread);
 }
-
-/** Bytes of weights, times tokens, that are worth a part of their own. */
-const GRAIN: usize = 24 * 1024;
-/** Parts for each thread: so that one which begins late, or is slowed down, does fewer of them. */
-const SHARES: i32 = 4;
 
 /**
  * Y [nTokens, rows] from X [nTokens, cols]; `prepareInput` was called for this X with `formatOf(layout)` among the formats.
@@ -87,11 +112,10 @@ export function linear(
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
   work.weightWords += <u32>(bytes >> 2);
   if (ASC_FEATURE_THREADS) {
-    const threads = threadsOf(work), parts = min(min(groups, threads * SHARES), <i32>(bytes * <usize>nTokens / GRAIN));
-    const p = changetype<Product>(jobArgs(work));
+    const p = changetype<Product>(jobArgs(work)), parts = partsOf(work, bytes * <usize>nTokens, groups);
     p.layout = layout; p.w = w; p.bias = bias; p.rows = rows; p.cols = cols;
     p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
-    if (threads > 1 && parts > 1) fork(work, multiplyPart, parts);
+    if (parts > 1) fork(work, multiplyPart, parts);
     else multiply(work, p, 0, groups, 0);
     return;
   }

@@ -17,8 +17,17 @@ const LOOKS: i32 = 200_000, SLEEPS: i32 = 60_000;
 
 @inline function teamOf(work: WorkspaceRecord): TeamRecord { return changetype<TeamRecord>(<usize>work.teamPtr); }
 
-/** Threads that share work. */
-@inline export function threadsOf(work: WorkspaceRecord): i32 { return ASC_FEATURE_THREADS ? teamOf(work).threads : 1; }
+/**
+ * Into how many parts a job is cut that reads or writes so many bytes, and has so many pieces that nothing can cut; 1: the caller does it.
+ * Several for each thread: one that begins late, or is slowed down, does fewer.
+ */
+@inline export function partsOf(work: WorkspaceRecord, bytes: usize, pieces: i32): i32 {
+  const team = teamOf(work), threads = team.threads;
+  return threads == 1 ? 1 : min(min(pieces, threads * team.shares), <i32>(bytes / <usize>team.grain));
+}
+
+/** Where a part of `pieces` pieces begins; the next one's beginning is its end. */
+@inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 { return <i32>(<i64>pieces * <i64>part / <i64>parts); }
 
 /** Room for what a job is about. */
 @inline export function jobArgs(work: WorkspaceRecord): usize { return <usize>teamOf(work).argsPtr; }
