@@ -102,8 +102,9 @@
   weightWords: u32;   // weights read by the pass under way, in words of 4 bytes: a pass and its rerun may read 8 GiB
   sparse: i32;        // 1: the pass under way may skip neurons
   chunk: i32;         // most tokens of one pass
-  logitRows: i32;     // most tokens of one pass that keeps all logits
+  logitRows: i32;     // most tokens of one pass whose logits are wanted
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for
+  rowsPtr: u32;       // [chunk] TokenRecord of the rows under way: all of them, in the last layer those that something is wanted of
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
@@ -117,7 +118,7 @@
   upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
   scoresPtr: u32; scoresBytes: u32; // of each thread [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
-  logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
+  logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
@@ -147,17 +148,22 @@
   argsPtr: u32;       // what the job is about
 }
 
-/** A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other. */
+/**
+ * A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other, those whose logits are wanted come
+ * last.
+ */
 @unmanaged export class TokenRecord {
   id: i32;
   sequencePtr: u32;   // SequenceRecord
   position: i32;      // from 0
+  wanted: i32;        // 1: logits and a report are
 }
 
 /** One sequence: its key/value cache, the distribution after its last token, and what skipping remembers of it. */
 @unmanaged export class SequenceRecord {
   position: i32;      // tokens in the cache
   hasLogits: i32;     // 1: logits and report are those after the last of them
+  lost: i32;          // 1: the pass under way has left the numbers for it, others may go on
   capacity: i32;      // positions the cache holds, a multiple of 8
   kvKind: i32;        // KvKind
   keysPtr: u32; valuesPtr: u32;   // key/value heads of all layers, see kernels/attention

@@ -35,7 +35,8 @@ export { formatOf };
 function quantizeRows(work: WorkspaceRecord, input: Input, from: i32, to: i32): void {
   const cols = input.cols, formats = input.formats;
   let x = input.x + <usize>from * input.xStride;
-  let x4 = <usize>work.quantPtr + <usize>from * recordsBytes(Format.x4, cols), x8 = x8Records(work) + <usize>from * recordsBytes(Format.x8, cols);
+  let x4 = <usize>work.quantPtr + <usize>from * recordsBytes(Format.x4, cols);
+  let x8 = x8Records(work) + <usize>from * recordsBytes(Format.x8, cols);
   for (let t = from; t < to; t++) {
     quantize(x, cols, formats, x4, x8);
     x += input.xStride;

@@ -4,16 +4,16 @@
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
-import { StateError } from '../errors.ts';
+import type { ModelError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { KvKind, Stage } from '../model/enums.ts';
+import { KvKind, Stage, Status } from '../model/enums.ts';
 import { compactBytes, layoutSkipping, skippingBytes } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
-import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
+import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, workspaceFields } from '../model/records.ts';
 import { AdaptState } from './adapt.ts';
 import type { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
@@ -21,16 +21,17 @@ import type { Tier } from './binaries.ts';
 import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
 import { ModelForms } from './model-forms.ts';
+import type { PassPart } from './pass.ts';
+import { fillTable, tokenWords } from './pass.ts';
 import { placeModel } from './place.ts';
 import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
 import { bindingOf, restoreState, saveState } from './state.ts';
-import type { EngineOptions, Started } from './start.ts';
-import { startEngine } from './start.ts';
-import { checkStatus } from './status.ts';
-import type { Team } from './threads.ts';
+import { startEngine, type EngineOptions, type Started } from './start.ts';
+import { checkStatus, notFinite, poisoned } from './status.ts';
 
+export type { PassPart } from './pass.ts';
 export type { StepReport } from './report.ts';
 export type { EngineOptions } from './start.ts';
 export type { Binding, SequenceState } from './state.ts';
@@ -39,11 +40,11 @@ export type { Binding, SequenceState } from './state.ts';
 interface Open { readonly blocks: readonly number[]; adapt: AdaptState | undefined; readonly rows: ConvolutionRows | undefined }
 
 export class Engine {
-  /** Most tokens of one pass, and of one that keeps all logits. */
+  /** Most tokens of one pass, and of those that leave logits. */
   readonly chunkSize = CHUNK;
   readonly logitRows = LOGIT_ROWS;
   readonly forms: ModelForms;
-  readonly team: Team | undefined;
+  readonly team: Started['team'];
   /** Address of the WorkspaceRecord. */
   readonly workspace: number;
   readonly #arena: Arena;
@@ -169,18 +170,22 @@ export class Engine {
     return (layer, part, count) => { trial(this.workspace, sequence, layer, part, count); };
   }
 
-  /** Whether dense passes of a sequence count for its statistics. */
-  collect(sequence: number, on: boolean): void {
-    this.#open.get(sequence)!.adapt?.record.set('collect', on ? 1 : 0);
-  }
-
-  /** Runs `tokens` dense (checked by the caller) behind a sequence and keeps logits and reports of the last `rows`. */
-  pass(sequence: number, tokens: Int32Array, rows: number): void {
-    const { exports } = this.#live, position = this.#sequence(sequence).get('position'), words = recordBytes(tokenFields) / 4;
-    const table = this.#arena.i32(this.#record.get('tokensPtr'), words * tokens.length);
-    tokens.forEach((id, t) => { table.set([id, sequence, position + t], words * t); });
-    this.#open.get(sequence)!.rows?.wrote(position + tokens.length);
-    this.#call(() => exports.prefill(this.workspace, tokens.length, rows), tokens.length);
+  /**
+   * Runs tokens of several sequences dense, `chunkSize` with `logitRows` rows at most. Logits and reports of several rows are kept in their
+   * order until the next pass; each sequence keeps those of its last. Returned are the errors of parts that have left the numbers: those
+   * sequences stand where they did, the others have moved on. @throws StateError; then none has
+   */
+  pass(parts: readonly PassPart[]): (ModelError | undefined)[] {
+    const { exports } = this.#live, table = this.#arena.i32(this.#record.get('tokensPtr'), tokenWords * CHUNK);
+    const nTokens = fillTable(table, parts, ({ sequence, tokens, counts }) => {
+      const position = this.#sequence(sequence).get('position'), { rows, adapt } = this.#open.get(sequence)!;
+      rows?.wrote(position + tokens.length);
+      adapt?.record.set('collect', counts ? 1 : 0);
+      return position;
+    });
+    const status = this.#run(() => exports.prefill(this.workspace, nTokens), nTokens);
+    if (status !== Status.notFinite) checkStatus(status);
+    return parts.map(({ sequence }) => (status !== Status.ok && this.#sequence(sequence).get('lost') !== 0 ? notFinite() : undefined));
   }
 
   /** Decodes one token with whatever the sequence's selection skips; `watch`: notes which neurons that leaves ({@link used}). */
@@ -210,14 +215,16 @@ export class Engine {
     return decideTime(this.#trial(exports, sequence), nLayers, ffn);
   }
 
-  #call(run: () => number | void, tokens = 0): void {
-    let status: number | void;
+  #run<T>(run: () => T, tokens = 0): T {
     try {
-      status = this.team && tokens > 0 ? this.team.run(tokens, run) : run();
+      return this.team && tokens > 0 ? this.team.run(tokens, run) : run();
     } catch (trap) {
-      this.#poison = this.team?.fault ?? trap;
-      throw this.#poisoned();
+      throw poisoned(this.#poison = this.team?.fault ?? trap);
     }
+  }
+
+  #call(run: () => number | void, tokens = 0): void {
+    const status = this.#run(run, tokens);
     if (status !== undefined) checkStatus(status);
   }
 
@@ -285,16 +292,9 @@ export class Engine {
   }
 
   get #live(): Instance {
-    if (this.#poison !== undefined) throw this.#poisoned();
+    if (this.#poison !== undefined) throw poisoned(this.#poison);
     if (this.#instance) return this.#instance;
     this.#arena.memory; // says that it is closed
-    throw this.#poisoned();
-  }
-
-  #poisoned(): StateError {
-    return new StateError('E_POISONED', {
-      subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap',
-      remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
-    });
+    throw poisoned(this.#poison);
   }
 }

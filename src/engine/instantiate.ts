@@ -29,7 +29,7 @@ export interface EngineExports extends LoaderExports {
   packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   readMemory(ptr: number, bytes: number): number;
-  prefill(work: number, nTokens: number, rows: number): number;
+  prefill(work: number, nTokens: number): number;
   step(work: number, sequence: number, token: number): number;
   forget(work: number, sequence: number): void;
   reselect(work: number, sequence: number): void;

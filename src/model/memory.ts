@@ -17,7 +17,7 @@ import { stagingBytes } from './staging.ts';
 
 /** Tokens of one prefill pass: enough to pay for unpacking a weight, few enough that activations stay in cache. */
 export const CHUNK = 64;
-/** Tokens of one pass that keeps all logits (scoring). */
+/** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the larger of the two builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
@@ -71,7 +71,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number, threads = 1): W
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   const strides = { unpackedBytes: aligned(8 * pad(maxCols, 32)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
   return { strides, ...withRecords({
-    tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
+    tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
