@@ -48,7 +48,7 @@ export async function bench(values: Values<'bench'>, signal: AbortSignal): Promi
   }
   const list = tests(values);
   const contextSize = Math.max(8, ...list.map(({ prompt, generate, depth }) => depth + prompt + generate + 1));
-  await using model = await openModel({ ...values, contextSize }, signal);
+  await using model = await openModel({ ...values, contextSize, threads: 1 }, signal);
   const output = values.json ? 'json' : (values.output ?? 'md');
   const results: Result[] = [];
   let bandwidth = 0, run = 0;
