@@ -48,7 +48,7 @@ test('ratios are of one round; every figure has its spread, every table its sour
   assert.match(made, /\| 8 +\| +240 \(240 … 240\) \| 2\.40 \(2\.40 … 2\.40\) \| 40\.0 \(40\.0 … 40\.0\) \| +100 \(100 … 100\) \| 2\.00 \(2\.00 … 2\.00\) \|/);
   assert.match(made, /\| Chromium 156 \| +2 \| relaxed \| .* \| +2\.00 \(2\.00 … 2\.00\) \| +1\.50 \(1\.50 … 1\.50\) \|/);
   assert.match(made, /wllama \(llama\.cpp b1\) in Chromium 156/);
-  assert.match(made, /\| 15\.0 \(15\.0 … 15\.0\) \| 12\.5 \(12\.5 … 12\.5\) \|/);
+  assert.match(made, /\| +15\.0 \(15\.0 … 15\.0\) \| +12\.5 \(12\.5 … 12\.5\) \|/);
   assert.is(made.split('`npm run bench:peers`; Abacus, 2 cores, Node 20, commit abc1234, 2026-01-02').length, 6);
   assert.not.match(made, /old|NaN|undefined|Infinity/);
 });
