@@ -3,7 +3,8 @@
  *
  *   tsx scripts/build.ts [--if-stale] [--quiet] [--wasm-only]
  *
- * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. `calibrate-*` are the same
+ * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source, each once more for workers that share a
+ * memory (`*-threads`), fetched by who uses them. `calibrate-*` are the same
  * two kinds of the calibration's own entry, fetched by nobody who only runs models. Kernel twins (`kernels-*`) export every kernel
  * for tests and benches and are never shipped. Each shipped binary also becomes a JavaScript module with the bytes inside, so that a
  * bundler can neither lose nor mislocate a `.wasm` file. What dist holds: library.ts.
@@ -26,6 +27,8 @@ const say = (line: string): void => { if (!flags.quiet) console.error(line); };
 const binaries: Record<string, { entry: string; target: string }> = {
   base: { entry: 'assembly/index.ts', target: 'base' },
   relaxed: { entry: 'assembly/index.ts', target: 'relaxed' },
+  'base-threads': { entry: 'assembly/threads.entry.ts', target: 'base-threads' },
+  'relaxed-threads': { entry: 'assembly/threads.entry.ts', target: 'relaxed-threads' },
   'calibrate-base': { entry: 'assembly/calibrate.entry.ts', target: 'base' },
   'calibrate-relaxed': { entry: 'assembly/calibrate.entry.ts', target: 'relaxed' },
   'kernels-debug': { entry: 'assembly/kernels.entry.ts', target: 'debug' },

@@ -9,6 +9,7 @@ import { matvec } from '../kernels/matvec/matvec';
 import { quantize, recordsBytes } from '../kernels/quantize/quantize';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
+import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 
 export { formatOf };
 
@@ -22,9 +23,43 @@ export { formatOf };
   return format == Format.x8 ? x8Records(work) : <usize>work.quantPtr;
 }
 
+/** What a job quantises. */
+@unmanaged class Input {
+  x: usize;
+  xStride: usize;
+  cols: i32;
+  nTokens: i32;
+  formats: i32;
+}
+
+function quantizeRows(work: WorkspaceRecord, input: Input, from: i32, to: i32): void {
+  const cols = input.cols, formats = input.formats;
+  let x = input.x + <usize>from * input.xStride;
+  let x4 = <usize>work.quantPtr + <usize>from * recordsBytes(Format.x4, cols);
+  let x8 = x8Records(work) + <usize>from * recordsBytes(Format.x8, cols);
+  for (let t = from; t < to; t++) {
+    quantize(x, cols, formats, x4, x8);
+    x += input.xStride;
+    x4 += recordsBytes(Format.x4, cols);
+    x8 += recordsBytes(Format.x8, cols);
+  }
+}
+
+function quantizePart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
+  const work = changetype<WorkspaceRecord>(ptr), input = changetype<Input>(jobArgs(work)), n = input.nTokens;
+  quantizeRows(work, input, beginOf(n, part, parts), beginOf(n, part + 1, parts));
+}
+
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
 export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;
+  if (ASC_FEATURE_THREADS) {
+    const input = changetype<Input>(jobArgs(work)), parts = partsOf(work, <usize>cols * <usize>nTokens << 2, nTokens);
+    input.x = x; input.xStride = xStride; input.cols = cols; input.nTokens = nTokens; input.formats = formats;
+    if (parts > 1) fork(work, quantizePart, parts);
+    else quantizeRows(work, input, 0, nTokens);
+    return;
+  }
   let x4 = <usize>work.quantPtr, x8 = x8Records(work);
   for (let t = 0; t < nTokens; t++) {
     quantize(x, cols, formats, x4, x8);
@@ -32,6 +67,38 @@ export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, co
     x4 += recordsBytes(Format.x4, cols);
     x8 += recordsBytes(Format.x8, cols);
   }
+}
+
+/** What a job multiplies: `linear`, with X and its stride as the kernel reads them. */
+@unmanaged class Product {
+  layout: i32;
+  w: usize;
+  bias: usize;
+  rows: i32;
+  cols: i32;
+  x: usize;
+  xStride: usize;
+  nTokens: i32;
+  y: usize;
+  yStride: usize;
+}
+
+/** `count` groups from `first` on. */
+@inline function multiply(work: WorkspaceRecord, p: Product, first: i32, count: i32, thread: i32): void {
+  const w = p.w + (first ? layoutBytes(p.layout, first << 3, p.cols) : 0), before = <usize>first << 5;
+  let y = p.y + before;
+  if (p.nTokens == 1) matvec(p.layout, w, count, p.cols, p.x, y);
+  else {
+    const scratch = <usize>work.unpackedPtr + <usize>thread * <usize>work.unpackedBytes;
+    matmul(p.layout, w, count, p.cols, p.x, p.xStride, p.nTokens, y, p.yStride, scratch);
+  }
+  if (p.bias) for (let t = 0; t < p.nTokens; t++, y += p.yStride) add(y, p.bias + before, count << 3);
+}
+
+function multiplyPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
+  const work = changetype<WorkspaceRecord>(ptr), p = changetype<Product>(jobArgs(work)), groups = (p.rows + 7) >> 3;
+  const first = beginOf(groups, part, parts);
+  multiply(work, p, first, beginOf(groups, part + 1, parts) - first, thread);
 }
 
 /**
@@ -42,12 +109,18 @@ export function linear(
   work: WorkspaceRecord, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
   x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
 ): void {
-  const groups = (rows + 7) >> 3, format = formatOf(layout);
+  const groups = (rows + 7) >> 3, format = formatOf(layout), bytes = layoutBytes(layout, rows, cols);
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
+  work.weightWords += <u32>(bytes >> 2);
+  if (ASC_FEATURE_THREADS) {
+    const p = changetype<Product>(jobArgs(work)), parts = partsOf(work, bytes * <usize>nTokens, groups);
+    p.layout = layout; p.w = w; p.bias = bias; p.rows = rows; p.cols = cols;
+    p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
+    if (parts > 1) fork(work, multiplyPart, parts);
+    else multiply(work, p, 0, groups, 0);
+    return;
+  }
   if (nTokens == 1) matvec(layout, w, groups, cols, x, y);
   else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride, work.unpackedPtr);
-  if (bias) {
-    for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
-  }
-  work.weightWords += <u32>(layoutBytes(layout, rows, cols) >> 2);
+  if (bias) for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
 }

@@ -1,7 +1,8 @@
 /** A loaded model as task.mjs wants an engine, here and in pages. */
 export async function engineOf(load, { threads, tier = 'auto', contextSize, parallel = [1] }, source) {
   const started = performance.now();
-  const model = await load(source, { ...(threads > 1 ? { threads } : {}), tier, contextSize, sequences: Math.max(...parallel), calibration: false });
+  const model = await load(source, { threads, tier, contextSize, sequences: Math.max(...parallel), calibration: false });
+  if (model.info.threads !== threads) throw new Error(`${model.info.threads} of ${threads} threads: ${model.info.threadsReason}`);
   const options = (count) => ({ temperature: 0, ignoreEos: true, maxTokens: count });
   return {
     name: 'clada', loadMs: performance.now() - started, vocab: model.info.vocab,

@@ -14,7 +14,7 @@ export interface BatchResult {
   promptSeconds: number; generateSeconds: number; gaps: number[];
 }
 /** A model as it was loaded, and the most GB/s that reading its weights reached. */
-export interface Setting { readonly model: Model; readonly path: string; readonly threads: number; bandwidth: number }
+export interface Setting { readonly model: Model; readonly path: string; bandwidth: number }
 export type Output = 'md' | 'json' | 'jsonl' | 'csv';
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -25,11 +25,11 @@ const nameOf = ({ prompt, generate, depth }: BenchTest): string =>
   [prompt > 0 ? `pp${prompt}` : '', generate > 0 ? `tg${generate}` : ''].filter(Boolean).join('+') + (depth > 0 ? ` @ d${depth}` : '');
 
 /** llama-bench's names, as far as they mean something here. */
-function common({ model: { info }, path, threads, bandwidth }: Setting) {
+function common({ model: { info }, path, bandwidth }: Setting) {
   return {
     build_commit: version, cpu_info: cpus()[0]?.model.trim() ?? 'unknown', backends: `WASM ${info.tier}`,
     model_filename: path, model_type: info.name, model_size: info.fileBytes, model_n_params: info.params,
-    n_threads: threads, type_k: info.kv, type_v: info.kv, memory_gb_per_second: bandwidth,
+    n_threads: info.threads, type_k: info.kv, type_v: info.kv, memory_gb_per_second: bandwidth,
   };
 }
 

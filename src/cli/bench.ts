@@ -92,12 +92,6 @@ async function runBatches(setting: Setting, values: Values<'bench'>, signal: Abo
 }
 
 export async function bench(values: Values<'bench'>, signal: AbortSignal): Promise<void> {
-  if (values.threads?.some((n) => n !== 1)) {
-    throw new InputError('E_USAGE', {
-      subject: 'clada bench --threads', found: values.threads.join(','), expected: '1',
-      remedy: 'This version computes on one thread.',
-    });
-  }
   const { parallel, model: models, threads: counts, ...rest } = values, most = (list: readonly number[]): number => Math.max(...list);
   if (parallel) refuseNone('-p', values.nPrompt), refuseNone('-n', values.nGen);
   const room = parallel ? most(values.nPrompt ?? [512]) + most(values.nGen ?? [128]) + 1
@@ -105,11 +99,11 @@ export async function bench(values: Values<'bench'>, signal: AbortSignal): Promi
   const output = values.json ? 'json' : (values.output ?? 'md'), settings: Setting[] = [];
   const tests: BenchResult[][] = [], batches: BatchResult[][] = [];
   for (const name of models ?? [undefined]) {
-    for (const threads of counts ?? [1]) {
+    for (const threads of counts ?? [undefined]) {
       const path = modelPath(name), sequences = parallel ? { sequences: most(parallel) } : {};
-      const opening = { ...rest, ...(name === undefined ? {} : { model: name }), ...sequences, contextSize: Math.max(32, room) };
+      const opening = { ...rest, ...(name === undefined ? {} : { model: name }), ...sequences, threads, contextSize: Math.max(32, room) };
       await using model = await openModel(opening, signal);
-      const setting: Setting = { model, path, threads, bandwidth: 0 };
+      const setting: Setting = { model, path, bandwidth: 0 };
       if (parallel) batches.push(await runBatches(setting, values, signal));
       else tests.push(await runTests(setting, values, signal));
       settings.push(setting);

@@ -7,7 +7,7 @@ import { taskNames } from '../eval/items.ts';
 import { seedRange } from '../sampler/options.ts';
 import {
   chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, session, skipping, stats,
-  system, verify, type Flag,
+  system, threads, verify, type Flag,
 } from './flags.ts';
 
 export interface Command {
@@ -51,7 +51,7 @@ export const commands = {
         kind: 'switch', name: 'compare',
         help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto',
       },
-      ...session, contextSize, ...loading, json, stats,
+      ...session, contextSize, ...loading, threads, json, stats,
     },
     conflicts: [
       ['compare', 'json'], ['compare', 'telemetry'], ['compare', 'loadSession'], ['compare', 'saveSession'],
@@ -70,7 +70,7 @@ export const commands = {
     summary: 'Talk with the model in the terminal.',
     flags: {
       model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping,
-      ...session, contextSize, ...loading, json, stats,
+      ...session, contextSize, ...loading, threads, json, stats,
     },
     conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
     notes: [
@@ -137,7 +137,7 @@ export const commands = {
       },
       limit: { kind: 'number', name: 'limit', value: 'N', range: count, help: 'items of each task, or documents, from the first' },
       out: { kind: 'text', name: 'out', value: 'FILE', help: 'results as JSON lines; a run that was cut goes on from them' },
-      contextSize, ...loading, json,
+      contextSize, ...loading, threads, json,
     },
     conflicts: [['prompt', 'file'], ['file', 'tasks'], ['file', 'documents']],
   },
@@ -170,7 +170,7 @@ export const commands = {
         help: 'measured runs of each test', default: '5; 1 with -pl',
       },
       ...loading,
-      threads: { kind: 'numbers', name: 'threads', short: 't', value: 'N,…', range: count, help: 'thread counts', default: 1 },
+      threads: { ...threads, kind: 'numbers', value: 'N,…', help: 'thread counts, each with the model loaded anew' },
       output: { kind: 'choice', name: 'output', short: 'o', choices: ['md', 'json', 'jsonl', 'csv'], help: 'output format', default: 'md' },
       json,
     },

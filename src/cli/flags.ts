@@ -61,6 +61,11 @@ export const loading = {
   verify,
 } as const;
 
+export const threads = {
+  kind: 'number', name: 'threads', short: 't', value: 'N', range: { min: 1, max: 64, integer: true },
+  help: 'threads that share the work', default: 'as many as pay, up to one a core',
+} as const;
+
 export const contextSize = {
   kind: 'number', name: 'ctx-size', short: 'c', value: 'N', range: countOrNone,
   help: 'context size in tokens; 0 = what the model was trained on', default: 'that, at most 4096',

@@ -66,7 +66,7 @@ export function tellWarnings({ info: { warnings } }: Model, { json }: { readonly
   if (!json) warnings.forEach(note);
 }
 
-type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 'verify' | 'json'>;
+type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 'verify' | 'json'> & { readonly threads?: number | undefined };
 
 type Opening = Loading & { calibration?: string; chatTemplate?: string; sequences?: number };
 
@@ -83,6 +83,7 @@ export async function openModel(values: Opening, signal: AbortSignal): Promise<M
   if (values.kv !== undefined) options.kv = values.kv;
   if (values.sequences !== undefined) options.sequences = values.sequences;
   if (values.tier !== undefined) options.tier = values.tier;
+  if (values.threads !== undefined) options.threads = values.threads;
   if (values.calibration !== undefined) options.calibration = values.calibration === 'none' ? false : values.calibration;
   if (stderr.isTTY) {
     options.onProgress = ({ loaded, total }) => { stderr.write(`\r${dim(`loading ${Math.floor((100 * loaded) / total)} %`)}`); };

@@ -4,8 +4,13 @@
 export type Tier = 'base' | 'relaxed';
 /** The tiers that this build of the library has with it. */
 export const carried: readonly Tier[] = ['base', 'relaxed'];
-/** `engine` runs models; `calibrate` measures them (src/calibrate), and only who does that fetches it. */
-export type Program = 'engine' | 'calibrate';
+/** Whether builds for several threads are among them. */
+export const carriesThreads: boolean = true;
+/**
+ * `engine` runs models, `threads` is the same for workers that share a memory; `calibrate` measures models (src/calibrate). Only who needs
+ * one fetches it.
+ */
+export type Program = 'engine' | 'threads' | 'calibrate';
 
 export interface Binary {
   /** Bytes to compile; where the platform compiles (binaries.modules.ts), its module. */
@@ -13,12 +18,12 @@ export interface Binary {
   readonly bytes: number;
 }
 
-/**
- * One literal import a binary: bundlers follow nothing else. A build with threads is to be one more tier here, in binaries.modules.ts and
- * in binaries.edge.ts.
- */
+/** One literal import a binary: bundlers follow nothing else. */
 const imports = {
   engine: { base: () => import('../../build/wasm/base.wasm.js'), relaxed: () => import('../../build/wasm/relaxed.wasm.js') },
+  threads: {
+    base: () => import('../../build/wasm/base-threads.wasm.js'), relaxed: () => import('../../build/wasm/relaxed-threads.wasm.js'),
+  },
   calibrate: {
     base: () => import('../../build/wasm/calibrate-base.wasm.js'), relaxed: () => import('../../build/wasm/calibrate-relaxed.wasm.js'),
   },
