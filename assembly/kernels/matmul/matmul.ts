@@ -8,10 +8,11 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { TWO32, madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16 } from '../../base/simd';
-import { blockBytes, groupBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isNibbles, isHalf, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { scale } from '../activation/activation';
 import { dotBytes } from '../matvec/dots';
+import { lifted } from '../matvec/floats';
 import { recordData, recordStride } from '../quantize/quantize';
 import { packedMatmul } from './packed';
 
@@ -122,6 +123,7 @@ function quants<L>(w: usize, groups: i32, cols: i32, x: usize, xStride: usize, n
 
 function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize): void {
   const set = unitBytes<L>() >> 1; // 4 rows of a column
+  const mask = the<L>().mask, first = the<L>().first, second = the<L>().second, lift = f32x4.splat(the<L>().lift);
   const last = <usize>(nTokens - 1);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     for (let t: usize = 0; t <= last; t += 2) {
@@ -130,22 +132,35 @@ function floats<L>(w0: usize, groups: i32, cols: i32, x: usize, xStride: usize, 
       const pEven = p + ((<usize>cols >> 1) << 3);
       let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
       for (; p < pEven; p += 8, q += 8) {
-        let v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);
+        let v: v128, u: v128, pairs = f32x4.splat(0), others = pairs;
+        let r = lifted<L>(v128.load32_splat(p), lift), s = lifted<L>(v128.load32_splat(q), lift);
+        if (isHalf<L>()) {
+          pairs = v128.load(w); others = v128.load(w, 16);
+          v = the<L>().even(pairs, first, mask); u = the<L>().even(others, first, mask);
+        } else {
+          v = the<L>().four(w); u = the<L>().four(w + set);
+        }
         a0 = madd(v, r, a0); a1 = madd(u, r, a1);
         c0 = madd(v, s, c0); c1 = madd(u, s, c1);
-        v = the<L>().four(w + 2 * set); u = the<L>().four(w + 3 * set); r = v128.load32_splat(p, 4); s = v128.load32_splat(q, 4);
+        if (isHalf<L>()) {
+          v = the<L>().odd(pairs, second, mask); u = the<L>().odd(others, second, mask);
+        } else {
+          v = the<L>().four(w + 2 * set); u = the<L>().four(w + 3 * set);
+        }
+        r = lifted<L>(v128.load32_splat(p, 4), lift); s = lifted<L>(v128.load32_splat(q, 4), lift);
         b0 = madd(v, r, b0); b1 = madd(u, r, b1);
         d0 = madd(v, s, d0); d1 = madd(u, s, d1);
         w += 4 * set;
       }
       if (cols & 1) {
-        const v = the<L>().four(w), u = the<L>().four(w + set), r = v128.load32_splat(p), s = v128.load32_splat(q);
+        const v = the<L>().four(w), u = the<L>().four(w + set);
+        const r = lifted<L>(v128.load32_splat(p), lift), s = lifted<L>(v128.load32_splat(q), lift);
         a0 = madd(v, r, a0); a1 = madd(u, r, a1);
         c0 = madd(v, s, c0); c1 = madd(u, s, c1);
       }
       const y0 = y + t * yStride, y1 = y + t1 * yStride;
-      v128.store(y0, f32x4.add(a0, b0)); v128.store(y0, f32x4.add(a1, b1), 16);
-      v128.store(y1, f32x4.add(c0, d0)); v128.store(y1, f32x4.add(c1, d1), 16);
+      v128.store(y0, lifted<L>(f32x4.add(a0, b0), lift)); v128.store(y0, lifted<L>(f32x4.add(a1, b1), lift), 16);
+      v128.store(y1, lifted<L>(f32x4.add(c0, d0), lift)); v128.store(y1, lifted<L>(f32x4.add(c1, d1), lift), 16);
     }
     w0 += groupBytes<L>(cols);
   }
