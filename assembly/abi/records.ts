@@ -105,7 +105,7 @@
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32; quantBytes: u32; // quantised activations: X4 records of a chunk in the first half, X8 behind (kernels/quantize)
+  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8 and superblocks' records, a third each (kernels/quantize)
   unpackedPtr: u32;   // [8, columns of the widest matrix] u8: rows that matmul unpacks
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]

@@ -19,7 +19,7 @@ import { stagingBytes } from './staging.ts';
 export const CHUNK = 64;
 /** Tokens of one pass that keeps all logits (scoring). */
 export const LOGIT_ROWS = 16;
-/** Bytes of a block's activation record, the larger of the two builds (assembly/kernels/quantize). */
+/** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
 /** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
 const scratchBytes = 1024;
@@ -64,7 +64,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
+    quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
