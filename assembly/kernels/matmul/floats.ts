@@ -6,7 +6,7 @@
  * two a cycle. (8 rows x 2 tokens x 2 columns is as many, but V8 loads all 8 vectors first and spills.)
  */
 import { madd } from '../../base/simd';
-import { groupBytes, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, isHalf, the, unitBytes } from '../../layouts/kinds';
 import { Four, One, Three, Two } from './tile';
 
 const COLS: usize = 256;
@@ -14,11 +14,19 @@ const COLS: usize = 256;
 /** Bytes of `cols` columns, made ready. */
 @inline function readyBytes(cols: usize): usize { return cols << 5; }
 
+/** v in full: powers of two, which matvec has in x and in its sums, change no bit. */
+@inline function full<L>(v: v128): v128 { return the<L>().lift == 1 ? v : f32x4.mul(v, f32x4.splat(the<L>().lift * the<L>().lift)); }
+
+/** Columns of Halves; those before them are an even number. */
 function widen<L>(w: usize, cols: usize, dst: usize): void {
-  const set = unitBytes<L>() >> 1;
-  for (const end = dst + readyBytes(cols); dst < end; dst += 32, w += 2 * set) {
-    v128.store(dst, the<L>().four(w)); v128.store(dst, the<L>().four(w + set), 16);
+  if (!isHalf<L>()) return;
+  const mask = the<L>().mask, first = the<L>().first, second = the<L>().second;
+  for (const end = dst + readyBytes(cols & ~1); dst < end; dst += 64, w += 32) {
+    const v = v128.load(w), u = v128.load(w, 16);
+    v128.store(dst, full<L>(the<L>().even(v, first, mask))); v128.store(dst, full<L>(the<L>().even(u, first, mask)), 16);
+    v128.store(dst, full<L>(the<L>().odd(v, second, mask)), 32); v128.store(dst, full<L>(the<L>().odd(u, second, mask)), 48);
   }
+  if (cols & 1) { v128.store(dst, full<L>(the<L>().four(w))); v128.store(dst, full<L>(the<L>().four(w + 8)), 16); }
 }
 
 /** Every second of `n` columns of 8 rows, from w, times T tokens, x of the first at `x`, added to the sums at f. */
@@ -49,7 +57,7 @@ function tile<T>(w: usize, n: usize, x: usize, xStride: usize, f: usize): void {
 export function floats<L>(
   w0: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
 ): void {
-  const sums = scratch + readyBytes(COLS), isReady = the<L>().fileBytes == 4;
+  const sums = scratch + readyBytes(COLS), isReady = !isHalf<L>();
   for (const end = y + (groups << 5); y < end; y += 32, w0 += groupBytes<L>(<i32>cols)) {
     memory.fill(sums, 0, nTokens << 6);
     for (let from: usize = 0, w = w0; from < cols; from += COLS, w += COLS * unitBytes<L>()) {
