@@ -108,7 +108,7 @@
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8 and superblocks' records, a third each (kernels/quantize)
-  unpackedPtr: u32; unpackedBytes: u32; // of each thread [8, columns of the widest matrix] u8: rows that matmul unpacks
+  unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]

@@ -23,6 +23,11 @@ export const LOGIT_ROWS = 16;
 const quantRecordBytes = 96;
 /** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
 const scratchBytes = 1024;
+/** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
+export function matmulScratch(cols: number, tokens: number): number {
+  const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
+  return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
+}
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -69,7 +74,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number, threads = 1): W
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  const strides = { unpackedBytes: aligned(8 * pad(maxCols, 32)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
+  const strides = { unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
