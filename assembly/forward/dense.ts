@@ -11,7 +11,7 @@ import { mixedStride } from './convolution';
 import { linear, prepareInput } from './linear';
 import { headsStride, rowStride } from './norms';
 import { firstSeen } from './parts';
-import { sequenceOf, tokenOf } from './tokens';
+import { narrowBuffer, narrowRows, noteLost, sequenceOf, tokenOf } from './tokens';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
@@ -31,21 +31,39 @@ import { sequenceOf, tokenOf } from './tokens';
     linear(this, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }
 
-  /** attn = attention of each token's q over the cache of its sequence, to which its k and v are appended. */
+  /** k and v of every row join the cache of its sequence. */
+  store(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    const headDim = model.headStride, kvHeads = layer.kvHeads, stride = headsStride(model, kvHeads);
+    let k = <usize>this.kPtr, v = <usize>this.vPtr;
+    for (let t = 0; t < nTokens; t++, k += stride, v += stride) {
+      const sequence = sequenceOf(this, t), kind = sequence.kvKind, capacity = sequence.capacity;
+      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
+      storeKv(kind, k, v, keys, <usize>sequence.valuesPtr + own, kvHeads, headDim, capacity, tokenOf(this, t).position);
+    }
+  }
+
+  /** attn = attention of each row's q over the cache of its sequence, up to its own position. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headStride, heads = layer.heads, kvHeads = layer.kvHeads, qStride = headsStride(model, heads);
-    const kvStride = headsStride(model, kvHeads);
-    let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
-    for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
+    const headDim = model.headStride, heads = layer.heads, kvHeads = layer.kvHeads, stride = headsStride(model, heads);
+    let q = <usize>this.qPtr, out = <usize>this.attnPtr;
+    for (let t = 0; t < nTokens; t++, q += stride, out += stride) {
       const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
       const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
-      const values = <usize>sequence.valuesPtr + own;
-      storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
       attend(
-        kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale,
-        layer.attnCap, this.scoresPtr, out,
+        kind, q, keys, <usize>sequence.valuesPtr + own, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1,
+        layer.attnScale, layer.attnCap, this.scoresPtr, out,
       );
     }
+  }
+
+  /** Ends rows that nothing is wanted of, here and in y; returns how many go on. */
+  narrow(model: ModelRecord, nTokens: i32, y: usize, stride: usize): i32 {
+    const xStride = rowStride(model.hidden);
+    noteLost(this, this.xPtr, nTokens);
+    narrowBuffer(this, y, stride, nTokens, true);
+    narrowBuffer(this, this.xPtr, xStride, nTokens, true);
+    if (this.sidePtr) narrowBuffer(this, this.sidePtr, xStride, nTokens, true);
+    return narrowRows(this, nTokens, true);
   }
 
   /** c * convolution(b * x) in place of b; b * x joins what each token's sequence keeps of them. */

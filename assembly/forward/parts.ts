@@ -72,8 +72,8 @@ export function turnQueryKey<P>(pass: P, model: ModelRecord, layer: LayerRecord,
   rotate(model, layer, pass.kPtr, layer.kvHeads, nTokens, pass.anglesPtr, pass.rows);
 }
 
-/** x += attention(norm(x)). */
-export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+/** x += attention(norm(x)). `last`: keys and values of all, the rest for rows that matter; returns how many go on. */
+export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32, last: bool): i32 {
   const hidden = model.hidden, heads = layer.heads, kvHeads = layer.kvHeads, qWidth = heads * model.headDim;
   const qStride = headsStride(model, heads);
   queryKeyValue<P>(pass, model, layer, x, nTokens);
@@ -83,9 +83,13 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   padHeads(model, pass.qPtr, heads, nTokens);
   padHeads(model, pass.kPtr, kvHeads, nTokens);
   padHeads(model, pass.vPtr, kvHeads, nTokens);
+  pass.store(model, layer, nTokens);
+  if (last) nTokens = pass.narrow(model, nTokens, pass.qPtr, qStride);
+  if (nTokens == 0) return 0;
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
   pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
   leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+  return nTokens;
 }

@@ -29,9 +29,12 @@ import { Codes, packedFormat } from './packed';
     return set ? i16x8.shuffle(first, second, 4, 12, 5, 13, 6, 14, 7, 15) : i16x8.shuffle(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
   }
 
+  @inline factor4(factors: usize, set: usize): v128 {
+    return v128.or(v128.load16x4_u(factors + 8 * set), i32x4.shl(v128.load16x4_u(factors + (16 + 8 * set)), 16));
+  }
+
   @inline close(factors: usize, set: usize, sums: v128, mins: v128, s: v128, f: v128): v128 {
-    const d = v128.or(v128.load16x4_u(factors + 8 * set), i32x4.shl(v128.load16x4_u(factors + (16 + 8 * set)), 16));
-    return madd(f32x4.mul(f32x4.convert_i32x4_s(sums), d), s, f);
+    return madd(f32x4.mul(f32x4.convert_i32x4_s(sums), this.factor4(factors, set)), s, f);
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {

@@ -35,6 +35,7 @@ export const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (128 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 20; }

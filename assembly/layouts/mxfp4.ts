@@ -35,6 +35,11 @@ const TABLE: usize = memory.data<u8>([16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), d), f);
   }
 
+  @inline scale4(block: usize, set: usize): v128 {
+    const e = i32x4.extend_low_i16x8_u(v128.load8x8_u(block + (128 + 4 * set)));
+    return i32x4.shl(i32x4.max_s(i32x4.sub(e, i32x4.splat(33)), i32x4.splat(0)), 23);
+  }
+
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 {
     const e = <u32>load<u8>(block + 128 + <usize>lane);
     return reinterpret<f32>(e < 2 ? 0x00200000 << e : (e - 1) << 23);

@@ -25,6 +25,8 @@ import { Twos, storePacked } from './packed';
     return set ? i16x8.shuffle(first, second, 4, 12, 5, 13, 6, 14, 7, 15) : i16x8.shuffle(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
   }
 
+  @inline factor4(factors: usize, set: usize): v128 { return half4Exact(factors + 8 * set); }
+
   @inline close(factors: usize, set: usize, sums: v128, mins: v128, s: v128, f: v128): v128 {
     const scaled = f32x4.mul(f32x4.convert_i32x4_s(sums), half4Exact(factors + 8 * set));
     return madd(f32x4.sub(scaled, f32x4.mul(f32x4.convert_i32x4_s(mins), half4Exact(factors + (16 + 8 * set)))), s, f);

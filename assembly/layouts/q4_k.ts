@@ -21,6 +21,8 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   @inline scales(p: usize): v128 { return v128.load8x8_u(p); }
   @inline minima(scales: usize, i: usize, set: usize): v128 { return v128.load8x8_u(scales + (i << 4) + 8 * set, 64); }
 
+  @inline factor4(factors: usize, set: usize): v128 { return half4Exact(factors + 8 * set); }
+
   @inline close(factors: usize, set: usize, sums: v128, mins: v128, s: v128, f: v128): v128 {
     const scaled = f32x4.mul(f32x4.convert_i32x4_s(sums), half4Exact(factors + 8 * set));
     return madd(f32x4.sub(scaled, f32x4.mul(f32x4.convert_i32x4_s(mins), half4Exact(factors + (16 + 8 * set)))), s, f);

@@ -25,6 +25,8 @@ import { Sixes, storePacked } from './packed';
 
   @inline scales(p: usize): v128 { return v128.load8x8_s(p); }
 
+  @inline factor4(factors: usize, set: usize): v128 { return half4Exact(factors + 8 * set); }
+
   @inline close(factors: usize, set: usize, sums: v128, mins: v128, s: v128, f: v128): v128 {
     return madd(f32x4.mul(f32x4.convert_i32x4_s(sums), half4Exact(factors + 8 * set)), s, f);
   }

@@ -18,7 +18,7 @@ for (const build of builds) {
         const size = nTokens === 3 ? 1e7 : 1, x = Array.from({ length: nTokens }, () => Float32Array.from({ length: cols }, () => size * uniform(random)));
         const { ptr, stride } = putActivations(k, kind, x);
         const groups = Math.ceil(rows / 8), yStride = groups * 32 + 64;
-        const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32), scratch = k.alloc(8 * cols);
+        const y = k.alloc(nTokens * yStride), one = k.alloc(groups * 32), scratch = k.alloc(2 ** 20);
         k.u8(y, nTokens * yStride).fill(0x77);
         k.call('matmul', kind.layout, matrix.ptr, groups, cols, ptr, stride, nTokens, y, yStride, scratch);
         for (let t = 0; t < nTokens; t++) {
