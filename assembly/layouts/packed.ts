@@ -37,6 +37,9 @@ import { Format, Kind, the } from './kinds';
   }
 }
 
+/** What of v is above `mask`, from what is not: andnot would be two instructions in V8. */
+@inline function top(v: v128, mask: v128): v128 { return v128.xor(v, v128.and(v, mask)); }
+
 /**
  * Vectors 0..2 begin with quants 0..2 of set 0, 3 and 4 with 0 and 1 of set 1. Quant 3 of set 0 is above 0 and 1, quant 2 of set 1 above 2
  * and 3, quant 3 of set 1 above 4 and, with a bit each, above 1 and 3.
@@ -50,11 +53,12 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask20(); }
   @inline table(w: usize): v128 { return maskc0(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 3; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
-    if (set ? i == 2 : i == 3) return v128.or(i16x8.shr_u(v128.andnot(set ? v2 : v0, a), 3), i16x8.shr_u(v128.and(set ? v3 : v1, b), 6));
+    if (set ? i == 2 : i == 3) return v128.or(i16x8.shr_u(top(set ? v2 : v0, a), 3), i16x8.shr_u(v128.and(set ? v3 : v1, b), 6));
     if (i == 3) {
       const bits = v128.or(v128.and(v1, c), i16x8.shr_u(v128.and(v3, c), 1));
-      return v128.or(i16x8.shr_u(v128.andnot(v4, a), 3), i16x8.shr_u(bits, 4));
+      return v128.or(i16x8.shr_u(top(v4, a), 3), i16x8.shr_u(bits, 4));
     }
     return v128.and(set ? (i ? v4 : v3) : i == 0 ? v0 : i == 1 ? v1 : v2, a);
   }
@@ -93,13 +97,14 @@ import { Format, Kind, the } from './kinds';
   @inline get quantBytes(): usize { return 192; }
   @inline get bits(): i32 { return 6; }
   @inline get mask(): v128 { return mask3f(); }
-  @inline get third(): v128 { return mask3f(); }
+  @inline get third(): v128 { return maskc0(); }
   @inline table(w: usize): v128 { return mask3f(); }
 
+  @inline needs(set: usize, i: usize): bool { return (i & 1) == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const t = set ? v1 : v0, u = set ? v3 : v2, v = set ? v5 : v4;
     if (i < 3) return v128.and(i == 0 ? t : i == 1 ? u : v, a);
-    return v128.or(i16x8.shr_u(v128.andnot(t, a), 2), v128.or(i16x8.shr_u(v128.andnot(u, a), 4), i16x8.shr_u(v128.andnot(v, a), 6)));
+    return v128.or(i16x8.shr_u(v128.and(t, c), 2), v128.or(i16x8.shr_u(v128.and(u, c), 4), i16x8.shr_u(v128.and(v, c), 6)));
   }
 
   put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
@@ -130,6 +135,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask01(); }
   @inline table(w: usize): v128 { return mask06(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 2; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     if (i == 3) return v128.or(v128.and(i16x8.shr_u(set ? v2 : v0, 5), b), v128.and(i16x8.shr_u(v1, <i32>(6 + set)), c));
     const at = 3 * set + i, v = at < 2 ? v0 : at < 4 ? v1 : v2;
@@ -168,6 +174,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask03(); }
   @inline table(w: usize): v128 { return mask03(); }
 
+  @inline needs(set: usize, i: usize): bool { return i == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const v = set ? v1 : v0;
     return v128.and(i ? i16x8.shr_u(v, <i32>(2 * i)) : v, a);
