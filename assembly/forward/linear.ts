@@ -12,25 +12,21 @@ import { formatOf, layoutBytes } from '../layouts/sizes';
 
 export { formatOf };
 
-/** Where the X8 records begin: behind room for the X4 records of a whole chunk. */
-@inline function x8Records(work: WorkspaceRecord): usize {
-  return <usize>work.quantPtr + (<usize>work.quantBytes >> 1);
-}
-
-/** The records of the first token in a format. */
+/** The records of the first token in a format: there is room for a whole chunk's in each, one behind the other. */
 @inline export function quantised(work: WorkspaceRecord, format: i32): usize {
-  return format == Format.x8 ? x8Records(work) : <usize>work.quantPtr;
+  return <usize>work.quantPtr + <usize>work.quantBytes / 3 * <usize>(format >> 1);
 }
 
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
 export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;
-  let x4 = <usize>work.quantPtr, x8 = x8Records(work);
+  let x4 = quantised(work, Format.x4), x8 = quantised(work, Format.x8), xk = quantised(work, Format.xk);
   for (let t = 0; t < nTokens; t++) {
-    quantize(x, cols, formats, x4, x8);
+    quantize(x, cols, formats, x4, x8, xk);
     x += xStride;
     x4 += recordsBytes(Format.x4, cols);
     x8 += recordsBytes(Format.x8, cols);
+    xk += recordsBytes(Format.xk, cols);
   }
 }
 

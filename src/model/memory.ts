@@ -19,10 +19,15 @@ import { stagingBytes } from './staging.ts';
 export const CHUNK = 64;
 /** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
-/** Bytes of a block's activation record, the larger of the two builds (assembly/kernels/quantize). */
+/** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
 /** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
 const scratchBytes = 1024;
+/** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
+export function matmulScratch(cols: number, tokens: number): number {
+  const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
+  return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
+}
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -64,7 +69,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   return withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: 8 * pad(maxCols, 32),
+    quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: matmulScratch(maxCols, CHUNK),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),

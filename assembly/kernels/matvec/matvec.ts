@@ -16,6 +16,7 @@ import { forLayout } from '../../layouts/table';
 import { recordData, recordStride } from '../quantize/quantize';
 import { addBytes, addChunk, sums32 } from './dots';
 import { packed } from './packed';
+import { superMatvec } from './super';
 
 function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const mask = isNibbles<L>() ? nibbleMask() : mask00ff(), one = isNibbles<L>() ? ones16() : mask;
@@ -114,6 +115,7 @@ function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
 @unmanaged class Matvec {
   @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, y);
+    else if (isSuper<L>()) superMatvec<L>(w, <i32>groups, <i32>cols, x, y);
     else if (isPacked<L>()) packed<L>(w, <i32>groups, <i32>cols, x, y);
     else quants<L>(w, <i32>groups, <i32>cols, x, y);
     return 0;
