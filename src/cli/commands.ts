@@ -142,9 +142,9 @@ export const commands = {
     conflicts: [['prompt', 'file'], ['file', 'tasks'], ['file', 'documents']],
   },
   bench: {
-    summary: "Measure speed, with llama-bench's columns and conventions.",
+    summary: "Measure speed, with llama-bench's tests, columns and conventions.",
     flags: {
-      model,
+      model: { ...model, kind: 'texts' },
       nPrompt: {
         kind: 'numbers', name: 'n-prompt', short: 'p', value: 'N,…', range: countOrNone,
         help: 'prompt lengths; 0 = none', default: 512,
@@ -153,19 +153,31 @@ export const commands = {
         kind: 'numbers', name: 'n-gen', short: 'n', value: 'N,…', range: countOrNone,
         help: 'generated lengths; 0 = none', default: 128,
       },
+      nPromptGen: {
+        kind: 'numbers', name: 'pg', two: true, value: 'PP,TG', range: count,
+        help: 'a prompt and what is generated behind it, timed together; may be repeated',
+      },
       nDepth: {
         kind: 'numbers', name: 'n-depth', short: 'd', value: 'N,…', range: countOrNone,
         help: 'tokens in the context beforehand', default: 0,
       },
+      parallel: {
+        kind: 'numbers', name: 'pl', two: true, value: 'N,…', range: count,
+        help: "sequences that run at the same time: llama-batched-bench's table instead, for each -p and -n",
+      },
       repetitions: {
         kind: 'number', name: 'repetitions', short: 'r', value: 'N', range: count,
-        help: 'measured runs of each test', default: 5,
+        help: 'measured runs of each test', default: '5; 1 with -pl',
       },
-      threads: { kind: 'numbers', name: 'threads', short: 't', value: 'N,…', range: count, help: 'thread counts', default: 1 },
+      ...loading,
+      threads: { ...threads, kind: 'numbers', value: 'N,…', help: 'thread counts, each with the model loaded anew' },
       output: { kind: 'choice', name: 'output', short: 'o', choices: ['md', 'json', 'jsonl', 'csv'], help: 'output format', default: 'md' },
-      ...loading, json,
+      json,
     },
-    conflicts: [['json', 'output']],
+    conflicts: [['json', 'output'], ['parallel', 'nDepth'], ['parallel', 'nPromptGen']],
+    notes: [
+      'Several values stand with commas between, or the flag is repeated; ranges are FIRST-LAST, FIRST-LAST+STEP or FIRST-LAST*FACTOR.',
+    ],
   },
   calibrate: {
     summary: 'Measure once what a model can skip, and write NAME.clada.gguf beside it.',
