@@ -1,4 +1,4 @@
-/** The regression check: kernels and whole tokens, each timed beside two yardsticks, kept in a file or held against one. */
+/** The regression check: kernels and whole tokens, each timed between two yardsticks, kept in a file or held against one. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -8,12 +8,12 @@ import { tasksOf } from './kernels.ts';
 import { modelFile, nonsense } from './model.ts';
 import { median } from './report.ts';
 import { describe, judge, type Measured, type Sample } from './verdict.ts';
-import { yardstick } from './yardstick.ts';
+import { computed, yardstick } from './yardstick.ts';
 
 const dtypes = ['q4_0', 'q4_1', 'q4_k', 'q5_0', 'q6_k', 'q8_0', 'f16'], [rows, cols] = [1536, 1536];
 const prompt = 256, predict = 32, depth = 1024, sequences = 8;
 
-/** Resolves to the milliseconds of one run. */
+/** Resolves to the computed milliseconds of one run, or of a token of it. */
 type Timed = () => Promise<number> | number;
 
 /** Every kernel some 20 ms long, its weights cold. */
@@ -24,7 +24,7 @@ function kernelTasks(build: Tier, dtype: string): [string, Timed][] {
     const started = performance.now();
     for (let i = 0; i < 4; i++) run();
     const times = Math.max(1, Math.ceil(80 / (performance.now() - started)));
-    return [`${build} ${dtype} ${name}`, () => { const begun = performance.now(); for (let i = 0; i < times; i++) run(); return (performance.now() - begun) / times; }];
+    return [`${build} ${dtype} ${name}`, () => { const from = process.cpuUsage(); for (let i = 0; i < times; i++) run(); return computed(from) / times; }];
   });
 }
 
@@ -32,16 +32,19 @@ function modelTasks(model: Model): [string, Timed][] {
   const { tier, vocab } = model.info, greedy = { temperature: 0, ignoreEos: true, maxTokens: predict + 1 };
   const deep = nonsense(depth, 0, vocab); // the same each time: its prefix is kept
   let run = 1;
-  const decode = async (tokens: readonly number[]): Promise<number> => {
-    const generation = model.generate(tokens, greedy);
-    await generation.tokens();
-    return 1000 / generation.stats().generatePerSecond;
+  const decode = async (prompts: readonly (readonly number[])[]): Promise<number> => {
+    const readers = prompts.map((tokens) => model.generate(tokens, greedy)[Symbol.asyncIterator]());
+    await Promise.all(readers.map((reader) => reader.next())); // the prompts
+    const from = process.cpuUsage();
+    await Promise.all(readers.map(async (reader) => { while (!(await reader.next()).done); }));
+    return computed(from) / (predict * prompts.length);
   };
+  const short = (count: number): number[][] => Array.from({ length: count }, () => nonsense(12, run++, vocab));
   const tasks: [string, Timed][] = [
-    [`prompt of ${prompt}`, async () => { const started = performance.now(); await model.evaluate(nonsense(prompt, run++, vocab)); return performance.now() - started; }],
-    ['token', () => decode(nonsense(12, run++, vocab))],
-    [`token at ${depth}`, () => decode(deep)],
-    [`token of ${sequences} sequences`, async () => (await Promise.all(Array.from({ length: sequences }, () => decode(nonsense(12, run++, vocab))))).reduce((a, b) => a + b) / sequences ** 2],
+    [`prompt of ${prompt}`, async () => { const from = process.cpuUsage(); await model.evaluate(nonsense(prompt, run++, vocab)); return computed(from); }],
+    ['token', () => decode(short(1))],
+    [`token at ${depth}`, () => decode([deep])],
+    [`token of ${sequences} sequences`, () => decode(short(sequences))],
   ];
   return tasks.map(([name, timed]) => [`${tier} ${name}`, timed]);
 }
@@ -49,8 +52,8 @@ function modelTasks(model: Model): [string, Timed][] {
 async function measure(builds: readonly Tier[], rounds: number): Promise<Measured> {
   const yard = await yardstick(), samples: Record<string, Sample[]> = {};
   const take = async (name: string, timed: Timed, keep: boolean): Promise<void> => {
-    const read = Math.min(yard.read(), yard.read()), multiply = Math.min(yard.multiply(), yard.multiply()), ms = await timed();
-    if (keep) (samples[name] ??= []).push([ms, read, multiply]);
+    const before = [yard.read(), yard.multiply()], ms = await timed(), after = [yard.read(), yard.multiply()];
+    if (keep) (samples[name] ??= []).push([ms, (before[0]! + after[0]!) / 2, (before[1]! + after[1]!) / 2]);
   };
   for (const build of builds) {
     for (const dtype of dtypes) { // one at a time: each has a memory of its own
