@@ -1,8 +1,10 @@
 /** Every kernel, exported for tests and benches. Never shipped: the engine's own entry is `index.ts`. */
 export { heapBase } from './base/memory';
-export { quantize, x4Stride } from './kernels/quantize/quantize';
+export { quantize, recordsBytes, x4Stride } from './kernels/quantize/quantize';
+export { quantizeSuper } from './kernels/quantize/superblocks';
 export { matvec } from './kernels/matvec/matvec';
 export { matmul } from './kernels/matmul/matmul';
+export { matmulScratch } from './kernels/matmul/quants';
 export { energy, rmsNorm, layerNorm } from './kernels/norm/norm';
 export { activateGated, activate, add, multiply, softCap, subtractKept, scale } from './kernels/activation/activation';
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
@@ -28,7 +30,8 @@ export { neuronsOfScale } from './kernels/neurons/source';
 export { columnBytes, packColumns } from './kernels/neurons/columns';
 export { amax } from './kernels/neurons/columnsWide';
 export { columnsMatvec, columnsScratch } from './kernels/neurons/columnsMatvec';
-export { compactBytes, compactRows, compactColumns } from './kernels/neurons/copies';
+export { compactRows } from './kernels/neurons/copyRows';
+export { compactBytes, compactColumns } from './kernels/neurons/copies';
 export { scatter, scatterPositions } from './kernels/neurons/scatter';
 export { compactFormat, compactMatvec } from './kernels/neurons/compactMatvec';
 export { product, transposed } from './backward/product';

@@ -41,7 +41,7 @@ export function tasksOf(k: Kernels, dtype: string, rows: number, cols: number): 
   const { ptr } = randomMatrix(k, kind, rows, cols, random);
   const bytes = k.call('layoutBytes', kind.layout, rows, cols);
   const x = putActivations(k, kind, Array.from({ length: tokens }, () => Float32Array.from({ length: cols }, () => random.float64() - 0.5)));
-  const y = k.alloc(tokens * rows * 4), scratch = k.alloc(8 * cols);
+  const y = k.alloc(tokens * rows * 4), scratch = k.alloc(k.call('matmulScratch', cols, tokens));
   const at = walk(copies(k, ptr, bytes)), cold = walk(copies(k, ptr, bytes));
   const { matvec, matmul, readMemory } = k.exports, { layout } = kind;
   return [

@@ -64,8 +64,8 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
   // listed neurons are the large ones: none rounds to zero, which a kernel would skip
   const h = k.putF32(Float32Array.from({ length: ffn }, () => { const u = uniform(random); return u ** 3 + 0.05 * Math.sign(u); })), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', rowsFormat, hidden)), rx = k.alloc((hidden / 32) * 96);
   const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch', ffn)), out = k.alloc(2 * (ffn + 8)), ones = k.putF32(new Float32Array(ffn).fill(1));
-  k.call('quantize', h, ffn, dense, hx, hx);
-  k.call('quantize', normed[0]!, hidden, rowsFormat, rx, rx);
+  k.call('quantize', h, ffn, dense, hx, hx, hx);
+  k.call('quantize', normed[0]!, hidden, rowsFormat, rx, rx, rx);
   k.call('permute', rowsFormat, rx, hidden, permuted);
   const lists = (share: number): { ptr: number; n: number; h: number }[] => Array.from({ length: 16 }, () => {
     const list = randomList(random, ffn, share);
@@ -84,7 +84,7 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
   }
 
   const gateAndUp = (i: number): void => {
-    e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
+    e['quantize']!(normed[i & 15]!, hidden, dense, x, x, x);
     e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
     e['matvec']!(layout, ups.at(i), groups, hidden, x, y);
   };
@@ -92,7 +92,7 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     name: 'dense layer', base: 'dense layer', run: (i) => {
       gateAndUp(i);
       e['activateGated']!(0, g, y, ffn);
-      e['quantize']!(g, ffn, dense, hx, hx);
+      e['quantize']!(g, ffn, dense, hx, hx, hx);
       e['matvec']!(layout, downs.at(i), downGroups, ffn, hx, y);
     },
   });
@@ -107,11 +107,11 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     const t1 = quantile(values.map((v) => v.gate), upShare), t2 = quantile(values.filter((v) => v.gate > t1).map((v) => v.product), downShare);
     tasks.push({
       name: `gate, rows ${upShare}, columns ${downShare}`, base: 'dense layer', run: (i) => {
-        e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, dense, x, x, x);
         e['matvec']!(layout, gates.at(i), groups, hidden, x, g);
         e['activate']!(0, g, ffn);
         const n = e['keepAbove']!(g, ones, t1, ffn, out);
-        if (rowsFormat !== dense) e['quantize']!(normed[i & 15]!, hidden, rowsFormat, rx, rx);
+        if (rowsFormat !== dense) e['quantize']!(normed[i & 15]!, hidden, rowsFormat, rx, rx, rx);
         e['permute']!(rowsFormat, rowsFormat === dense ? x : rx, hidden, permuted);
         e['rowsMatvec']!(layout, rows.at(i), hidden, out, n, permuted, ahead, y);
         e['multiplyAbove']!(g, y, ones, t2, ffn);
@@ -127,17 +127,17 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     k.call('scatterPositions', layout, ptr, n, positions);
     const a = new Place(k, first, rowSize, cold), b = new Place(k, second, columnSize, cold), c = new Place(k, first, rowSize, cold), sx = k.alloc((ffn / 32) * 96);
     k.call('scatter', h, positions, n, ffn, slots);
-    k.call('quantize', slots, ffn, slotFormat, sx, sx);
+    k.call('quantize', slots, ffn, slotFormat, sx, sx, sx);
     tasks.push({ name: `compact rows ${share}`, base: 'dense up', run: (i) => e['matvec']!(layout, a.at(i), nGroups, hidden, x, y) });
     tasks.push({ name: `compact columns ${share}`, base: 'dense down', run: (i) => e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y) });
     tasks.push({
       name: `compact layer ${share}`, base: 'dense layer', run: (i) => {
-        e['quantize']!(normed[i & 15]!, hidden, dense, x, x);
+        e['quantize']!(normed[i & 15]!, hidden, dense, x, x, x);
         e['matvec']!(layout, a.at(i), nGroups, hidden, x, g);
         e['matvec']!(layout, c.at(i), nGroups, hidden, x, y);
         e['activateGated']!(0, g, y, nGroups * 8);
         e['scatter']!(g, positions, n, ffn, slots);
-        e['quantize']!(slots, ffn, slotFormat, sx, sx);
+        e['quantize']!(slots, ffn, slotFormat, sx, sx, sx);
         e['compactMatvec']!(layout, b.at(i), downGroups, ffn / 32, chunks, sx, y);
       },
     });
@@ -149,8 +149,8 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     ['copy, activate', 'dense up', () => { memory.copyWithin(g, h, h + 4 * ffn); e['activate']!(0, g, ffn); }],
     ['keep above', 'dense up', () => { e['keepAbove']!(y, ones, 0.1, ffn, out); }],
     ['multiply, keep above', 'dense up', () => { e['multiplyAbove']!(g, y, ones, 0.1, ffn); }],
-    ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, dense, x, x); }],
-    ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, dense, hx, hx); }],
+    ['quantize x', 'dense up', () => { e['quantize']!(normed[0]!, hidden, dense, x, x, x); }],
+    ['quantize h', 'dense up', () => { e['quantize']!(h, ffn, dense, hx, hx, hx); }],
     ['select top half', 'dense up', () => { e['selectTop']!(h, ffn, ffn / 2, out); }],
     ['pack rows', 'dense up', () => { e['packRows']!(layout, up, ffn, hidden, trial); }],
     ['pack columns', 'dense up', () => { e['packColumns']!(layout, down, hidden, ffn, trial); }],

@@ -7,7 +7,8 @@ import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } fr
 import { adaptLayer, layerOf } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
 import { compactFormat, compactMatvec } from '../kernels/neurons/compactMatvec';
-import { compactBytes, compactColumns, compactRows } from '../kernels/neurons/copies';
+import { compactRows } from '../kernels/neurons/copyRows';
+import { compactBytes, compactColumns } from '../kernels/neurons/copies';
 import { scatter, scatterPositions } from '../kernels/neurons/scatter';
 import { Format } from '../layouts/kinds';
 import { layoutBytes } from '../layouts/sizes';

@@ -13,14 +13,9 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 
 export { formatOf };
 
-/** Where the X8 records begin: behind room for the X4 records of a whole chunk. */
-@inline function x8Records(work: WorkspaceRecord): usize {
-  return <usize>work.quantPtr + (<usize>work.quantBytes >> 1);
-}
-
-/** The records of the first token in a format. */
+/** The records of the first token in a format: there is room for a whole chunk's in each, one behind the other. */
 @inline export function quantised(work: WorkspaceRecord, format: i32): usize {
-  return format == Format.x8 ? x8Records(work) : <usize>work.quantPtr;
+  return <usize>work.quantPtr + <usize>work.quantBytes / 3 * <usize>(format >> 1);
 }
 
 /** What a job quantises. */
@@ -32,41 +27,33 @@ export { formatOf };
   formats: i32;
 }
 
-function quantizeRows(work: WorkspaceRecord, input: Input, from: i32, to: i32): void {
-  const cols = input.cols, formats = input.formats;
-  let x = input.x + <usize>from * input.xStride;
-  let x4 = <usize>work.quantPtr + <usize>from * recordsBytes(Format.x4, cols);
-  let x8 = x8Records(work) + <usize>from * recordsBytes(Format.x8, cols);
-  for (let t = from; t < to; t++) {
-    quantize(x, cols, formats, x4, x8);
-    x += input.xStride;
-    x4 += recordsBytes(Format.x4, cols);
-    x8 += recordsBytes(Format.x8, cols);
-  }
+function quantizeRows(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, formats: i32, from: i32, to: i32): void {
+  const at = <usize>from, bytes4 = recordsBytes(Format.x4, cols), bytes8 = recordsBytes(Format.x8, cols);
+  const bytesK = recordsBytes(Format.xk, cols);
+  let x4 = quantised(work, Format.x4) + at * bytes4, x8 = quantised(work, Format.x8) + at * bytes8;
+  let xk = quantised(work, Format.xk) + at * bytesK;
+  x += at * xStride;
+  for (let t = from; t < to; t++, x += xStride, x4 += bytes4, x8 += bytes8, xk += bytesK) quantize(x, cols, formats, x4, x8, xk);
 }
 
 function quantizePart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
   const work = changetype<WorkspaceRecord>(ptr), input = changetype<Input>(jobArgs(work)), n = input.nTokens;
-  quantizeRows(work, input, beginOf(n, part, parts), beginOf(n, part + 1, parts));
+  quantizeRows(work, input.x, input.xStride, input.cols, input.formats, beginOf(n, part, parts), beginOf(n, part + 1, parts));
 }
 
 /** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
 export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
   if (!formats) return;
   if (ASC_FEATURE_THREADS) {
-    const input = changetype<Input>(jobArgs(work)), parts = partsOf(work, <usize>cols * <usize>nTokens << 2, nTokens);
-    input.x = x; input.xStride = xStride; input.cols = cols; input.nTokens = nTokens; input.formats = formats;
-    if (parts > 1) fork(work, quantizePart, parts);
-    else quantizeRows(work, input, 0, nTokens);
-    return;
+    const parts = partsOf(work, <usize>cols * <usize>nTokens << 2, nTokens);
+    if (parts > 1) {
+      const input = changetype<Input>(jobArgs(work));
+      input.x = x; input.xStride = xStride; input.cols = cols; input.nTokens = nTokens; input.formats = formats;
+      fork(work, quantizePart, parts);
+      return;
+    }
   }
-  let x4 = <usize>work.quantPtr, x8 = x8Records(work);
-  for (let t = 0; t < nTokens; t++) {
-    quantize(x, cols, formats, x4, x8);
-    x += xStride;
-    x4 += recordsBytes(Format.x4, cols);
-    x8 += recordsBytes(Format.x8, cols);
-  }
+  quantizeRows(work, x, xStride, cols, formats, 0, nTokens);
 }
 
 /** What a job multiplies: `linear`, with X and its stride as the kernel reads them. */

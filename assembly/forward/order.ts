@@ -6,7 +6,7 @@
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { activateGated } from '../kernels/activation/activation';
-import { copyRow } from '../kernels/neurons/copies';
+import { copyRow } from '../kernels/neurons/copyRows';
 import { scatter } from '../kernels/neurons/scatter';
 import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput } from './linear';

@@ -8,9 +8,9 @@ import { halfFinite } from './lanes';
 // value + 64
 const TABLE: usize = memory.data<u8>([63, 64, 65, 66, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64], 16);
 
-function storeVector(block: usize, lane: i32, half: usize, v: v128): void {
+function storeVector(unit: usize, lane: i32, half: usize, v: v128): void {
   storeCoded(
-    block, lane, half, 1, i32x4.extract_lane(v, 0), i32x4.extract_lane(v, 1), i32x4.extract_lane(v, 2), i32x4.extract_lane(v, 3));
+    unit, lane, half, 1, i32x4.extract_lane(v, 0), i32x4.extract_lane(v, 1), i32x4.extract_lane(v, 2), i32x4.extract_lane(v, 3));
 }
 
 @unmanaged export class TQ2_0 {
@@ -18,10 +18,10 @@ function storeVector(block: usize, lane: i32, half: usize, v: v128): void {
   @inline get fileBytes(): usize { return 66; }
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
-    for (let b: usize = 0; b < 8; b++, dst += 144) {
+    for (let b: usize = 0; b < 8; b++) {
       for (let half: usize = 0; half < 2; half++) {
         const v = i8x16.shr_u(v128.load(src + (b >> 2 << 5) + (half << 4)), <i32>(b & 3) << 1);
-        storeVector(dst, lane, half, v128.and(v, i8x16.splat(3)));
+        storeVector(dst, lane, (b << 1) + half, v128.and(v, i8x16.splat(3)));
       }
     }
     return storeFactors(dst, lane, halfFinite(src + 64), TABLE);
@@ -46,9 +46,9 @@ function storeVector(block: usize, lane: i32, half: usize, v: v128): void {
       const low = last ? i16x8(1, 1, 1, 1, 3, 3, 3, 3) : i16x8.splat(<i16>power);
       const high = last ? i16x8(9, 9, 9, 9, 27, 27, 27, 27) : low;
       const first = digits(i16x8.extend_low_i8x16_u(v), low), second = digits(i16x8.extend_high_i8x16_u(v), high);
-      storeVector(dst + (i >> 1) * 144, lane, i & 1, i8x16.narrow_i16x8_u(first, second));
+      storeVector(dst, lane, i, i8x16.narrow_i16x8_u(first, second));
       if (i >= 10 || i & 1) power = power == 81 ? 1 : power * 3;
     }
-    return storeFactors(dst + 8 * 144, lane, halfFinite(src + 52), TABLE);
+    return storeFactors(dst, lane, halfFinite(src + 52), TABLE);
   }
 }

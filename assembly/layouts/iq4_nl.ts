@@ -8,7 +8,7 @@ import { Format } from './kinds';
 import { copyHalf, highNibbles, lowNibbles } from './lanes';
 import { Codes, storePacked } from './packed';
 
-const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], 16);
+export const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], 16);
 
 /** Codes for that table: they become bytes as the Bytes kind has them (kinds.ts), and multiply as those do. */
 @unmanaged export class ByteCodes extends Codes {
@@ -23,7 +23,7 @@ const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 
   ): v128 {
     return v128.xor(swizzle(b, this.code(set, i, v0, v1, v2, v3, a)), evenSigns());
   }
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 { return load<i8>(TABLE + this.at(block, lane, k)); }
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 { return load<i8>(TABLE + this.at(block, lane, k)); }
 }
 
 @unmanaged export class IQ4_NL extends ByteCodes {
@@ -35,6 +35,7 @@ const TABLE: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10, 
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (128 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 20; }

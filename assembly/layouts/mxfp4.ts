@@ -26,13 +26,18 @@ const TABLE: usize = memory.data<u8>([16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14
   ): v128 {
     return swizzle(b, this.code(set, i, v0, v1, v2, v3, a));
   }
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 { return load<u8>(TABLE + this.at(block, lane, k)); }
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 { return load<u8>(TABLE + this.at(block, lane, k)); }
 
   /** Sums are multiplied by 2^32 at the end (kernels/matvec), so that scales are short of it; those below 2^-95 count as zero. */
   @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
     const e = i32x4.extend_low_i16x8_u(v128.load8x8_u(block + (128 + 4 * set)));
     const d = i32x4.shl(i32x4.max_s(i32x4.sub(e, i32x4.splat(33)), i32x4.splat(0)), 23);
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail), d), f);
+  }
+
+  @inline scale4(block: usize, set: usize): v128 {
+    const e = i32x4.extend_low_i16x8_u(v128.load8x8_u(block + (128 + 4 * set)));
+    return i32x4.shl(i32x4.max_s(i32x4.sub(e, i32x4.splat(33)), i32x4.splat(0)), 23);
   }
 
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 {

@@ -15,9 +15,6 @@ import { Format, Kind, the } from './kinds';
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
 @inline export function packedFormat(): i32 { return ASC_FEATURE_RELAXED_SIMD ? Format.x4 : Format.x8; }
 
-/** What sums of halves with scales are short of on base: x's constants (kernels/quantize) expect them 256 times too large. */
-@inline export function packedUnit(): f32 { return ASC_FEATURE_RELAXED_SIMD ? 1 : 256; }
-
 /** Where row `lane` has its 4 bytes of a vector. */
 @inline function lane4(lane: i32): usize { return <usize>(lane & 3) << 2; }
 
@@ -84,7 +81,7 @@ import { Format, Kind, the } from './kinds';
     return (load<u32>(p, 64) >> 3 & 0x1c1c1c1c) | (load<u32>(p, 16) >> 4 & 0x02020202) | (load<u32>(p, 48) >> 5 & 0x01010101);
   }
 
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {
     return byteOf(this.word(block + (k >> 4) * 80, lane, k >> 2 & 3), k);
   }
 }
@@ -118,7 +115,7 @@ import { Format, Kind, the } from './kinds';
     return (load<u32>(p) >> 2 & 0x30303030) | (load<u32>(p, 32) >> 4 & 0x0c0c0c0c) | (load<u32>(p, 64) >> 6 & 0x03030303);
   }
 
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {
     return byteOf(this.word(block + (k >> 4) * 96, lane, k >> 2 & 3), k);
   }
 }
@@ -156,7 +153,7 @@ import { Format, Kind, the } from './kinds';
     return (load<u32>(p + (set << 5)) >> 5 & 0x06060606) | (load<u32>(p, 16) >> <u32>(6 + set) & 0x01010101);
   }
 
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {
     return byteOf(this.word(block + (k >> 4) * 48, lane, k >> 2 & 3), k);
   }
 }
@@ -184,7 +181,7 @@ import { Format, Kind, the } from './kinds';
     return load<u32>(half + lane4(lane) + (<usize>(lane >> 2) << 4)) >> <u32>(i << 1) & 0x03030303;
   }
 
-  @inline stored(block: usize, lane: i32, k: usize, factors: usize): i32 {
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {
     return byteOf(this.word(block + (k >> 4) * 32, lane, k >> 2 & 3), k);
   }
 }

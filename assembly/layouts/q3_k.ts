@@ -1,5 +1,5 @@
 /**
- * q3_k: value = (d sc) (q - 4), q of 3 bits. Superblocks; scales of a block: 8 i8 sc of columns 0..15, 8 i8 sc of columns 16..31;
+ * q3_k: value = (d sc) (q - 4), q of 3 bits. Superblocks; scales: 8 i8 sc of each half of a block;
  * factors: 8 f16 d.
  * In the file (ggml-common.h, block_q3_K): 32 bytes whose bit b is the third of block b's quants, 64 of low bit pairs, 12 of 6-bit sc + 32
  * (one each 16 columns), d.
@@ -7,7 +7,7 @@
 import { halfAt } from '../base/half';
 import { half4Exact, madd } from '../base/simd';
 import { copyHalf } from './lanes';
-import { Threes, packedUnit, storePacked } from './packed';
+import { Threes, storePacked } from './packed';
 
 /** Scale i (0..15) of the 12 bytes: low nibbles of 8, high ones of 8, and pairs of bits (ggml-quants.c, dequantize_row_q3_K). */
 @inline function scaleOf(packed: usize, i: usize): u8 {
@@ -23,7 +23,7 @@ import { Threes, packedUnit, storePacked } from './packed';
 
 @unmanaged export class Q3_K extends Threes {
   @inline get layout(): i32 { return 16; }
-  @inline get scaleBytes(): usize { return 16; }
+  @inline get scaleBytes(): usize { return 128; }
   @inline get factorBytes(): usize { return 16; }
   @inline get middle(): i32 { return 4; }
   @inline get halves(): bool { return true; }
@@ -31,28 +31,29 @@ import { Threes, packedUnit, storePacked } from './packed';
 
   @inline scales(p: usize): v128 { return v128.load8x8_s(p); }
 
-  @inline add(block: usize, set: usize, dot: v128, tail: usize, f: v128): v128 {
-    return madd(f32x4.convert_i32x4_s(dot), v128.load32_splat(tail), f);
+  @inline factor4(factors: usize, set: usize): v128 { return half4Exact(factors + 8 * set); }
+
+  @inline close(factors: usize, set: usize, sums: v128, mins: v128, s: v128, f: v128): v128 {
+    return madd(f32x4.mul(f32x4.convert_i32x4_s(sums), half4Exact(factors + 8 * set)), s, f);
   }
 
-  @inline close(factors: usize, set: usize, g: v128, h: v128, f: v128): v128 {
-    return f32x4.add(f, f32x4.mul(g, half4Exact(factors + 8 * set, packedUnit())));
-  }
-
-  @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 {
-    return halfAt(factors + (<usize>lane << 1)) * <f32>load<i8>(block + 96 + (half << 3) + <usize>lane);
+  @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
+    const sc = unit + ((block - unit - 144) / 96 << 4) + (half << 3);
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>load<i8>(sc + <usize>lane);
   }
 
   @inline get dtype(): i32 { return 11; }
   @inline get fileBytes(): usize { return 110; }
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
-    for (let b: usize = 0; b < 8; b++, dst += 112) {
-      const low = src + 32 + ((b >> 2) << 5), scales = dst + 96 + <usize>lane;
-      storePacked<Q3_K>(dst, lane, threeBits(v128.load(low), v128.load(src), b), threeBits(v128.load(low, 16), v128.load(src, 16), b));
+    for (let b: usize = 0; b < 8; b++) {
+      const low = src + 32 + ((b >> 2) << 5), scales = dst + (b << 4) + <usize>lane;
+      storePacked<Q3_K>(
+        dst + 144 + b * 96, lane, threeBits(v128.load(low), v128.load(src), b), threeBits(v128.load(low, 16), v128.load(src, 16), b),
+      );
       store<u8>(scales, scaleOf(src + 96, b << 1));
       store<u8>(scales + 8, scaleOf(src + 96, (b << 1) + 1));
     }
-    return copyHalf(dst + (<usize>lane << 1), src + 108);
+    return copyHalf(dst + 128 + (<usize>lane << 1), src + 108);
   }
 }

@@ -20,6 +20,7 @@ import { copyHalf, highNibbles, laneOffset, lowNibbles, storeNibbles } from './l
     return madd(f32x4.convert_i32x4_s(sum), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), f);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (128 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 2; }

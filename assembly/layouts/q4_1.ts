@@ -20,6 +20,8 @@ import { copyHalf, highNibbles, laneOffset, lowNibbles, storeNibbles } from './l
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (128 + 8 * set))), g);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (128 + 8 * set)); }
+  @inline shift4(block: usize, set: usize): v128 { return half4(block + (144 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 128 + (<usize>lane << 1)); }
   @inline shift(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 144 + (<usize>lane << 1)); }
 

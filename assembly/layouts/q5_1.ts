@@ -20,6 +20,8 @@ import { Fives, storePacked } from './packed';
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (160 + 8 * set))), g);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (160 + 8 * set)); }
+  @inline shift4(block: usize, set: usize): v128 { return half4(block + (176 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 160 + (<usize>lane << 1)); }
   @inline shift(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 176 + (<usize>lane << 1)); }
 

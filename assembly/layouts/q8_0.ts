@@ -19,6 +19,7 @@ import { copyHalf, laneOffset, storeBytes } from './lanes';
     return madd(f32x4.convert_i32x4_s(dot), f32x4.mul(v128.load32_splat(tail, 4), half4(block + (256 + 8 * set))), f);
   }
 
+  @inline scale4(block: usize, set: usize): v128 { return half4(block + (256 + 8 * set)); }
   @inline scale(block: usize, factors: usize, lane: i32, half: usize): f32 { return halfAt(block + 256 + (<usize>lane << 1)); }
 
   @inline get dtype(): i32 { return 8; }

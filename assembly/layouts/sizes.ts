@@ -1,5 +1,5 @@
 /** What a caller that has only a layout's number may ask about it. */
-import { Format, groupBytes, the } from './kinds';
+import { Format, formatFor, groupBytes } from './kinds';
 import { NONE, VECTOR, forLayout } from './table';
 
 @unmanaged class LayoutBytes {
@@ -17,7 +17,7 @@ export function layoutBytes(layout: i32, rows: i32, cols: i32): usize {
 
 @unmanaged class FormatOf {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
-    return the<L>().format;
+    return formatFor<L>();
   }
 }
 

@@ -19,10 +19,15 @@ import { stagingBytes } from './staging.ts';
 export const CHUNK = 64;
 /** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
-/** Bytes of a block's activation record, the larger of the two builds (assembly/kernels/quantize). */
+/** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
 /** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
 const scratchBytes = 1024;
+/** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
+export function matmulScratch(cols: number, tokens: number): number {
+  const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
+  return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
+}
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -30,7 +35,7 @@ export const MAX_BYTES = 65535 * 65536;
  * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
  * needed.
  */
-export const SEQUENCES = 4;
+export const SEQUENCES = 8;
 
 /** The context that a model is planned for. */
 export interface SequenceOptions {
@@ -69,10 +74,10 @@ export function layoutWorkspace(h: Hparams, contextSize: number, threads = 1): W
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  const strides = { unpackedBytes: aligned(8 * pad(maxCols, 32)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
+  const strides = { unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 2 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
+    quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),

@@ -15,12 +15,12 @@ export interface Kind {
   blockBytes: number;
   /** Bytes of a block that are f16 numbers: offsets. Everything else is random bits. */
   halves: number[];
-  /** Activation format: 0 plain f32, 1 X4, 2 X8; `packed`: X4 where there is a dot product of bytes, else X8. */
-  format: 0 | 1 | 2 | 'packed';
+  /** Activation format: 0 plain f32, 1 X4, 2 X8, 4 superblocks'; `packed`: X4 where there is a dot product of bytes, else X8. */
+  format: 0 | 1 | 2 | 4 | 'packed';
 }
 
 /** The activation format of a kind in a build. */
-export const formatOf = (k: Kernels, { format }: Kind): 0 | 1 | 2 => (format === 'packed' ? (k.build === 'relaxed' ? 1 : 2) : format);
+export const formatOf = (k: Kernels, { format }: Kind): 0 | 1 | 2 | 4 => (format === 'packed' ? (k.build === 'relaxed' ? 1 : 2) : format);
 
 function kind(dtype: DtypeName, halves: number[], format: Kind['format']): Kind {
   const { id, blockSize, typeSize } = dtypes[dtype], layout = heldAs[dtype];
@@ -39,14 +39,14 @@ export const kinds: Kind[] = [
   kind('q8_0', [0], 2),
   kind('iq4_nl', [0], 2),
   kind('mxfp4', [], 'packed'),
-  kind('q2_k', [80, 82], 'packed'),
-  kind('q3_k', [108], 'packed'),
-  kind('q4_k', [0, 2], 1),
-  kind('q5_k', [0, 2], 'packed'),
-  kind('q6_k', [208], 'packed'),
-  kind('iq4_xs', [0], 2),
-  kind('iq3_xxs', [0], 'packed'),
-  kind('tq2_0', [64], 'packed'),
+  kind('q2_k', [80, 82], 4),
+  kind('q3_k', [108], 4),
+  kind('q4_k', [0, 2], 4),
+  kind('q5_k', [0, 2], 4),
+  kind('q6_k', [208], 4),
+  kind('iq4_xs', [0], 4),
+  kind('iq3_xxs', [0], 4),
+  kind('tq2_0', [64], 4),
 ];
 
 /** Those that single neurons can be read from. */
@@ -117,15 +117,14 @@ export function putActivations(k: Kernels, kind: Kind, rows: Float32Array[], ske
     rows.forEach((row, t) => k.f32(ptr + t * cols * 4, cols).set(row));
     return { ptr, stride: cols * 4, used: rows.map((row) => Float64Array.from(row)) };
   }
-  const record = format === 1 ? k.call('x4Stride') : 96;
-  const stride = (cols / 32) * record;
+  const stride = k.call('recordsBytes', format, cols);
   const ptr = k.alloc(rows.length * stride, skew);
   const x = k.alloc(cols * 4);
   rows.forEach((row, t) => {
     k.f32(x, cols).set(row);
-    k.call('quantize', x, cols, format, ptr + t * stride, ptr + t * stride);
+    k.call('quantize', x, cols, format, ptr + t * stride, ptr + t * stride, ptr + t * stride);
   });
-  return { ptr, stride, used: rows.map((row) => quantised(row)) };
+  return { ptr, stride, used: rows.map((row) => quantised(row, format === 4 ? 256 : 32)) };
 }
 
 /** Exact product of a row and x, and the sum of magnitudes that rounding is measured by. */

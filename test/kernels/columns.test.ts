@@ -9,7 +9,7 @@ import { activations, masked, selections, unitsOff } from '../helpers/neurons.ts
 
 const eps = 2 ** -23;
 /** Neurons whose h is rounded under one scale; whether integers may outgrow 16 bits. */
-const narrow = ({ format }: Kind): boolean => format === 1;
+const narrow = ({ name }: Kind): boolean => name.startsWith('q4_');
 
 for (const build of builds) {
   const test = suite(`columns (${build})`);

@@ -39,7 +39,7 @@ for (const build of builds) {
       k.reset();
       const x = Float32Array.from({ length: cols }, () => uniform(random) * 10 ** (8 * uniform(random)));
       const src = k.putF32(x, skew), x4 = k.alloc((cols / 32) * x4Stride), x8 = k.alloc((cols / 32) * 96);
-      k.call('quantize', src, cols, 3, x4, x8);
+      k.call('quantize', src, cols, 3, x4, x8, 0);
       const want = quantised(x);
       for (let b = 0; b < cols / 32; b++) {
         const p = x4 + b * x4Stride, q = x8 + b * 96;
@@ -75,7 +75,7 @@ for (const build of builds) {
     x.set([127, 0.5, 1.5, 2.5, -0.5, -1.5]);
     x.set(new Array(32).fill(1e-40), 64);
     const x8 = k.alloc(3 * 96);
-    k.call('quantize', k.putF32(x), 96, 2, 0, x8);
+    k.call('quantize', k.putF32(x), 96, 2, 0, x8, 0);
     assert.equal(x8Values(x8).slice(0, 6), [127, 0, 2, 2, 0, -2].map((v) => v + 0));
     for (const b of [1, 2]) {
       assert.ok(x8Values(x8 + b * 96).every((v) => v === 0));
@@ -89,11 +89,61 @@ for (const build of builds) {
       const x = new Float32Array(96).fill(1);
       x[at] = value;
       const x4 = k.alloc(3 * x4Stride), x8 = k.alloc(3 * 96);
-      k.call('quantize', k.putF32(x), 96, 3, x4, x8);
+      k.call('quantize', k.putF32(x), 96, 3, x4, x8, 0);
       for (const b of [0, 1, 2]) for (const tail of [x4 + b * x4Stride + x4Data, x8 + b * 96 + 64]) {
         assert.ok([...k.f32(tail, 4)].every((v) => Number.isNaN(v) === (b === 1) && Math.abs(v) !== Infinity), `${value} at ${at}, block ${b}`);
       }
       assert.equal(x4Values(x4 + x4Stride), new Array(32).fill(0));
+      k.checkCanaries();
+    }
+  });
+
+  /** The 256 integers of a superblock's record. */
+  function superValues(ptr: number): number[] {
+    return relaxed ? [...k.i8(ptr, 256)] : Array.from({ length: 8 }, (_, b) => x8Values(ptr + 64 * b)).flat();
+  }
+
+  test('superblocks: one scale for 256 values, and sums of their parts', () => {
+    const random = new Random(4), data = relaxed ? 256 : 512, stride = k.call('recordsBytes', 4, 256);
+    for (const cols of [256, 512, 1280]) for (const size of [1, 127 / 1e-29, 1e30]) {
+      k.reset();
+      const x = Float32Array.from({ length: cols }, (_, i) => (size === 1 ? uniform(random) * 10 ** (4 * uniform(random)) : (i & 1 ? -1 : 1) * size));
+      const records = k.alloc(k.call('recordsBytes', 4, cols));
+      k.call('quantize', k.putF32(x, 4), cols, 4, 0, 0, records);
+      const want = quantised(x, 256);
+      for (let u = 0; u < cols / 256; u++) {
+        const tail = records + u * stride + data, ints = superValues(tail - data), scale = k.f32(tail, 1)[0]!;
+        ints.forEach((value, i) => {
+          assert.ok(Math.abs(value) <= 127, 'never -128');
+          assert.ok(Math.abs(value * scale - want[256 * u + i]!) <= 1e-6 * Math.abs(want[256 * u + i]!));
+        });
+        const sum = (from: number, to: number, keep = (_: number): boolean => true): number => ints.reduce((s, v, i) => (i >= from && i < to && keep(i) ? s + v : s), 0);
+        const i16 = new Int16Array(k.memory.buffer, tail, 64), i32 = k.i32(tail, relaxed ? 32 : 40);
+        for (let b = 0; b < 8; b++) {
+          assert.is(i16[8 + b], sum(32 * b, 32 * b + 32));
+          if (!relaxed) assert.is(i32[32 + b], -32768 * sum(32 * b, 32 * b + 32, (i) => i % 2 === 0) | 0);
+        }
+        for (let h = 0; h < 16; h++) {
+          assert.is(i16[16 + h], sum(16 * h, 16 * h + 16));
+          if (relaxed) assert.equal([i16[32 + 2 * h], i16[33 + 2 * h]], [0, 2].map((pair) => -32 * sum(16 * h, 16 * h + 16, (i) => (i & 2) === pair) | 0));
+          else assert.is(i32[16 + h], -8192 * sum(16 * h, 16 * h + 16) | 0);
+        }
+      }
+      k.checkCanaries();
+    }
+  });
+
+  test('superblocks: what is not finite is NaN in its own record only; zeros and subnormals become zeros', () => {
+    const data = relaxed ? 256 : 512, stride = k.call('recordsBytes', 4, 256);
+    for (const value of [NaN, Infinity, -Infinity]) for (const at of [256, 300, 511]) {
+      k.reset();
+      const x = new Float32Array(1024).fill(1), records = k.alloc(4 * stride);
+      x[at] = value;
+      x.fill(1e-40, 768);
+      k.call('quantize', k.putF32(x), 1024, 4, 0, 0, records);
+      assert.equal([0, 1, 2, 3].map((u) => k.f32(records + u * stride + data, 1)[0]), [Math.fround(1 / 127), NaN, Math.fround(1 / 127), 0]);
+      for (const u of [1, 3]) assert.equal(superValues(records + u * stride), new Array(256).fill(0));
+      assert.ok(k.u8(records + stride + data + 4, stride - data - 4).subarray(12).every((v) => v === 0));
       k.checkCanaries();
     }
   });

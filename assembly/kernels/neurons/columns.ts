@@ -15,7 +15,7 @@
  */
 import { groupBytes, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
+import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from './source';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Of a tile of nibbles: bytes of a neuron, of a block of 32, of the quants. */
@@ -52,13 +52,13 @@ export const WIDE: usize = 64;
 }
 
 /** d and m of an output's block (half: those of one half) in its unit. */
-function storeScales<L>(block: usize, factors: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
-  store<i16>(d, unitsOfScale(the<L>().scale(block, factors, lane, half), inverse));
-  if (the<L>().mins) store<i16>(m, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse));
+function storeScales<L>(block: usize, superblock: usize, lane: i32, half: i32, inverse: f32, d: usize, m: usize): void {
+  store<i16>(d, unitsOfScale(the<L>().scale(block, superblock, lane, half), inverse));
+  if (the<L>().mins) store<i16>(m, unitsOfMin(the<L>().shift(block, superblock, lane, 0), inverse));
 }
 
 /** Block b of output `row` into the tiles of its pair of blocks at `tiles`; of outputs t and 16 + t those of the first come first. */
-function packNarrow<L>(block: usize, factors: usize, row: i32, b: i32, inverse: f32, tiles: usize): void {
+function packNarrow<L>(block: usize, superblock: usize, row: i32, b: i32, inverse: f32, tiles: usize): void {
   const lane = row & 7, tile = tiles + <usize>(row >> 5) * tileBytes<L>(), second = <usize>(b & 1), high = row & 16;
   const q = tile + second * BLOCK + <usize>(row & 15);
   for (let c = 0; c < 8; c++) {
@@ -69,11 +69,11 @@ function packNarrow<L>(block: usize, factors: usize, row: i32, b: i32, inverse: 
     storeEach(at, NEURON, near | far << 16 | unit << 4);
   }
   const d = tile + QUANTS + <usize>(row >> 3 & 3) * scaleBytes<L>() + (<usize>(row & 7) << 2) + (second << 1);
-  storeScales<L>(block, factors, lane, 0, inverse, d, d + 32);
+  storeScales<L>(block, superblock, lane, 0, inverse, d, d + 32);
 }
 
 /** Block b of output `row` into its tiles (of halves: two of them, `step` bytes apart) at `tiles`. */
-function packWide<L>(block: usize, factors: usize, row: i32, inverse: f32, tiles: usize, step: usize): void {
+function packWide<L>(block: usize, superblock: usize, row: i32, inverse: f32, tiles: usize, step: usize): void {
   const lane = row & 7, centre = <u32>centreOf<L>() * 0x01010101, tile = tiles + <usize>(row >> 6) * tileBytes<L>(), low = !(row & 4);
   const place = <usize>(row & 56 | (row & 3) << 1 | i32(!low)), flip: u32 = low ? 0x80808080 : 0;
   const perTile = scaleCols<L>() >> 2;
@@ -85,7 +85,7 @@ function packWide<L>(block: usize, factors: usize, row: i32, inverse: f32, tiles
   }
   for (let half = 0; half < 8 / perTile; half++) {
     const d = tile + <usize>half * step + <usize>scaleCols<L>() * WIDE + (<usize>(row & 63) << 1);
-    storeScales<L>(block, factors, lane, half, inverse, d, d + 2 * WIDE);
+    storeScales<L>(block, superblock, lane, half, inverse, d, d + 2 * WIDE);
   }
 }
 
@@ -96,10 +96,10 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
   for (let row = 0; row < rows; row++) store<f32>(dst + (<usize>row << 2), unitOf<L>(w + <usize>(row >> 3) * group, row & 7, nBlocks));
   for (let b = 0; b < nBlocks; b++) {
     for (let row = 0; row < rows; row++) {
-      const from = w + <usize>(row >> 3) * group, block = blockAt<L>(from, b), factors = factorsAt<L>(from, b);
+      const from = w + <usize>(row >> 3) * group, block = blockAt<L>(from, b), superblock = superAt<L>(from, b);
       const inverse = <f32>1 / load<f32>(dst + (<usize>row << 2));
-      if (isNarrow<L>()) packNarrow<L>(block, factors, row, b, inverse, tiles + <usize>(b >> 1) * step);
-      else packWide<L>(block, factors, row, inverse, tiles + <usize>(b * (32 / scaleCols<L>())) * step, step);
+      if (isNarrow<L>()) packNarrow<L>(block, superblock, row, b, inverse, tiles + <usize>(b >> 1) * step);
+      else packWide<L>(block, superblock, row, inverse, tiles + <usize>(b * (32 / scaleCols<L>())) * step, step);
     }
   }
 }

@@ -9,8 +9,9 @@ import { Format, hasMin, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
 import { recordsBytes, x4Data } from '../quantize/quantize';
+import { compactSuper } from './compactSuper';
 import { keptScales } from './copies';
-import { bitsOf, hasForms, scaleCols } from './source';
+import { bitsOf, hasForms } from './source';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
 @inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
@@ -33,100 +34,60 @@ import { bitsOf, hasForms, scaleCols } from './source';
   return the<L>().add(w - the<L>().quantBytes, set, dot, tail, f);
 }
 
-/** A half's sums times its i8 scales, of 4 rows, at `p`. */
-@inline function scaled(sums: v128, p: usize): v128 {
-  return i32x4.mul(i32x4.shr_s(sums, 8), i32x4.extend_low_i16x8_s(v128.load8x8_s(p)));
-}
-
-/** The sums of a superblock; of halves 256 times, on relaxed, where the dense kernel reads X4 records, whose s' is so much larger. */
-@inline function unscaled<L>(g: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD && scaleCols<L>() < 32 ? f32x4.mul(g, f32x4.splat(256)) : g;
-}
-
-/** h + the block's minimum term. */
-@inline function addMin<L>(w: usize, set: usize, tail: usize, h: v128): v128 {
-  if (isSuper<L>() && the<L>().mins) return the<L>().addMin(w - the<L>().quantBytes, set, tail, h);
-  return h;
-}
-
 /** 4 bits or more, whose sums of products over a block's pieces, times 256 but for nibbles on relaxed, are all that differs. */
 function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
   const low = nibbleMask(), one = ones16(), bytes = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const nibbles = bitsOf<L>() == 4, stride = recordsBytes(nibbles ? Format.x4 : Format.x8, 32), data = nibbles ? x4Data() : 64;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0, g0 = f0, g1 = f0, h0 = f0, h1 = f0, x = x0, piece = pieces; // g, h: of the superblock under way
-    for (let b = 0; b < nBlocks; b++, x += stride) {
-      const tail = x + data;
-      let t0 = i32x4.splat(0), t1 = t0; // of halves
-      for (let half: usize = 0; half < <usize>(32 / scaleCols<L>()); half++, piece++) {
-        const count = <usize>load<u8>(piece);
-        if (!count) continue;
-        let a0 = i32x4.splat(0), a1 = a0, q = x;
-        if (nibbles) {
-          for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
-            const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
-            if (ASC_FEATURE_RELAXED_SIMD) {
-              a0 = addChunk(a0, v, xa, xb, xa, xb, low);
-              a1 = addChunk(a1, u, xa, xb, xa, xb, low);
-              q += 8;
-            } else {
-              const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
-              a0 = addChunk(a0, v, xa, xb, xc, xd, low);
-              a1 = addChunk(a1, u, xa, xb, xc, xd, low);
-              q += 16;
-            }
-          }
-          if (count & 1) {
-            const v = v128.load(w);
-            a0 = addSums(a0, dotHalf(v, q, low));
-            a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
-            w += 16;
-          }
-          a0 = sums32(a0, one); a1 = sums32(a1, one);
-        } else {
-          a0 = v128.load32_splat(tail + (half << 2), 16);
-          if (scaleCols<L>() == 32) a0 = i32x4.add(a0, v128.load32_splat(tail, 20));
-          a1 = a0; q += half << 5;
-          for (const stop = w + (count << 4); w < stop; w += 32, q += 8) {
-            const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
-            a0 = addBytes(a0, v, xOdd, xEven, bytes);
-            a1 = addBytes(a1, u, xOdd, xEven, bytes);
+    let f0 = f32x4.splat(0), f1 = f0, x = x0;
+    for (let piece = pieces, last = pieces + <usize>nBlocks; piece < last; piece++, x += stride) {
+      const count = <usize>load<u8>(piece), tail = x + data;
+      if (!count) continue;
+      let a0 = i32x4.splat(0), a1 = a0, q = x;
+      if (nibbles) {
+        for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
+          const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+          if (ASC_FEATURE_RELAXED_SIMD) {
+            a0 = addChunk(a0, v, xa, xb, xa, xb, low);
+            a1 = addChunk(a1, u, xa, xb, xa, xb, low);
+            q += 8;
+          } else {
+            const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+            a0 = addChunk(a0, v, xa, xb, xc, xd, low);
+            a1 = addChunk(a1, u, xa, xb, xc, xd, low);
+            q += 16;
           }
         }
-        if (scaleCols<L>() < 32) {
-          t0 = i32x4.add(t0, scaled(a0, w));
-          t1 = i32x4.add(t1, scaled(a1, w + 4));
-        } else if (isSuper<L>()) {
-          g0 = addScales<L>(w, 0, a0, even, odd, mask, tail, g0); h0 = addMin<L>(w, 0, tail, h0);
-          g1 = addScales<L>(w, 1, a1, even, odd, mask, tail, g1); h1 = addMin<L>(w, 1, tail, h1);
-        } else {
-          f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
-          f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
+        if (count & 1) {
+          const v = v128.load(w);
+          a0 = addSums(a0, dotHalf(v, q, low));
+          a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
+          w += 16;
         }
-        w += keptScales<L>();
-      }
-      if (scaleCols<L>() < 32) {
-        g0 = the<L>().add(w, 0, t0, tail, g0);
-        g1 = the<L>().add(w, 1, t1, tail, g1);
-      }
-      if (isSuper<L>()) {
-        if ((b & 7) == 7) {
-          f0 = the<L>().close(w, 0, unscaled<L>(g0), h0, f0);
-          f1 = the<L>().close(w, 1, unscaled<L>(g1), h1, f1);
-          g0 = f32x4.splat(0); g1 = g0; h0 = g0; h1 = g0;
-          w += the<L>().factorBytes;
+        a0 = sums32(a0, one); a1 = sums32(a1, one);
+      } else {
+        a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20));
+        a1 = a0;
+        for (const stop = w + (count << 4); w < stop; w += 32, q += 8) {
+          const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
+          a0 = addBytes(a0, v, xOdd, xEven, bytes);
+          a1 = addBytes(a1, u, xOdd, xEven, bytes);
         }
       }
+      f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
+      f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
+      w += keptScales<L>();
     }
-    v128.store(y, isSuper<L>() ? f0 : times32(f0));
-    v128.store(y, isSuper<L>() ? f1 : times32(f1), 16);
+    v128.store(y, times32(f0));
+    v128.store(y, times32(f1), 16);
   }
 }
 
 @unmanaged class CompactMatvec {
   @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
-    blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
+    if (isSuper<L>()) compactSuper<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
+    else blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
     return 0;
   }
 }
@@ -139,7 +100,7 @@ export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, 
 @unmanaged class CompactFormat {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return Format.f32;
-    return bitsOf<L>() == 4 ? Format.x4 : Format.x8;
+    return isSuper<L>() ? Format.xk : bitsOf<L>() == 4 ? Format.x4 : Format.x8;
   }
 }
 

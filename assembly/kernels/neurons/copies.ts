@@ -1,99 +1,25 @@
 /**
  * Copies of a matrix that hold only the listed neurons, for a mask that stays for a whole sequence. All copies are lossless.
  *
- * Rows (gate, up): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The ordinary matvec
- * runs on n rows. Compact row k is neuron list_k.
+ * Rows (gate, up; copyRows.ts): the listed rows, interleaved anew, the last group padded with zero rows; any interleaved layout. The
+ * ordinary matvec runs on n rows. Compact row k is neuron list_k.
  * Columns (down): floats: the listed columns; the ordinary matvec runs on n columns and h in list order.
  *   quants: neurons stay with those under their scale (32 of the file, or 16: "a block"); the listed ones come first ("slots"), and the
- *   block keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes; factors of superblocks stay.
+ *   block keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes.
  *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row
  *                 4 + l in its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
- *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
+ *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts); of superblocks as stored, unsigned
+ *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the eighth block.
  *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
  *   vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { blockBytes, groupBytes, hasMin, isFloat, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, hasMin, isFloat, isHalf, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, centreOf, factorsAt, hasForms, scaleCols, unitAt } from './source';
-
-/** The f16 of row `from` in each of the arrays [8 rows] of `bytes` bytes at p → row `to` of those at q. */
-@inline function copyHalves(bytes: usize, p: usize, from: i32, q: usize, to: i32): void {
-  for (let a: usize = 0; a < bytes; a += 16) store<u16>(q + a + (<usize>to << 1), load<u16>(p + a + (<usize>from << 1)));
-}
-
-/** Lane `from` of a block at p → lane `to` at q: quants and scales. */
-function copyBlock<L>(p: usize, from: i32, q: usize, to: i32): void {
-  const scales = the<L>().quantBytes;
-  if (isPacked<L>()) {
-    for (let c: usize = 0; c < scales; c += scales >> 1) {
-      const s = p + c, first = the<L>().word(s, from, 0), second = the<L>().word(s, from, 1);
-      the<L>().put(q + c, to, first, second, the<L>().word(s, from, 2), the<L>().word(s, from, 3));
-    }
-  } else {
-    const source = p + laneOffset(from), target = q + laneOffset(to);
-    for (let c: usize = 0; c < scales; c += 32) store<u32>(target + c, load<u32>(source + c));
-  }
-  if (isSuper<L>() || the<L>().scaleBytes == 8) {
-    for (let a = scales; a < blockBytes<L>(); a += 8) store<u8>(q + a + to, load<u8>(p + a + from));
-  } else copyHalves(the<L>().scaleBytes, p + scales, from, q + scales, to);
-}
-
-function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
-  const end = p + groupBytes<L>(cols);
-  if (isFloat<L>()) {
-    const size = the<L>().fileBytes;
-    p += <usize>from * size; q += <usize>to * size;
-    for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
-      if (size == 4) store<u32>(q, load<u32>(p));
-      else store<u16>(q, load<u16>(p));
-    }
-    return;
-  }
-  for (let b = 1; p < end; b++) {
-    copyBlock<L>(p, from, q, to);
-    p += blockBytes<L>(); q += blockBytes<L>();
-    if (isSuper<L>()) {
-      if ((b & 7) == 0) {
-        copyHalves(min(the<L>().factorBytes, <usize>32), p, from, q, to);
-        if (the<L>().factorBytes > 32) v128.store(q, v128.load(p, 32), 32); // a table for all rows
-        p += the<L>().factorBytes; q += the<L>().factorBytes;
-      }
-    }
-  }
-}
-
-@unmanaged class CopyRow {
-  @inline on<L>(p: usize, from: usize, q: usize, to: usize, cols: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
-    copyRowIn<L>(p, <i32>from, q, <i32>to, <i32>cols);
-    return 0;
-  }
-}
-
-/** Row `from` (0..7) of the group of 8 rows at p → row `to` of the group at q. */
-export function copyRow(layout: i32, p: usize, from: i32, q: usize, to: i32, cols: i32): void {
-  forLayout<CopyRow>(layout, p, from, q, to, cols);
-}
-
-@unmanaged class CompactRows {
-  @inline on<L>(w: usize, cols: usize, list: usize, n: usize, dst: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
-    const group = groupBytes<L>(<i32>cols);
-    if (n & 7) memory.fill(dst + (n >> 3) * group, 0, group);
-    for (let k: usize = 0; k < n; k++, list += 2) {
-      const row = <usize>load<u16>(list);
-      copyRowIn<L>(w + (row >> 3) * group, <i32>row & 7, dst + (k >> 3) * group, <i32>k & 7, <i32>cols);
-    }
-    return 0;
-  }
-}
-
-/** The listed rows of an interleaved matrix [any rows, cols] as one of n rows at `dst` [layoutBytes(layout, n, cols)]. */
-export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i32, dst: usize): void {
-  forLayout<CompactRows>(layout, w, cols, list, n, dst);
-}
+import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from './source';
 
 /** Number of listed neurons at `list` that lie before neuron `stop`. */
 @inline function countIn(list: usize, end: usize, stop: i32): i32 {
@@ -155,29 +81,32 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 
 @inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
 
-/** 16 quants of a row's block, units c .. c + 3, as signed bytes. */
+/** 16 quants of a row's block, units c .. c + 3, as signed bytes; of superblocks as stored. */
 @inline function bytes16<L>(block: usize, lane: i32, c: i32): v128 {
   let v = i32x4.splat(unitAt<L>(block, lane, c));
   v = i32x4.replace_lane(v, 1, unitAt<L>(block, lane, c + 1));
   v = i32x4.replace_lane(v, 2, unitAt<L>(block, lane, c + 2));
   v = i32x4.replace_lane(v, 3, unitAt<L>(block, lane, c + 3));
-  return centreOf<L>() ? i8x16.sub(v, i8x16.splat(<i8>centreOf<L>())) : v;
+  return centreOf<L>() && !isSuper<L>() ? i8x16.sub(v, i8x16.splat(<i8>centreOf<L>())) : v;
 }
 
 /** Bytes of a block's scales in a copy. */
-@inline export function keptScales<L>(): usize { return the<L>().scaleBytes >> i32(scaleCols<L>() < 32); }
+@inline export function keptScales<L>(): usize { return isSuper<L>() ? 8 : the<L>().scaleBytes; }
+
+/** Bytes of a superblock's minima and factors. */
+@inline export function keptFactors<L>(): usize { return the<L>().factorBytes + (isSuper<L>() && the<L>().mins ? 64 : 0); }
 
 /** Pieces of 16 B that `count` slots need. */
 @inline function piecesOf<L>(count: i32): i32 { return ((count + 3) >> 2) << i32(bitsOf<L>() > 4); }
 
-/** One block (`half`: which of those that share a scale) of all groups. `from` and `to` are the groups' byte strides. */
+/** One block, or half of one, of all groups, at p; its scales `scalesAt` bytes behind p. `from` and `to` are the groups' byte strides. */
 @inline function compactBlock<L>(
-  list: usize, count: i32, pieces: i32, half: usize, p: usize, from: usize, q: usize, to: usize, groups: i32,
+  list: usize, count: i32, pieces: i32, p: usize, scalesAt: usize, from: usize, q: usize, to: usize, groups: i32,
 ): void {
   const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = bitsOf<L>() > 4, quantBytes = the<L>().quantBytes;
   const upper: usize = nChunks > 4 ? 128 : 0; // of chunks 4..7; where there are none, the unit that is stored is overwritten
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
-  const low = nibbleMask(), flip = i16x8.splat(0x80), sixteen = i8x16.splat(16), none = i8x16.splat(-1);
+  const low = nibbleMask(), flip = i16x8.splat(isSuper<L>() ? 0 : 0x80), sixteen = i8x16.splat(16), none = i8x16.splat(-1);
   // 4-bit: columns of low nibbles, of high ones; else: of slots 0..15, of 16..31. Then their places in the two source vectors
   const first = wide ? near : i32x4.shuffle(near, far, 0, 2, 4, 6), second = wide ? far : i32x4.shuffle(near, far, 1, 3, 5, 7);
   const ia = wide ? first : nibbleIndex(first, 0);
@@ -203,7 +132,7 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
       v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
       v128.store(q + scales, i16x8.shuffle(d, m, 4, 12, 5, 13, 6, 14, 7, 15), 16);
     } else {
-      memory.copy(q + scales, p + quantBytes + half * keptScales<L>(), keptScales<L>());
+      memory.copy(q + scales, p + scalesAt, keptScales<L>());
     }
   }
 }
@@ -211,7 +140,7 @@ export function compactRows(layout: i32, w: usize, cols: i32, list: usize, n: i3
 /** Bytes of a group of 8 rows with the listed columns only. */
 function strideOf<L>(cols: i32, list: usize, n: i32): usize {
   const end = list + (<usize>n << 1);
-  let stride = isSuper<L>() ? <usize>(cols >> 8) * the<L>().factorBytes : 0;
+  let stride = isSuper<L>() ? <usize>(cols >> 8) * keptFactors<L>() : 0;
   for (let stop = scaleCols<L>(); list < end; stop += scaleCols<L>()) {
     const count = countIn(list, end, stop);
     if (count) stride += (<usize>piecesOf<L>(count) << 4) + keptScales<L>();
@@ -222,31 +151,47 @@ function strideOf<L>(cols: i32, list: usize, n: i32): usize {
 
 function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
   const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), group = groupBytes<L>(cols);
-  const stride = strideOf<L>(cols, list, n);
+  const quantBytes = the<L>().quantBytes, stride = strideOf<L>(cols, list, n);
   let q = dst;
   for (let b = 0; b < nBlocks; b++) {
     for (let half = 0; half < 32 / scaleCols<L>(); half++, pieces++) {
       const count = countIn(list, end, (b << 5) + (half + 1) * scaleCols<L>()), nPieces = piecesOf<L>(count);
       store<u8>(pieces, <u8>nPieces);
       if (!count) continue;
-      compactBlock<L>(list, count, nPieces, half, blockAt<L>(w, b), group, q, stride, groups);
+      const block = blockAt<L>(w, b), place = <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3;
+      const scales = isSuper<L>() ? superAt<L>(w, b) + place - block : quantBytes;
+      compactBlock<L>(list, count, nPieces, block, scales, group, q, stride, groups);
       q += (<usize>nPieces << 4) + keptScales<L>();
       list += <usize>count << 1;
     }
     if (!isSuper<L>() || (b & 7) != 7) continue;
-    for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factorsAt<L>(w + g * group, b), the<L>().factorBytes);
-    q += the<L>().factorBytes;
+    const factors = superAt<L>(w, b) + quantsIn<L>() - keptFactors<L>();
+    for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factors + g * group, keptFactors<L>());
+    q += keptFactors<L>();
   }
   return <usize>groups * stride;
 }
 
+/** Halves: 4 rows of a column, each in the low half of a lane. */
+@inline function halvesOf<L>(w: usize, col: usize, cols: usize, set: usize): v128 {
+  if ((col ^ 1) >= cols) return v128.load16x4_u(w + col * unitBytes<L>() + 8 * set);
+  const v = v128.load(w + (col >> 1 << 5) + 16 * set);
+  return col & 1 ? i32x4.shr_u(v, 16) : v128.and(v, i32x4.splat(0xffff));
+}
+
 @inline function columnsOfFloats<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
-  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
+  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), pairs = list + (isHalf<L>() ? <usize>n >> 1 << 2 : 0), start = dst;
   for (let g = 0; g < groups; g++, w += groupBytes<L>(cols)) {
-    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) { // 16 or 32 B
-      const source = w + <usize>load<u16>(p) * unitBytes<L>();
-      v128.store(dst, v128.load(source));
-      if (unitBytes<L>() == 32) v128.store(dst, v128.load(source, 16), 16);
+    let p = list;
+    for (; p < pairs; p += 4, dst += 32) {
+      const a = <usize>load<u16>(p), b = <usize>load<u16>(p, 2);
+      v128.store(dst, v128.or(halvesOf<L>(w, a, cols, 0), i32x4.shl(halvesOf<L>(w, b, cols, 0), 16)));
+      v128.store(dst, v128.or(halvesOf<L>(w, a, cols, 1), i32x4.shl(halvesOf<L>(w, b, cols, 1), 16)), 16);
+    }
+    for (; p < end; p += 2, dst += unitBytes<L>()) {
+      const col = <usize>load<u16>(p);
+      if (isHalf<L>()) v128.store(dst, i16x8.narrow_i32x4_u(halvesOf<L>(w, col, cols, 0), halvesOf<L>(w, col, cols, 1)));
+      else memory.copy(dst, w + (col << 5), 32);
     }
   }
   return dst - start;

@@ -15,7 +15,7 @@
  */
 import { groupBytes, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, factorsAt, hasForms, scaleCols, unitAt } from './source';
+import { bitsOf, blockAt, hasForms, scaleCols, superAt, unitAt } from './source';
 import { unitOf, unitsOfMin, unitsOfScale } from './units';
 
 /** Bytes of a row's unit: four, and four that keep the alignment of what follows. */
@@ -66,12 +66,12 @@ function packQuants<L>(block: usize, lane: i32, chunk: usize, q: usize): void {
 function packFour<L>(group: usize, lane: i32, first: i32, inverse: f32, nLanes: i32, lanes: usize, q: usize): void {
   const scales = q + (quantBytes<L>() >> 2) * lanes;
   for (let b = 0; b < nLanes; b++) {
-    const block = blockAt<L>(group, first + b), factors = factorsAt<L>(group, first + b);
+    const block = blockAt<L>(group, first + b), superblock = superAt<L>(group, first + b);
     packQuants<L>(block, lane, lanes << 2, q + (<usize>b << 2));
     const at = scales + (<usize>b << (the<L>().mins ? 2 : 1));
-    store<i16>(at, unitsOfScale(the<L>().scale(block, factors, lane, 0), inverse));
-    if (the<L>().mins) store<i16>(at, unitsOfMin(the<L>().shift(block, factors, lane, 0), inverse), 2);
-    if (scaleCols<L>() < 32) store<i16>(at, unitsOfScale(the<L>().scale(block, factors, lane, 1), inverse), 8);
+    store<i16>(at, unitsOfScale(the<L>().scale(block, superblock, lane, 0), inverse));
+    if (the<L>().mins) store<i16>(at, unitsOfMin(the<L>().shift(block, superblock, lane, 0), inverse), 2);
+    if (scaleCols<L>() < 32) store<i16>(at, unitsOfScale(the<L>().scale(block, superblock, lane, 1), inverse), 8);
   }
 }
 

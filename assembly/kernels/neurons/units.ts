@@ -8,7 +8,7 @@
  * Test: test/kernels/columns.test.ts, test/kernels/rows.test.ts.
  */
 import { the } from '../../layouts/kinds';
-import { blockAt, factorsAt, scaleCols } from './source';
+import { blockAt, scaleCols, superAt } from './source';
 
 /** The unit of a row whose largest |d| or |m| / 8 is `top`; below the smallest f16 units need not go. */
 export function unitFor(top: f32): f32 {
@@ -20,10 +20,10 @@ export function unitFor(top: f32): f32 {
 export function unitOf<L>(w: usize, lane: i32, nBlocks: i32): f32 {
   let top: f32 = 0;
   for (let b = 0; b < nBlocks; b++) {
-    const block = blockAt<L>(w, b), factors = factorsAt<L>(w, b);
-    top = max(top, abs(the<L>().scale(block, factors, lane, 0)));
-    if (scaleCols<L>() < 32) top = max(top, abs(the<L>().scale(block, factors, lane, 1)));
-    if (the<L>().mins) top = max(top, abs(the<L>().shift(block, factors, lane, 0)) * 0.125);
+    const block = blockAt<L>(w, b), superblock = superAt<L>(w, b);
+    top = max(top, abs(the<L>().scale(block, superblock, lane, 0)));
+    if (scaleCols<L>() < 32) top = max(top, abs(the<L>().scale(block, superblock, lane, 1)));
+    if (the<L>().mins) top = max(top, abs(the<L>().shift(block, superblock, lane, 0)) * 0.125);
   }
   return unitFor(top);
 }

@@ -3,7 +3,8 @@
  * s = amax / 127 and q = nearest(x / s), |q| <= 127 (never -128: the relaxed dot product wants 7 bits and a sign).
  * Error of a value: at most s / 2. Where a value of a block is not finite, s is NaN, and so is every product with it.
  *
- * Two formats, because weights of few bits and of many multiply in different ways (kernels/matvec). One record a block:
+ * Two formats, because weights of few bits and of many multiply in different ways (kernels/matvec); a third, for superblocks, has a file of
+ * its own (superblocks.ts). One record a block:
  *
  *   X4, relaxed  32 B  i8 q, in column order
  *   X4, base     64 B  i16, per 8 columns [x0 x2]*256 [x4 x6]*16 [x1 x3] [x5 x7]*256: the partners of nibbles left in place
@@ -16,8 +17,10 @@
  *   +24 i16 -16 sum(q) of columns 0..15, twice      +28 of columns 16..31, twice (16 * 16 * 127 < 2^15)
  * Test: test/kernels/quantize.test.ts.
  */
-import { TWO80, hmaxInt, hsumInt, rounded, roundedInt } from '../../base/simd';
+import { TWO80, hmaxInt } from '../../base/simd';
 import { Format, the } from '../../layouts/kinds';
+import { pairsX8, peakOf, round8, sum16, sumEven } from './rounding';
+import { quantizeSuper, superStride } from './superblocks';
 
 /** Bytes of the data part of an X4 record. */
 @inline export function x4Data(): usize { return ASC_FEATURE_RELAXED_SIMD ? 32 : 64; }
@@ -31,19 +34,9 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
 
 /** Bytes of a vector's records in a format. */
 @inline export function recordsBytes(format: i32, cols: i32): usize {
+  if (format == Format.xk) return <usize>(cols >> 8) * superStride();
   return <usize>(cols >> 5) * (format == Format.x8 ? X8_STRIDE : x4Stride());
 }
-
-@inline function sum16(v: v128): i32 { return hsumInt(i32x4.extadd_pairwise_i16x8_s(v)); }
-
-/** Eight values in units of 1 / `inverse`, |..| <= 127 where they are finite. */
-@inline function round8(p: usize, inverse: v128): v128 {
-  const first = roundedInt(rounded(f32x4.mul(v128.load(p), inverse)));
-  return i16x8.narrow_i32x4_s(first, roundedInt(rounded(f32x4.mul(v128.load(p, 16), inverse))));
-}
-
-/** The bits of |eight values|, the larger of two: they ascend as the values do, and those of NaN are above all. */
-@inline function peakOf(p: usize): v128 { return i32x4.max_s(f32x4.abs(v128.load(p)), f32x4.abs(v128.load(p, 16))); }
 
 @inline function storeX4(dst: usize, a: v128, b: v128, c: v128, d: v128): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
@@ -56,20 +49,6 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
     v128.store(dst, i16x8.mul(i16x8.shuffle(c, c, 0, 2, 4, 6, 1, 3, 5, 7), factors), 32);
     v128.store(dst, i16x8.mul(i16x8.shuffle(d, d, 0, 2, 4, 6, 1, 3, 5, 7), factors), 48);
   }
-}
-
-/** [x0..x7] → [x1 x3][256 x0 - x1, 256 x2 - x3][x5 x7][256 x4 - x5, 256 x6 - x7]. */
-@inline function pairsX8(v: v128): v128 {
-  const odd = i16x8.shuffle(v, v, 1, 3, 5, 7, 1, 3, 5, 7);
-  const even = i16x8.sub(i16x8.shl(i16x8.shuffle(v, v, 0, 2, 4, 6, 0, 2, 4, 6), 8), odd);
-  return i32x4.shuffle(odd, even, 0, 4, 1, 5);
-}
-
-@inline function evens(v: v128): v128 { return v128.and(v, i32x4.splat(0xffff)); }
-
-/** Even lanes (as i16) of two vectors, summed. */
-@inline function sumEven(a: v128, b: v128): i32 {
-  return sum16(evens(a)) + sum16(evens(b));
 }
 
 /** An i16 twice. */
@@ -88,9 +67,11 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
 }
 
 /**
- * Quantises x [cols] (cols a multiple of 32) into the records at `x4` and/or `x8`, as the bits of `formats` say.
+ * Quantises x [cols] into the records at `x4`, `x8` and `xk`, as the bits of `formats` say; cols a multiple of 32, for xk of 256.
  */
-export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize): void {
+export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize, xk: usize): void {
+  if (formats & Format.xk) quantizeSuper(x, cols, xk);
+  if (!(formats & (Format.x4 | Format.x8))) return;
   for (const end = x + (<usize>cols << 2); x < end; x += 128) {
     const peak = i32x4.max_s(peakOf(x), peakOf(x + 32)), later = i32x4.max_s(peakOf(x + 64), peakOf(x + 96));
     const amax = reinterpret<f32>(hmaxInt(i32x4.max_s(peak, later)));

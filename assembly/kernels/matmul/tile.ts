@@ -1,0 +1,111 @@
+/**
+ * 8 rows times 1 to 4 tokens, from weights that unpack.ts and x that panel.ts made ready. Eight accumulators stay in registers; a turn of
+ * the loop loads two vectors of weights and a word of each token and multiplies all with all.
+ *
+ *   narrow (`relaxed`, quants below 128)  bytes, 4 columns a turn; sums of a block in i16, which may wrap on the way as long as the
+ *           whole block fits: `starts` take out what quants are stored above their values
+ *   wide    i16, 2 columns a turn, sums in i32; quants are stored as their values
+ *
+ * Micro-operations a turn with four tokens: 6 loads, 8 products, 8 additions, 4 of the loop = 26 for 128 (narrow) or 64 (wide) products;
+ * Zen 4 issues 6 a cycle, 4 of them to vector pipes: 4.3 cycles. A block's end is 8 times (widen, convert, scale, load, add, store) and 6.
+ * V8 (Node 20) puts the loads of a body first, whatever order they are written in: two turns in one body would spill.
+ */
+import { madd, ones16 } from '../../base/simd';
+import { the } from '../../layouts/kinds';
+import { panelQuants } from './panel';
+
+/** Tokens of a tile. */
+@unmanaged export class One { @inline get n(): i32 { return 1; } }
+@unmanaged export class Two { @inline get n(): i32 { return 2; } }
+@unmanaged export class Three { @inline get n(): i32 { return 3; } }
+@unmanaged export class Four { @inline get n(): i32 { return 4; } }
+
+/** How blocks are made ready (unpack.ts); `mins`: they have minima; `lifted`: what starts take out comes back. */
+@unmanaged export class Narrow {
+  @inline get narrow(): bool { return true; }
+  @inline get mins(): bool { return false; }
+  @inline get lifted(): bool { return false; }
+}
+@unmanaged export class NarrowMin {
+  @inline get narrow(): bool { return true; }
+  @inline get mins(): bool { return true; }
+  @inline get lifted(): bool { return false; }
+}
+@unmanaged export class Lifted {
+  @inline get narrow(): bool { return true; }
+  @inline get mins(): bool { return true; }
+  @inline get lifted(): bool { return true; }
+}
+@unmanaged export class Wide {
+  @inline get narrow(): bool { return false; }
+  @inline get mins(): bool { return false; }
+  @inline get lifted(): bool { return false; }
+}
+@unmanaged export class WideMin {
+  @inline get narrow(): bool { return false; }
+  @inline get mins(): bool { return true; }
+  @inline get lifted(): bool { return false; }
+}
+
+@inline export function step<U>(a: v128, q: v128, v: v128): v128 {
+  if (the<U>().narrow) return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(q, v));
+  return i32x4.add(a, i32x4.dot_i16x8_s(q, v));
+}
+
+/** A lane of v in all four. */
+@inline export function first(v: v128): v128 { return i32x4.shuffle(v, v, 0, 0, 0, 0); }
+@inline export function second(v: v128): v128 { return i32x4.shuffle(v, v, 1, 1, 1, 1); }
+@inline export function third(v: v128): v128 { return i32x4.shuffle(v, v, 2, 2, 2, 2); }
+@inline export function fourth(v: v128): v128 { return i32x4.shuffle(v, v, 3, 3, 3, 3); }
+
+/** f and a block's term for 4 rows; `s`, `sum` and `lift`: the token's constants, `d` and `m` those of the rows. */
+@inline function end<U>(f: v128, a: v128, one: v128, s: v128, d: v128, sum: v128, m: v128, lift: v128): v128 {
+  if (the<U>().narrow) a = i32x4.dot_i16x8_s(a, one);
+  if (the<U>().lifted) a = i32x4.add(a, lift);
+  return madd(f32x4.convert_i32x4_s(a), f32x4.mul(s, d), the<U>().mins ? madd(sum, m, f) : f);
+}
+
+/** Blocks that stand alone: `nBlocks` of them, added to the sums of each token at f, 8 rows each. */
+export function tile<U, T>(w: usize, x: usize, nBlocks: usize, f: usize): void {
+  const one = ones16();
+  for (; nBlocks > 0; nBlocks--) {
+    const tail = x + panelQuants(the<U>().narrow);
+    let a0: v128, b0: v128, c0: v128, d0: v128;
+    if (the<U>().narrow) {
+      const starts = v128.load(tail, 32);
+      a0 = first(starts); b0 = second(starts); c0 = third(starts); d0 = fourth(starts);
+    } else {
+      a0 = i32x4.splat(0); b0 = a0; c0 = a0; d0 = a0;
+    }
+    let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+    for (; x < tail; w += 32, x += 16) {
+      const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
+      a0 = step<U>(a0, q, v); a1 = step<U>(a1, q, u);
+      if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = step<U>(b0, r, v); b1 = step<U>(b1, r, u); }
+      if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = step<U>(c0, r, v); c1 = step<U>(c1, r, u); }
+      if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = step<U>(d0, r, v); d1 = step<U>(d1, r, u); }
+    }
+    const s = v128.load(x), sums = the<U>().mins ? v128.load(x, 16) : s, lifts = the<U>().lifted ? v128.load(x, 48) : s;
+    const s0 = v128.load(w), s1 = v128.load(w, 16), m0 = the<U>().mins ? v128.load(w, 32) : s0, m1 = the<U>().mins ? v128.load(w, 48) : s0;
+    let q = first(s), p = first(sums), l = first(lifts);
+    v128.store(f, end<U>(v128.load(f), a0, one, q, s0, p, m0, l));
+    v128.store(f, end<U>(v128.load(f, 16), a1, one, q, s1, p, m1, l), 16);
+    if (the<T>().n > 1) {
+      q = second(s); p = second(sums); l = second(lifts);
+      v128.store(f, end<U>(v128.load(f, 32), b0, one, q, s0, p, m0, l), 32);
+      v128.store(f, end<U>(v128.load(f, 48), b1, one, q, s1, p, m1, l), 48);
+    }
+    if (the<T>().n > 2) {
+      q = third(s); p = third(sums); l = third(lifts);
+      v128.store(f, end<U>(v128.load(f, 64), c0, one, q, s0, p, m0, l), 64);
+      v128.store(f, end<U>(v128.load(f, 80), c1, one, q, s1, p, m1, l), 80);
+    }
+    if (the<T>().n > 3) {
+      q = fourth(s); p = fourth(sums); l = fourth(lifts);
+      v128.store(f, end<U>(v128.load(f, 96), d0, one, q, s0, p, m0, l), 96);
+      v128.store(f, end<U>(v128.load(f, 112), d1, one, q, s1, p, m1, l), 112);
+    }
+    w += the<U>().mins ? 64 : 32;
+    x += 64;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * compactMatvec for superblocks: integers as in kernels/matvec/super.ts, and so the same bits.
+ */
+import { mask00ff, nibbleMask } from '../../base/simd';
+import { isNibbles, the } from '../../layouts/kinds';
+import { addBytes, dotNibbles } from '../matvec/dots';
+import { addFirst, addLast, firstTwice, lastTwice, minSums, narrowStart, wideStart } from '../matvec/super';
+import { STARTS, superData, superStride } from '../quantize/superblocks';
+import { keptFactors } from './copies';
+import { scaleCols } from './source';
+
+@inline function dot(x: v128, v: v128): v128 { return i16x8.relaxed_dot_i8x16_i7x16_s(x, v); }
+
+export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
+  const low = nibbleMask(), mask = mask00ff(), perBlock = <usize>(32 / scaleCols<L>()), xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
+  const xEnd = x0 + <usize>(nBlocks >> 3) * superStride();
+  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
+    let f0 = f32x4.splat(0), f1 = f0, piece = pieces;
+    for (let x = x0; x < xEnd; x += superStride()) {
+      const tail = x + superData();
+      let s0 = i32x4.splat(0), s1 = s0;
+      for (let b: usize = 0; b < 8 * perBlock; b++, piece++) {
+        const count = <usize>load<u8>(piece), scales = w + (count << 4);
+        if (!count) continue;
+        const k = the<L>().scales(scales), k0 = firstTwice(k), k1 = lastTwice(k);
+        let q = x + b * <usize>scaleCols<L>() * xStep, a0 = i32x4.splat(0), a1 = a0;
+        if (isNibbles<L>()) {
+          for (const stop = w + (count >> 1 << 5); w < stop; w += 32, q += 8 * xStep) {
+            const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+            if (ASC_FEATURE_RELAXED_SIMD) {
+              a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
+              a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
+            } else {
+              const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+              a0 = addBytes(addBytes(a0, v128.and(v, low), xa, xb, mask), v128.and(i16x8.shr_u(v, 4), low), xc, xd, mask);
+              a1 = addBytes(addBytes(a1, v128.and(u, low), xa, xb, mask), v128.and(i16x8.shr_u(u, 4), low), xc, xd, mask);
+            }
+          }
+          if (count & 1) {
+            const v = v128.load(w), near = v128.and(v, low), far = v128.and(i16x8.shr_u(v, 4), low), xa = v128.load32_splat(q);
+            const xb = v128.load32_splat(q, 4);
+            if (ASC_FEATURE_RELAXED_SIMD) {
+              a0 = i16x8.add(a0, dot(xa, near));
+              a1 = i16x8.add(a1, dot(xa, far));
+            } else {
+              a0 = addBytes(a0, near, xa, xb, mask);
+              a1 = addBytes(a1, far, xa, xb, mask);
+            }
+          }
+          if (ASC_FEATURE_RELAXED_SIMD) {
+            s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, k0));
+            s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, k1));
+          }
+        } else if (ASC_FEATURE_RELAXED_SIMD) {
+          const start = narrowStart<L>(tail + STARTS + (b << 2));
+          s0 = i32x4.add(s0, i32x4.dot_i16x8_s(start, k0));
+          s1 = i32x4.add(s1, i32x4.dot_i16x8_s(start, k1));
+          for (; w < scales; w += 32, q += 4) {
+            const xa = v128.load32_splat(q);
+            s0 = i32x4.add(s0, i32x4.dot_i16x8_s(dot(xa, v128.load(w)), k0));
+            s1 = i32x4.add(s1, i32x4.dot_i16x8_s(dot(xa, v128.load(w, 16)), k1));
+          }
+        } else {
+          a0 = wideStart<L>(tail + STARTS + (b << 2));
+          a1 = a0;
+          for (; w < scales; w += 32, q += 8) {
+            const odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
+            a0 = addBytes(a0, v128.load(w), odd, even, mask);
+            a1 = addBytes(a1, v128.load(w, 16), odd, even, mask);
+          }
+        }
+        if (!ASC_FEATURE_RELAXED_SIMD) {
+          s0 = addFirst(s0, a0, k);
+          s1 = addLast(s1, a1, k);
+        }
+        w = scales + 8;
+      }
+      const factors = w + keptFactors<L>() - the<L>().factorBytes, s = v128.load32_splat(tail);
+      f0 = the<L>().close(factors, 0, s0, minSums<L>(w - 64, tail, 0), s, f0);
+      f1 = the<L>().close(factors, 1, s1, minSums<L>(w - 64, tail, 1), s, f1);
+      w += keptFactors<L>();
+    }
+    v128.store(y, f0);
+    v128.store(y, f1, 16);
+  }
+}
