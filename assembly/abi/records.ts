@@ -115,7 +115,7 @@
   gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
   upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
-  scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
+  scoresPtr: u32;     // scratch of attention (kernels/attention/scratch.ts)
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for skipping neurons; 0 = no sequence ever did

@@ -11,3 +11,13 @@ import { ModelRecord, SequenceRecord, TokenRecord, WorkspaceRecord } from '../ab
 @inline export function sequenceOf(work: WorkspaceRecord, t: i32): SequenceRecord {
   return changetype<SequenceRecord>(<usize>tokenOf(work, t).sequencePtr);
 }
+
+/** The end of the run that begins at `t`: tokens of one sequence at consecutive positions. */
+export function runFrom(work: WorkspaceRecord, t: i32, nTokens: i32): i32 {
+  const first = tokenOf(work, t);
+  let end = t + 1;
+  while (
+    end < nTokens && tokenOf(work, end).sequencePtr == first.sequencePtr && tokenOf(work, end).position == first.position + end - t
+  ) end++;
+  return end;
+}

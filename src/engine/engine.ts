@@ -66,7 +66,7 @@ export class Engine {
     planMemory(plan, options, options.maxBytes);
     const instance = await instantiate(options.tier);
     const arena = new Arena(instance.memory, instance.exports.heapBase(), options.maxBytes);
-    const later = layoutWorkspace(plan.hparams, options.contextSize).bytes + layoutSequence(plan.hparams, options).bytes;
+    const later = layoutWorkspace(plan.hparams).bytes + layoutSequence(plan.hparams, options).bytes;
     const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
     return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
   }
@@ -78,7 +78,7 @@ export class Engine {
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
-    const { buffers } = layoutWorkspace(plan.hparams, options.contextSize);
+    const { buffers } = layoutWorkspace(plan.hparams);
     this.workspace = arena.take(recordBytes(workspaceFields));
     const pointers = arena.takeAll(buffers);
     this.#record.assign({ ...pointers, modelPtr, chunk: CHUNK, logitRows: LOGIT_ROWS, quantBytes: buffers['quantPtr']! });

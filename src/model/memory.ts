@@ -21,8 +21,8 @@ export const CHUNK = 64;
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the larger of the two builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
-/** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
-const scratchBytes = 1024;
+/** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
+export const ATTENTION_BYTES = 12_544;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -57,8 +57,8 @@ export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
 const withRecords = (buffers: Record<string, number>, ...records: number[]): Buffers =>
   ({ buffers, bytes: [...Object.values(buffers), ...records].reduce((sum, bytes) => sum + aligned(bytes), 0) });
 
-/** What computes, for sequences of `contextSize`: activations, logits of scored tokens, scratch. */
-export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
+/** What computes, whatever the context: activations, logits of scored tokens, scratch. */
+export function layoutWorkspace(h: Hparams): Buffers {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
@@ -68,7 +68,7 @@ export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
-    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: ATTENTION_BYTES,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
     ...(h.experts
       ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
@@ -134,7 +134,7 @@ const overheadBytes = 512 * 1024;
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
   const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
-  const shared = layoutWorkspace(hparams, options.contextSize).bytes + skips.shared;
+  const shared = layoutWorkspace(hparams).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
 }
 
@@ -167,7 +167,7 @@ export function planMemory(
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
-    activations: layoutWorkspace(hparams, options.contextSize).bytes + n * (bytes - kv),
+    activations: layoutWorkspace(hparams).bytes + n * (bytes - kv),
     adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form,
     total: shared + forms + n * each, maxBytes,
   };
