@@ -9,7 +9,7 @@
  *   word     one of those words
  * The last two are calls, not inlined: nothing that is read once or seldom needs to be fast, and there are many layouts.
  */
-import { mask01, mask03, mask06, mask07, mask1f, mask3f, nibbleMask, swizzle } from '../base/simd';
+import { mask01, mask03, mask06, mask07, mask1f, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
 import { Format, Kind, the } from './kinds';
 
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
