@@ -2,7 +2,7 @@
  * Rows of an interleaved matrix (any layout) into another of as many columns, one by one or as a list says (copies.ts).
  * Test: test/kernels/compact.test.ts.
  */
-import { blockBytes, groupBytes, isFloat, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isHalf, isPacked, isSuper, quantsIn, the, unitBytes, valueAt } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { scaleCols } from './source';
@@ -42,11 +42,10 @@ function copyScales<L>(p: usize, from: i32, q: usize, to: i32): void {
 function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
   const end = p + groupBytes<L>(cols);
   if (isFloat<L>()) {
-    const size = the<L>().fileBytes;
-    p += <usize>from * size; q += <usize>to * size;
-    for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
-      if (size == 4) store<u32>(q, load<u32>(p));
-      else store<u16>(q, load<u16>(p));
+    for (let col: usize = 0; col < <usize>cols; col++) {
+      const a = q + valueAt<L>(<usize>to, col, <usize>cols), b = p + valueAt<L>(<usize>from, col, <usize>cols);
+      if (isHalf<L>()) store<u16>(a, load<u16>(b));
+      else store<u32>(a, load<u32>(b));
     }
     return;
   }
