@@ -205,6 +205,7 @@ import { Format, Kind, the } from './kinds';
   @inline get mask(): v128 { return nibbleMask(); }
   @inline get third(): v128 { return nibbleMask(); }
 
+  @inline needs(set: usize, i: usize): bool { return (i & 1) == set; }
   @inline code(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, a: v128): v128 {
     const v = i < 2 ? (set ? v1 : v0) : set ? v3 : v2;
     return v128.and(i & 1 ? i16x8.shr_u(v, 4) : v, a);

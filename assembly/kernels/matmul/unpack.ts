@@ -7,7 +7,7 @@
 import { half4Exact, mask00ff, nibbleMask } from '../../base/simd';
 import { blockBytes, isBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
-import { firstTwice, lastTwice } from '../matvec/super';
+import { firstTwice, lastTwice } from '../matvec/superSums';
 import { isLifted, isNarrow, sumPairs } from './ready';
 
 /** Bytes of a block's quants, made ready. */

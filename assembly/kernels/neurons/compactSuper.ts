@@ -4,7 +4,7 @@
 import { mask00ff, nibbleMask } from '../../base/simd';
 import { isNibbles, the } from '../../layouts/kinds';
 import { addBytes, dotNibbles } from '../matvec/dots';
-import { addFirst, addLast, firstTwice, lastTwice, minSums, narrowStart, wideStart } from '../matvec/super';
+import { addFirst, addLast, firstTwice, lastTwice, minSums, narrowStart, wideStart } from '../matvec/superSums';
 import { STARTS, superData, superStride } from '../quantize/superblocks';
 import { keptFactors } from './copies';
 import { scaleCols } from './source';

@@ -1,0 +1,60 @@
+/**
+ * super.ts for Packed quants on base: a 16-bit lane v holds two, 256 odd + even (dots.ts).
+ */
+import { mask00ff } from '../../base/simd';
+import { quantsIn, the, unitBytes } from '../../layouts/kinds';
+import { EVEN_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
+import { addBytes } from './dots';
+import { addFirst, addLast, close, part, wideStart } from './superSums';
+
+export function superWide<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+  const a = the<L>().mask, c = the<L>().third, mask = mask00ff(), halfBytes = the<L>().quantBytes >> 1;
+  const xEnd = x0 + <usize>(cols >> 8) * superStride(), scaleBytes: usize = the<L>().halves ? 128 : 64;
+  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
+    let f0 = f32x4.splat(0), f1 = f0;
+    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
+      const b = the<L>().table(w), tail = x + superData();
+      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + (the<L>().bits == 8 ? EVEN_SUMS : STARTS);
+      for (let s = w, last = w + scaleBytes; s < last; s += 8, starts += 4) {
+        let a0 = the<L>().bits == 8 ? v128.load32_splat(starts) : wideStart<L>(starts), a1 = a0;
+        for (const stop = p + the<L>().quantBytes; ;) { // once, where halves have scales
+          do { // branches that are never taken keep V8 from loading everything first and running out of registers
+            let v0 = part<L>(0, p, 0), v1 = part<L>(0, p, 1), v2 = part<L>(0, p, 2);
+            let v3 = part<L>(0, p, 3), v4 = part<L>(0, p, 4), v5 = part<L>(0, p, 5);
+            let odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
+            a0 = addBytes(a0, the<L>().vector(0, 0, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            odd = v128.load32_splat(q, 8); even = v128.load32_splat(q, 12);
+            a0 = addBytes(a0, the<L>().vector(0, 1, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            if (p == 0) break;
+            q += 16;
+            odd = v128.load32_splat(q); even = v128.load32_splat(q, 4);
+            a0 = addBytes(a0, the<L>().vector(0, 2, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            odd = v128.load32_splat(q, 8); even = v128.load32_splat(q, 12);
+            a0 = addBytes(a0, the<L>().vector(0, 3, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            if (w == 0) break;
+            v0 = part<L>(1, p, 0); v1 = part<L>(1, p, 1); v2 = part<L>(1, p, 2);
+            v3 = part<L>(1, p, 3); v4 = part<L>(1, p, 4); v5 = part<L>(1, p, 5);
+            a1 = addBytes(a1, the<L>().vector(1, 3, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            odd = v128.load32_splat(q); even = v128.load32_splat(q, 4);
+            a1 = addBytes(a1, the<L>().vector(1, 2, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            if (q == 0) break;
+            q -= 16;
+            odd = v128.load32_splat(q); even = v128.load32_splat(q, 4);
+            a1 = addBytes(a1, the<L>().vector(1, 0, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+            odd = v128.load32_splat(q, 8); even = v128.load32_splat(q, 12);
+            a1 = addBytes(a1, the<L>().vector(1, 1, v0, v1, v2, v3, v4, v5, a, b, c), odd, even, mask);
+          } while (false);
+          p += halfBytes; q += 32;
+          if (the<L>().halves || p >= stop) break;
+        }
+        const k = the<L>().scales(s);
+        s0 = addFirst(s0, a0, k);
+        s1 = addLast(s1, a1, k);
+      }
+      f0 = close<L>(w, 0, s0, tail, f0);
+      f1 = close<L>(w, 1, s1, tail, f1);
+    }
+    v128.store(y, f0);
+    v128.store(y, f1, 16);
+  }
+}
