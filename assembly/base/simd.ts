@@ -4,8 +4,8 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
-// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: i32 0xffff0000 | 208: 0x3f
-// 224: i32 0x8fffe000 | 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080
+// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: i32 0xffff0000
+// 208: 0x3f | 224: i32 0x8fffe000 | 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080 | 320: 0xc0
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -27,6 +27,7 @@ const TABLE: usize = memory.data<u32>([
   0x06060606, 0x06060606, 0x06060606, 0x06060606,
   0x01010101, 0x01010101, 0x01010101, 0x01010101,
   0x00800080, 0x00800080, 0x00800080, 0x00800080,
+  0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -44,6 +45,7 @@ const TABLE: usize = memory.data<u32>([
 @inline export function mask03(): v128 { return v128.load(TABLE, 256); }
 @inline export function mask06(): v128 { return v128.load(TABLE, 272); }
 @inline export function mask01(): v128 { return v128.load(TABLE, 288); }
+@inline export function maskc0(): v128 { return v128.load(TABLE, 320); }
 @inline export function evenSigns(): v128 { return v128.load(TABLE, 304); }
 
 @inline export function shiftedMask(): v128 { return v128.load(TABLE, 224); }

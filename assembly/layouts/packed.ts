@@ -9,7 +9,7 @@
  *   word     one of those words
  * The last two are calls, not inlined: nothing that is read once or seldom needs to be fast, and there are many layouts.
  */
-import { mask01, mask03, mask06, mask07, mask1f, mask3f, nibbleMask, swizzle } from '../base/simd';
+import { mask01, mask03, mask06, mask07, mask1f, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
 import { Format, Kind, the } from './kinds';
 
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
@@ -37,6 +37,9 @@ import { Format, Kind, the } from './kinds';
   }
 }
 
+/** What of v is above `mask`, from what is not: andnot would be two instructions in V8. */
+@inline function top(v: v128, mask: v128): v128 { return v128.xor(v, v128.and(v, mask)); }
+
 /** Both i16 of a word shifted, as i16x8.shr_u does it. */
 @inline function shift16(word: u32, by: u32): u32 { return word >> by & (0xffff >> by) * 0x10001; }
 
@@ -54,6 +57,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask1f(); }
   @inline table(w: usize): v128 { return mask1f(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 3; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     if (set ? i == 2 : i == 3) return v128.and(v128.xor(i16x8.shr_u(set ? v2 : v0, 3), i16x8.shr_u(set ? v3 : v1, 6)), a);
     if (i == 3) return v128.and(v128.xor(v128.xor(i16x8.shr_u(v1, 5), i16x8.shr_u(v3, 4)), i16x8.shr_u(v4, 3)), a);
@@ -98,13 +102,14 @@ import { Format, Kind, the } from './kinds';
   @inline get quantBytes(): usize { return 192; }
   @inline get bits(): i32 { return 6; }
   @inline get mask(): v128 { return mask3f(); }
-  @inline get third(): v128 { return mask3f(); }
+  @inline get third(): v128 { return maskc0(); }
   @inline table(w: usize): v128 { return mask3f(); }
 
+  @inline needs(set: usize, i: usize): bool { return (i & 1) == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const t = set ? v1 : v0, u = set ? v3 : v2, v = set ? v5 : v4;
     if (i < 3) return v128.and(i == 0 ? t : i == 1 ? u : v, a);
-    return v128.or(i16x8.shr_u(v128.andnot(t, a), 2), v128.or(i16x8.shr_u(v128.andnot(u, a), 4), i16x8.shr_u(v128.andnot(v, a), 6)));
+    return v128.or(i16x8.shr_u(v128.and(t, c), 2), v128.or(i16x8.shr_u(v128.and(u, c), 4), i16x8.shr_u(v128.and(v, c), 6)));
   }
 
   put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
@@ -135,6 +140,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask01(); }
   @inline table(w: usize): v128 { return mask06(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 2; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     if (i == 3) return v128.or(v128.and(i16x8.shr_u(set ? v2 : v0, 5), b), v128.and(i16x8.shr_u(v1, <i32>(6 + set)), c));
     const at = 3 * set + i, v = at < 2 ? v0 : at < 4 ? v1 : v2;
@@ -173,6 +179,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask03(); }
   @inline table(w: usize): v128 { return mask03(); }
 
+  @inline needs(set: usize, i: usize): bool { return i == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const v = set ? v1 : v0;
     return v128.and(i ? i16x8.shr_u(v, <i32>(2 * i)) : v, a);

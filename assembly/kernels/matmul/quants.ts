@@ -5,16 +5,22 @@
  */
 import { times32 } from '../../base/simd';
 import { groupBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
-import { packX, panelBytes } from './panel';
+import { packX, panelBytes, panelQuants } from './panel';
 import { BLOCKS, isLifted, isNarrow } from './ready';
 import { SuperBlocks, SuperHalves, SuperHalvesMin, SuperLifted, SuperWide, SuperWideHalvesMin, SuperWideMin, superTile } from './superTile';
 import { Four, Lifted, Narrow, NarrowMin, One, Three, Two, Wide, WideMin, tile } from './tile';
 import { unpack } from './unpack';
 
 /** Bytes of x made ready; more where 256 columns of all tokens are more. */
-export const PANELS: usize = 384 * 1024;
+const PANELS: usize = 384 * 1024;
 /** Room for weights made ready, and for the integer sums of 4 tokens. */
 const READY: usize = 8 * 1024, SUMS: usize = 128;
+
+/** Bytes that matmul needs beside its arguments, for any layout. */
+export function matmulScratch(cols: i32, nTokens: i32): usize {
+  const panels = <usize>nTokens + 3 >> 2, perBlock = panels * (panelQuants(false) + 64);
+  return READY + SUMS + (panels << 8) + min(max(PANELS, BLOCKS * perBlock), (<usize>cols + 31 >> 5) * perBlock);
+}
 
 @inline function tiles<U>(w: usize, x: usize, xStride: usize, nTokens: usize, n: usize, f: usize): void {
   for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) tile<U, Four>(w, x, n, f);
