@@ -107,7 +107,7 @@
   rowsPtr: u32;       // [chunk] TokenRecord of the rows under way: all of them, in the last layer those that something is wanted of
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8 and superblocks' records, a third each (kernels/quantize)
+  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8, superblocks' records, bytes of each (kernels/quantize)
   unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
@@ -117,7 +117,7 @@
   gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
   upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
-  scoresPtr: u32; scoresBytes: u32; // of each thread [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
+  scoresPtr: u32; scoresBytes: u32; // of each thread scratch of attention (kernels/attention/scratch.ts)
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for skipping neurons; 0 = no sequence ever did

@@ -5,38 +5,40 @@
 
 /** Calls between two tries of the other way, at first and at most; and by how much it must be faster. */
 const soonest = 2, latest = 128, margin = 0.97;
+/** Tries in a row that must be faster before work is shared again: on a busy machine one may be by luck. */
+const enough = 3;
 /** A call that took so much longer than those before it is reason to try at once. */
 const sudden = 1.3;
 
-class Way {
-  /** ms a token, lately; undefined before the first. */
-  ms: number | undefined;
-
-  note(ms: number): void { this.ms = this.ms === undefined ? ms : Math.min(2 * this.ms, 0.6 * this.ms + 0.4 * ms); }
-}
-
 /** Calls of one kind. */
 class Kind {
-  readonly #ways = [new Way(), new Way()] as const;
+  /** How it is done; ms a token of that, lately; NaN before the first. */
   #shared = true;
+  #ms = NaN;
   #wait = soonest;
+  /** Calls until the next try. */
   #left: number = soonest;
+  #faster = 0;
 
   /** Whether the next call is shared. */
   next(): boolean { return this.#left > 0 ? this.#shared : !this.#shared; }
 
   /** What the call took. */
   took(shared: boolean, ms: number): void {
-    const way = this.#ways[shared ? 1 : 0], other = this.#ways[shared ? 0 : 1];
-    const slower = way.ms !== undefined && ms > sudden * way.ms;
-    way.note(ms);
     if (shared === this.#shared) {
-      this.#left = slower && shared ? Math.min(this.#left, 1) - 1 : this.#left - 1;
+      this.#left = shared && ms > sudden * this.#ms ? 0 : this.#left - 1;
+      this.#ms = Number.isNaN(this.#ms) ? ms : 0.6 * this.#ms + 0.4 * ms;
       return;
     }
-    const better = other.ms !== undefined && way.ms! < margin * other.ms;
-    if (better) this.#shared = shared;
-    this.#wait = better ? soonest : Math.min(2 * this.#wait, latest);
+    this.#faster = ms < margin * this.#ms ? this.#faster + 1 : 0;
+    if (this.#faster === 0) this.#wait = Math.min(2 * this.#wait, latest);
+    else if (this.#faster < (shared ? enough : 1)) return; // once more
+    else {
+      this.#shared = shared;
+      this.#ms = ms;
+      this.#wait = soonest;
+      this.#faster = 0;
+    }
     this.#left = this.#wait;
   }
 }

@@ -23,7 +23,7 @@ export interface WorkerHandle {
 
 /** `listen` and `say` are the runtime's. The last message never returns while the team lives: no other is read. */
 const program = `
-let exports, input;
+let instance, input;
 const fail = (error) => {
   const text = new TextEncoder().encode(String(error)).slice(0, 240), { memory, fault } = input;
   new Uint8Array(memory.buffer, fault + 4, text.length).set(text);
@@ -33,21 +33,20 @@ listen((message) => {
   if (message.module) {
     input = message;
     WebAssembly.instantiate(input.module, { env: { memory: input.memory } }).then(
-      (instance) => { exports = instance.exports; say(''); }, (error) => { say(String(error)); });
+      (made) => { instance = made; say(''); }, (error) => { say(String(error)); });
   } else {
-    try { exports.serve(message.work, message.thread); } catch (error) { fail(error); }
-    done();
+    try { instance.exports.serve(message.work, message.thread); } catch (error) { fail(error); }
   }
 });
 `;
 const nodeProgram = `
 const { parentPort } = process.getBuiltinModule?.('node:worker_threads') ?? require('node:worker_threads');
 const listen = (f) => { parentPort.on('message', f); };
-const say = (text) => { parentPort.postMessage(text); }, done = () => { parentPort.close(); };
+const say = (text) => { parentPort.postMessage(text); };
 ${program}`;
 const webProgram = `
 const listen = (f) => { self.onmessage = (event) => { f(event.data); }; };
-const say = (text) => { self.postMessage(text); }, done = () => { self.close(); };
+const say = (text) => { self.postMessage(text); };
 ${program}`;
 
 /** What the two kinds have in common; both are told what to do by the same messages. */
