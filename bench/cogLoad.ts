@@ -34,7 +34,7 @@ const all = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as { ids: number[]
 const order = all.map((_, i) => i).sort((a, b) => (a % 2) - (b % 2) || a - b); // odd ones are measured, even ones fitted
 const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, fitted = documents.slice(0, half), measured = documents.slice(half).slice(0, Number(values.limit));
 
-const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/cogLoad.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
+const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', threads: 1, calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/cogLoad.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
 named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
 const sequence = await openSequence(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });

@@ -29,7 +29,7 @@ export async function decodeSpeed(model: Model, count: number, run: number): Pro
 
 export async function benchModel(rounds: number, tiers: readonly Tier[]): Promise<void> {
   const runs: { model: Model; prefill: number[]; decode: number[]; bandwidth: number[] }[] = [];
-  for (const tier of tiers) runs.push({ model: await load(modelFile, { tier, contextSize: 512 }), prefill: [], decode: [], bandwidth: [] });
+  for (const tier of tiers) runs.push({ model: await load(modelFile, { tier, threads: 1, contextSize: 512 }), prefill: [], decode: [], bandwidth: [] });
   for (let round = -1; round < rounds; round++) { // the first warms up
     for (const { model, prefill, decode, bandwidth } of round % 2 ? runs : [...runs].reverse()) {
       const figures = [await prefillSpeed(model, 512, 2 * round + 2), await decodeSpeed(model, 128, 2 * round + 3), Math.max(model.measureBandwidth(), model.measureBandwidth())];

@@ -49,7 +49,7 @@ async function speedOf({ name, path }: Real, rounds: number): Promise<RealRecord
 async function measure(real: Real, rounds: number): Promise<RealRecord> {
   const { name, path } = real, truth = real.truth(), speed = await speedOf(real, rounds);
   const { seconds, before, peak, memoryBytes } = (await json(process.execPath, ['test/helpers/peak.mjs', path])) as RealRecord['load'];
-  await using model = await load(path, { tier: 'relaxed', kv: 'f32', contextSize: 1024, calibration: false });
+  await using model = await load(path, { tier: 'relaxed', kv: 'f32', threads: 1, contextSize: 1024, calibration: false });
   const nll: RealRecord['nll'] = {};
   for (const text of textNames) {
     const { ids, nll: { length }, meanNll, exactNll } = truth[text];

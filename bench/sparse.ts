@@ -24,7 +24,7 @@ interface Task { label: string; sparsity: SparsityOptions; cost: number; kl: num
 const dense: SparsityOptions = { method: 'dense' };
 
 export async function benchSparse(rounds: number, out: string | undefined): Promise<void> {
-  const model = await load(modelFile, { contextSize: 256 });
+  const model = await load(modelFile, { threads: 1, contextSize: 256 });
   const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
   const text = model.tokenizer.encode(readFileSync(new URL('../README.md', import.meta.url), 'utf8')).subarray(0, prompt + count);
   const tasks: Task[] = [

@@ -111,7 +111,7 @@ function loadSection(played: readonly Played[]): string[] {
       const [ours, theirs] = [one.runs(relaxed), one.runs(native)];
       return [one.leg.file, middle(values(ours, ({ fileBytes }) => fileBytes && fileBytes / 1e6), 0), ...[load, first].flatMap((pick) => [show(values(theirs, pick), 0), show(values(ours, pick), 0), show(ratio(ours, pick, theirs), 2)])];
     })),
-    ...(parts.size > 0 ? ['What loading is made of, medians:', markdown(['file', ...parts], played.map((one) => [one.leg.file, ...[...parts].map((part) => middle(values(one.runs(relaxed), ({ load: split }) => split?.[part]), 0))]))] : []),
+    ...(parts.size > 0 ? ['What the first token waits for, medians of clada (a prompt of 4 and two tokens at the end):', markdown(['file', ...parts], played.map((one) => [one.leg.file, ...[...parts].map((part) => middle(values(one.runs(relaxed), ({ load: split }) => split?.[part]), 0))]))] : []),
   ];
 }
 

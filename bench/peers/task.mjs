@@ -42,7 +42,9 @@ export async function measure(task, open, first = () => {}) {
   const started = performance.now(), engine = await open(task), { vocab } = engine;
   const outcome = { engine: engine.name, loadMs: engine.loadMs ?? performance.now() - started };
   let run = 100 * task.seed;
+  const loaded = performance.now();
   await engine.decode(nonsense(4, run++, vocab), 1);
+  if (engine.facts?.load) engine.facts.load['first tokens'] = performance.now() - loaded;
   first();
   await engine.prefill(nonsense(64, run++, vocab));
   await engine.decode(nonsense(12, run++, vocab), 12);

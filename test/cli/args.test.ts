@@ -57,7 +57,7 @@ test('bench has lists and the names of llama-bench', () => {
   refused(['bench', '-pg', '0,16'], 'from 1 up');
   refused(['bench', '-pl', '2', '-d', '64'], '--pl and --n-depth together');
   refused(['bench', '-p', '512,'], '-p', '"512,"', 'commas');
-  refused(['bench', '-t', '0'], 'from 1 up');
+  refused(['bench', '-t', '0'], '1 … 64');
   refused(['bench', '-o', 'xml'], 'md, json, jsonl or csv');
   refused(['bench', '--json', '-o', 'md'], '--json and --output together');
 });
