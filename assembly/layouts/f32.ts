@@ -6,6 +6,11 @@ import { Floats } from './kinds';
   @inline get dtype(): i32 { return 0; }
   @inline get fileBytes(): usize { return 4; }
 
+  @inline get lift(): f32 { return 1; }
+  @inline get mask(): v128 { return f32x4.splat(0); }
+  @inline get first(): v128 { return f32x4.splat(0); }
+  @inline get second(): v128 { return f32x4.splat(0); }
+
   @inline four(p: usize): v128 { return v128.load(p); }
   @inline value(p: usize): f32 { return load<f32>(p); }
 

@@ -5,7 +5,8 @@
  * across lanes, and a group is one strictly sequential stream of bytes. Row r of a group lives in set s = r >> 2, lane r & 3. (`VECTOR` in
  * table.ts is not interleaved: a plain f32 array [rows, cols] for norms, biases, position tables.)
  *
- *   Floats   per column: 8 values, one a row
+ *   Floats   per column: 8 values, one a row. Those of 2 bytes (Halves) two columns at a time, [set 0: 16 B][set 1: 16 B]: lane r & 3 holds
+ *            both values of row r, so that a shift or a mask makes four of a column; an odd last column is 8 values again
  *   Nibbles  per block of 32 columns: 128 B of 4-bit quants, then the block's scales
  *            quants: 4 chunks c of 8 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r: low nibble = column
  *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
@@ -17,8 +18,9 @@
  *            (packed.ts): vector i holds column 4i + j of row r as byte j of lane r & 3, unsigned; or codes, for values in a table
  *
  * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m (mxfp4: exponents). Where eight blocks make a superblock of 256 columns,
- * their quants come first, then 8-bit scales [8 rows] of each block or half of one, perhaps minima [8 rows][2] of pairs of blocks, and the
- * factors that multiply them: f16 arrays [8 rows]. All that a superblock adds up before them is integers (kernels/matvec/super.ts).
+ * it begins with 8-bit scales [8 rows] of each block or half of one, perhaps minima [8 rows][2] of pairs of blocks, and the factors that
+ * multiply them, f16 arrays [8 rows]; then come the quants of its blocks, which memory reads on to anyway while scales are met first.
+ * All that a superblock adds up before the factors is integers (kernels/matvec/super.ts).
  *
  * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
  * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It
@@ -37,6 +39,8 @@
  *   scale, shift  row `lane`'s scale of a block, or of its half `half`, and (mins) what is added: a value is scale * quant + shift, the
  *                 same f32 as ggml's dequantize, each operation rounded once. The quant is `quantOf`, for every kind
  *   four, value   Floats in place of all these: 4 rows of a column at `p` as f32, and one of them
+ *   even, odd     Halves: 4 rows of either column of a vector of pairs as f32, with the constants `first`, `second` and `mask`, loaded once
+ *   lift          Floats: the square root of what `even`, `odd` and `four` are short of
  * A dtype of the file says: `dtype`, GGML's number; `fileBytes` of a block of the file; `unpack`, which writes a block at `src` as row
  * `lane` of the layout's block (superblock, column) at `dst` and returns how many of its scales are not finite. Quants and scales are kept
  * bit for bit. A layout that is named after a dtype is that dtype too; those of coded_iq.ts and coded_tq.ts are dtypes only.
@@ -54,6 +58,10 @@ export const enum Kind { floats, nibbles, bytes, packed }
   @inline get quantBytes(): usize { return 0; }
   @inline get scaleBytes(): usize { return 0; }
   @inline get factorBytes(): usize { return 0; }
+}
+
+@unmanaged export class Halves extends Floats {
+  @inline get fileBytes(): usize { return 2; }
 }
 
 @unmanaged export class Nibbles {
@@ -85,6 +93,15 @@ export const enum Kind { floats, nibbles, bytes, packed }
 @inline export function isBytes<L>(): bool { return the<L>().kind == Kind.bytes; }
 @inline export function isPacked<L>(): bool { return the<L>().kind == Kind.packed; }
 
+/** Floats of 2 bytes. */
+@inline export function isHalf<L>(): bool { return isFloat<L>() && the<L>().fileBytes == 2; }
+
+/** Floats: where a group of 8 rows and `cols` columns has the value of row `lane` and column `col`. */
+@inline export function valueAt<L>(lane: usize, col: usize, cols: usize): usize {
+  if (!isHalf<L>() || (col ^ 1) >= cols) return col * unitBytes<L>() + lane * the<L>().fileBytes;
+  return (col >> 1 << 5) + (lane >> 2 << 4) + ((lane & 3) << 2) + ((col & 1) << 1);
+}
+
 /** Eight blocks make a superblock. */
 @inline export function isSuper<L>(): bool { return the<L>().factorBytes != 0; }
 
@@ -105,13 +122,12 @@ export const enum Kind { floats, nibbles, bytes, packed }
 /** Bytes of 8 rows of a block; of superblocks, of its quants. */
 @inline export function blockBytes<L>(): usize { return the<L>().quantBytes + (isSuper<L>() ? 0 : the<L>().scaleBytes); }
 
-/** Where a superblock's scales and factors lie in it. */
-@inline export function scalesIn<L>(): usize { return 8 * the<L>().quantBytes; }
-@inline export function factorsIn<L>(): usize { return scalesIn<L>() + the<L>().scaleBytes; }
+/** Where a superblock's quants begin: behind its scales and factors. */
+@inline export function quantsIn<L>(): usize { return the<L>().scaleBytes + the<L>().factorBytes; }
 
 /** Bytes of 8 rows of a unit. */
 @inline export function unitBytes<L>(): usize {
-  return isFloat<L>() ? 8 * the<L>().fileBytes : isSuper<L>() ? factorsIn<L>() + the<L>().factorBytes : blockBytes<L>();
+  return isFloat<L>() ? 8 * the<L>().fileBytes : isSuper<L>() ? quantsIn<L>() + 8 * blockBytes<L>() : blockBytes<L>();
 }
 
 /** Bytes of a group of 8 rows. */

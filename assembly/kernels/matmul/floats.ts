@@ -1,58 +1,73 @@
 /**
- * kernels/matmul for layouts of floats: 256 columns of 8 rows become f32 once for all tokens; then tiles of 8 rows x 2 tokens. Even and odd
- * columns have sums of their own, as in kernels/matvec; they lie in `sums`, 64 B a token, until the last column.
- * A turn (2 columns) is 8 loads, 8 multiply-adds and 4 of the loop for 32 products: bound by the multiply-adds, two a cycle.
+ * kernels/matmul for layouts of floats: 256 columns of 8 rows become f32 once for all tokens; then tiles of 8 rows x 4 tokens. Even and odd
+ * columns have sums of their own, as in kernels/matvec, and turns of their own: both at once would be sixteen accumulators. Sums lie in
+ * `sums`, 64 B a token, until the last column.
+ * A turn (a column of 4 tokens) is 6 loads, 8 multiply-adds and 8 of addresses and the loop for 32 products: bound by the multiply-adds,
+ * two a cycle. (8 rows x 2 tokens x 2 columns is as many, but V8 loads all 8 vectors first and spills.)
  */
 import { madd } from '../../base/simd';
-import { groupBytes, the, unitBytes } from '../../layouts/kinds';
-import { One, Two } from './tile';
+import { groupBytes, isHalf, the, unitBytes } from '../../layouts/kinds';
+import { Four, One, Three, Two } from './tile';
 
 const COLS: usize = 256;
 
 /** Bytes of `cols` columns, made ready. */
 @inline function readyBytes(cols: usize): usize { return cols << 5; }
 
+/** v in full: powers of two, which matvec has in x and in its sums, change no bit. */
+@inline function full<L>(v: v128): v128 { return the<L>().lift == 1 ? v : f32x4.mul(v, f32x4.splat(the<L>().lift * the<L>().lift)); }
+
+/** Columns of Halves; those before them are an even number. */
 function widen<L>(w: usize, cols: usize, dst: usize): void {
-  const set = unitBytes<L>() >> 1;
-  for (const end = dst + readyBytes(cols); dst < end; dst += 32, w += 2 * set) {
-    v128.store(dst, the<L>().four(w)); v128.store(dst, the<L>().four(w + set), 16);
+  if (!isHalf<L>()) return;
+  const mask = the<L>().mask, first = the<L>().first, second = the<L>().second;
+  for (const end = dst + readyBytes(cols & ~1); dst < end; dst += 64, w += 32) {
+    const v = v128.load(w), u = v128.load(w, 16);
+    v128.store(dst, full<L>(the<L>().even(v, first, mask))); v128.store(dst, full<L>(the<L>().even(u, first, mask)), 16);
+    v128.store(dst, full<L>(the<L>().odd(v, second, mask)), 32); v128.store(dst, full<L>(the<L>().odd(u, second, mask)), 48);
   }
+  if (cols & 1) { v128.store(dst, full<L>(the<L>().four(w))); v128.store(dst, full<L>(the<L>().four(w + 8)), 16); }
 }
 
-function tile<T>(w: usize, cols: usize, x: usize, z: usize, f: usize): void {
-  let a0 = v128.load(f), a1 = v128.load(f, 16), b0 = v128.load(f, 32), b1 = v128.load(f, 48);
-  let c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-  if (the<T>().n > 1) { c0 = v128.load(f, 64); c1 = v128.load(f, 80); d0 = v128.load(f, 96); d1 = v128.load(f, 112); }
-  for (const end = x + (cols >> 1 << 3); x < end; x += 8, z += 8, w += 64) {
-    const v0 = v128.load(w), v1 = v128.load(w, 16), u0 = v128.load(w, 32), u1 = v128.load(w, 48);
-    const even = v128.load32_splat(x), odd = v128.load32_splat(x, 4);
-    a0 = madd(v0, even, a0); a1 = madd(v1, even, a1); b0 = madd(u0, odd, b0); b1 = madd(u1, odd, b1);
-    if (the<T>().n > 1) {
-      const evenZ = v128.load32_splat(z), oddZ = v128.load32_splat(z, 4);
-      c0 = madd(v0, evenZ, c0); c1 = madd(v1, evenZ, c1); d0 = madd(u0, oddZ, d0); d1 = madd(u1, oddZ, d1);
-    }
+/** Every second of `n` columns of 8 rows, from w, times T tokens, x of the first at `x`, added to the sums at f. */
+function tile<T>(w: usize, n: usize, x: usize, xStride: usize, f: usize): void {
+  let a0 = v128.load(f), a1 = v128.load(f, 16), b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
+  if (the<T>().n > 1) { b0 = v128.load(f, 64); b1 = v128.load(f, 80); }
+  if (the<T>().n > 2) { c0 = v128.load(f, 128); c1 = v128.load(f, 144); }
+  if (the<T>().n > 3) { d0 = v128.load(f, 192); d1 = v128.load(f, 208); }
+  let y = x + xStride, z = y + xStride, q = z + xStride;
+  for (const end = w + readyBytes(n); w < end; w += 64, x += 8, y += 8, z += 8, q += 8) {
+    const v = v128.load(w), u = v128.load(w, 16), r = v128.load32_splat(x);
+    a0 = madd(v, r, a0); a1 = madd(u, r, a1);
+    if (the<T>().n > 1) { const s = v128.load32_splat(y); b0 = madd(v, s, b0); b1 = madd(u, s, b1); }
+    if (the<T>().n > 2) { const s = v128.load32_splat(z); c0 = madd(v, s, c0); c1 = madd(u, s, c1); }
+    if (the<T>().n > 3) { const s = v128.load32_splat(q); d0 = madd(v, s, d0); d1 = madd(u, s, d1); }
   }
-  if (cols & 1) {
-    const v0 = v128.load(w), v1 = v128.load(w, 16), even = v128.load32_splat(x), evenZ = v128.load32_splat(z);
-    a0 = madd(v0, even, a0); a1 = madd(v1, even, a1);
-    c0 = madd(v0, evenZ, c0); c1 = madd(v1, evenZ, c1);
-  }
-  v128.store(f, a0); v128.store(f, a1, 16); v128.store(f, b0, 32); v128.store(f, b1, 48);
-  if (the<T>().n > 1) { v128.store(f, c0, 64); v128.store(f, c1, 80); v128.store(f, d0, 96); v128.store(f, d1, 112); }
+  v128.store(f, a0); v128.store(f, a1, 16);
+  if (the<T>().n > 1) { v128.store(f, b0, 64); v128.store(f, b1, 80); }
+  if (the<T>().n > 2) { v128.store(f, c0, 128); v128.store(f, c1, 144); }
+  if (the<T>().n > 3) { v128.store(f, d0, 192); v128.store(f, d1, 208); }
+}
+
+@inline function tiles<T>(w: usize, n: usize, x: usize, xStride: usize, f: usize): void {
+  tile<T>(w, n, x, xStride, f);
+  tile<T>(w + 32, n - 1, x + 4, xStride, f + 32);
 }
 
 export function floats<L>(
   w0: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
 ): void {
-  const sums = scratch + readyBytes(COLS), isReady = the<L>().fileBytes == 4;
+  const sums = scratch + readyBytes(COLS), isReady = !isHalf<L>();
   for (const end = y + (groups << 5); y < end; y += 32, w0 += groupBytes<L>(<i32>cols)) {
     memory.fill(sums, 0, nTokens << 6);
     for (let from: usize = 0, w = w0; from < cols; from += COLS, w += COLS * unitBytes<L>()) {
       const n = min(COLS, cols - from), ready = isReady ? w : scratch;
       if (!isReady) widen<L>(w, n, scratch);
-      let p = x + (from << 2), t: usize = 0;
-      for (; t + 2 <= nTokens; t += 2, p += 2 * xStride) tile<Two>(ready, n, p, p + xStride, sums + (t << 6));
-      if (t < nTokens) tile<One>(ready, n, p, p, sums + (t << 6));
+      let p = x + (from << 2), f = sums, t = nTokens;
+      for (; t > 3; t -= 4, p += 4 * xStride, f += 256) tiles<Four>(ready, n, p, xStride, f);
+      if (t == 3) tiles<Three>(ready, n, p, xStride, f);
+      else if (t == 2) tiles<Two>(ready, n, p, xStride, f);
+      else if (t == 1) tiles<One>(ready, n, p, xStride, f);
     }
     for (let t: usize = 0, at = y, f = sums; t < nTokens; t++, at += yStride, f += 64) {
       v128.store(at, f32x4.add(v128.load(f), v128.load(f, 32)));

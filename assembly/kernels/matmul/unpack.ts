@@ -5,7 +5,7 @@
  *   wide    per 4 columns: columns 4i and 4i + 2 as i16 pairs, [set 0: 4 rows][set 1], then 4i + 1 and 4i + 3; values
  */
 import { half4Exact, mask00ff, nibbleMask } from '../../base/simd';
-import { blockBytes, factorsIn, isBytes, isNibbles, isPacked, isSuper, scalesIn, the } from '../../layouts/kinds';
+import { blockBytes, isBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { firstTwice, lastTwice } from '../matvec/super';
 import { isLifted, isNarrow, sumPairs } from './ready';
@@ -80,8 +80,9 @@ function unpackBlocks<L>(w: usize, nBlocks: usize, dst: usize): void {
 /** A superblock. */
 function unpackSuper<L>(w: usize, dst: usize): void {
   const low = mask00ff(), a = isPacked<L>() ? the<L>().mask : nibbleMask(), b = isPacked<L>() ? the<L>().table(w) : a;
-  const c = isPacked<L>() ? the<L>().third : a, scales = w + scalesIn<L>(), factors = w + factorsIn<L>();
+  const c = isPacked<L>() ? the<L>().third : a, scales = w, factors = w + the<L>().scaleBytes;
   let s = scales;
+  w += quantsIn<L>();
   for (let half = 0; half < 16; half++, w += the<L>().quantBytes >> 1) {
     const k = the<L>().scales(s), k0 = firstTwice(k), k1 = lastTwice(k);
     unpackHalf<L>(w, dst, a, b, c, low, k0, k1);

@@ -2,19 +2,19 @@
  * y[rows] = W x for W in any interleaved layout. Lanes are rows; integer parts are exact (dots.ts), f32 parts add one term a block, in
  * block order.
  *   quants  x as the records that the layout wants (kernels/quantize)
- *   floats  x f32; even and odd columns have accumulators of their own (four chains hide the latency of the multiply-add), joined once at
- *           the end
+ *   floats  x f32 (floats.ts)
  * The loop over a block's chunks stays a loop: written out, V8 loads all of x first, runs out of registers and is a fifth slower.
  * Preconditions: cols a multiple of the layout's unit; W has `groups` groups of 8 rows; y has room for all of them.
  * Error: quants: that of the activations' rounding; f32 rounding about (cols / 32) * 6e-8 relative to the sum of magnitudes; floats: cols *
  * 6e-8 of it.
  * Test: test/kernels/matvec.test.ts.
  */
-import { madd, mask00ff, nibbleMask, ones16, times32 } from '../../base/simd';
-import { blockBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { mask00ff, nibbleMask, ones16, times32 } from '../../base/simd';
+import { blockBytes, isFloat, isNibbles, isPacked, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { recordData, recordStride } from '../quantize/quantize';
 import { addBytes, addChunk, sums32 } from './dots';
+import { floats } from './floats';
 import { packed } from './packed';
 import { superMatvec } from './super';
 
@@ -83,32 +83,6 @@ function quants<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
     }
     v128.store(y, isSuper<L>() ? f0 : times32(f0));
     v128.store(y, isSuper<L>() ? f1 : times32(f1), 16);
-  }
-}
-
-function floats<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
-  const set = unitBytes<L>() >> 1; // 4 rows of a column
-  const xEven = x0 + ((<usize>cols >> 1) << 3);
-  const xEnd = x0 + (<usize>cols << 2);
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0;
-    let x = x0;
-    for (; x < xEven; x += 8) {
-      const even = v128.load32_splat(x), odd = v128.load32_splat(x, 4);
-      a0 = madd(the<L>().four(w), even, a0);
-      a1 = madd(the<L>().four(w + set), even, a1);
-      b0 = madd(the<L>().four(w + 2 * set), odd, b0);
-      b1 = madd(the<L>().four(w + 3 * set), odd, b1);
-      w += 4 * set;
-    }
-    if (x < xEnd) {
-      const even = v128.load32_splat(x);
-      a0 = madd(the<L>().four(w), even, a0);
-      a1 = madd(the<L>().four(w + set), even, a1);
-      w += 2 * set;
-    }
-    v128.store(y, f32x4.add(a0, b0));
-    v128.store(y, f32x4.add(a1, b1), 16);
   }
 }
 

@@ -16,7 +16,7 @@
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { groupBytes, hasMin, isFloat, isSuper, scalesIn, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, hasMin, isFloat, isHalf, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from './source';
@@ -158,27 +158,40 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
       const count = countIn(list, end, (b << 5) + (half + 1) * scaleCols<L>()), nPieces = piecesOf<L>(count);
       store<u8>(pieces, <u8>nPieces);
       if (!count) continue;
-      const block = blockAt<L>(w, b), scales = isSuper<L>() ? superAt<L>(w, b) + scalesIn<L>() - block : quantBytes;
-      const scale = isSuper<L>() ? <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3 : 0;
-      compactBlock<L>(list, count, nPieces, block, scales + scale, group, q, stride, groups);
+      const block = blockAt<L>(w, b), place = <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3;
+      const scales = isSuper<L>() ? superAt<L>(w, b) + place - block : quantBytes;
+      compactBlock<L>(list, count, nPieces, block, scales, group, q, stride, groups);
       q += (<usize>nPieces << 4) + keptScales<L>();
       list += <usize>count << 1;
     }
     if (!isSuper<L>() || (b & 7) != 7) continue;
-    const factors = superAt<L>(w, b) + unitBytes<L>() - keptFactors<L>();
+    const factors = superAt<L>(w, b) + quantsIn<L>() - keptFactors<L>();
     for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factors + g * group, keptFactors<L>());
     q += keptFactors<L>();
   }
   return <usize>groups * stride;
 }
 
+/** Halves: 4 rows of a column, each in the low half of a lane. */
+@inline function halvesOf<L>(w: usize, col: usize, cols: usize, set: usize): v128 {
+  if ((col ^ 1) >= cols) return v128.load16x4_u(w + col * unitBytes<L>() + 8 * set);
+  const v = v128.load(w + (col >> 1 << 5) + 16 * set);
+  return col & 1 ? i32x4.shr_u(v, 16) : v128.and(v, i32x4.splat(0xffff));
+}
+
 @inline function columnsOfFloats<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize): usize {
-  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), start = dst;
+  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), pairs = list + (isHalf<L>() ? <usize>n >> 1 << 2 : 0), start = dst;
   for (let g = 0; g < groups; g++, w += groupBytes<L>(cols)) {
-    for (let p = list; p < end; p += 2, dst += unitBytes<L>()) { // 16 or 32 B
-      const source = w + <usize>load<u16>(p) * unitBytes<L>();
-      v128.store(dst, v128.load(source));
-      if (unitBytes<L>() == 32) v128.store(dst, v128.load(source, 16), 16);
+    let p = list;
+    for (; p < pairs; p += 4, dst += 32) {
+      const a = <usize>load<u16>(p), b = <usize>load<u16>(p, 2);
+      v128.store(dst, v128.or(halvesOf<L>(w, a, cols, 0), i32x4.shl(halvesOf<L>(w, b, cols, 0), 16)));
+      v128.store(dst, v128.or(halvesOf<L>(w, a, cols, 1), i32x4.shl(halvesOf<L>(w, b, cols, 1), 16)), 16);
+    }
+    for (; p < end; p += 2, dst += unitBytes<L>()) {
+      const col = <usize>load<u16>(p);
+      if (isHalf<L>()) v128.store(dst, i16x8.narrow_i32x4_u(halvesOf<L>(w, col, cols, 0), halvesOf<L>(w, col, cols, 1)));
+      else memory.copy(dst, w + (col << 5), 32);
     }
   }
   return dst - start;

@@ -2,7 +2,7 @@
  * Rows of an interleaved matrix (any layout) into another of as many columns, one by one or as a list says (copies.ts).
  * Test: test/kernels/compact.test.ts.
  */
-import { blockBytes, groupBytes, isFloat, isPacked, isSuper, scalesIn, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isHalf, isPacked, isSuper, quantsIn, the, unitBytes, valueAt } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { scaleCols } from './source';
@@ -42,22 +42,19 @@ function copyScales<L>(p: usize, from: i32, q: usize, to: i32): void {
 function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
   const end = p + groupBytes<L>(cols);
   if (isFloat<L>()) {
-    const size = the<L>().fileBytes;
-    p += <usize>from * size; q += <usize>to * size;
-    for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
-      if (size == 4) store<u32>(q, load<u32>(p));
-      else store<u16>(q, load<u16>(p));
+    for (let col: usize = 0; col < <usize>cols; col++) {
+      const a = q + valueAt<L>(<usize>to, col, <usize>cols), b = p + valueAt<L>(<usize>from, col, <usize>cols);
+      if (isHalf<L>()) store<u16>(a, load<u16>(b));
+      else store<u32>(a, load<u32>(b));
     }
     return;
   }
-  for (let b = 1; p < end; b++) {
-    copyBlock<L>(p, from, q, to);
-    p += blockBytes<L>(); q += blockBytes<L>();
+  for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
     if (isSuper<L>()) {
-      if ((b & 7) == 0) {
-        copyScales<L>(p, from, q, to);
-        p += unitBytes<L>() - scalesIn<L>(); q += unitBytes<L>() - scalesIn<L>();
-      }
+      copyScales<L>(p, from, q, to);
+      for (let b = quantsIn<L>(); b < unitBytes<L>(); b += blockBytes<L>()) copyBlock<L>(p + b, from, q + b, to);
+    } else {
+      copyBlock<L>(p, from, q, to);
     }
   }
 }

@@ -3,7 +3,7 @@
  * time, in multiples of 8 but for a tensor's end. Nothing is requantised. Test: test/kernels/repack.test.ts.
  */
 import { Status } from '../../abi/enums';
-import { isFloat, the, unitBytes, unitCols } from '../../layouts/kinds';
+import { isFloat, the, unitBytes, unitCols, valueAt } from '../../layouts/kinds';
 import { VECTOR, forDtype } from '../../layouts/table';
 
 /** Rows of dtype D into layout L, the last group's missing ones as zeros; how many scales or weights are not finite. */
@@ -15,6 +15,12 @@ function interleave<D, L>(src: usize, dst: usize, rows: i32, cols: i32): i32 {
     if (nLanes < 8) memory.fill(dst, 0, groupBytes);
     for (let lane = 0; lane < nLanes; lane++) {
       const from = src + <usize>lane * rowBytes;
+      if (isFloat<L>()) {
+        for (let col: usize = 0; col < <usize>cols; col++) {
+          bad += the<D>().unpack(from + col * the<D>().fileBytes, dst + valueAt<L>(<usize>lane, col, <usize>cols), 0);
+        }
+        continue;
+      }
       for (let p = from, q = dst, end = from + rowBytes; p < end; p += the<D>().fileBytes, q += unitBytes<L>()) {
         bad += the<D>().unpack(p, q, lane);
       }
