@@ -21,7 +21,7 @@ import type { Tier } from './binaries.ts';
 import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
 import { instantiate } from './instantiate.ts';
-import type { LoadProgress } from './weights.ts';
+import type { LoadProgress, PlacingTimes } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
 import { placeModel } from './place.ts';
 import type { StepReport } from './report.ts';
@@ -64,16 +64,17 @@ export class Engine {
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
-    const instance = await instantiate(options.tier);
+    const asked = performance.now(), instance = await instantiate(options.tier), compileMs = performance.now() - asked;
     const arena = new Arena(instance.memory, instance.exports.heapBase(), options.maxBytes);
     const later = layoutWorkspace(plan.hparams, options.contextSize).bytes + layoutSequence(plan.hparams, options).bytes;
-    const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
-    return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
+    const { records, addresses, fingerprint, times } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
+    return new Engine(plan, options, instance, arena, records, addresses, fingerprint, { compileMs, ...times });
   }
 
   private constructor(
     readonly plan: ModelPlan, private readonly options: SequenceOptions, instance: Instance, arena: Arena, modelPtr: number,
     addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string,
+    /** How long opening took. */ readonly times: PlacingTimes & { readonly compileMs: number },
   ) {
     this.#instance = instance;
     this.#arena = arena;

@@ -78,8 +78,24 @@ export interface ModelInfo {
   readonly tierReason: string;
   /** Milliseconds that loading took. */
   readonly loadMs: number;
+  /** What of them went where; the rest is planning, records and growing the memory. */
+  readonly loadParts: LoadTimes;
   /** What is wrong with the file without making it useless. */
   readonly warnings: readonly string[];
+}
+
+/** Where a load spent its time, in milliseconds. */
+export interface LoadTimes {
+  /** Opening the source and reading the header. */
+  readonly headerMs: number;
+  /** Tokenizer and chat template. */
+  readonly tokenizerMs: number;
+  /** The engine's binary: fetched, compiled (once a process) and instantiated. */
+  readonly compileMs: number;
+  /** Waiting for weights: they are read while others are repacked. */
+  readonly readMs: number;
+  /** Repacking weights into place. */
+  readonly repackMs: number;
 }
 
 /** A loaded model. It owns its WebAssembly memory until it is closed. */
@@ -97,7 +113,7 @@ export class Model implements AsyncDisposable {
 
   /** @internal use {@link load} */
   constructor(
-    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number,
+    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number, loadParts: LoadTimes,
     calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
   ) {
     this.tokenizer = tokenizer;
@@ -114,7 +130,8 @@ export class Model implements AsyncDisposable {
       name: hparams.name, file, architecture: hparams.architecture, params,
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
-      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
+      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, loadParts,
+      warnings: tokenizer.warnings,
     };
   }
 
