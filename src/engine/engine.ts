@@ -20,6 +20,7 @@ import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
+import type { PlacingTimes } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
 import type { PassPart } from './pass.ts';
 import { fillTable, tokenWords } from './pass.ts';
@@ -59,11 +60,12 @@ export class Engine {
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
-    const started = await startEngine(options), { instance, arena } = started;
+    const asked = performance.now(), started = await startEngine(options), compileMs = performance.now() - asked;
+    const { instance, arena } = started;
     const later = layoutWorkspace(plan, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
     try {
-      const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
-      return new Engine(plan, options, started, records, addresses, fingerprint, await started.threadsReason);
+      const { records, addresses, fingerprint, times } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
+      return new Engine(plan, options, started, records, addresses, fingerprint, await started.threadsReason, { compileMs, ...times });
     } catch (error) {
       started.team?.end();
       throw error;
@@ -73,6 +75,7 @@ export class Engine {
   private constructor(
     readonly plan: ModelPlan, private readonly options: SequenceOptions, { instance, arena, team }: Started, modelPtr: number,
     addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string, readonly threadsReason: string,
+    /** How long opening took. */ readonly times: PlacingTimes & { readonly compileMs: number },
   ) {
     this.team = team;
     this.#instance = instance;

@@ -13,7 +13,7 @@ import { stagingBytes } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
 import { fillExperts, isOfExpert, takeExperts } from './experts.ts';
 import type { Instance, LoaderExports } from './instantiate.ts';
-import type { LoadProgress } from './weights.ts';
+import type { LoadProgress, PlacingTimes } from './weights.ts';
 import { loadWeights } from './weights.ts';
 
 /**
@@ -23,18 +23,18 @@ import { loadWeights } from './weights.ts';
 export async function placeModel(
   file: GgufFile, plan: ModelPlan, { exports, memory }: Instance<LoaderExports>, arena: Arena, laterBytes: number, contextSize: number,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((progress: LoadProgress) => void) | undefined },
-): Promise<{ records: number; addresses: number[]; fingerprint: string }> {
+): Promise<{ records: number; addresses: number[]; fingerprint: string; times: PlacingTimes }> {
   const records = takeRecords(arena, plan.hparams), experts = takeExperts(arena, plan.hparams);
   // one growth for everything: weights, then staging and later workspace and sequence in the same place
   arena.reserve(plan.weightBytes + 64 + Math.max(laterBytes, stagingBytes(plan)));
-  const { addresses, fingerprint } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
+  const { addresses, fingerprint, times } = await loadWeights(plan, file.parts, arena, exports, signal, onProgress);
   for (const [i, { role, source, cols }] of plan.tensors.entries()) {
     if (role.field.startsWith('rope')) checkFactors(source.name, arena.f32(addresses[i]!, cols));
   }
   fillRecords(plan, addresses, memory, records, contextSize);
   fillExperts(plan, addresses, memory, records.layers, experts);
   exports.prepare(records.model);
-  return { records: records.model, addresses, fingerprint };
+  return { records: records.model, addresses, fingerprint, times };
 }
 
 /** Addresses of a model's records, and of each RopeRecord's frequencies and factors (0: it has none of its own). */

@@ -1,6 +1,6 @@
 /**
- * Weights from the file into the arena. The file is read front to back into a staging buffer that lies inside the engine's memory (behind
- * the weights, where workspace and sequences will be), and repacked from there to its place: no second copy of the model ever exists.
+ * Weights from the file into the arena. The file is read front to back, piece by piece, into two staging areas inside the engine's memory
+ * (behind the weights, where workspace and sequences will be), and repacked from there: no second copy of the model ever exists.
  */
 import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
@@ -9,7 +9,7 @@ import { Status } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
 import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
-import { piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
+import { largestPiece, piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
 import type { LoaderExports } from './instantiate.ts';
 
@@ -20,6 +20,9 @@ export interface LoadProgress {
   readonly total: number;
 }
 
+/** Milliseconds that placing the weights took: waiting for bytes, which are read while others are repacked, and repacking them. */
+export interface PlacingTimes { readonly readMs: number; readonly repackMs: number }
+
 /**
  * Places all tensors; returns their addresses in the order of `plan.tensors`, and a fingerprint of the bytes read, 32 hexadecimal digits.
  * @throws FormatError `E_SOURCE_READ`, `E_GGUF_TRUNCATED`; ModelError `E_NAN_WEIGHTS`; AbortedError.
@@ -27,7 +30,7 @@ export interface LoadProgress {
 export async function loadWeights(
   plan: ModelPlan, parts: readonly ByteSource[], arena: Arena, exports: LoaderExports, signal?: AbortSignal,
   onProgress?: (progress: LoadProgress) => void,
-): Promise<{ addresses: number[]; fingerprint: string }> {
+): Promise<{ addresses: number[]; fingerprint: string; times: PlacingTimes }> {
   const addresses = plan.tensors.map(({ bytes }) => arena.take(bytes)), state = arena.take(16);
   const staging = arena.top; // not taken: workspace and sequences will lie here
   arena.reserve(aligned(stagingBytes(plan)));
@@ -36,30 +39,45 @@ export async function loadWeights(
     const [s, t] = [plan.tensors[a]!, plan.tensors[b]!];
     return s.source.part - t.source.part || s.offset - t.offset;
   });
-  let loaded = 0;
-  for (const i of order) {
-    const tensor = plan.tensors[i]!, { through } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
-    const rowBytes = tensor.fileBytes / (tensor.matrices * tensor.rows);
-    const groupBytes = tensor.layout === 'vector' ? (8 * matrixBytes) / tensor.rows : matrixBytes / Math.ceil(tensor.rows / 8);
-    for (const { matrix, row, rows } of piecesOf(tensor)) {
-      throwIfAborted(signal, 'load');
-      const offset = tensor.offset + (matrix * tensor.rows + row) * rowBytes;
-      await readExactly(parts[tensor.source.part]!, tensor, offset, arena.u8(staging, rows * rowBytes), signal);
-      exports.fingerprint(staging, rows * rowBytes, state);
-      const target = addresses[i]! + matrix * matrixBytes + (row / 8) * groupBytes;
-      const { piece, repacked } = stagingOf(tensor), middle = staging + piece;
-      const status = exports.repack(
-        dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], staging, through ? middle : target, rows, tensor.cols,
-      );
-      if (status !== Status.ok) refuse(tensor, status);
-      if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + repacked, target);
-      loaded += rows * rowBytes;
-      onProgress?.({ phase: 'weights', loaded, total });
+  const pieces = order.flatMap((i) => [...piecesOf(plan.tensors[i]!)].map((piece) => ({ i, ...piece })));
+  const area = largestPiece(plan), middle = staging + 2 * area;
+  const read = async (n: number): Promise<void> => {
+    throwIfAborted(signal, 'load');
+    const { i, matrix, row, rows } = pieces[n]!, tensor = plan.tensors[i]!, rowBytes = rowBytesOf(tensor);
+    const offset = tensor.offset + (matrix * tensor.rows + row) * rowBytes;
+    await readExactly(parts[tensor.source.part]!, tensor, offset, arena.u8(staging + (n % 2) * area, rows * rowBytes), signal);
+  };
+  let loaded = 0, readMs = 0, repackMs = 0, ahead = read(0);
+  for (const [n, { i, matrix, row, rows }] of pieces.entries()) {
+    const asked = performance.now();
+    await ahead;
+    const here = performance.now();
+    readMs += here - asked;
+    if (n + 1 < pieces.length) {
+      ahead = read(n + 1); // the system reads while this piece is repacked
+      ahead.catch(() => undefined); // if that fails, this read is nobody's
     }
+    const tensor = plan.tensors[i]!, { through } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
+    const groupBytes = tensor.layout === 'vector' ? (8 * matrixBytes) / tensor.rows : matrixBytes / Math.ceil(tensor.rows / 8);
+    const from = staging + (n % 2) * area, bytes = rows * rowBytesOf(tensor);
+    exports.fingerprint(from, bytes, state);
+    const target = addresses[i]! + matrix * matrixBytes + (row / 8) * groupBytes;
+    const status = exports.repack(
+      dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], from, through ? middle : target, rows, tensor.cols,
+    );
+    if (status !== Status.ok) refuse(tensor, status);
+    if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + stagingOf(tensor).repacked, target);
+    repackMs += performance.now() - here;
+    loaded += bytes;
+    onProgress?.({ phase: 'weights', loaded, total });
   }
   arena.u8(staging, stagingBytes(plan)).fill(0); // they start from zeros
-  return { addresses, fingerprint: [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
+  const fingerprint = [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { addresses, fingerprint, times: { readMs, repackMs } };
 }
+
+/** Bytes of a row in the file. */
+const rowBytesOf = ({ fileBytes, matrices, rows }: PlannedTensor): number => fileBytes / (matrices * rows);
 
 async function readExactly(
   source: ByteSource, tensor: PlannedTensor, offset: number, target: Uint8Array, signal: AbortSignal | undefined,

@@ -29,7 +29,12 @@ export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: num
   };
 }
 
-/** Bytes of staging that a plan needs. */
+/** Bytes of the largest piece of a plan. Two are staged: one is repacked while the next is read. */
+export function largestPiece(plan: ModelPlan): number {
+  return Math.max(...plan.tensors.map((tensor) => stagingOf(tensor).piece));
+}
+
+/** Bytes of staging that a plan needs: two pieces, then the repacked form of one and a row. */
 export function stagingBytes(plan: ModelPlan): number {
-  return Math.max(...plan.tensors.map(stagingOf).map(({ piece, repacked, row }) => piece + repacked + row));
+  return 2 * largestPiece(plan) + Math.max(...plan.tensors.map(stagingOf).map(({ repacked, row }) => repacked + row));
 }

@@ -169,13 +169,14 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const parts = await openParts(source, network, 'whole', (part, bytes) => { arrived.set(part, bytes); tell(); });
   try {
     throwIfAborted(options.signal, 'load');
-    const file = await readGguf(parts, options.signal);
+    const file = await readGguf(parts, options.signal), headerMs = performance.now() - started;
     const name = parts[0]!.name;
     fileBytes = file.size;
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
     const choice = await threadsFor(file, options), { model, session, memory } = planOf(file, options, choice);
-    const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
+    const planned = performance.now(), tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
+    const tokenizerMs = performance.now() - planned;
     const engine = await Engine.open(file, model, {
       ...choice, ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal,
       onProgress: (progress) => { tell({ ...progress, file: name }); },
@@ -189,7 +190,8 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
       throw error;
     }
     const pool = new SequencePool(engine, memory.sequences);
-    return new Model(pool, tokenizer, template, name, performance.now() - started, calibration, options.sparsity);
+    const times = { headerMs, tokenizerMs, ...engine.times };
+    return new Model(pool, tokenizer, template, name, performance.now() - started, times, calibration, options.sparsity);
   } finally {
     await closeParts(parts);
   }

@@ -82,8 +82,24 @@ export interface ModelInfo {
   readonly threadsReason: string;
   /** Milliseconds that loading took. */
   readonly loadMs: number;
+  /** What of them went where; the rest is planning, records and growing the memory. */
+  readonly loadParts: LoadTimes;
   /** What is wrong with the file without making it useless. */
   readonly warnings: readonly string[];
+}
+
+/** Where a load spent its time, in milliseconds. */
+export interface LoadTimes {
+  /** Opening the source and reading the header. */
+  readonly headerMs: number;
+  /** Tokenizer and chat template. */
+  readonly tokenizerMs: number;
+  /** The engine's binary: fetched, compiled (once a process) and instantiated. */
+  readonly compileMs: number;
+  /** Waiting for weights: they are read while others are repacked. */
+  readonly readMs: number;
+  /** Repacking weights into place. */
+  readonly repackMs: number;
 }
 
 /** A loaded model. It owns its WebAssembly memory until it is closed. */
@@ -101,7 +117,7 @@ export class Model implements AsyncDisposable {
 
   /** @internal use {@link load} */
   constructor(
-    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number,
+    pool: SequencePool, tokenizer: Tokenizer, template: ChatTemplate, file: string, loadMs: number, loadParts: LoadTimes,
     calibration?: Calibration, sparsity: SparsityOptions = { method: 'dense' },
   ) {
     this.tokenizer = tokenizer;
@@ -119,7 +135,7 @@ export class Model implements AsyncDisposable {
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes,
-      tier, tierReason, threads, threadsReason, loadMs, warnings: tokenizer.warnings,
+      tier, tierReason, threads, threadsReason, loadMs, loadParts, warnings: tokenizer.warnings,
     };
   }
 

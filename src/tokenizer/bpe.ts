@@ -89,21 +89,23 @@ class MergeTable implements PairLookup {
     this.#left = new Int32Array(merges.length);
     this.#right = new Int32Array(merges.length);
     this.#merged = new Int32Array(merges.length);
+    const { bytes, offsets } = merges; // read where they lie: a view of each costs more than all else
     let both = new Uint8Array(512);
     for (let rank = 0; rank < merges.length; rank++) {
-      const spelled = merges.bytesAt(rank);
-      const space = spelled.indexOf(0x20, 1); // no spelling has blanks within, so the first one separates
-      if (space < 0) continue;
-      if (spelled.length > both.length) both = new Uint8Array(2 * spelled.length);
-      both.set(spelled.subarray(0, space));
-      both.set(spelled.subarray(space + 1), space);
-      const left = numbers.of(spelled, 0, space), right = numbers.of(spelled, space + 1);
+      const from = offsets[rank]!, to = offsets[rank + 1]!;
+      let space = from + 1; // no spelling has blanks within, so the first one separates
+      while (space < to && bytes[space] !== 0x20) space++;
+      if (space >= to) continue;
+      if (to - from > both.length) both = new Uint8Array(2 * (to - from));
+      for (let i = from; i < space; i++) both[i - from] = bytes[i]!;
+      for (let i = space + 1; i < to; i++) both[i - from - 1] = bytes[i]!;
+      const left = numbers.of(bytes, from, space), right = numbers.of(bytes, space + 1, to);
       const slot = this.#slot(left, right);
       if (this.#ranks[slot] !== -1) continue; // the first of two equal merges counts
       this.#ranks[slot] = rank;
       this.#left[rank] = left;
       this.#right[rank] = right;
-      this.#merged[rank] = numbers.of(both, 0, spelled.length - 1);
+      this.#merged[rank] = numbers.of(both, 0, to - from - 1);
     }
   }
 
