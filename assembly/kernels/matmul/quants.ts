@@ -13,8 +13,8 @@ import { unpack } from './unpack';
 
 /** Bytes of x made ready; more where 256 columns of all tokens are more. */
 const PANELS: usize = 384 * 1024;
-/** Room for weights made ready, and for the integer sums of 4 tokens. */
-const READY: usize = 8 * 1024, SUMS: usize = 128;
+/** Room for weights made ready, and for the integer sums of 4 tokens (superTile.ts). */
+const READY: usize = 8 * 1024, SUMS: usize = 384;
 
 /** Bytes that matmul needs beside its arguments, for any layout. */
 export function matmulScratch(cols: i32, nTokens: i32): usize {
