@@ -4,7 +4,7 @@ import { adaptOf, layerOf } from './adapt/state';
 import { pass } from './forward/pass';
 import { fillFrequencies } from './forward/rotate';
 import { unorderLayer } from './forward/order';
-import { modelOf, tokenOf } from './forward/tokens';
+import { askedOf, modelOf } from './forward/tokens';
 import { runTrial } from './forward/trial';
 import { decode, resetAdapt, selectNow } from './forward/step';
 
@@ -26,17 +26,18 @@ export function prepare(modelPtr: usize): void {
   fillFrequencies(changetype<ModelRecord>(modelPtr));
 }
 
-/** nTokens tokens (1 .. chunk) of the workspace's table; logits and reports of the last `rows` of them (1 .. logitRows). */
-export function prefill(workPtr: usize, nTokens: i32, rows: i32): i32 {
-  return pass(changetype<WorkspaceRecord>(workPtr), nTokens, rows);
+/** nTokens tokens (1 .. chunk) of the workspace's table, dense; logits and reports of those of which they are wanted (0 .. logitRows). */
+export function prefill(workPtr: usize, nTokens: i32): i32 {
+  return pass(changetype<WorkspaceRecord>(workPtr), nTokens);
 }
 
 /** One token of a sequence: the decode step, with whatever its AdaptRecord skips. */
 export function step(workPtr: usize, sequencePtr: usize, id: i32): i32 {
-  const work = changetype<WorkspaceRecord>(workPtr), token = tokenOf(work, 0);
+  const work = changetype<WorkspaceRecord>(workPtr), token = askedOf(work, 0);
   token.id = id;
   token.sequencePtr = <u32>sequencePtr;
   token.position = changetype<SequenceRecord>(sequencePtr).position;
+  token.wanted = 1;
   return decode(work);
 }
 

@@ -12,17 +12,43 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { load } from 'clada';
 import { readRecords, results, type RealRecord } from '../scripts/models-page.ts';
+import type { Spread } from '../scripts/page.ts';
 import { absent, reals, textNames, type Real } from '../test/real/real.ts';
+import { engines } from './engines.ts';
+import { run } from './legs.ts';
+import { spreadOf } from './report.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)), execute = promisify(execFile);
+const prompt = 256, predict = 64;
 
 const json = async (command: string, args: readonly string[]): Promise<unknown> =>
   JSON.parse((await execute(command, args, { cwd: root, maxBuffer: 2 ** 26 })).stdout);
 
+/** One thread each, ratios within a round. */
+async function speedOf({ name, path }: Real, rounds: number): Promise<RealRecord['speed']> {
+  const entrants = [engines.native, engines.relaxed, engines.base].map((engine) => ({ engine, threads: 1 }));
+  const records = await run({ name, topic: 'native', file: name, model: () => path, entrants, asked: { prompt, predict, contextSize: 512 }, rounds, weight: 1 }, { command: '' });
+  const failed = records.find((record) => record.type === 'skip');
+  if (failed) throw new Error(`${failed.entrant}: ${failed.reason}`);
+  const runs = records.filter((record) => record.type === 'run'), of = (entrant: string): typeof runs => runs.filter((one) => one.entrant === entrant);
+  const against = of(engines.native.name);
+  const ratio = (list: typeof runs, what: 'prompt' | 'decode'): Spread =>
+    spreadOf(list.map((one) => one[what]! / against.find(({ round }) => round === one.round)![what]!));
+  return {
+    prompt, predict, rounds, bandwidth: spreadOf(of(engines.relaxed.name).map(({ bandwidth }) => bandwidth!)),
+    engines: entrants.map(({ engine }) => {
+      const list = of(engine.name);
+      return {
+        name: engine === engines.native ? list[0]!.engine : engine.name, prefill: spreadOf(list.map((one) => one.prompt!)), decode: spreadOf(list.map((one) => one.decode!)),
+        prefillRatio: ratio(list, 'prompt'), decodeRatio: ratio(list, 'decode'),
+      };
+    }),
+  };
+}
+
 async function measure(real: Real, rounds: number): Promise<RealRecord> {
-  const { name, path } = real, truth = real.truth(), node = process.execPath;
-  const speed = (await json(node, ['bench/peers/compare.mjs', '--json', '--model', path, '--rounds', String(rounds), '--prompt', '256', '--predict', '64'])) as RealRecord['speed'];
-  const { seconds, before, peak, memoryBytes } = (await json(node, ['test/helpers/peak.mjs', path])) as RealRecord['load'];
+  const { name, path } = real, truth = real.truth(), speed = await speedOf(real, rounds);
+  const { seconds, before, peak, memoryBytes } = (await json(process.execPath, ['test/helpers/peak.mjs', path])) as RealRecord['load'];
   await using model = await load(path, { tier: 'relaxed', kv: 'f32', contextSize: 1024, calibration: false });
   const nll: RealRecord['nll'] = {};
   for (const text of textNames) {

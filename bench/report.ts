@@ -1,8 +1,13 @@
 /** Small statistics and Markdown tables. */
+import { showSpread, type Spread } from '../scripts/page.ts';
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
   return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
+
+/** Median, least and most. */
+export const spreadOf = (values: readonly number[]): Spread => [median(values), Math.min(...values), Math.max(...values)];
 
 /** Half the range over the median, in per cent. */
 export function spread(values: readonly number[]): string {
@@ -10,9 +15,7 @@ export function spread(values: readonly number[]): string {
 }
 
 /** "median (least … most)". */
-export function range(values: readonly number[], digits: number): string {
-  return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} … ${Math.max(...values).toFixed(digits)})`;
-}
+export const range = (values: readonly number[], digits: number): string => showSpread(spreadOf(values), digits);
 
 /** Markdown, columns as wide as their content. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

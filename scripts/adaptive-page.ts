@@ -21,6 +21,7 @@ import { comparisonTable, fixed, generationTable, markdown, percent, taskDetails
 import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
+import { withParts } from './page.ts';
 
 export interface ResultFile {
   /** Without folder and ending: heads its section and its curves. */
@@ -165,8 +166,6 @@ const joints: Readonly<Record<string, Joint>> = {
   },
 };
 
-const empty = 'No results in this checkout yet.';
-
 /**
  * The page with its generated parts made anew, and the curves it shows by file name.
  * @param folder of the curves, as the page links it
@@ -174,21 +173,15 @@ const empty = 'No results in this checkout yet.';
  */
 export function renderPage(page: string, files: readonly ResultFile[], folder: string): { page: string; images: Images } {
   const images: Images = new Map();
-  let text = page;
-  const put = (name: string, parts: readonly string[]): void => {
-    const open = `<!-- results:${name} -->`, close = `<!-- /results:${name} -->`;
-    const start = text.indexOf(open), end = text.indexOf(close);
-    if (start < 0 || end < start) throw new Error(`the page has no ${open} … ${close}`);
-    text = `${text.slice(0, start + open.length)}\n${(parts.length === 0 ? [empty] : parts).join('\n\n')}\n${text.slice(end)}`;
-  };
+  const parts: Record<string, readonly string[]> = {};
   for (const [name, section] of Object.entries(sections)) {
-    put(name, files.flatMap((file) => {
+    parts[name] = files.flatMap((file) => {
       const lines = section(file, images, folder);
       return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
-    }));
+    });
   }
-  for (const [name, joint] of Object.entries(joints)) put(name, joint(files, images, folder));
-  return { page: text, images };
+  for (const [name, joint] of Object.entries(joints)) parts[name] = joint(files, images, folder);
+  return { page: withParts(page, parts), images };
 }
 
 /** All results files of a folder, by name; JSON that does not begin with a header is some other bench's. */

@@ -3,7 +3,8 @@
  *
  *   tsx scripts/build.ts [--if-stale] [--quiet] [--wasm-only]
  *
- * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source. `calibrate-*` are the same
+ * Engine binaries: `base` (simd128, bit-identical everywhere) and `relaxed` (relaxed SIMD), one source, each once more for workers that share a
+ * memory (`*-threads`), fetched by who uses them. `calibrate-*` are the same
  * two kinds of the calibration's own entry, fetched by nobody who only runs models. Kernel twins (`kernels-*`) export every kernel
  * for tests and benches and are never shipped. Each shipped binary also becomes a JavaScript module with the bytes inside, so that a
  * bundler can neither lose nor mislocate a `.wasm` file. What dist holds: library.ts.
@@ -13,6 +14,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { deflateRawSync } from 'node:zlib';
 import * as asc from 'assemblyscript/asc';
 import { buildLibrary } from './library.ts';
 
@@ -26,6 +28,8 @@ const say = (line: string): void => { if (!flags.quiet) console.error(line); };
 const binaries: Record<string, { entry: string; target: string }> = {
   base: { entry: 'assembly/index.ts', target: 'base' },
   relaxed: { entry: 'assembly/index.ts', target: 'relaxed' },
+  'base-threads': { entry: 'assembly/threads.entry.ts', target: 'base-threads' },
+  'relaxed-threads': { entry: 'assembly/threads.entry.ts', target: 'relaxed-threads' },
   'calibrate-base': { entry: 'assembly/calibrate.entry.ts', target: 'base' },
   'calibrate-relaxed': { entry: 'assembly/calibrate.entry.ts', target: 'relaxed' },
   'kernels-debug': { entry: 'assembly/kernels.entry.ts', target: 'debug' },
@@ -76,11 +80,31 @@ function writeSizes(): void {
   writeFileSync(join(root, 'build/wasm/sizes.js'), `export default ${JSON.stringify(sizes)};\n`);
 }
 
-/** Hexadecimal: half as long again as base64, but what repeats in the bytes repeats in the text, and gzipped it is a quarter shorter. */
+/**
+ * Deflated, as base64: a sixth of hexadecimal text, and an eighth less once a server has compressed both. Without the names of functions, for
+ * which their numbers stand (`wasm-function[57]`): those of the file in dist/wasm, which has the names. src/engine/binaries.ts reads it.
+ */
 function writeModule(name: string): void {
-  const hex = readFileSync(join(root, `build/wasm/${name}.wasm`)).toString('hex');
-  writeFileSync(join(root, `build/wasm/${name}.wasm.js`),
-    `const hex = ${JSON.stringify(hex)};\nexport default Uint8Array.from({ length: hex.length / 2 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));\n`);
+  const wasm = nameless(readFileSync(join(root, `build/wasm/${name}.wasm`)));
+  const text = deflateRawSync(wasm, { level: 9, memLevel: 9 }).toString('base64');
+  writeFileSync(join(root, `build/wasm/${name}.wasm.js`), `export const bytes = ${wasm.length};\nexport default ${JSON.stringify(text)};\n`);
+}
+
+/** A binary without its custom sections (id 0). */
+function nameless(wasm: Buffer): Buffer {
+  const kept = [wasm.subarray(0, 8)];
+  for (let at = 8; at < wasm.length;) {
+    let size = 0, next = at + 1;
+    for (let shift = 0; ; shift += 7) {
+      const byte = wasm[next++]!;
+      size += (byte & 127) * 2 ** shift;
+      if (byte < 128) break;
+    }
+    next += size;
+    if (wasm[at] !== 0) kept.push(wasm.subarray(at, next));
+    at = next;
+  }
+  return Buffer.concat(kept);
 }
 
 /** Runs a step unless its inputs are those of the last successful run. */

@@ -1,5 +1,5 @@
 /**
- * Line charts as SVG, readable on light and dark pages: lines in a palette for colour-blind eyes (Okabe and Ito, its blue lightened) with a marker shape each, text and
+ * Line and bar charts as SVG, readable on light and dark pages: lines in a palette for colour-blind eyes (Okabe and Ito, its blue lightened) with a marker shape each, text and
  * grid in currentColor, a grey that follows the reader's scheme, names at the line ends instead of a legend.
  */
 export interface Axis {
@@ -128,13 +128,56 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
     out.push(`<g stroke="${colour}" fill="${colour}"><path fill="none" stroke-width="2" d="${line}${bars.join('')}"/>${places.map(({ px, py }) => marker(rank(name), px, py)).join('')}</g>`);
     out.push(`<text class="name" x="${at(places.at(-1)!.px + 10)}" y="${at(labels[i]!)}" fill="${colour}">${escape(name)}</text>`);
   }
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" fill="currentColor" role="img" aria-label="${escape(title)}">`,
-    `<style>svg{color:#57606a;font:13px system-ui,sans-serif}text.name{font-weight:600}.grid{stroke:currentColor;stroke-opacity:.2;fill:none}.axis{stroke:currentColor;fill:none}@media(prefers-color-scheme:dark){svg{color:#a0a8b0}}</style>`,
-    `<text x="${plot.left}" y="24" font-size="15" font-weight="600">${escape(title)}</text>`,
+  return drawing(title, height, [
     ...out,
     `<text x="${(plot.left + plot.right) / 2}" y="${height - 14}" text-anchor="middle">${escape(x.label)}</text>`,
     `<text transform="translate(18 ${(plot.top + plot.bottom) / 2}) rotate(-90)" text-anchor="middle">${escape(y.label)}</text>`,
+  ]);
+}
+
+/** Bars of several values in each group, from 0. */
+export interface BarChart {
+  readonly title: string;
+  readonly x: string;
+  /** What the bars of a group are, in order. */
+  readonly names: readonly string[];
+  readonly groups: readonly { readonly label: string; readonly values: readonly (readonly [middle: number, least: number, most: number] | undefined)[] }[];
+  /** A dashed vertical line. */
+  readonly reference?: { readonly x: number; readonly label: string };
+}
+
+/** The chart, bars lying, each with its value and a line from the least to the most; undefined where there is no value. */
+export function barChart({ title, x, names, groups, reference }: BarChart): string | undefined {
+  const all = groups.flatMap(({ values }) => values.flatMap((value) => value ?? []));
+  if (all.length === 0) return undefined;
+  const left = 210, right = width - 60, top = 66, thick = 14, gap = 14, tall = names.length * thick + gap;
+  const bottom = top + groups.length * tall, { place, ticks } = scaleOf({ label: x }, [0, ...all, ...(reference ? [reference.x] : [])], left, right);
+  const zero = place(0), out: string[] = [];
+  for (const tick of ticks.filter((value) => value >= 0)) {
+    out.push(`<path class="grid" d="M${at(place(tick))} ${top}V${bottom}"/><text x="${at(place(tick))}" y="${bottom + 18}" text-anchor="middle">${tick}</text>`);
+  }
+  names.forEach((name, i) => { out.push(`<rect x="${left + 130 * i}" y="38" width="12" height="12" fill="${palette[i % palette.length]}"/><text x="${left + 130 * i + 18}" y="49">${escape(name)}</text>`); });
+  for (const [g, { label, values }] of groups.entries()) {
+    const y = top + g * tall + gap / 2;
+    out.push(`<text x="${left - 10}" y="${at(y + (names.length * thick) / 2 + 4)}" text-anchor="end">${escape(label)}</text>`);
+    for (const [i, value] of values.entries()) {
+      if (!value) continue;
+      const [middle, least, most] = value, line = y + i * thick;
+      out.push(`<rect x="${at(zero)}" y="${at(line)}" width="${at(place(middle) - zero)}" height="${thick - 2}" fill="${palette[i % palette.length]}"/>`);
+      out.push(`<path class="axis" d="M${at(place(least))} ${at(line + thick / 2 - 1)}H${at(place(most))}"/><text x="${at(place(Math.max(middle, most)) + 6)}" y="${at(line + thick - 4)}">${middle.toFixed(2)}</text>`);
+    }
+  }
+  out.push(`<path class="axis" d="M${at(zero)} ${top}V${bottom}"/>`);
+  if (reference) out.push(`<path class="axis" stroke-dasharray="5 4" d="M${at(place(reference.x))} ${top - 4}V${bottom}"/><text x="${at(place(reference.x) + 4)}" y="${top - 4}">${escape(reference.label)}</text>`);
+  return drawing(title, bottom + 48, [...out, `<text x="${(left + right) / 2}" y="${bottom + 38}" text-anchor="middle">${escape(x)}</text>`]);
+}
+
+function drawing(title: string, tall: number, content: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${tall}" fill="currentColor" role="img" aria-label="${escape(title)}">`,
+    `<style>svg{color:#57606a;font:13px system-ui,sans-serif}text.name{font-weight:600}.grid{stroke:currentColor;stroke-opacity:.2;fill:none}.axis{stroke:currentColor;fill:none}@media(prefers-color-scheme:dark){svg{color:#a0a8b0}}</style>`,
+    `<text x="${plot.left}" y="24" font-size="15" font-weight="600">${escape(title)}</text>`,
+    ...content,
     '</svg>', '',
   ].join('\n');
 }

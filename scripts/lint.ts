@@ -30,7 +30,7 @@ const isSource = (path: string): boolean => path.startsWith('src/') && path.ends
 const isPage = (path: string): boolean => path.startsWith('demo/') && !path.startsWith('demo/test/') && path.endsWith('.ts');
 
 /** Folders by height: a file may import from its own folder and from those before it. */
-const assemblyOrder = ['abi', 'base', 'layouts', 'kernels', 'adapt', 'forward', 'backward'];
+const assemblyOrder = ['abi', 'base', 'layouts', 'kernels', 'adapt', 'threads', 'forward', 'backward'];
 const sourceOrder = [
   'net', 'bytes', 'format', 'model', 'sampler', 'adapt', 'engine', 'session', 'tokenizer', 'text', 'eval', 'calibrate', 'cli',
 ];
@@ -104,7 +104,7 @@ const only = (where: (path: string) => boolean, expression: RegExp, reason: stri
   (source) => (where(source.path) ? matches(source, expression, reason) : []);
 
 /** Files whose job is to measure time. */
-const clocks = ['src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/text/', 'src/eval/subject.ts', 'src/cli/'];
+const clocks = ['src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/text/', 'src/eval/subject.ts', 'src/cli/'];
 
 function kernelRules({ path, text }: Source, all: readonly Source[]): Finding[] {
   if (!path.startsWith('assembly/kernels/')) return [];
@@ -186,7 +186,7 @@ function main(): void {
   const findings = [
     ...code.filter(examined).flatMap((source) => rules.flatMap((rule) => rule(source, code))),
     ...sources.filter(examined).flatMap((source) => everywhere.flatMap((rule) => rule(source, sources))),
-    ...['base', 'relaxed', 'calibrate-base', 'calibrate-relaxed'].flatMap(wasmImports),
+    ...['base', 'relaxed', 'base-threads', 'relaxed-threads', 'calibrate-base', 'calibrate-relaxed'].flatMap(wasmImports),
   ];
   for (const { path, line, reason } of findings) console.error(`${path}:${line}  ${reason}`);
   console.error(`${code.length} files, ${findings.length} findings`);

@@ -9,9 +9,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { namedModels, type NamedModel } from '../src/cli/names.ts';
 import { markdown } from '../src/eval/tables.ts';
 import { architectures } from '../src/model/family.ts';
+import { empty, showSpread as spread, withParts, type Spread } from './page.ts';
 
-/** Median, least and most. */
-export type Spread = [middle: number, least: number, most: number];
 interface Engine { name: string; prefill: Spread; decode: Spread; prefillRatio: Spread; decodeRatio: Spread }
 
 /** A real model as it ran. Bytes, tokens a second, nats. */
@@ -32,10 +31,9 @@ export const readRecords = (): RealRecord[] => (existsSync(results)
   ? readFileSync(results, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as RealRecord) : []);
 
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
-const spread = ([middle, least, most]: Spread, digits: number): string => `${middle.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
 
 function runTables(records: readonly RealRecord[]): string[] {
-  if (records.length === 0) return ['No results in this checkout yet.'];
+  if (records.length === 0) return [empty];
   const far = (value: number, from: number): string => `${value < from ? '−' : '+'}${Math.abs(100 * (value / from - 1)).toFixed(2)} %`;
   const speeds = records.flatMap(({ name, speed: { engines } }) => engines.map((engine) => [
     name, engine.name.replace(/ \(.*/, ''), spread(engine.prefill, 0), spread(engine.decode, 1), spread(engine.prefillRatio, 2), spread(engine.decodeRatio, 2),
@@ -75,11 +73,7 @@ function familyTable(records: readonly RealRecord[]): string[] {
 /** The page with its tables made anew. @throws Error for a page that lacks a marker */
 export function renderPage(text: string, records: readonly RealRecord[]): string {
   const parts: Readonly<Record<string, string[]>> = { run: runTables(records), families: familyTable(records) };
-  return Object.entries(parts).reduce((before, [name, lines]) => {
-    const open = `<!-- results:${name} -->`, close = `<!-- /results:${name} -->`, start = before.indexOf(open), end = before.indexOf(close);
-    if (start < 0 || end < start) throw new Error(`the page has no ${open} … ${close}`);
-    return `${before.slice(0, start + open.length)}\n${lines.join('\n\n')}\n${before.slice(end)}`;
-  }, text);
+  return withParts(text, parts);
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

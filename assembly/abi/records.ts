@@ -98,15 +98,17 @@
 /** What computes: the buffers of one pass, whoever's tokens run in it. One for each that computes; laid out by the host, never grown. */
 @unmanaged export class WorkspaceRecord {
   modelPtr: u32;
+  teamPtr: u32;       // TeamRecord; 0 = one thread, in builds that know no others
   weightWords: u32;   // weights read by the pass under way, in words of 4 bytes: a pass and its rerun may read 8 GiB
   sparse: i32;        // 1: the pass under way may skip neurons
   chunk: i32;         // most tokens of one pass
-  logitRows: i32;     // most tokens of one pass that keeps all logits
+  logitRows: i32;     // most tokens of one pass whose logits are wanted
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for
+  rowsPtr: u32;       // [chunk] TokenRecord of the rows under way: all of them, in the last layer those that something is wanted of
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8 and superblocks' records, a third each (kernels/quantize)
-  unpackedPtr: u32;   // matmulScratch() bytes: weights and x that matmul makes ready
+  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8, superblocks' records, bytes of each (kernels/quantize)
+  unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]
@@ -115,8 +117,8 @@
   gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
   upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
-  scoresPtr: u32;     // [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
-  logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that keeps several rows
+  scoresPtr: u32; scoresBytes: u32; // of each thread scratch of attention (kernels/attention/scratch.ts)
+  logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
@@ -129,17 +131,39 @@
   expertOutPtr: u32;  // [chunk, hidden] what it gives
 }
 
-/** A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other. */
+/** Threads that share the work of a pass, and the job under way (assembly/threads). What several of them write has a line of its own. */
+@unmanaged export class TeamRecord {
+  threads: i32;       // that share work now, the caller's among them; 1 = none beside it
+  workers: i32;       // that stand by
+  job: u32;           // index of the function that does a part of the job
+  parts: i32;         // of the job
+  waits: i32;         // 1: the caller may sleep while others finish; never on a page's own thread
+  patience: i32;      // times that a worker looks for a job before it sleeps
+  grain: i32;         // bytes of weights, times tokens, that are worth a part of a job
+  shares: i32;        // most parts for each thread
+  leftPtr: u32;       // i32: parts that nobody has begun; -1 = workers end
+  donePtr: u32;       // i32: parts that workers have done
+  asleepPtr: u32;     // i32: workers that sleep, or are about to
+  faultPtr: u32;      // i32: bytes of what a worker said when it trapped, 0 = nothing, and those bytes behind it
+  argsPtr: u32;       // what the job is about
+}
+
+/**
+ * A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other, those whose logits are wanted come
+ * last.
+ */
 @unmanaged export class TokenRecord {
   id: i32;
   sequencePtr: u32;   // SequenceRecord
   position: i32;      // from 0
+  wanted: i32;        // 1: logits and a report are
 }
 
 /** One sequence: its key/value cache, the distribution after its last token, and what skipping remembers of it. */
 @unmanaged export class SequenceRecord {
   position: i32;      // tokens in the cache
   hasLogits: i32;     // 1: logits and report are those after the last of them
+  lost: i32;          // 1: the pass under way has left the numbers for it, others may go on
   capacity: i32;      // positions the cache holds, a multiple of 8
   kvKind: i32;        // KvKind
   keysPtr: u32; valuesPtr: u32;   // key/value heads of all layers, see kernels/attention

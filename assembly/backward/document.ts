@@ -19,6 +19,10 @@ import { product } from './product';
     product(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride, this.weightsPtr);
   }
 
+  /** There is no cache, and every row goes on. */
+  @inline store(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {}
+  @inline narrow(model: ModelRecord, nTokens: i32, y: usize, stride: usize): i32 { return nTokens; }
+
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
     const heads = layer.heads, kvHeads = layer.kvHeads;
     attention(

@@ -31,8 +31,8 @@ import { transposed } from './product';
 /** mid = slot + attention, or convolution; leaves q, k (normed and turned), v and attention's output before o. */
 function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
-  if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
-  else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens);
+  if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
+  else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
 }
 
 /** h = act(gate) up, or act(up); gate and up stay as they are. */

@@ -1,6 +1,6 @@
 /**
  * What stands in the place of attention where a layer has taps (LFM2): x += out(c * convolution(b * x')), b, c and x' parts of in(norm(x)),
- * each [hidden]. As in parts.ts `P` is who multiplies and convolves.
+ * each [hidden]. As in parts.ts `P` is who multiplies and convolves, and rows that do not matter end in the last layer.
  */
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { formatOf } from './linear';
@@ -20,11 +20,14 @@ export function convolutionInput<P>(pass: P, model: ModelRecord, layer: LayerRec
   );
 }
 
-export function convolutionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+export function convolutionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32, last: bool): i32 {
   const hidden = model.hidden, stride = mixedStride(model), y = <usize>pass.gatePtr;
   convolutionInput<P>(pass, model, layer, x, nTokens);
   pass.convolve(model, layer, nTokens); // in place of b
+  if (last) nTokens = pass.narrow(model, nTokens, y, stride);
+  if (nTokens == 0) return 0;
   pass.prepare(y, stride, hidden, nTokens, formatOf(layer.convOutLayout));
   pass.multiply(layer.convOutLayout, layer.convOutPtr, 0, hidden, hidden, y, stride, nTokens, pass.outPtr, rowStride(hidden));
   leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+  return nTokens;
 }

@@ -10,8 +10,7 @@ import { convolutionRow, convolutionRows, convolve } from '../kernels/convolutio
 import { mixedStride } from './convolution';
 import { linear, prepareInput } from './linear';
 import { headsStride, rowStride } from './norms';
-import { firstSeen } from './parts';
-import { sequenceOf, tokenOf } from './tokens';
+import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
@@ -31,21 +30,52 @@ import { sequenceOf, tokenOf } from './tokens';
     linear(this, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }
 
-  /** attn = attention of each token's q over the cache of its sequence, to which its k and v are appended. */
-  attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headStride, heads = layer.heads, kvHeads = layer.kvHeads, qStride = headsStride(model, heads);
-    const kvStride = headsStride(model, kvHeads);
-    let q = <usize>this.qPtr, k = <usize>this.kPtr, v = <usize>this.vPtr, out = <usize>this.attnPtr;
-    for (let t = 0; t < nTokens; t++, q += qStride, k += kvStride, v += kvStride, out += qStride) {
-      const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
-      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
-      const values = <usize>sequence.valuesPtr + own;
-      storeKv(kind, k, v, keys, values, kvHeads, headDim, capacity, position);
-      attend(
-        kind, q, keys, values, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1, layer.attnScale,
-        layer.attnCap, this.scoresPtr, out,
-      );
+  /** k and v of every row join the cache of its sequence. */
+  store(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    for (let t = 0, end = 0; t < nTokens; t = end) {
+      end = runFrom(this, t, nTokens);
+      this.append(model, layer, t, end);
     }
+  }
+
+  /** attn = attention of each row's q over the cache of its sequence, up to its own position. */
+  attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+    for (let t = 0, end = 0; t < nTokens; t = end) {
+      end = runFrom(this, t, nTokens);
+      this.attendRun(model, layer, t, end, 0, layer.kvHeads, this.scoresPtr);
+    }
+  }
+
+  /** k and v of tokens t .. end - 1, which belong to one sequence and follow each other, go into its cache. */
+  append(model: ModelRecord, layer: LayerRecord, t: i32, end: i32): void {
+    const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
+    const headDim = model.headStride, own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity);
+    const stride = headsStride(model, layer.kvHeads), at = <usize>t * stride;
+    storeKv(
+      kind, end - t, position, this.kPtr + at, this.vPtr + at, stride, sequence.keysPtr + own, sequence.valuesPtr + own, layer.kvHeads,
+      headDim, capacity,
+    );
+  }
+
+  /** Attention of these tokens, of `nKv` key/value heads from `firstKv` on; `scratch` of attention's own is free. */
+  attendRun(model: ModelRecord, layer: LayerRecord, t: i32, end: i32, firstKv: i32, nKv: i32, scratch: usize): void {
+    const sequence = sequenceOf(this, t), kind = sequence.kvKind, capacity = sequence.capacity, headDim = model.headStride;
+    const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), stride = headsStride(model, layer.heads);
+    const at = <usize>t * stride;
+    attend(
+      kind, end - t, tokenOf(this, t).position, this.qPtr + at, stride, sequence.keysPtr + own, sequence.valuesPtr + own, firstKv, nKv,
+      layer.heads / layer.kvHeads, headDim, capacity, layer.window, layer.attnScale, layer.attnCap, scratch, this.attnPtr + at,
+    );
+  }
+
+  /** Ends rows that nothing is wanted of, here and in y; returns how many go on. */
+  narrow(model: ModelRecord, nTokens: i32, y: usize, stride: usize): i32 {
+    const xStride = rowStride(model.hidden);
+    noteLost(this, this.xPtr, nTokens);
+    narrowBuffer(this, y, stride, nTokens, true);
+    narrowBuffer(this, this.xPtr, xStride, nTokens, true);
+    if (this.sidePtr) narrowBuffer(this, this.sidePtr, xStride, nTokens, true);
+    return narrowRows(this, nTokens, true);
   }
 
   /** c * convolution(b * x) in place of b; b * x joins what each token's sequence keeps of them. */

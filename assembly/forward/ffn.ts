@@ -5,7 +5,8 @@
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { counts, gather } from '../adapt/statistics';
-import { activate, activateGated } from '../kernels/activation/activation';
+import { activate } from '../kernels/activation/activation';
+import { activateAll, activateGatedAll } from './activations';
 import { DensePass } from './dense';
 import { rowStride } from './norms';
 import { byNeuron } from './order';
@@ -35,8 +36,8 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
     memory.copy(pass.scratchPtr, h, hStride);
     activate(layer.activation, pass.scratchPtr, width);
   }
-  if (gated) activateGated(layer.activation, h, up, width * nTokens);
-  else activate(layer.activation, up, width * nTokens);
+  if (gated) activateGatedAll(pass, layer.activation, h, up, width * nTokens);
+  else activateAll(pass, layer.activation, up, width * nTokens);
   collect(pass, iLayer, h, up, hStride, ffn, nTokens);
   if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>pass.scratchPtr : 0, h);
 

@@ -4,8 +4,8 @@
  * a token's sum is taken in the order of the experts, whoever else is in the pass.
  */
 import { ExpertRecord, LayerRecord, ModelRecord } from '../abi/records';
-import { activateGated } from '../kernels/activation/activation';
 import { addWeighted, route, sigmoid } from '../kernels/experts/experts';
+import { activateGatedAll } from './activations';
 import { DensePass } from './dense';
 import { formatOf } from './linear';
 import { normRows, rowStride } from './norms';
@@ -30,7 +30,7 @@ function expertFfn(pass: DensePass, model: ModelRecord, layer: LayerRecord, expe
   pass.prepare(x, xStride, hidden, nTokens, formatOf(expert.gateLayout) | formatOf(expert.upLayout));
   pass.multiply(expert.gateLayout, expert.gatePtr, 0, ffn, hidden, x, xStride, nTokens, h, hStride);
   pass.multiply(expert.upLayout, expert.upPtr, 0, ffn, hidden, x, xStride, nTokens, up, hStride);
-  activateGated(layer.activation, h, up, <i32>(hStride >> 2) * nTokens);
+  activateGatedAll(pass, layer.activation, h, up, <i32>(hStride >> 2) * nTokens);
   pass.prepare(h, hStride, ffn, nTokens, formatOf(expert.downLayout));
   pass.multiply(expert.downLayout, expert.downPtr, 0, hidden, ffn, h, hStride, nTokens, pass.expertOutPtr, xStride);
 }

@@ -11,9 +11,6 @@ import { formatOf } from './linear';
 import { headsStride, normHeads, normRows, rowStride } from './norms';
 import { rotate } from './rotate';
 
-/** The first position that a query at `position` sees. */
-@inline export function firstSeen(layer: LayerRecord, position: i32): i32 { return layer.window ? max(0, position + 1 - layer.window) : 0; }
-
 /** x += out, which is normed and scaled first where the family does that to what a part gives; `scratch` [nTokens, hidden] is free. */
 export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
   const cols = <i32>(rowStride(model.hidden) >> 2) * nTokens;
@@ -72,8 +69,8 @@ export function turnQueryKey<P>(pass: P, model: ModelRecord, layer: LayerRecord,
   rotate(model, layer, pass.kPtr, layer.kvHeads, nTokens, pass.anglesPtr, pass.rows);
 }
 
-/** x += attention(norm(x)). */
-export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+/** x += attention(norm(x)). `last`: keys and values of all, the rest for rows that matter; returns how many go on. */
+export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32, last: bool): i32 {
   const hidden = model.hidden, heads = layer.heads, kvHeads = layer.kvHeads, qWidth = heads * model.headDim;
   const qStride = headsStride(model, heads);
   queryKeyValue<P>(pass, model, layer, x, nTokens);
@@ -83,9 +80,13 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   padHeads(model, pass.qPtr, heads, nTokens);
   padHeads(model, pass.kPtr, kvHeads, nTokens);
   padHeads(model, pass.vPtr, kvHeads, nTokens);
+  pass.store(model, layer, nTokens);
+  if (last) nTokens = pass.narrow(model, nTokens, pass.qPtr, qStride);
+  if (nTokens == 0) return 0;
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
   pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
   leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
+  return nTokens;
 }

@@ -1,20 +1,19 @@
 /**
- * A pass: tokens in, keys and values appended to the caches of their sequences, logits and reports out. Decode is a pass of one token;
- * prefill is a pass of many that keeps the last token's logits, or all of them. Whose tokens they are is data (TokenRecord): only
- * positions, attention, statistics and the rows of the head look at it.
+ * A pass: tokens in, keys and values appended to the caches of their sequences, logits and reports out. Decode is a pass of one token of
+ * each sequence that is ready, prefill one of many tokens of which the last one's logits are wanted; a pass may be both. Whose tokens they
+ * are is data (TokenRecord): only positions, attention, statistics and the rows of the head look at it.
  */
 import { Status } from '../abi/enums';
-import { ModelRecord, SequenceRecord, StepReport, WorkspaceRecord } from '../abi/records';
+import { ModelRecord, SequenceRecord, StepReport, TokenRecord, WorkspaceRecord } from '../abi/records';
 import { adaptOf, layerOf } from '../adapt/state';
 import { counts } from '../adapt/statistics';
 import { sweepLogits } from '../kernels/logits/sweep';
-import { energy } from '../kernels/norm/norm';
 import { block } from './block';
 import { embedToken, finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
 import { fillAngles } from './rotate';
-import { modelOf, sequenceOf, tokenOf } from './tokens';
+import { askedOf, fillRows, modelOf, narrowBuffer, narrowRows, noteLost, ownerOf, sequenceOf, tokenOf } from './tokens';
 
 @inline function logitsBytes(model: ModelRecord): usize { return <usize>((model.vocab + 7) & ~7) << 2; }
 
@@ -41,86 +40,99 @@ function embedTokens(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): v
   }
 }
 
-/** False where the residual stream of a token is not finite: what comes of it is no distribution, nor are its keys and values any. */
-function finite(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): bool {
-  let x = <usize>work.xPtr;
-  for (let t = 0; t < nTokens; t++, x += rowStride(model.hidden)) if (!(energy(x, model.hidden) < Infinity)) return false;
-  return true;
+/** Its logits and its report are the row's: known now is what the token cost under the distribution before it. */
+function finishRow(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, logits: usize, report: StepReport, surprisal: f32): void {
+  finishLogits(model, logits);
+  sweepLogits(logits, model.vocab, report);
+  if (!(report.logSumExp < Infinity)) ownerOf(token).lost = 1;
+  report.token = token.id;
+  report.position = token.position;
+  report.surprisal = surprisal;
+  report.weightWords = work.weightWords;
+  report.cogLoad = 0;
+  report.factor = 1;
+  report.cost = 1;
+  report.flags = 0;
 }
 
 /**
- * Logits of the last `rows` tokens of the pass, and their reports. One row goes straight to its sequence; of several, in the workspace,
- * each sequence gets a copy of its last. False where they are no distribution: then those before are lost too.
+ * Logits of the rows that are wanted, and their reports. Of several, in the workspace, each sequence gets a copy of its last; a single one
+ * goes straight to its sequence.
  */
-function head(model: ModelRecord, work: WorkspaceRecord, nTokens: i32, rows: i32): bool {
-  const stride = rowStride(model.hidden), first = nTokens - rows, x = <usize>work.xPtr + <usize>first * stride, bytes = logitsBytes(model);
-  const direct = rows == 1;
-  const last = sequenceOf(work, nTokens - 1);
-  let logits = <usize>(direct ? last.logitsPtr : work.logitsPtr), report = <usize>(direct ? last.reportPtr : work.reportsPtr);
-  // known now, lost once the logits are overwritten: what the token cost under the distribution before it
-  const follows = direct && nTokens == 1, surprisal: f32 = follows ? surprisalOf(last, tokenOf(work, 0).id) : NaN;
+function head(model: ModelRecord, work: WorkspaceRecord, rows: i32): void {
+  const stride = rowStride(model.hidden), bytes = logitsBytes(model), direct = rows == 1, only = sequenceOf(work, 0);
+  let logits = <usize>(direct ? only.logitsPtr : work.logitsPtr), report = <usize>(direct ? only.reportPtr : work.reportsPtr);
+  let surprisal: f32 = NaN; // of the row under way
+  // lost once the logits are overwritten
+  if (direct && tokenOf(work, 0).position == only.position) surprisal = surprisalOf(only, tokenOf(work, 0).id);
 
-  normRows(model, x, model.outNormPtr, model.outNormBiasPtr, rows, work.normedPtr);
+  normRows(model, work.xPtr, model.outNormPtr, model.outNormBiasPtr, rows, work.normedPtr);
   prepareInput(work, work.normedPtr, stride, model.hidden, rows, formatOf(model.headLayout));
   linear(work, model.headLayout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, work.normedPtr, stride, rows, logits, bytes);
-  for (let t = first; t < nTokens; t++, logits += bytes, report += offsetof<StepReport>()) {
-    const token = tokenOf(work, t), sequence = sequenceOf(work, t), own = changetype<StepReport>(report);
-    finishLogits(model, logits);
-    sweepLogits(logits, model.vocab, own);
-    if (!(own.logSumExp < Infinity)) { sequence.hasLogits = 0; return false; }
-    own.token = token.id;
-    own.position = token.position;
-    own.weightWords = work.weightWords;
-    own.cogLoad = 0;
-    own.factor = 1;
-    own.cost = 1;
-    own.flags = 0;
-    if (direct) own.surprisal = surprisal;
-    else if (token.position == sequence.position) own.surprisal = surprisalOf(sequence, token.id);
-    else if (t > first) own.surprisal = surprisalIn(logits - bytes, changetype<StepReport>(report - offsetof<StepReport>()), token.id);
-    else own.surprisal = NaN;
-    if (!direct && (t == nTokens - 1 || tokenOf(work, t + 1).sequencePtr != token.sequencePtr)) {
+  for (let t = 0; t < rows; t++, logits += bytes, report += offsetof<StepReport>()) {
+    const token = tokenOf(work, t), sequence = ownerOf(token), own = changetype<StepReport>(report);
+    if (!direct) {
+      if (token.position == sequence.position) surprisal = surprisalOf(sequence, token.id);
+      else if (t > 0 && tokenOf(work, t - 1).sequencePtr == token.sequencePtr) {
+        surprisal = surprisalIn(logits - bytes, changetype<StepReport>(report - offsetof<StepReport>()), token.id);
+      } else surprisal = NaN;
+    }
+    finishRow(model, work, token, logits, own, surprisal);
+    if (!direct && (t == rows - 1 || tokenOf(work, t + 1).sequencePtr != token.sequencePtr)) {
       memory.copy(sequence.logitsPtr, logits, bytes);
       memory.copy(sequence.reportPtr, report, offsetof<StepReport>());
     }
   }
-  return true;
 }
 
 /** What is wrong with the tokens asked for, or ok. */
 function check(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): i32 {
+  let rows = 0;
   for (let t = 0; t < nTokens; t++) {
-    const token = tokenOf(work, t);
-    if (token.position >= sequenceOf(work, t).capacity) return Status.contextFull;
+    const token = askedOf(work, t);
+    if (token.position >= ownerOf(token).capacity) return Status.contextFull;
     if (<u32>token.id >= <u32>model.vocab) return Status.tokenRange;
+    rows += token.wanted;
   }
-  return Status.ok;
+  return rows <= work.logitRows ? Status.ok : Status.badLayout;
 }
 
-/** The sequences have moved on by the tokens of the pass, whose last `rows` left their logits. */
-function advance(work: WorkspaceRecord, nTokens: i32, rows: i32): void {
+/** The sequences have moved on by the tokens of the pass, but for those that are lost: they stand where they did, without logits. */
+function advance(work: WorkspaceRecord, nTokens: i32): i32 {
+  let status: i32 = Status.ok;
   for (let t = 0; t < nTokens; t++) {
-    const sequence = sequenceOf(work, t), adapt = adaptOf(sequence);
+    const token = askedOf(work, t), sequence = ownerOf(token), adapt = adaptOf(sequence);
+    if (sequence.lost) {
+      sequence.hasLogits = 0;
+      status = Status.notFinite;
+      continue;
+    }
     if (!work.sparse && adapt.collect) {
-      if (counts(adapt, tokenOf(work, t).position)) adapt.nStat++;
+      if (counts(adapt, token.position)) adapt.nStat++;
       adapt.dirty = 1;
     }
-    sequence.position = tokenOf(work, t).position + 1;
-    sequence.hasLogits = t >= nTokens - rows ? 1 : 0;
+    sequence.position = token.position + 1;
+    sequence.hasLogits = token.wanted;
   }
+  return status;
 }
 
 /**
- * Runs nTokens tokens (1 .. chunk) of the workspace's table. `rows`: how many of the last tokens get logits and a report (1 .. logitRows).
- * No sequence has moved on when a negative status is returned; with `notFinite` logits and statistics are lost.
+ * Runs the nTokens tokens (1 .. chunk) of the workspace's table, of which logits and a report are wanted of at most logitRows. With
+ * `notFinite` some sequences are lost: they have not moved on, their logits and statistics are gone; others have. With any other negative
+ * status none has.
  */
-export function pass(work: WorkspaceRecord, nTokens: i32, rows: i32): i32 {
+export function pass(work: WorkspaceRecord, nTokens: i32): i32 {
   const model = modelOf(work), status = check(model, work, nTokens);
   if (status != Status.ok) return status;
   work.weightWords = 0;
+  fillRows(work, nTokens);
   embedTokens(model, work, nTokens);
-  for (let iLayer = 0; iLayer < model.nLayers; iLayer++) block(model, work, layerOf(model, iLayer), iLayer, nTokens);
-  if (!finite(model, work, nTokens) || !head(model, work, nTokens, rows)) return Status.notFinite;
-  advance(work, nTokens, rows);
-  return Status.ok;
+  let rows = nTokens;
+  for (let iLayer = 0; iLayer < model.nLayers; iLayer++) rows = block(model, work, layerOf(model, iLayer), iLayer, rows);
+  noteLost(work, work.xPtr, rows);
+  narrowBuffer(work, work.xPtr, rowStride(model.hidden), rows, false);
+  rows = narrowRows(work, rows, false);
+  if (rows > 0) head(model, work, rows);
+  return advance(work, nTokens);
 }

@@ -10,7 +10,7 @@ import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
 import { pass, reportOf, surprisalOf } from './pass';
-import { modelOf, sequenceOf, tokenOf } from './tokens';
+import { askedOf, modelOf, ownerOf } from './tokens';
 
 /** Share of the feed-forward weights that the step used. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {
@@ -37,7 +37,7 @@ function wantsRefresh(adapt: AdaptRecord): bool {
 function denseStep(work: WorkspaceRecord, adapt: AdaptRecord): i32 {
   const collects = adapt.collect;
   adapt.collect = adapt.rule != 0 ? 1 : collects;
-  const status = pass(work, 1, 1);
+  const status = pass(work, 1);
   adapt.collect = collects;
   return status;
 }
@@ -45,7 +45,7 @@ function denseStep(work: WorkspaceRecord, adapt: AdaptRecord): i32 {
 /** One token that skips what its sequence's selection leaves out. */
 function sparseStep(work: WorkspaceRecord): i32 {
   work.sparse = 1;
-  const status = pass(work, 1, 1);
+  const status = pass(work, 1);
   work.sparse = 0;
   return status;
 }
@@ -59,8 +59,8 @@ export function selectNow(work: WorkspaceRecord, sequence: SequenceRecord): void
 
 /** The first token of the workspace's table. The sequence has not moved on when a negative status is returned. */
 export function decode(work: WorkspaceRecord): i32 {
-  const token = tokenOf(work, 0), sequence = sequenceOf(work, 0), adapt = adaptOf(sequence), model = modelOf(work);
-  if (adapt.stages == 0 || token.position >= sequence.capacity || <u32>token.id >= <u32>model.vocab) return pass(work, 1, 1);
+  const token = askedOf(work, 0), sequence = ownerOf(token), adapt = adaptOf(sequence), model = modelOf(work);
+  if (adapt.stages == 0 || token.position >= sequence.capacity || <u32>token.id >= <u32>model.vocab) return pass(work, 1);
 
   const report = reportOf(sequence), surprisal = surprisalOf(sequence, token.id);
   moveCogLoad(adapt, token.id, surprisal, sequence.hasLogits ? report.entropy : NaN);

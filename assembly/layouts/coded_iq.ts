@@ -151,7 +151,7 @@ function storePoints(unit: usize, lane: i32, half: usize, sc: i32, a: u64, s: u3
         storePoints(dst, lane, (b << 1) + half, (s >> (shift + (half ? 3 : 0)) & 7) * 2 + 1, u, moved(high & 8), v, moved(high & 128));
       }
     }
-    store<u16>(dst, <u16>d, 1184); // where the table will be
-    return storeFactors(dst, lane, halfFinite(dst + 1184) / 8, TABLES + 48);
+    store<u16>(dst, <u16>d, 160); // where the table will be
+    return storeFactors(dst, lane, halfFinite(dst + 160) / 8, TABLES + 48);
   }
 }

@@ -15,14 +15,14 @@ import { Codes, packedFormat } from './packed';
   @inline get middle(): i32 { return 64; }
   @inline get halves(): bool { return true; }
   @inline get mins(): bool { return false; }
-  @inline table(w: usize): v128 { return v128.load(w + 1152, 32); }
+  @inline table(w: usize): v128 { return v128.load(w, 160); }
 
   @inline vector(
     set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128,
   ): v128 {
     return swizzle(b, this.code(set, i, v0, v1, v2, v3, a));
   }
-  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 { return load<u8>(unit + 1184 + this.at(block, lane, k)); }
+  @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 { return load<u8>(unit + 160 + this.at(block, lane, k)); }
   @inline scales(p: usize): v128 { return v128.load8x8_s(p); }
   @inline minima(scales: usize, i: usize, set: usize): v128 {
     const p = scales + (i << 4), first = v128.load8x8_s(p), second = v128.load8x8_s(p, 8);
@@ -38,22 +38,22 @@ import { Codes, packedFormat } from './packed';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const d = unit + 1152 + (<usize>lane << 1), sc = unit + 1024 + ((block - unit) / 128 << 4) + (half << 3);
+    const d = unit + 128 + (<usize>lane << 1), sc = unit + ((block - unit - 176) / 128 << 4) + (half << 3);
     return reinterpret<f32>(<u32>load<u16>(d) | <u32>load<u16>(d, 16) << 16) * <f32>load<i8>(sc + <usize>lane);
   }
 }
 
 /** Half `half` (0..15) of a superblock: four words of codes, and their scale. */
 export function storeCoded(unit: usize, lane: i32, half: usize, sc: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
-  changetype<Coded>(0).put(unit + (half << 6), lane, q0, q1, q2, q3);
-  store<u8>(unit + 1024 + (half << 3) + <usize>lane, <u8>sc);
+  changetype<Coded>(0).put(unit + 176 + (half << 6), lane, q0, q1, q2, q3);
+  store<u8>(unit + (half << 3) + <usize>lane, <u8>sc);
 }
 
 /** d times a power of two, and the table; 1 where d is not finite. */
 export function storeFactors(unit: usize, lane: i32, d: f32, table: usize): i32 {
-  const p = unit + 1152 + (<usize>lane << 1), bits = reinterpret<u32>(d);
+  const p = unit + 128 + (<usize>lane << 1), bits = reinterpret<u32>(d);
   store<u16>(p, <u16>bits);
   store<u16>(p, <u16>(bits >> 16), 16);
-  v128.store(unit + 1152, v128.load(table), 32);
+  v128.store(unit, v128.load(table), 160);
   return i32(!(abs<f32>(d) < Infinity));
 }

@@ -37,7 +37,7 @@ import { Codes, storePacked } from './packed';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    return halfAt(unit + 1088 + (<usize>lane << 1)) * <f32>load<i8>(unit + 1024 + ((block - unit) / 128 << 3) + <usize>lane);
+    return halfAt(unit + 64 + (<usize>lane << 1)) * <f32>load<i8>(unit + ((block - unit - 80) / 128 << 3) + <usize>lane);
   }
 
   @inline get dtype(): i32 { return 23; }
@@ -47,9 +47,9 @@ import { Codes, storePacked } from './packed';
     const high = <u32>load<u16>(src, 2), low = load<u32>(src, 4);
     for (let b: usize = 0; b < 8; b++) {
       const v = v128.load(src + 8 + (b << 4)), shift = <u32>b << 1;
-      storePacked<IQ4_XS>(dst + (b << 7), lane, lowNibbles(v), highNibbles(v));
-      store<u8>(dst + 1024 + (b << 3) + <usize>lane, <u8>((low >> (shift << 1) & 15 | (high >> shift & 3) << 4) - 32));
+      storePacked<IQ4_XS>(dst + 80 + (b << 7), lane, lowNibbles(v), highNibbles(v));
+      store<u8>(dst + (b << 3) + <usize>lane, <u8>((low >> (shift << 1) & 15 | (high >> shift & 3) << 4) - 32));
     }
-    return copyHalf(dst + 1088 + (<usize>lane << 1), src);
+    return copyHalf(dst + 64 + (<usize>lane << 1), src);
   }
 }

@@ -18,8 +18,9 @@
  *            (packed.ts): vector i holds column 4i + j of row r as byte j of lane r & 3, unsigned; or codes, for values in a table
  *
  * A block's scales are arrays [8 rows]: f16 d and perhaps f16 m (mxfp4: exponents). Where eight blocks make a superblock of 256 columns,
- * their quants come first, then 8-bit scales [8 rows] of each block or half of one, perhaps minima [8 rows][2] of pairs of blocks, and the
- * factors that multiply them: f16 arrays [8 rows]. All that a superblock adds up before them is integers (kernels/matvec/super.ts).
+ * it begins with 8-bit scales [8 rows] of each block or half of one, perhaps minima [8 rows][2] of pairs of blocks, and the factors that
+ * multiply them, f16 arrays [8 rows]; then come the quants of its blocks, which memory reads on to anyway while scales are met first.
+ * All that a superblock adds up before the factors is integers (kernels/matvec/super.ts).
  *
  * A layout is a class without fields, never instantiated: templates (kernels/) take it as their type parameter L and ask `the<L>()`;
  * everything it says is inlined and folded. One class inherits from its kind and overrides nothing, or calls would become indirect. It
@@ -121,13 +122,12 @@ export const enum Kind { floats, nibbles, bytes, packed }
 /** Bytes of 8 rows of a block; of superblocks, of its quants. */
 @inline export function blockBytes<L>(): usize { return the<L>().quantBytes + (isSuper<L>() ? 0 : the<L>().scaleBytes); }
 
-/** Where a superblock's scales and factors lie in it. */
-@inline export function scalesIn<L>(): usize { return 8 * the<L>().quantBytes; }
-@inline export function factorsIn<L>(): usize { return scalesIn<L>() + the<L>().scaleBytes; }
+/** Where a superblock's quants begin: behind its scales and factors. */
+@inline export function quantsIn<L>(): usize { return the<L>().scaleBytes + the<L>().factorBytes; }
 
 /** Bytes of 8 rows of a unit. */
 @inline export function unitBytes<L>(): usize {
-  return isFloat<L>() ? 8 * the<L>().fileBytes : isSuper<L>() ? factorsIn<L>() + the<L>().factorBytes : blockBytes<L>();
+  return isFloat<L>() ? 8 * the<L>().fileBytes : isSuper<L>() ? quantsIn<L>() + 8 * blockBytes<L>() : blockBytes<L>();
 }
 
 /** Bytes of a group of 8 rows. */

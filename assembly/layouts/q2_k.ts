@@ -33,15 +33,15 @@ import { Twos, storePacked } from './packed';
   }
 
   @inline byteAt(block: usize, unit: usize, lane: i32, half: usize): u32 {
-    return load<u8>(unit + 512 + ((block - unit) / 64 << 4) + (half << 3) + <usize>lane);
+    return load<u8>(unit + ((block - unit - 160) / 64 << 4) + (half << 3) + <usize>lane);
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    return halfAt(unit + 640 + (<usize>lane << 1)) * <f32>(this.byteAt(block, unit, lane, half) & 15);
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>(this.byteAt(block, unit, lane, half) & 15);
   }
 
   @inline shift(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    return -halfAt(unit + 656 + (<usize>lane << 1)) * <f32>(this.byteAt(block, unit, lane, half) >> 4);
+    return -halfAt(unit + 144 + (<usize>lane << 1)) * <f32>(this.byteAt(block, unit, lane, half) >> 4);
   }
 
   @inline get dtype(): i32 { return 10; }
@@ -49,12 +49,12 @@ import { Twos, storePacked } from './packed';
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     for (let b: usize = 0; b < 8; b++) {
-      const quants = src + 16 + ((b >> 2) << 5), scales = dst + 512 + (b << 4) + <usize>lane;
-      storePacked<Q2_K>(dst + (b << 6), lane, twoBits(v128.load(quants), b), twoBits(v128.load(quants, 16), b));
+      const quants = src + 16 + ((b >> 2) << 5), scales = dst + (b << 4) + <usize>lane;
+      storePacked<Q2_K>(dst + 160 + (b << 6), lane, twoBits(v128.load(quants), b), twoBits(v128.load(quants, 16), b));
       store<u8>(scales, load<u8>(src + (b << 1)));
       store<u8>(scales, load<u8>(src + (b << 1), 1), 8);
     }
-    dst += 640 + (<usize>lane << 1);
+    dst += 128 + (<usize>lane << 1);
     return copyHalf(dst, src + 80) + copyHalf(dst + 16, src + 82);
   }
 }

@@ -38,8 +38,8 @@ import { Threes, storePacked } from './packed';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const sc = unit + 768 + ((block - unit) / 96 << 4) + (half << 3);
-    return halfAt(unit + 896 + (<usize>lane << 1)) * <f32>load<i8>(sc + <usize>lane);
+    const sc = unit + ((block - unit - 144) / 96 << 4) + (half << 3);
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>load<i8>(sc + <usize>lane);
   }
 
   @inline get dtype(): i32 { return 11; }
@@ -47,13 +47,13 @@ import { Threes, storePacked } from './packed';
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     for (let b: usize = 0; b < 8; b++) {
-      const low = src + 32 + ((b >> 2) << 5), scales = dst + 768 + (b << 4) + <usize>lane;
+      const low = src + 32 + ((b >> 2) << 5), scales = dst + (b << 4) + <usize>lane;
       storePacked<Q3_K>(
-        dst + b * 96, lane, threeBits(v128.load(low), v128.load(src), b), threeBits(v128.load(low, 16), v128.load(src, 16), b),
+        dst + 144 + b * 96, lane, threeBits(v128.load(low), v128.load(src), b), threeBits(v128.load(low, 16), v128.load(src, 16), b),
       );
       store<u8>(scales, scaleOf(src + 96, b << 1));
       store<u8>(scales + 8, scaleOf(src + 96, (b << 1) + 1));
     }
-    return copyHalf(dst + 896 + (<usize>lane << 1), src + 108);
+    return copyHalf(dst + 128 + (<usize>lane << 1), src + 108);
   }
 }

@@ -29,13 +29,13 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const sc = unit + 1024 + ((block - unit) / 128 << 3);
-    return halfAt(unit + 1152 + (<usize>lane << 1)) * <f32>load<u8>(sc + <usize>lane);
+    const sc = unit + ((block - unit - 160) / 128 << 3) + <usize>lane;
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>load<u8>(sc);
   }
 
   @inline shift(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const b = (block - unit) / 128, mn = unit + 1088 + (b >> 1 << 4) + (b & 1);
-    return -halfAt(unit + 1168 + (<usize>lane << 1)) * <f32>load<u8>(mn + (<usize>lane << 1));
+    const b = (block - unit - 160) / 128, mn = unit + 64 + (b >> 1 << 4) + (b & 1);
+    return -halfAt(unit + 144 + (<usize>lane << 1)) * <f32>load<u8>(mn + (<usize>lane << 1));
   }
 
   @inline get dtype(): i32 { return 12; }
@@ -43,12 +43,12 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     for (let b: usize = 0; b < 8; b++) {
-      const quants = src + 16 + ((b >> 1) << 5), scales = dst + 1024 + <usize>lane;
-      storeNibbles(dst + (b << 7) + laneOffset(lane), nibblesOf(v128.load(quants), b), nibblesOf(v128.load(quants, 16), b));
+      const quants = src + 16 + ((b >> 1) << 5), scales = dst + <usize>lane;
+      storeNibbles(dst + 160 + (b << 7) + laneOffset(lane), nibblesOf(v128.load(quants), b), nibblesOf(v128.load(quants, 16), b));
       store<u8>(scales + (b << 3), scaleOf(src + 4, b));
       store<u8>(scales + (b >> 1 << 4) + (b & 1) + <usize>lane, minOf(src + 4, b), 64);
     }
-    dst += 1152 + (<usize>lane << 1);
+    dst += 128 + (<usize>lane << 1);
     return copyHalf(dst, src) + copyHalf(dst + 16, src + 2);
   }
 }

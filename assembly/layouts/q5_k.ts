@@ -34,13 +34,13 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const sc = unit + 1280 + ((block - unit) / 160 << 3);
-    return halfAt(unit + 1408 + (<usize>lane << 1)) * <f32>load<u8>(sc + <usize>lane);
+    const sc = unit + ((block - unit - 160) / 160 << 3) + <usize>lane;
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>load<u8>(sc);
   }
 
   @inline shift(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const b = (block - unit) / 160, mn = unit + 1344 + (b >> 1 << 4) + (b & 1);
-    return -halfAt(unit + 1424 + (<usize>lane << 1)) * <f32>load<u8>(mn + (<usize>lane << 1));
+    const b = (block - unit - 160) / 160, mn = unit + 64 + (b >> 1 << 4) + (b & 1);
+    return -halfAt(unit + 144 + (<usize>lane << 1)) * <f32>load<u8>(mn + (<usize>lane << 1));
   }
 
   @inline get dtype(): i32 { return 13; }
@@ -49,14 +49,14 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     const bits = v128.load(src, 16), more = v128.load(src, 32);
     for (let b: usize = 0; b < 8; b++) {
-      const quants = src + 48 + ((b >> 1) << 5), scales = dst + 1280 + <usize>lane;
+      const quants = src + 48 + ((b >> 1) << 5), scales = dst + <usize>lane;
       const first = v128.or(nibblesOf(v128.load(quants), b), bitOf(bits, b));
       const second = v128.or(nibblesOf(v128.load(quants, 16), b), bitOf(more, b));
-      storePacked<Q5_K>(dst + b * 160, lane, first, second);
+      storePacked<Q5_K>(dst + 160 + b * 160, lane, first, second);
       store<u8>(scales + (b << 3), scaleOf(src + 4, b));
       store<u8>(scales + (b >> 1 << 4) + (b & 1) + <usize>lane, minOf(src + 4, b), 64);
     }
-    dst += 1408 + (<usize>lane << 1);
+    dst += 128 + (<usize>lane << 1);
     return copyHalf(dst, src) + copyHalf(dst + 16, src + 2);
   }
 }

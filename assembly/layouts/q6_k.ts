@@ -32,8 +32,8 @@ import { Sixes, storePacked } from './packed';
   }
 
   @inline scale(block: usize, unit: usize, lane: i32, half: usize): f32 {
-    const sc = unit + 1536 + ((block - unit) / 192 << 4) + (half << 3);
-    return halfAt(unit + 1664 + (<usize>lane << 1)) * <f32>load<i8>(sc + <usize>lane);
+    const sc = unit + ((block - unit - 144) / 192 << 4) + (half << 3);
+    return halfAt(unit + 128 + (<usize>lane << 1)) * <f32>load<i8>(sc + <usize>lane);
   }
 
   @inline get dtype(): i32 { return 14; }
@@ -42,14 +42,14 @@ import { Sixes, storePacked } from './packed';
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
     const d = src + 208;
     for (let b: usize = 0; b < 8; b++) {
-      const low = src + ((b >> 2) << 6) + ((b & 1) << 5), high = src + 128 + ((b >> 2) << 5), scales = dst + 1536 + (b << 4) + <usize>lane;
+      const low = src + ((b >> 2) << 6) + ((b & 1) << 5), high = src + 128 + ((b >> 2) << 5), scales = dst + (b << 4) + <usize>lane;
       const from = src + 192 + (b << 1);
       storePacked<Q6_K>(
-        dst + b * 192, lane, sixBits(v128.load(low), v128.load(high), b), sixBits(v128.load(low, 16), v128.load(high, 16), b),
+        dst + 144 + b * 192, lane, sixBits(v128.load(low), v128.load(high), b), sixBits(v128.load(low, 16), v128.load(high, 16), b),
       );
       store<u8>(scales, load<u8>(from));
       store<u8>(scales + 8, load<u8>(from + 1));
     }
-    return copyHalf(dst + 1664 + (<usize>lane << 1), d);
+    return copyHalf(dst + 128 + (<usize>lane << 1), d);
   }
 }

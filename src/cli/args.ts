@@ -48,7 +48,8 @@ function commandOf(word: string): CommandName {
 function parseFlags(name: CommandName, command: Command, argv: string[]): Record<string, unknown> | 'help' {
   const entries = Object.entries(command.flags);
   const { tokens } = parseArgs({
-    args: argv, strict: false, allowPositionals: true, tokens: true, // not strict: -0.5 is a value, and the messages are ours
+    args: argv.map((arg) => longOf(command, arg)), allowPositionals: true, tokens: true,
+    strict: false, // -0.5 is a value, and the messages are ours
     options: {
       help: { type: 'boolean', short: 'h' },
       ...Object.fromEntries(entries.map(([, flag]) =>
@@ -81,6 +82,12 @@ function parseFlags(name: CommandName, command: Command, argv: string[]): Record
   return values;
 }
 
+/** Flags of two letters, llama-bench's `-pg`: parseArgs takes one dash for single letters. */
+function longOf({ flags }: Command, arg: string): string {
+  const [name] = arg.slice(1).split('=', 1);
+  return Object.values(flags).some((flag) => flag.two === true && flag.name === name) ? `-${arg}` : arg;
+}
+
 /** The value of one flag; `before` is what earlier ones gave: lists grow, of anything else the last one counts. */
 function readValue(subject: string, command: Command, flag: Flag, text: string | undefined, inline: boolean, before: unknown): unknown {
   if (flag.kind === 'switch') {
@@ -106,8 +113,8 @@ function readValue(subject: string, command: Command, flag: Flag, text: string |
       return inRange(flag.range, value) ? value : refuse();
     }
     case 'numbers': {
-      const list = text.split(',').map(parseNumber);
-      return list.every((value) => inRange(flag.range, value)) ? list : refuse();
+      const list = text.split(',').flatMap(parseNumbers);
+      return list.every((value) => inRange(flag.range, value)) ? [...(before as number[] | undefined ?? []), ...list] : refuse();
     }
     case 'list': {
       const words = text === 'all' && flag.all ? flag.all : text.split(',').map((word) => word.trim());
@@ -147,6 +154,16 @@ function describeValue(flag: Flag): string {
 /** Decimal notation only: no hexadecimal, no blanks, not the empty text that `Number` takes for 0. */
 function parseNumber(text: string): number {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
+}
+
+/** Of llama-bench: a number, or FIRST-LAST in steps of +N or *N. */
+function parseNumbers(text: string): number[] {
+  const match = /^(\d+)-(\d+)(?:([+*])(\d+))?$/.exec(text);
+  if (!match) return [parseNumber(text)];
+  const [first, last, step] = [match[1], match[2], match[4] ?? 1].map(Number) as [number, number, number], list = [];
+  if (first > last || step < (match[3] === '*' ? 2 : 1) || (match[3] === '*' && first < 1)) return [NaN];
+  for (let n = first; n <= last && list.length < 1000; n = match[3] === '*' ? n * step : n + step) list.push(n);
+  return list;
 }
 
 function looksLikeFlag({ flags }: Command, text: string): boolean {

@@ -7,7 +7,7 @@ import { taskNames } from '../eval/items.ts';
 import { seedRange } from '../sampler/options.ts';
 import {
   chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, session, skipping, stats,
-  system, verify, type Flag,
+  system, threads, verify, type Flag,
 } from './flags.ts';
 
 export interface Command {
@@ -51,7 +51,7 @@ export const commands = {
         kind: 'switch', name: 'compare',
         help: 'answer dense, then show what --sparsity changes on this machine', default: '--sparsity auto',
       },
-      ...session, contextSize, ...loading, json, stats,
+      ...session, contextSize, ...loading, threads, json, stats,
     },
     conflicts: [
       ['compare', 'json'], ['compare', 'telemetry'], ['compare', 'loadSession'], ['compare', 'saveSession'],
@@ -70,7 +70,7 @@ export const commands = {
     summary: 'Talk with the model in the terminal.',
     flags: {
       model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping,
-      ...session, contextSize, ...loading, json, stats,
+      ...session, contextSize, ...loading, threads, json, stats,
     },
     conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
     notes: [
@@ -137,14 +137,14 @@ export const commands = {
       },
       limit: { kind: 'number', name: 'limit', value: 'N', range: count, help: 'items of each task, or documents, from the first' },
       out: { kind: 'text', name: 'out', value: 'FILE', help: 'results as JSON lines; a run that was cut goes on from them' },
-      contextSize, ...loading, json,
+      contextSize, ...loading, threads, json,
     },
     conflicts: [['prompt', 'file'], ['file', 'tasks'], ['file', 'documents']],
   },
   bench: {
-    summary: "Measure speed, with llama-bench's columns and conventions.",
+    summary: "Measure speed, with llama-bench's tests, columns and conventions.",
     flags: {
-      model,
+      model: { ...model, kind: 'texts' },
       nPrompt: {
         kind: 'numbers', name: 'n-prompt', short: 'p', value: 'N,…', range: countOrNone,
         help: 'prompt lengths; 0 = none', default: 512,
@@ -153,19 +153,31 @@ export const commands = {
         kind: 'numbers', name: 'n-gen', short: 'n', value: 'N,…', range: countOrNone,
         help: 'generated lengths; 0 = none', default: 128,
       },
+      nPromptGen: {
+        kind: 'numbers', name: 'pg', two: true, value: 'PP,TG', range: count,
+        help: 'a prompt and what is generated behind it, timed together; may be repeated',
+      },
       nDepth: {
         kind: 'numbers', name: 'n-depth', short: 'd', value: 'N,…', range: countOrNone,
         help: 'tokens in the context beforehand', default: 0,
       },
+      parallel: {
+        kind: 'numbers', name: 'pl', two: true, value: 'N,…', range: count,
+        help: "sequences that run at the same time: llama-batched-bench's table instead, for each -p and -n",
+      },
       repetitions: {
         kind: 'number', name: 'repetitions', short: 'r', value: 'N', range: count,
-        help: 'measured runs of each test', default: 5,
+        help: 'measured runs of each test', default: '5; 1 with -pl',
       },
-      threads: { kind: 'numbers', name: 'threads', short: 't', value: 'N,…', range: count, help: 'thread counts', default: 1 },
+      ...loading,
+      threads: { ...threads, kind: 'numbers', value: 'N,…', help: 'thread counts, each with the model loaded anew' },
       output: { kind: 'choice', name: 'output', short: 'o', choices: ['md', 'json', 'jsonl', 'csv'], help: 'output format', default: 'md' },
-      ...loading, json,
+      json,
     },
-    conflicts: [['json', 'output']],
+    conflicts: [['json', 'output'], ['parallel', 'nDepth'], ['parallel', 'nPromptGen']],
+    notes: [
+      'Several values stand with commas between, or the flag is repeated; ranges are FIRST-LAST, FIRST-LAST+STEP or FIRST-LAST*FACTOR.',
+    ],
   },
   calibrate: {
     summary: 'Measure once what a model can skip, and write NAME.clada.gguf beside it.',

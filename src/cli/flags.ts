@@ -10,6 +10,8 @@ interface FlagBase {
   /** The long name, without dashes. */
   readonly name: string;
   readonly short?: string;
+  /** A name of two letters, written behind one dash: `-pg`. */
+  readonly two?: boolean;
   readonly help: string;
   /** What applies when the flag is absent; shown in the help only. */
   readonly default?: string | number;
@@ -18,7 +20,8 @@ interface FlagBase {
 export type Flag = FlagBase & (
   | { readonly kind: 'switch' }
   | { readonly kind: 'text' | 'texts'; readonly value: string } // texts: may be repeated
-  | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange } // numbers: separated by commas
+  // Numbers: separated by commas, may be repeated.
+  | { readonly kind: 'number' | 'numbers'; readonly value: string; readonly range: NumberRange }
   | { readonly kind: 'choice'; readonly choices: readonly string[] }
   // Words separated by commas; all: what "all" stands for.
   | { readonly kind: 'list'; readonly value: string; readonly choices?: readonly string[]; readonly all?: readonly string[] }
@@ -56,6 +59,11 @@ export const loading = {
     help: 'WebAssembly build; base gives the same bits everywhere', default: 'auto',
   },
   verify,
+} as const;
+
+export const threads = {
+  kind: 'number', name: 'threads', short: 't', value: 'N', range: { min: 1, max: 64, integer: true },
+  help: 'threads that share the work', default: 'as many as pay, up to one a core',
 } as const;
 
 export const contextSize = {

@@ -34,7 +34,7 @@ function commandHelp(name: CommandName, style: Style): string {
 
 function flagRow(flag: Flag): [string, string] {
   const value = flag.kind === 'switch' ? '' : ` ${flag.kind === 'choice' ? flag.choices.join('|') : flag.value}`;
-  const left = `${flag.short ? `-${flag.short}, ` : '    '}--${flag.name}${value}`;
+  const short = flag.two ? flag.name : flag.short, left = `${short ? `-${short}, ` : '    '}--${flag.name}${value}`;
   return [left, flag.default === undefined ? flag.help : `${flag.help} (default ${flag.default})`];
 }
 

@@ -66,9 +66,11 @@ export function tellWarnings({ info: { warnings } }: Model, { json }: { readonly
   if (!json) warnings.forEach(note);
 }
 
-type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 'verify' | 'json'>;
+type Loading = Pick<Values<'run'>, 'model' | 'contextSize' | 'kv' | 'tier' | 'verify' | 'json'> & { readonly threads?: number | undefined };
 
-export async function openModel(values: Loading & { calibration?: string; chatTemplate?: string }, signal: AbortSignal): Promise<Model> {
+type Opening = Loading & { calibration?: string; chatTemplate?: string; sequences?: number };
+
+export async function openModel(values: Opening, signal: AbortSignal): Promise<Model> {
   const { stderr } = process, path = modelPath(values.model);
   const { dim } = styleFor(stderr, process.env);
   if (!values.json && values.model !== undefined && isRemote(path) && !isRemote(values.model)) note(`${values.model} is ${path}`);
@@ -79,7 +81,9 @@ export async function openModel(values: Loading & { calibration?: string; chatTe
     options.contextSize = (await plan(path, quiet)).model.hparams.contextLength;
   } else if (values.contextSize !== undefined) options.contextSize = values.contextSize;
   if (values.kv !== undefined) options.kv = values.kv;
+  if (values.sequences !== undefined) options.sequences = values.sequences;
   if (values.tier !== undefined) options.tier = values.tier;
+  if (values.threads !== undefined) options.threads = values.threads;
   if (values.calibration !== undefined) options.calibration = values.calibration === 'none' ? false : values.calibration;
   if (stderr.isTTY) {
     options.onProgress = ({ loaded, total }) => { stderr.write(`\r${dim(`loading ${Math.floor((100 * loaded) / total)} %`)}`); };

@@ -8,6 +8,7 @@ import type { Binary, Program, Tier } from './binaries.ts';
 import { compiled } from './compiled.ts';
 
 export const carried: readonly Tier[] = ['base'];
+export const carriesThreads: boolean = false; // these runtimes start no workers
 
 export function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {
   return Promise.resolve(compiled(base, tier, program));

@@ -8,6 +8,7 @@ import type { Binary, Program, Tier } from './binaries.ts';
 import { compiled } from './compiled.ts';
 
 export const carried: readonly Tier[] = ['base', 'relaxed'];
+export const carriesThreads: boolean = false; // these runtimes start no workers
 
 export async function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {
   return compiled(tier === 'relaxed' ? (await import('../../build/wasm/relaxed.wasm')).default : base, tier, program);

@@ -4,52 +4,47 @@
  *
  * A trap in the middle of a pass leaves half-written state, so it poisons the engine: every later call says so.
  */
-import { StateError } from '../errors.ts';
+import type { ModelError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { KvKind, Stage } from '../model/enums.ts';
+import { KvKind, Stage, Status } from '../model/enums.ts';
 import { compactBytes, layoutSkipping, skippingBytes } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
 import type { ModelPlan } from '../model/plan.ts';
-import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from '../model/records.ts';
+import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, workspaceFields } from '../model/records.ts';
 import { AdaptState } from './adapt.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
 import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
-import { instantiate } from './instantiate.ts';
-import type { LoadProgress } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
+import type { PassPart } from './pass.ts';
+import { fillTable, tokenWords } from './pass.ts';
 import { placeModel } from './place.ts';
 import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
 import { bindingOf, restoreState, saveState } from './state.ts';
-import { checkStatus } from './status.ts';
+import { startEngine, type EngineOptions, type Started } from './start.ts';
+import { checkStatus, notFinite, poisoned } from './status.ts';
 
+export type { PassPart } from './pass.ts';
 export type { StepReport } from './report.ts';
+export type { EngineOptions } from './start.ts';
 export type { Binding, SequenceState } from './state.ts';
-
-export interface EngineOptions extends SequenceOptions {
-  /** Most that the memory may grow to. Default: what 32 bits address. */
-  readonly maxBytes?: number | undefined;
-  /** Which build; 'auto' takes the fastest that is sound here. */
-  readonly tier: Tier | 'auto';
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
 
 /** What is a sequence's: the blocks that hold it, what skipping remembers, once it does, and which rows of convolutions are there. */
 interface Open { readonly blocks: readonly number[]; adapt: AdaptState | undefined; readonly rows: ConvolutionRows | undefined }
 
 export class Engine {
-  /** Most tokens of one pass, and of one that keeps all logits. */
+  /** Most tokens of one pass, and of those that leave logits. */
   readonly chunkSize = CHUNK;
   readonly logitRows = LOGIT_ROWS;
   readonly forms: ModelForms;
+  readonly team: Started['team'];
   /** Address of the WorkspaceRecord. */
   readonly workspace: number;
   readonly #arena: Arena;
@@ -64,28 +59,35 @@ export class Engine {
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
-    const instance = await instantiate(options.tier);
-    const arena = new Arena(instance.memory, instance.exports.heapBase(), options.maxBytes);
-    const later = layoutWorkspace(plan.hparams, options.contextSize).bytes + layoutSequence(plan.hparams, options).bytes;
-    const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
-    return new Engine(plan, options, instance, arena, records, addresses, fingerprint);
+    const started = await startEngine(options), { instance, arena } = started;
+    const later = layoutWorkspace(plan, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
+    try {
+      const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
+      return new Engine(plan, options, started, records, addresses, fingerprint, await started.threadsReason);
+    } catch (error) {
+      started.team?.end();
+      throw error;
+    }
   }
 
   private constructor(
-    readonly plan: ModelPlan, private readonly options: SequenceOptions, instance: Instance, arena: Arena, modelPtr: number,
-    addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string,
+    readonly plan: ModelPlan, private readonly options: SequenceOptions, { instance, arena, team }: Started, modelPtr: number,
+    addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string, readonly threadsReason: string,
   ) {
+    this.team = team;
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
-    const { buffers } = layoutWorkspace(plan.hparams, options.contextSize);
+    const { buffers, strides } = layoutWorkspace(plan, options.threads);
     this.workspace = arena.take(recordBytes(workspaceFields));
-    const pointers = arena.takeAll(buffers);
-    this.#record.assign({ ...pointers, modelPtr, chunk: CHUNK, logitRows: LOGIT_ROWS, quantBytes: buffers['quantPtr']! });
+    const pointers = arena.takeAll(buffers), chunks = { chunk: CHUNK, logitRows: LOGIT_ROWS };
+    this.#record.assign({ ...pointers, ...strides, ...chunks, modelPtr, teamPtr: team?.ptr ?? 0 });
+    team?.serve(this.workspace);
   }
 
   get tier(): Tier { return this.#live.tier; }
   get tierReason(): string { return this.#live.tierReason; }
+  get threads(): number { return this.team?.threads ?? 1; }
   get wasmBytes(): number { return this.#live.wasmBytes; }
   get memoryBytes(): number { return this.#live.memory.buffer.byteLength; }
   get contextSize(): number { return this.options.contextSize; }
@@ -168,18 +170,22 @@ export class Engine {
     return (layer, part, count) => { trial(this.workspace, sequence, layer, part, count); };
   }
 
-  /** Whether dense passes of a sequence count for its statistics. */
-  collect(sequence: number, on: boolean): void {
-    this.#open.get(sequence)!.adapt?.record.set('collect', on ? 1 : 0);
-  }
-
-  /** Runs `tokens` dense (checked by the caller) behind a sequence and keeps logits and reports of the last `rows`. */
-  pass(sequence: number, tokens: Int32Array, rows: number): void {
-    const { exports } = this.#live, position = this.#sequence(sequence).get('position'), words = recordBytes(tokenFields) / 4;
-    const table = this.#arena.i32(this.#record.get('tokensPtr'), words * tokens.length);
-    tokens.forEach((id, t) => { table.set([id, sequence, position + t], words * t); });
-    this.#open.get(sequence)!.rows?.wrote(position + tokens.length);
-    this.#call(() => exports.prefill(this.workspace, tokens.length, rows));
+  /**
+   * Runs tokens of several sequences dense, `chunkSize` with `logitRows` rows at most. Logits and reports of several rows are kept in their
+   * order until the next pass; each sequence keeps those of its last. Returned are the errors of parts that have left the numbers: those
+   * sequences stand where they did, the others have moved on. @throws StateError; then none has
+   */
+  pass(parts: readonly PassPart[]): (ModelError | undefined)[] {
+    const { exports } = this.#live, table = this.#arena.i32(this.#record.get('tokensPtr'), tokenWords * CHUNK);
+    const nTokens = fillTable(table, parts, ({ sequence, tokens, counts }) => {
+      const position = this.#sequence(sequence).get('position'), { rows, adapt } = this.#open.get(sequence)!;
+      rows?.wrote(position + tokens.length);
+      adapt?.record.set('collect', counts ? 1 : 0);
+      return position;
+    });
+    const status = this.#run(() => exports.prefill(this.workspace, nTokens), nTokens);
+    if (status !== Status.notFinite) checkStatus(status);
+    return parts.map(({ sequence }) => (status !== Status.ok && this.#sequence(sequence).get('lost') !== 0 ? notFinite() : undefined));
   }
 
   /** Decodes one token with whatever the sequence's selection skips; `watch`: notes which neurons that leaves ({@link used}). */
@@ -187,7 +193,7 @@ export class Engine {
     const { exports } = this.#live;
     this.#record.set('usedPtr', watch ? this.#used : 0);
     this.#open.get(sequence)!.rows?.wrote(this.#sequence(sequence).get('position') + 1);
-    this.#call(() => exports.step(this.workspace, sequence, token));
+    this.#call(() => exports.step(this.workspace, sequence, token), 1);
   }
 
   /** Neurons whose down column the last step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted where the step was watched. */
@@ -209,14 +215,16 @@ export class Engine {
     return decideTime(this.#trial(exports, sequence), nLayers, ffn);
   }
 
-  #call(run: () => number | void): void {
-    let status: number | void;
+  #run<T>(run: () => T, tokens = 0): T {
     try {
-      status = run();
+      return this.team && tokens > 0 ? this.team.run(tokens, run) : run();
     } catch (trap) {
-      this.#poison = trap;
-      throw this.#poisoned();
+      throw poisoned(this.#poison = this.team?.fault ?? trap);
     }
+  }
+
+  #call(run: () => number | void, tokens = 0): void {
+    const status = this.#run(run, tokens);
     if (status !== undefined) checkStatus(status);
   }
 
@@ -272,6 +280,7 @@ export class Engine {
 
   /** Gives the memory back, whoever still holds the engine or what it handed out. */
   close(): void {
+    this.team?.end();
     this.#instance = undefined;
     this.#arena.close();
   }
@@ -283,16 +292,9 @@ export class Engine {
   }
 
   get #live(): Instance {
-    if (this.#poison !== undefined) throw this.#poisoned();
+    if (this.#poison !== undefined) throw poisoned(this.#poison);
     if (this.#instance) return this.#instance;
     this.#arena.memory; // says that it is closed
-    throw this.#poisoned();
-  }
-
-  #poisoned(): StateError {
-    return new StateError('E_POISONED', {
-      subject: 'engine', found: `a trap: ${String(this.#poison)}`, expected: 'no trap',
-      remedy: 'Load the model again, and please report the trap.', cause: this.#poison,
-    });
+    throw poisoned(this.#poison);
   }
 }

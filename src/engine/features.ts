@@ -28,3 +28,27 @@ export function hasRelaxedSimd(): boolean {
   process.getBuiltinModule?.('node:v8')?.setFlagsFromString('--experimental-wasm-relaxed-simd');
   return WebAssembly.validate(module);
 }
+
+/** Why several threads may not share a memory here, in a few words; undefined where they may. */
+export function mayShare(): string | undefined {
+  const { process, Worker: web, crossOriginIsolated } = globalThis as {
+    process?: NodeProcess; Worker?: unknown; crossOriginIsolated?: boolean;
+  };
+  const hasModules = process?.versions?.node !== undefined;
+  if (!hasModules && typeof web === 'undefined') return 'this runtime starts no workers';
+  if (!hasModules && crossOriginIsolated === false) {
+    return 'the page is not cross-origin isolated: send Cross-Origin-Opener-Policy: same-origin and '
+      + 'Cross-Origin-Embedder-Policy: require-corp with it';
+  }
+  return typeof SharedArrayBuffer === 'undefined' ? 'this runtime shares no memory between threads' : undefined;
+}
+
+/** Whether this thread may sleep until another wakes it: a page's own may not. */
+export function mayWait(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -4,7 +4,7 @@
  *
  * `relaxed` runs where relaxed SIMD validates and its numeric self-test passes; else `base`, which is bit-identical everywhere.
  */
-import { instantiate as loaderInstantiate } from '@assemblyscript/loader';
+import { instantiate as instantiateLater, instantiateSync } from '@assemblyscript/loader';
 import { InputError, ModelError, StateError } from '../errors.ts';
 import type { Program, Tier } from './binaries.ts';
 import { carried, readBinary } from './binaries.ts';
@@ -29,7 +29,7 @@ export interface EngineExports extends LoaderExports {
   packColumns(layout: number, w: number, rows: number, cols: number, dst: number): void;
   columnNorms(layout: number, w: number, rows: number, cols: number, row: number, out: number): void;
   readMemory(ptr: number, bytes: number): number;
-  prefill(work: number, nTokens: number, rows: number): number;
+  prefill(work: number, nTokens: number): number;
   step(work: number, sequence: number, token: number): number;
   forget(work: number, sequence: number): void;
   reselect(work: number, sequence: number): void;
@@ -41,6 +41,8 @@ export interface EngineExports extends LoaderExports {
 export interface Instance<E extends LoaderExports = EngineExports> {
   readonly exports: E;
   readonly memory: WebAssembly.Memory;
+  /** What workers make instances of. */
+  readonly module: WebAssembly.Module;
   readonly tier: Tier;
   /** Why this tier, in a few words. */
   readonly tierReason: string;
@@ -54,12 +56,23 @@ export const ABI_VERSION = 7;
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;
 
-async function build<E extends LoaderExports>(program: Program, tier: Tier, tierReason: string): Promise<Instance<E>> {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
-  const { source, bytes } = await readBinary(tier, program);
-  const { exports } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } }).catch((cause: unknown) => {
-    throw forbidden(cause) ?? cause;
-  });
+/** A memory that several threads share; where there is none to be had, why, in a few words. */
+export function sharedMemory(): WebAssembly.Memory | string {
+  try {
+    return new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared: true });
+  } catch (error) {
+    return `no memory to share: ${String(error)}`;
+  }
+}
+
+async function build<E extends LoaderExports>(
+  program: Program, tier: Tier, tierReason: string, shared?: WebAssembly.Memory,
+): Promise<Instance<E>> {
+  const memory = shared ?? new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
+  const { source, bytes } = await readBinary(tier, program).catch((cause: unknown) => { throw forbidden(cause) ?? cause; });
+  // at once where that is allowed, since the other way looks for a Response, whose mention makes Node load its fetch: 24 ms
+  const loaderInstantiate = 'document' in globalThis ? instantiateLater : instantiateSync;
+  const { exports, module } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } });
   const engine = exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
@@ -67,7 +80,7 @@ async function build<E extends LoaderExports>(program: Program, tier: Tier, tier
       remedy: 'The JavaScript and the binary are of different releases; install or build clada again.',
     });
   }
-  return { exports: engine, memory, tier, tierReason, wasmBytes: bytes };
+  return { exports: engine, memory, module, tier, tierReason, wasmBytes: bytes };
 }
 
 /** What a host answers that may not compile, in the words of V8, Firefox, Safari and V8's embedders. Undefined for any other error. */
@@ -87,10 +100,10 @@ function forbidden(cause: unknown): ModelError | undefined {
 
 /**
  * @throws ModelError `E_NO_SIMD` where WebAssembly SIMD is missing, or relaxed SIMD was demanded and is missing; `E_WASM_BLOCKED` where a
- * policy forbids to compile it
+ * policy forbids to compile it. `shared`: the memory of the program for threads.
  */
 export async function instantiate<E extends LoaderExports = EngineExports>(
-  tier: Tier | 'auto' = 'auto', program: Program = 'engine',
+  tier: Tier | 'auto' = 'auto', program: Program = 'engine', shared?: WebAssembly.Memory,
 ): Promise<Instance<E>> {
   if (tier !== 'auto' && tier !== 'base' && tier !== 'relaxed') {
     throw new InputError('E_OPTION', {
@@ -104,7 +117,7 @@ export async function instantiate<E extends LoaderExports = EngineExports>(
       remedy: 'Use a newer runtime.',
     });
   }
-  if (tier === 'base') return build(program, 'base', 'asked for');
+  if (tier === 'base') return build(program, 'base', 'asked for', shared);
   if (!carried.includes('relaxed')) {
     if (tier === 'auto') return build(program, 'base', 'an edge function carries no other');
     throw new ModelError('E_NO_SIMD', {
@@ -113,16 +126,16 @@ export async function instantiate<E extends LoaderExports = EngineExports>(
     });
   }
   if (!hasRelaxedSimd()) {
-    if (tier === 'auto') return build(program, 'base', 'no relaxed SIMD in this runtime');
+    if (tier === 'auto') return build(program, 'base', 'no relaxed SIMD in this runtime', shared);
     throw new ModelError('E_NO_SIMD', {
       subject: 'tier "relaxed"', found: 'no relaxed SIMD in this runtime', expected: 'Node 20 or later, Deno, Bun, Chromium 114 or later',
       remedy: 'Use tier "auto" or "base".',
     });
   }
-  const relaxed = await build<E>(program, 'relaxed', tier === 'auto' ? 'relaxed SIMD validates, self-test passed' : 'asked for');
+  const relaxed = await build<E>(program, 'relaxed', tier === 'auto' ? 'relaxed SIMD validates, self-test passed' : 'asked for', shared);
   const failed = relaxed.exports.selfTest();
   if (failed === 0) return relaxed;
-  if (tier === 'auto') return build(program, 'base', `relaxed SIMD failed self-test ${failed}`);
+  if (tier === 'auto') return build(program, 'base', `relaxed SIMD failed self-test ${failed}`, shared);
   throw new ModelError('E_NO_SIMD', {
     subject: 'tier "relaxed"', found: `self-test ${failed} failed on this processor`, expected: 'exact relaxed dot products',
     remedy: 'Use tier "auto" or "base", and please report the processor.',

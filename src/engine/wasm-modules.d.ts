@@ -1,7 +1,8 @@
-/** Modules that scripts/build.ts writes: the bytes of an engine binary, and the sizes of all. */
+/** Modules that scripts/build.ts writes: an engine binary as text (binaries.ts) and its bytes, and the sizes of all. */
 declare module '*.wasm.js' {
-  const bytes: Uint8Array<ArrayBuffer>;
-  export default bytes;
+  export const bytes: number;
+  const deflated: string;
+  export default deflated;
 }
 declare module '*/wasm/sizes.js' {
   const sizes: Readonly<Record<'base' | 'relaxed', number>>;

@@ -10,6 +10,7 @@ import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
 import { convolutionBytes } from './convolution.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
+import { isSuper } from './layouts.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
 import { adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from './records.ts';
@@ -17,12 +18,12 @@ import { stagingBytes } from './staging.ts';
 
 /** Tokens of one prefill pass: enough to pay for unpacking a weight, few enough that activations stay in cache. */
 export const CHUNK = 64;
-/** Tokens of one pass that keeps all logits (scoring). */
+/** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
-/** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
-const scratchBytes = 1024;
+/** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
+export const ATTENTION_BYTES = 12_544;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
 export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
@@ -35,7 +36,7 @@ export const MAX_BYTES = 65535 * 65536;
  * Sequences that a model has room for unless told otherwise: as many requests are answered at the same time. Each is made when it is first
  * needed.
  */
-export const SEQUENCES = 4;
+export const SEQUENCES = 8;
 
 /** The context that a model is planned for. */
 export interface SequenceOptions {
@@ -43,12 +44,19 @@ export interface SequenceOptions {
   readonly contextSize: number;
   /** Type of the key/value cache. */
   readonly kv: KvName;
+  /** Threads that have scratch of their own. Default 1. */
+  readonly threads?: number | undefined;
 }
 
 /** Buffers of one owner: pointer field of its record → bytes, in the order of memory; and all of them with the record. */
 export interface Buffers {
   readonly buffers: Readonly<Record<string, number>>;
   readonly bytes: number;
+}
+
+/** What computes; of quantised activations, and of what each of several threads has for itself, the bytes from one's to the next one's. */
+export interface Workspace extends Buffers {
+  readonly strides: { readonly quantBytes: number; readonly unpackedBytes: number; readonly scoresBytes: number };
 }
 
 const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
@@ -62,22 +70,27 @@ export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
 const withRecords = (buffers: Record<string, number>, ...records: number[]): Buffers =>
   ({ buffers, bytes: [...Object.values(buffers), ...records].reduce((sum, bytes) => sum + aligned(bytes), 0) });
 
-/** What computes, for sequences of `contextSize`: activations, logits of scored tokens, scratch. */
-export function layoutWorkspace(h: Hparams, contextSize: number): Buffers {
+/** What computes, whatever the context: activations, logits of scored tokens, scratch. */
+export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1): Workspace {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  return withRecords({
-    tokensPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: matmulScratch(maxCols, CHUNK),
+  const formats = tensors.some(({ layout }) => isSuper(layout)) ? 3 : 2;
+  const strides = {
+    quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)),
+    scoresBytes: aligned(ATTENTION_BYTES),
+  };
+  return { strides, ...withRecords({
+    tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
+    quantPtr: formats * strides.quantBytes, unpackedPtr: threads * strides.unpackedBytes,
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
-    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: 4 * pad(contextSize, 8) + scratchBytes,
+    anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: threads * strides.scoresBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
     ...(h.experts
       ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
-  }, recordBytes(workspaceFields));
+  }, recordBytes(workspaceFields)) };
 }
 
 export interface SequenceLayout extends Buffers {
@@ -139,7 +152,7 @@ const overheadBytes = 512 * 1024;
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
   const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
-  const shared = layoutWorkspace(hparams, options.contextSize).bytes + skips.shared;
+  const shared = layoutWorkspace(plan, options.threads).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
 }
 
@@ -172,7 +185,7 @@ export function planMemory(
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
-    activations: layoutWorkspace(hparams, options.contextSize).bytes + n * (bytes - kv),
+    activations: layoutWorkspace(plan, options.threads).bytes + n * (bytes - kv),
     adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form,
     total: shared + forms + n * each, maxBytes,
   };

@@ -5,7 +5,8 @@
 import type { Engine } from '../engine/engine.ts';
 import { CladaError } from '../errors.ts';
 import { Line } from './line.ts';
-import type { Parked } from './sequence.ts';
+import { Scheduler } from './scheduler.ts';
+import type { Parked } from './saved.ts';
 import { Sequence } from './sequence.ts';
 
 /**
@@ -82,9 +83,10 @@ export class SequencePool {
   readonly #slots: Slot[] = [];
   readonly #line = new Line(() => this.#patience);
   #clock = 0;
+  readonly #scheduler: Scheduler;
 
   /** At most `max` sequences, each opened when it is first needed and finds room. */
-  constructor(readonly engine: Engine, private readonly max: number) {}
+  constructor(readonly engine: Engine, private readonly max: number) { this.#scheduler = new Scheduler(engine); }
 
   /** `keeps`: of a conversation, whose cache others leave alone while they find another. */
   claim(keeps = false): Claim { return new Claim(this, keeps); }
@@ -145,7 +147,7 @@ export class SequencePool {
   #open(): Slot | undefined {
     if (this.#slots.length >= this.max || (this.#slots.length > 0 && !this.engine.hasRoom)) return undefined;
     try {
-      const slot: Slot = { sequence: new Sequence(this.engine), holder: undefined, used: 0 };
+      const slot: Slot = { sequence: new Sequence(this.engine, this.#scheduler), holder: undefined, used: 0 };
       this.#slots.push(slot);
       return slot;
     } catch (error) {

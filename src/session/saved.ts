@@ -2,6 +2,7 @@
  * Everything that the next tokens of a sequence depend on, apart from its engine: the cached positions and how each came to be, the logits
  * after them, and what sparse methods remember of the sequence. As an object, and as the sections of a snapshot (format.ts).
  */
+import type { Selection } from '../adapt/selection.ts';
 import { ConvolutionRows } from '../engine/convCache.ts';
 import { capacityOf } from '../engine/kvCache.ts';
 import { convolutionBytes } from '../model/convolution.ts';
@@ -24,6 +25,9 @@ export interface SavedSequence {
   readonly owned: boolean;
   readonly state: SequenceState;
 }
+
+/** A sequence outside the engine's memory: what its owner goes on from once there is room again. */
+export interface Parked { readonly sequence: SavedSequence; readonly owner: object | undefined; readonly selection: Selection }
 
 /** What of a sequence is JSON. */
 export interface SequenceHeader {

@@ -3,8 +3,7 @@
  *
  * A sequence is asked for a state ("the logits after these tokens, please"), not for steps: it keeps the longest prefix that the cache
  * already holds and computes the rest. Prefix reuse, continued chats and regenerated answers all follow from that. Requests of one sequence
- * run one after the other, each to its end; those of others run in between whenever the event loop gets a turn, so nothing in the workspace
- * outlives one.
+ * run one after the other, each to its end. What has to be computed for it the scheduler puts into passes with what others ask for.
  */
 import type { Selection } from '../adapt/selection.ts';
 import { denseSelection, usesStatistics } from '../adapt/selection.ts';
@@ -15,38 +14,29 @@ import { StepFlag } from '../model/enums.ts';
 import type { EvaluateOptions, State } from './request.ts';
 import { checkTokens } from './request.ts';
 import { goesOnAt } from './resume.ts';
-import type { SavedSequence } from './saved.ts';
+import { Rows } from './rows.ts';
+import type { Parked, SavedSequence } from './saved.ts';
 import { RowKind } from './saved.ts';
-import { Turns } from './turn.ts';
+import type { Asked } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
 
 export type { Distribution, EvaluateOptions, State } from './request.ts';
 
 const { counted, uncounted, sparse } = RowKind;
 
-/** A sequence outside the engine's memory: what its owner goes on from once there is room again. */
-export interface Parked { readonly sequence: SavedSequence; readonly owner: object | undefined; readonly selection: Selection }
-
 export class Sequence {
   readonly #ptr: number;
-  /** Ids of the positions in the cache. */
-  readonly #tokens: Int32Array;
-  readonly #rows: Uint8Array;
-  /** Leading tokens that the statistics know. */
-  #counted = 0;
+  readonly #rows: Rows;
   #selection: Selection = denseSelection;
   /** Who asked for the state that the cache is in. */
   #owner: object | undefined;
-  #length = 0;
-  #hasLogits = false;
   /** Settles when the last request has. */
   #queue: Promise<unknown> = Promise.resolve();
-  readonly #turns = new Turns();
 
-  /** @throws ModelError `E_WONT_FIT` */
-  constructor(readonly engine: Engine) {
+  /** `scheduler`: of the engine, where it has several sequences. @throws ModelError `E_WONT_FIT` */
+  constructor(readonly engine: Engine, private readonly scheduler = new Scheduler(engine)) {
     this.#ptr = engine.openSequence();
-    this.#tokens = new Int32Array(engine.contextSize);
-    this.#rows = new Uint8Array(engine.contextSize);
+    this.#rows = new Rows(engine.contextSize);
   }
 
   /** The adaptive state in memory, made at the first call. */
@@ -56,12 +46,7 @@ export class Sequence {
   close(): Promise<void> { return this.#enqueue(async () => { this.engine.closeSequence(this.#ptr); }); }
 
   /** How many leading tokens of `tokens` the cache holds. */
-  common(tokens: ArrayLike<number>): number {
-    const limit = Math.min(this.#length, tokens.length);
-    let same = 0;
-    while (same < limit && this.#tokens[same] === tokens[same]) same++;
-    return same;
-  }
+  common(tokens: ArrayLike<number>): number { return this.#rows.common(tokens); }
 
   /** Runs `use` alone: nothing else moves the cache meanwhile. */
   exclusive<T>(use: (engine: Engine, ptr: number) => T | Promise<T>): Promise<T> {
@@ -77,7 +62,7 @@ export class Sequence {
   }
 
   /** Tokens in the cache, and how many it holds at most. */
-  get length(): number { return this.#length; }
+  get length(): number { return this.#rows.length; }
   get contextSize(): number { return this.engine.contextSize; }
 
   /**
@@ -95,29 +80,39 @@ export class Sequence {
       checkTokens(tokens, this.engine);
       this.#select(selection, options.room);
       const same = this.#reusable(tokens, selection.stages === 0 ? tokens.length : keepSparse ? 0 : decodeFrom);
-      const place = { same: Math.min(same, computeFrom), length: this.#length, decodeFrom, isOwner: owner === this.#owner };
+      const place = { same: Math.min(same, computeFrom), length: this.#rows.length, decodeFrom, isOwner: owner === this.#owner };
       const reused = this.#resumable(goesOnAt(this.#selection, place), decodeFrom);
       this.#truncate(reused);
       this.#owner = owner;
-      const finish = (): T => use({ ...this.#now, reused, computed: tokens.length - reused });
-      if (reused === tokens.length) return finish();
-      for (let done = reused; ; await this.#turns.give()) {
-        throwIfAborted(signal, 'evaluation');
-        const decodes = done >= decodeFrom;
-        const known = done < this.#counted ? this.#counted - done : Infinity; // computed again, but not counted again
-        const count = decodes ? 1 : Math.min(this.engine.chunkSize, Math.min(decodeFrom, tokens.length) - done, known);
-        if (done === decodeFrom && selection.stages !== 0) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
-        if (decodes) this.#step(tokens[done]!, watch);
-        else this.#run(tokens, done, count, 1);
-        if (decodes) onStep?.(this.#now, done);
-        done += count;
-        if (count > 1) onProgress?.(done, tokens.length);
-        if (done < tokens.length) continue;
-        // before anybody else gets a turn: a step's telemetry lies in the workspace
-        const result = decodes && options.check ? this.#recheck(use, reused, tokens.length - reused) : finish();
-        await this.#turns.give();
-        return result;
+      const computed = tokens.length - reused, finish = (): T => use({ ...this.#now, reused, computed });
+      const counts = usesStatistics(selection), promptEnd = Math.min(decodeFrom, tokens.length);
+      while (this.#rows.length < promptEnd) {
+        const again = this.#rows.length < this.#rows.counted; // computed again, but not counted again
+        const end = again ? Math.min(this.#rows.counted, promptEnd) : promptEnd;
+        await this.#join(tokens, end, { logits: end === promptEnd ? 'last' : 'none', counts: counts && !again, signal }, counts, () => {
+          if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
+        });
       }
+      if (selection.stages === 0) {
+        while (this.#rows.length < tokens.length) {
+          await this.#join(tokens, this.#rows.length + 1, { logits: 'last', counts: false, signal }, false, () => {
+            onStep?.(this.#now, this.#rows.length - 1);
+          });
+        }
+        return finish();
+      }
+      let result: { of: T } | undefined;
+      while (this.#rows.length < tokens.length) {
+        await this.scheduler.alone(this.#ptr, () => {
+          throwIfAborted(signal, 'evaluation');
+          if (this.#rows.length === decodeFrom) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
+          this.#step(tokens[this.#rows.length]!, watch);
+          onStep?.(this.#now, this.#rows.length - 1);
+          // before anybody else gets a turn: a step's telemetry lies in the workspace
+          if (this.#rows.length === tokens.length) result = { of: options.check ? this.#recheck(use, reused, computed) : finish() };
+        });
+      }
+      return result ? result.of : finish();
     });
   }
 
@@ -125,10 +120,11 @@ export class Sequence {
   #recheck<T>(use: (state: State) => T, reused: number, computed: number): T {
     const report = this.engine.report(this.#ptr);
     const before = { logits: this.engine.logits(this.#ptr).slice(), logSumExp: report.logSumExp, topToken: report.topToken, report };
-    const last = this.#tokens.slice(this.#length - 1, this.#length);
-    this.#truncate(this.#length - 1);
-    this.#run(last, 0, 1, 1, false);
-    this.#rows[this.#length - 1] = sparse; // part of an answer: statistics do not ask for it
+    const tokens = this.#rows.tokens.slice(this.#rows.length - 1, this.#rows.length);
+    this.#truncate(this.#rows.length - 1);
+    const [error] = this.engine.pass([{ sequence: this.#ptr, tokens, rows: 1, counts: false }]);
+    if (error) throw error;
+    this.#rows.add(1, sparse, true); // part of an answer: statistics do not ask for it
     return use({ ...this.#now, reused, computed, sparse: before });
   }
 
@@ -146,20 +142,15 @@ export class Sequence {
   ): Promise<void> {
     return this.#enqueue(async () => {
       checkTokens(tokens, this.engine);
-      if (this.#counted > 0) this.#forget();
+      if (this.#rows.counted > 0) this.#forget();
       this.#truncate(0);
-      for (let done = 0; done < tokens.length;) {
-        throwIfAborted(signal, 'score');
-        const count = Math.min(this.engine.logitRows, tokens.length - done);
-        this.#run(tokens, done, count, count, false);
-        for (let row = 0; row < count; row++) {
-          const at = count === 1 ? undefined : row; // a single row is the sequence's own
-          each(this.engine.report(this.#ptr, at), this.engine.logits(this.#ptr, at), done + row);
+      await this.#join(tokens, tokens.length, { logits: 'all', counts: false, signal }, false, (count, row) => {
+        for (let i = 0; i < count; i++) {
+          const at = row === undefined ? undefined : row + i;
+          each(this.engine.report(this.#ptr, at), this.engine.logits(this.#ptr, at), this.#rows.length - count + i);
         }
-        done += count;
-        onProgress?.(done, tokens.length);
-        await this.#turns.give();
-      }
+        onProgress?.(this.#rows.length, tokens.length);
+      });
     });
   }
 
@@ -174,14 +165,15 @@ export class Sequence {
       const asked = of();
       if (!asked) return undefined;
       const { tokens, owner } = asked, same = this.engine.resumable(this.#ptr, this.common(tokens));
-      const whole = same === this.#length, known = this.#counted > 0 && this.#counted <= same, rows = this.#rows.slice(0, same);
+      const { length, counted: among } = this.#rows, whole = same === length, known = among > 0 && among <= same;
+      const rows = this.#rows.kinds.slice(0, same);
       if (!known) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
       return {
         asked,
         sequence: {
-          tokens: this.#tokens.slice(0, same), rows, counted: known ? this.#counted : 0,
+          tokens: this.#rows.tokens.slice(0, same), rows, counted: known ? among : 0,
           owned: whole && owner !== undefined && owner === this.#owner,
-          state: this.engine.saveState(this.#ptr, same, { logits: whole && this.#hasLogits, load: whole, statistics: known }),
+          state: this.engine.saveState(this.#ptr, same, { logits: whole && this.#rows.hasLogits, load: whole, statistics: known }),
         },
       };
     });
@@ -198,11 +190,11 @@ export class Sequence {
     return this.#enqueue(async () => {
       if (selection) this.#select(selection, room);
       this.engine.restoreState(this.#ptr, tokens.length, state);
-      this.#tokens.set(tokens);
-      this.#rows.set(rows);
-      this.#length = tokens.length;
-      this.#counted = known;
-      this.#hasLogits = state.logits !== undefined;
+      this.#rows.tokens.set(tokens);
+      this.#rows.kinds.set(rows);
+      this.#rows.length = tokens.length;
+      this.#rows.counted = known;
+      this.#rows.hasLogits = state.logits !== undefined;
       this.#owner = owned ? owner : undefined;
     });
   }
@@ -210,7 +202,7 @@ export class Sequence {
   /** All that another sequence needs to go on as this one would. */
   async park(): Promise<Parked> {
     const { asked: { owner, selection }, sequence } = (await this.save(() => (
-      { tokens: this.#tokens.slice(0, this.#length), owner: this.#owner, selection: this.#selection })))!;
+      { tokens: this.#rows.tokens.slice(0, this.#rows.length), owner: this.#owner, selection: this.#selection })))!;
     return { sequence, owner, selection };
   }
 
@@ -224,9 +216,9 @@ export class Sequence {
   }
 
   #truncate(length: number): void {
-    if (length >= this.#length) return;
-    this.#length = length;
-    this.#hasLogits = false;
+    if (length >= this.#rows.length) return;
+    this.#rows.length = length;
+    this.#rows.hasLogits = false;
     this.engine.truncate(this.#ptr, length);
   }
 
@@ -235,15 +227,13 @@ export class Sequence {
    * dense.
    */
   #reusable(tokens: ArrayLike<number>, denseTo: number): number {
-    const limit = this.common(tokens);
-    let same = 0;
-    while (same < limit && (same >= denseTo || this.#rows[same] !== sparse)) same++;
-    if (same < this.#counted) this.#forget(); // the statistics know tokens that are no longer there
-    if (usesStatistics(this.#selection) && this.#rows.subarray(0, same).includes(uncounted)) {
+    let same = this.#rows.commonDense(tokens, denseTo);
+    if (same < this.#rows.counted) this.#forget(); // the statistics know tokens that are no longer there
+    if (usesStatistics(this.#selection) && this.#rows.kinds.subarray(0, same).includes(uncounted)) {
       this.#forget();
       return 0;
     }
-    if (same === tokens.length && !(this.#hasLogits && same === this.#length)) same--;
+    if (same === tokens.length && !(this.#rows.hasLogits && same === this.#rows.length)) same--;
     return same;
   }
 
@@ -253,47 +243,52 @@ export class Sequence {
    */
   #resumable(length: number, decodeFrom: number): number {
     const from = this.engine.resumable(this.#ptr, length);
-    if (this.#counted <= Math.max(from, decodeFrom)) return from;
+    if (this.#rows.counted <= Math.max(from, decodeFrom)) return from;
     this.#forget();
     return usesStatistics(this.#selection) ? 0 : from;
   }
 
   #forget(): void {
     this.engine.forget(this.#ptr);
-    for (let i = 0; i < this.#counted; i++) if (this.#rows[i] === counted) this.#rows[i] = uncounted;
-    this.#counted = 0;
+    this.#rows.forget();
   }
 
-  /** A dense pass; its tokens join the statistics if `statistics`. */
-  #run(tokens: ArrayLike<number>, from: number, count: number, rows: number, statistics = usesStatistics(this.#selection)): void {
-    for (let i = 0; i < count; i++) this.#tokens[this.#length + i] = tokens[from + i]!;
-    const again = this.#length < this.#counted; // a token whose logits were lost: known already
-    this.engine.collect(this.#ptr, statistics && !again);
-    this.#attempt(statistics, () => { this.engine.pass(this.#ptr, this.#tokens.subarray(this.#length, this.#length + count), rows); });
-    this.#rows.fill(statistics ? counted : uncounted, this.#length, this.#length + count);
-    this.#length += count;
-    if (statistics) this.#counted = Math.max(this.#counted, this.#length);
-    this.#hasLogits = true;
-  }
-
-  /** What fails leaves the tokens before, but neither their logits nor what was being counted. */
-  #attempt(counts: boolean, run: () => void): void {
+  /** Has the tokens from the end of the cache up to `end` computed dense; `done` is told after each pass. */
+  async #join(
+    tokens: ArrayLike<number>, end: number, how: Pick<Asked, 'logits' | 'counts' | 'signal'>, statistics: boolean, done: Asked['done'],
+  ): Promise<void> {
     try {
-      run();
+      await this.scheduler.join({
+        ...how, sequence: this.#ptr, tokens: this.#rows.upcoming(tokens, end),
+        done: (count, row) => {
+          const isLast = this.#rows.length + count === end;
+          this.#rows.add(count, statistics ? counted : uncounted, how.logits === 'all' || (how.logits === 'last' && isLast));
+          done(count, row);
+        },
+      });
     } catch (error) {
-      this.#hasLogits = false;
-      if (counts && error instanceof ModelError) this.#forget();
-      throw error;
+      this.#failed(error, statistics);
     }
   }
 
+  /** A pass that fails leaves the tokens before, but neither their logits nor what was being counted. */
+  #failed(error: unknown, counts: boolean): never {
+    if (error instanceof ModelError) {
+      this.#rows.hasLogits = false;
+      if (counts) this.#forget();
+    }
+    throw error;
+  }
+
   #step(token: number, watch: boolean): void {
-    this.#tokens[this.#length] = token;
-    this.#attempt(usesStatistics(this.#selection), () => { this.engine.step(this.#ptr, token, watch); });
-    const { flags } = this.engine.report(this.#ptr);
-    const dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && usesStatistics(this.#selection);
-    this.#rows[this.#length++] = dense ? counted : flags & StepFlag.sparse ? sparse : uncounted;
-    if (dense) this.#counted = this.#length;
-    this.#hasLogits = true;
+    const counts = usesStatistics(this.#selection);
+    this.#rows.tokens[this.#rows.length] = token;
+    try {
+      this.engine.step(this.#ptr, token, watch);
+    } catch (error) {
+      this.#failed(error, counts);
+    }
+    const { flags } = this.engine.report(this.#ptr), dense = (flags & (StepFlag.refreshed | StepFlag.reran)) !== 0 && counts;
+    this.#rows.add(1, dense ? counted : flags & StepFlag.sparse ? sparse : uncounted, true);
   }
 }

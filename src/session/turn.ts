@@ -33,9 +33,17 @@ function message(resolve: () => void): void {
 export class Turns {
   #last = performance.now();
 
-  async give(): Promise<void> {
+  get due(): boolean {
     const elapsed = performance.now() - this.#last;
-    if (elapsed > 0 && elapsed < sliceMs) return;
+    return !(elapsed > 0 && elapsed < sliceMs);
+  }
+
+  async give(): Promise<void> {
+    if (this.due) await this.take();
+  }
+
+  /** A turn now, due or not. */
+  async take(): Promise<void> {
     await nextTask();
     this.#last = performance.now();
   }

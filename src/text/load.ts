@@ -4,6 +4,8 @@ import type { SparsityOptions } from '../adapt/methods.ts';
 import { boundOf, checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
+import type { ThreadChoice } from '../engine/threads.ts';
+import { chooseThreads } from '../engine/threads.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { closeParts, openParts } from '../format/gguf/parts.ts';
@@ -43,6 +45,12 @@ export interface PlanOptions extends NetworkOptions {
    * their turn. Default: 4, or as many as `maxBytes` leaves room for.
    */
   sequences?: number;
+  /**
+   * Threads that share every pass, the caller's among them: 'auto' (default) takes as many as the machine, or its container, has cores, and
+   * goes on measuring whether they pay; a number is taken as it is. Results do not depend on it. 1 where a runtime shares no memory
+   * between threads, a page that is not cross-origin isolated for example: `model.info.threadsReason` says so.
+   */
+  threads?: number | 'auto';
   /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
   sparsity?: SparsityOptions;
 }
@@ -76,7 +84,7 @@ export interface Progress {
   download?: { readonly loaded: number; readonly total: number };
 }
 
-const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'sparsity', ...networkNames];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'threads', 'sparsity', ...networkNames];
 const defaultContext = 4096;
 
 /** What loading would do and need. */
@@ -103,7 +111,7 @@ export async function plan(source: ModelSource, options: PlanOptions = {}): Prom
   checkNames('plan options', options, planNames);
   const parts = await openParts(source, networkOf(options), 'demand');
   try {
-    const file = await readGguf(parts, options.signal), planned = planOf(file, options);
+    const file = await readGguf(parts, options.signal), planned = planOf(file, options, await threadsFor(file, options));
     readTokens(file.metadata, planned.model.hparams.vocab);
     return planned;
   } finally {
@@ -111,7 +119,9 @@ export async function plan(source: ModelSource, options: PlanOptions = {}): Prom
   }
 }
 
-function planOf(file: GgufFile, options: PlanOptions): Plan {
+const threadsFor = ({ size }: GgufFile, { threads = 'auto' }: PlanOptions): Promise<ThreadChoice> => chooseThreads(threads, size);
+
+function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice): Plan {
   const { precision = 'fast' } = options;
   if (precision !== 'fast' && precision !== 'exact') {
     throw new InputError('E_OPTION', {
@@ -119,7 +129,8 @@ function planOf(file: GgufFile, options: PlanOptions): Plan {
     });
   }
   const model = planModel(file, precision);
-  const session = { contextSize: options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext), kv: options.kv ?? 'q8' };
+  const contextSize = options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext);
+  const session = { contextSize, kv: options.kv ?? 'q8', threads };
   const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOn(model, options.sparsity), options.sequences);
   return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
 }
@@ -162,11 +173,11 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
     const name = parts[0]!.name;
     fileBytes = file.size;
     tell({ phase: 'header', loaded: 0, total: file.size, file: name });
-    const { model, session, memory } = planOf(file, options);
+    const choice = await threadsFor(file, options), { model, session, memory } = planOf(file, options, choice);
     const tokenizer = createTokenizer(file.metadata, model.hparams.vocab);
     const template = createChatTemplate(file.metadata, tokenizer, { chatTemplate: options.chatTemplate });
     const engine = await Engine.open(file, model, {
-      ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal,
+      ...choice, ...session, maxBytes: options.maxBytes, tier: options.tier ?? 'auto', signal: options.signal,
       onProgress: (progress) => { tell({ ...progress, file: name }); },
     });
     let calibration: Calibration | undefined;

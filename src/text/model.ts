@@ -76,6 +76,10 @@ export interface ModelInfo {
   readonly tier: Tier;
   /** Why that one. */
   readonly tierReason: string;
+  /** Threads that share a pass: 1 = the caller's alone. */
+  readonly threads: number;
+  /** Why so many. */
+  readonly threadsReason: string;
   /** Milliseconds that loading took. */
   readonly loadMs: number;
   /** What is wrong with the file without making it useless. */
@@ -109,12 +113,13 @@ export class Model implements AsyncDisposable {
     this.#default = sparsity;
     this.#sparsity.resolve(sparsity); // refuses now what this model cannot do
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
-    const { tier, tierReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
+    const { tier, tierReason, threads, threadsReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
       name: hparams.name, file, architecture: hparams.architecture, params,
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
-      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes, tier, tierReason, loadMs, warnings: tokenizer.warnings,
+      fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes,
+      tier, tierReason, threads, threadsReason, loadMs, warnings: tokenizer.warnings,
     };
   }
 

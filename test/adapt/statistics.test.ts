@@ -48,7 +48,8 @@ for (const file of ['llama.gguf', 'gpt2.gguf', 'qwen2.gguf', 'llama256-q4_1.gguf
       const from = ends[p - 1] ?? 0, rows = await lastLayer(sequence, end - from);
       for (let t = from; t < end; t++) {
         if (t < griffin.skipTokens) continue;
-        const h = rows.h[t - from]!, up = rows.up[t - from]!, square = h.reduce((sum, v) => sum + v * v, 0);
+        const row = t - Math.max(from, griffin.skipTokens); // the last layer has those that are counted
+        const h = rows.h[row]!, up = rows.up[row]!, square = h.reduce((sum, v) => sum + v * v, 0);
         for (let i = 0; i < ffn; i++) {
           want.h[i]! += h[i]! ** 2;
           want.normed[i]! += h[i]! ** 2 / square;

@@ -49,6 +49,13 @@ test('bench has lists and the names of llama-bench', () => {
   assert.equal(parse('bench', '-p', '512,64', '-n', '0', '-d', '0,512', '-r', '3', '-t', '1,2', '-o', 'csv'), {
     command: 'bench', values: { nPrompt: [512, 64], nGen: [0], nDepth: [0, 512], repetitions: 3, threads: [1, 2], output: 'csv' },
   });
+  assert.equal(parse('bench', '-n', '16', '-n', '32-64+16,1-8*2', '-pg', '512,128', '-pg=64,16', '-m', 'a.gguf', '-m', 'b.gguf'), {
+    command: 'bench', values: { nGen: [16, 32, 48, 64, 1, 2, 4, 8], nPromptGen: [512, 128, 64, 16], model: ['a.gguf', 'b.gguf'] },
+  });
+  assert.equal(parse('bench', '-pl', '1-3'), { command: 'bench', values: { parallel: [1, 2, 3] } });
+  for (const range of ['8-4', '1-8*1', '0-8*2', '1-8+0', '1-']) refused(['bench', '-n', range], JSON.stringify(range), 'commas');
+  refused(['bench', '-pg', '0,16'], 'from 1 up');
+  refused(['bench', '-pl', '2', '-d', '64'], '--pl and --n-depth together');
   refused(['bench', '-p', '512,'], '-p', '"512,"', 'commas');
   refused(['bench', '-t', '0'], 'from 1 up');
   refused(['bench', '-o', 'xml'], 'md, json, jsonl or csv');

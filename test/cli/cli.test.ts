@@ -77,6 +77,33 @@ test('inspect, tokenize, bench, eval, doctor --json print JSON', () => {
   rmSync(join(text, '..'), { recursive: true });
 });
 
+test("bench: llama-bench's tests and fields, one row each; a batch's table", () => {
+  const bench = (...args: string[]): ReturnType<typeof clada> => clada(['bench', '-m', tiny, '-r', '2', ...args]);
+  const rows = JSON.parse(bench('-p', '8', '-n', '4', '-pg', '8,4', '-d', '0,16', '-o', 'json').stdout) as Record<string, unknown>[];
+  assert.equal(rows.map(({ test }) => test), ['pp8', 'tg4', 'pp8+tg4', 'pp8 @ d16', 'tg4 @ d16', 'pp8+tg4 @ d16']);
+  for (const row of rows) {
+    const { n_prompt: prompt, n_gen: generate, samples_ns: ns, samples_ts: ts, avg_ts: mean } = row as Record<string, number> & Record<'samples_ns' | 'samples_ts', number[]>;
+    assert.ok(ns.length === 2 && ts.every((speed, i) => Math.abs((speed * ns[i]!) / 1e9 / (prompt! + generate!) - 1) < 1e-3), JSON.stringify(row));
+    assert.ok(Math.abs((ts[0]! + ts[1]!) / 2 / mean! - 1) < 1e-6);
+    assert.ok('model_filename' in row && 'n_threads' in row && 'type_k' in row && 'memory_gb_per_second' in row);
+  }
+  const table = bench('-p', '8', '-n', '4');
+  assert.match(table.stdout, /^\| model +\| +size \| +params \| +backend \| threads \| test \| +t\/s \|\n(.*\n){3}\ntg4: .* memory bandwidth/);
+  const csv = bench('-p', '8', '-n', '0', '-o', 'csv').stdout.trim().split('\n');
+  assert.is(csv.length, 2);
+  assert.is(csv[0]!.split(',').length, csv[1]!.split('","').length);
+
+  const batch = JSON.parse(bench('-p', '8', '-n', '4', '-pl', '1,3', '-o', 'json').stdout) as Record<string, number>[];
+  assert.equal(batch.map(({ pp, tg, pl, n_kv: held }) => [pp, tg, pl, held]), [[8, 4, 1, 12], [8, 4, 3, 36]]);
+  for (const { pl, speed_tg: speed, t_tg: seconds, t, t_pp: before } of batch) {
+    assert.ok(Math.abs((speed! * seconds!) / (4 * pl!) - 1) < 1e-6);
+    assert.ok(Math.abs(t! - before! - seconds!) < 1e-9);
+  }
+  assert.match(bench('-p', '8', '-n', '4', '-pl', '2').stdout, /\| PP \| TG \| +B \| N_KV \| T_PP s \|.*\| p95 ms \|/);
+  assert.is(bench('-pg', '8').status, 2);
+  assert.is(bench('-pl', '2', '-n', '0').status, 2);
+});
+
 test('split: parts that a run takes by the first path; a size that is none', () => {
   const folder = mkdtempSync(join(tmpdir(), 'clada-split-'));
   const { status, stdout, stderr } = clada(['split', tiny, '--split-max-size', '0.3M', '--out', folder, '--json']);

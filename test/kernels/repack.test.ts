@@ -87,7 +87,7 @@ for (const build of builds) {
       return low | high << 4;
     };
     for (const b of [0, 3, 7, 10]) for (let r = 0; r < 8; r++) for (let c = 0; c < 32; c++) {
-      const block = k.u8(q6.w + (b >> 3) * 1680 + (b & 7) * 192, 192), i = c >> 2 & 3;
+      const block = k.u8(q6.w + (b >> 3) * 1680 + 144 + (b & 7) * 192, 192), i = c >> 2 & 3;
       const byte = (v: number): number => block[(c >> 4) * 96 + v * 32 + (r >> 2) * 16 + (r & 3) * 4 + (c & 3)]!;
       assert.is(i < 3 ? byte(i) & 63 : byte(0) >> 6 << 4 | byte(1) >> 6 << 2 | byte(2) >> 6, quant(r, b, c), `block ${b}, row ${r}, column ${c}`);
     }

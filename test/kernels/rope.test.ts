@@ -41,5 +41,26 @@ for (const build of builds) {
     });
   }
 
+  test('frequencies and tables are the nearest f32 to the true value', () => {
+    const nearest = (got: number, exact: number): boolean => Math.abs(got - exact) <= 2 ** -24 * 1.00001 * Math.max(Math.abs(exact), 2 ** -126);
+    const ropeDim = 256, pairs = ropeDim / 2;
+    for (const base of [1.5, 10_000, 500_000, 1e6, 5e8]) {
+      k.reset();
+      const freq = k.alloc(pairs * 4), table = k.alloc(ropeDim * 4);
+      k.call('ropeFrequencies', freq, ropeDim, base, 1, 0);
+      const frequencies = k.f32(freq, pairs);
+      for (let i = 0; i < pairs; i++) assert.ok(nearest(frequencies[i]!, base ** (-2 * i / ropeDim)), `base ${base}, pair ${i}`);
+      for (const position of [0, 1, 2, 3, 100, 4095, 131_071, 1_048_575]) {
+        k.call('ropeTable', table, freq, ropeDim, position);
+        const turned = k.f32(table, ropeDim);
+        for (let i = 0; i < pairs; i++) {
+          const angle = Math.fround(position * frequencies[i]!);
+          const what = `position ${position}, pair ${i}, angle ${angle}: ${turned[i]}, ${turned[pairs + i]}`;
+          assert.ok(nearest(turned[i]!, Math.cos(angle)) && nearest(turned[pairs + i]!, Math.sin(angle)), what);
+        }
+      }
+    }
+  });
+
   test.run();
 }

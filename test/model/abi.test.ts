@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ABI_VERSION } from '../../src/engine/instantiate.ts';
 import * as enums from '../../src/model/enums.ts';
-import { adaptFields, adaptLayerFields, expertFields, layerFields, modelFields, probeFields, reportFields, ropeFields, sequenceFields, tokenFields, workspaceFields } from '../../src/model/records.ts';
+import { adaptFields, adaptLayerFields, expertFields, layerFields, modelFields, probeFields, reportFields, ropeFields, sequenceFields, teamFields, tokenFields, workspaceFields } from '../../src/model/records.ts';
 
 const assembly = (file: string): string => readFileSync(new URL(`../../assembly/${file}`, import.meta.url), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
 const test = suite('abi');
@@ -19,7 +19,7 @@ test('enums', () => {
 
 test('records', () => {
   const source = assembly('abi/records.ts');
-  const host = { ModelRecord: modelFields, RopeRecord: ropeFields, LayerRecord: layerFields, ExpertRecord: expertFields, WorkspaceRecord: workspaceFields, TokenRecord: tokenFields, SequenceRecord: sequenceFields, StepReport: reportFields, AdaptRecord: adaptFields, AdaptLayer: adaptLayerFields, ProbeRecord: probeFields };
+  const host = { ModelRecord: modelFields, RopeRecord: ropeFields, LayerRecord: layerFields, ExpertRecord: expertFields, WorkspaceRecord: workspaceFields, TeamRecord: teamFields, TokenRecord: tokenFields, SequenceRecord: sequenceFields, StepReport: reportFields, AdaptRecord: adaptFields, AdaptLayer: adaptLayerFields, ProbeRecord: probeFields };
   const found = [...source.matchAll(/export class (\w+) \{([^}]*)\}/g)];
   assert.equal(found.map(([, name]) => name), Object.keys(host));
   for (const [, name, body] of found) {

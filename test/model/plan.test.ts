@@ -226,7 +226,7 @@ test('memory: weights that do not fit are refused with what would', async () => 
 test('memory: bytes by part, and what would fit when it does not', async () => {
   const plan = planModel(await header(embeddedModel));
   const memory = planMemory(plan, { contextSize: 2048, kv: 'q8' });
-  assert.equal([memory.sequences, memory.kv], [4, 4 * 2 * 30 * 3 * (64 + 4) * 2048]);
+  assert.equal([memory.sequences, memory.kv], [8, 8 * 2 * 30 * 3 * (64 + 4) * 2048]);
   assert.is(layoutSequence(plan.hparams, { contextSize: 2041, kv: 'f16' }).capacity, 2048);
   const tight = refusal(() => planMemory(plan, { contextSize: 8192, kv: 'f32' }, 200 * 2 ** 20));
   const [, f32, q8] = /^E_WONT_FIT .*contextSize (\d+) with kv "f32".*contextSize (\d+) with kv "q8"/s.exec(tight)!;

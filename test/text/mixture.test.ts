@@ -25,14 +25,15 @@ test('what a model says of its experts, and what a token reads of them', async (
 });
 
 test('several sequences at a time, saved and resumed elsewhere: the same tokens', async () => {
-  const [here, there] = [await open(), await open()], told = async (generation: ReturnType<Model['generate']>): Promise<string> => JSON.stringify(await generation.tokens());
+  const [here, there] = [await open(), await open()], all = (tokens: unknown): string => JSON.stringify(tokens, (key, value: unknown) => (key === 'weightBytes' ? undefined : value)); // a pass of two reads the experts of both
+  const told = async (generation: ReturnType<Model['generate']>): Promise<string> => all(await generation.tokens());
   const alone = await told(here.generate(prompt, options)), other = await told(here.generate([...prompt].reverse(), options));
   const both = await Promise.all([told(there.generate(prompt, options)), told(there.generate([...prompt].reverse(), options))]);
   assert.equal(both, [alone, other]);
   const generation = here.generate(prompt, options), begun = [];
   for await (const token of generation) if (begun.push(token) === 7) break;
   const snapshot = await generation.save(), rest = await (await there.resume(snapshot)).tokens();
-  assert.is(JSON.stringify([...begun, ...rest]), alone);
+  assert.is(all([...begun, ...rest]), alone);
   here.close();
   there.close();
 });

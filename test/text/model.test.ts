@@ -175,7 +175,7 @@ test('every kind of source gives the same model', async () => {
 
 test('plan tells without allocating', async () => {
   const { memory, lines } = await plan(embeddedModel, { contextSize: 512, kv: 'f16' });
-  assert.equal([memory.sequences, memory.kv], [4, 4 * 2 * 30 * 3 * 64 * 2 * 512]);
+  assert.equal([memory.sequences, memory.kv], [8, 8 * 2 * 30 * 3 * 64 * 2 * 512]);
   assert.ok(lines().length > 3);
 });
 

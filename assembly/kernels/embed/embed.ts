@@ -4,7 +4,7 @@
  *   dequantRow  row `row` of a matrix with `cols` columns → [cols] at `dst`
  *   expand      `rows` rows (groups padded with zeros) → the interleaved f32 layout; `row` is scratch [cols] f32
  */
-import { blockBytes, groupBytes, isFloat, isSuper, quantOf, scalesIn, the, unitBytes, valueAt } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isSuper, quantOf, quantsIn, the, unitBytes, valueAt } from '../../layouts/kinds';
 import { VECTOR, forLayout } from '../../layouts/table';
 
 /** 32 values of row `lane` of a block. */
@@ -25,7 +25,7 @@ function row<L>(w: usize, cols: i32, row: i32, dst: usize): void {
     for (let col: usize = 0; dst < end; dst += 4, col++) store<f32>(dst, the<L>().value(w + valueAt<L>(<usize>lane, col, <usize>cols)));
   } else if (isSuper<L>()) {
     for (; dst < end; w += unitBytes<L>()) {
-      for (let block = w; block < w + scalesIn<L>(); block += blockBytes<L>(), dst += 128) dequant<L>(block, w, lane, dst);
+      for (let block = w + quantsIn<L>(); block < w + unitBytes<L>(); block += blockBytes<L>(), dst += 128) dequant<L>(block, w, lane, dst);
     }
   } else {
     for (; dst < end; w += blockBytes<L>(), dst += 128) dequant<L>(w, 0, lane, dst);

@@ -2,6 +2,7 @@
  * kernels/matmul for quantised layouts: x is made ready (panel.ts) for as many columns as the scratch holds; then, group by group of 8
  * rows, 256 columns of weights are made ready (unpack.ts) and meet all tokens, 4 at a time (tile.ts, superTile.ts). What is made ready of
  * the weights stays in the first cache, x in the second. Sums lie in `sums`, 32 B a token, and between spans of columns in y.
+ * Test: test/kernels/matmul.test.ts.
  */
 import { times32 } from '../../base/simd';
 import { groupBytes, isBytes, isSuper, the, unitBytes } from '../../layouts/kinds';

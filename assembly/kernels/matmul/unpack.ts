@@ -5,7 +5,7 @@
  *   wide    per 4 columns: columns 4i and 4i + 2 as i16 pairs, [set 0: 4 rows][set 1], then 4i + 1 and 4i + 3; values
  */
 import { half4Exact, mask00ff, nibbleMask } from '../../base/simd';
-import { blockBytes, factorsIn, isNibbles, isPacked, isSuper, scalesIn, the } from '../../layouts/kinds';
+import { blockBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { firstTwice, lastTwice } from '../matvec/super';
 import { isLifted, isNarrow, sumPairs } from './ready';
@@ -44,7 +44,8 @@ import { isLifted, isNarrow, sumPairs } from './ready';
       put<L>(dst + four<L>(), v128.and(i16x8.shr_u(v, 4), a), v128.and(i16x8.shr_u(u, 4), a), low, k, l);
     }
   } else {
-    const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2), v3 = partOf<L>(p, 3), v4 = partOf<L>(p, 4), v5 = partOf<L>(p, 5);
+    const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2);
+    const v3 = partOf<L>(p, 3), v4 = partOf<L>(p, 4), v5 = partOf<L>(p, 5);
     put<L>(dst, the<L>().vector(0, 0, v0, v1, v2, v3, v4, v5, a, b, c), the<L>().vector(1, 0, v0, v1, v2, v3, v4, v5, a, b, c), low, k, l);
     dst += four<L>();
     put<L>(dst, the<L>().vector(0, 1, v0, v1, v2, v3, v4, v5, a, b, c), the<L>().vector(1, 1, v0, v1, v2, v3, v4, v5, a, b, c), low, k, l);
@@ -78,8 +79,9 @@ function unpackBlocks<L>(w: usize, nBlocks: usize, dst: usize): void {
 /** A superblock. */
 function unpackSuper<L>(w: usize, dst: usize): void {
   const low = mask00ff(), a = isPacked<L>() ? the<L>().mask : nibbleMask(), b = isPacked<L>() ? the<L>().table(w) : a;
-  const c = isPacked<L>() ? the<L>().third : a, scales = w + scalesIn<L>(), factors = w + factorsIn<L>();
+  const c = isPacked<L>() ? the<L>().third : a, scales = w, factors = w + the<L>().scaleBytes;
   let s = scales;
+  w += quantsIn<L>();
   for (let half = 0; half < 16; half++, w += the<L>().quantBytes >> 1) {
     const k = the<L>().scales(s), k0 = firstTwice(k), k1 = lastTwice(k);
     unpackHalf<L>(w, dst, a, b, c, low, k0, k1);

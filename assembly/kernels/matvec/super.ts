@@ -13,7 +13,7 @@
  * Test: test/kernels/matvec.test.ts.
  */
 import { mask00ff, nibbleMask } from '../../base/simd';
-import { factorsIn, isNibbles, scalesIn, the, unitBytes } from '../../layouts/kinds';
+import { isNibbles, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { BLOCK_SUMS, EVEN_SUMS, HALF_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
 import { addBytes, dotNibbles } from './dots';
@@ -33,12 +33,17 @@ import { addBytes, dotNibbles } from './dots';
 /** A superblock's sum of minima times sums of x, of 4 rows. */
 @inline export function minSums<L>(scales: usize, tail: usize, set: usize): v128 {
   if (!hasMinima<L>()) return i32x4.splat(0);
-  let sums = i32x4.splat(0);
-  const n: usize = the<L>().halves ? 8 : 4, from = tail + (the<L>().halves ? HALF_SUMS : BLOCK_SUMS);
-  for (let i: usize = 0; i < n; i++) {
-    sums = i32x4.add(sums, i32x4.dot_i16x8_s(the<L>().minima(scales, i, set), v128.load32_splat(from + (i << 2))));
-  }
-  return sums;
+  if (!the<L>().halves) return fourMinima<L>(scales, tail + BLOCK_SUMS, 0, set);
+  return i32x4.add(fourMinima<L>(scales, tail + HALF_SUMS, 0, set), fourMinima<L>(scales, tail + HALF_SUMS + 16, 4, set));
+}
+
+@inline function minimum<L>(scales: usize, sums: usize, i: usize, set: usize): v128 {
+  return i32x4.dot_i16x8_s(the<L>().minima(scales, i, set), v128.load32_splat(sums));
+}
+
+@inline function fourMinima<L>(scales: usize, sums: usize, i: usize, set: usize): v128 {
+  const near = i32x4.add(minimum<L>(scales, sums, i, set), minimum<L>(scales, sums + 4, i + 1, set));
+  return i32x4.add(near, i32x4.add(minimum<L>(scales, sums + 8, i + 2, set), minimum<L>(scales, sums + 12, i + 3, set)));
 }
 
 /** relaxed, 7 bits: the middle is a minimum. */
@@ -75,9 +80,9 @@ import { addBytes, dotNibbles } from './dots';
 
 /** f + a superblock's term for 4 rows. */
 @inline function close<L>(w: usize, set: usize, sums: v128, tail: usize, f: v128): v128 {
-  const scales = w + scalesIn<L>(), mins = minSums<L>(scales, tail, set);
+  const mins = minSums<L>(w, tail, set);
   const whole = hasMinima<L>() && !the<L>().mins ? i32x4.sub(sums, i32x4.shl(mins, 6)) : sums;
-  return the<L>().close(w + factorsIn<L>(), set, whole, mins, v128.load32_splat(tail), f);
+  return the<L>().close(w + the<L>().scaleBytes, set, whole, mins, v128.load32_splat(tail), f);
 }
 
 function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
@@ -85,16 +90,28 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0;
     for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
-      let s0 = i32x4.splat(0), s1 = s0, p = w, q = x;
-      for (let s = w + scalesIn<L>(), last = s + 64; s < last; s += 8) {
+      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x;
+      for (let s = w, last = s + 64; s < last; s += 8) {
         let a0 = i32x4.splat(0), a1 = a0;
-        const k = the<L>().scales(s);
         if (ASC_FEATURE_RELAXED_SIMD) {
-          for (const stop = p + 128; p < stop; p += 32, q += 8) {
-            const v = v128.load(p), u = v128.load(p, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
-            a0 = i16x8.add(a0, dotNibbles(v, xa, xb, low));
-            a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
-          }
+          do {
+            let xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+            a0 = dotNibbles(v128.load(p), xa, xb, low);
+            a1 = dotNibbles(v128.load(p, 16), xa, xb, low);
+            xa = v128.load32_splat(q, 8); xb = v128.load32_splat(q, 12);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 32), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 48), xa, xb, low));
+            q += 16;
+            if (p == 0) break;
+            xa = v128.load32_splat(q); xb = v128.load32_splat(q, 4);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 64), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 80), xa, xb, low));
+            xa = v128.load32_splat(q, 8); xb = v128.load32_splat(q, 12);
+            a0 = i16x8.add(a0, dotNibbles(v128.load(p, 96), xa, xb, low));
+            a1 = i16x8.add(a1, dotNibbles(v128.load(p, 112), xa, xb, low));
+          } while (false);
+          p += 128; q += 16;
+          const k = the<L>().scales(s);
           s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, firstTwice(k)));
           s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, lastTwice(k)));
         } else {
@@ -105,6 +122,7 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
             a0 = addBytes(addBytes(a0, v128.and(v, low), xa, xb, mask), v128.and(i16x8.shr_u(v, 4), low), xc, xd, mask);
             a1 = addBytes(addBytes(a1, v128.and(u, low), xa, xb, mask), v128.and(i16x8.shr_u(u, 4), low), xc, xd, mask);
           }
+          const k = the<L>().scales(s);
           s0 = addFirst(s0, a0, k);
           s1 = addLast(s1, a1, k);
         }
@@ -117,6 +135,20 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
   }
 }
 
+/** Vector i of the half at p, where those of `set` need it. */
+@inline function part<L>(set: usize, p: usize, i: usize): v128 { return the<L>().needs(set, i) ? partOf<L>(p, i) : i32x4.splat(0); }
+
+/** relaxed, up to 6 bits: start + the sums of half a block, of 4 rows in pairs of columns; a..d x's columns. */
+@inline function halfOf<L>(set: usize, p: usize, start: v128, xa: v128, xb: v128, xc: v128, xd: v128, a: v128, b: v128, c: v128): v128 {
+  const v0 = part<L>(set, p, 0), v1 = part<L>(set, p, 1), v2 = part<L>(set, p, 2);
+  const v3 = part<L>(set, p, 3), v4 = part<L>(set, p, 4), v5 = part<L>(set, p, 5);
+  const first = dot(xa, the<L>().vector(set, 0, v0, v1, v2, v3, v4, v5, a, b, c));
+  const second = dot(xb, the<L>().vector(set, 1, v0, v1, v2, v3, v4, v5, a, b, c));
+  const third = dot(xc, the<L>().vector(set, 2, v0, v1, v2, v3, v4, v5, a, b, c));
+  const near = i16x8.add(the<L>().middle ? i16x8.add(first, start) : first, second);
+  return i16x8.add(near, i16x8.add(third, dot(xd, the<L>().vector(set, 3, v0, v1, v2, v3, v4, v5, a, b, c))));
+}
+
 function packed<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const a = the<L>().mask, c = the<L>().third, mask = mask00ff(), halfBytes = the<L>().quantBytes >> 1;
   const xEnd = x0 + <usize>(cols >> 8) * superStride();
@@ -124,9 +156,25 @@ function packed<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
     let f0 = f32x4.splat(0), f1 = f0;
     for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
       const b = the<L>().table(w), tail = x + superData();
-      let s0 = i32x4.splat(0), s1 = s0, p = w, q = x, starts = tail + STARTS;
+      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + STARTS;
       let a0 = s0, a1 = s0; // base: of the block under way
-      for (let half: usize = 0, s = w + scalesIn<L>(); half < 16; half++, p += halfBytes, starts += 4) {
+      for (let half: usize = 0, s = w; half < 16; half++, p += halfBytes, starts += 4) {
+        if (ASC_FEATURE_RELAXED_SIMD && the<L>().bits < 7) {
+          const xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4), xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+          const start = narrowStart<L>(starts);
+          do {
+            a0 = halfOf<L>(0, p, start, xa, xb, xc, xd, a, b, c);
+            a1 = a0;
+            if (p == 0) break; // never
+            a1 = halfOf<L>(1, p, start, xa, xb, xc, xd, a, b, c);
+          } while (false);
+          const k = the<L>().scales(s);
+          if (the<L>().halves || half & 1) s += 8;
+          s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, firstTwice(k)));
+          s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, lastTwice(k)));
+          q += 16;
+          continue;
+        }
         const k = the<L>().scales(s);
         if (the<L>().halves || half & 1) s += 8;
         const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2);

@@ -16,7 +16,7 @@
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { groupBytes, hasMin, isFloat, isHalf, isSuper, scalesIn, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, hasMin, isFloat, isHalf, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from './source';
@@ -158,14 +158,14 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
       const count = countIn(list, end, (b << 5) + (half + 1) * scaleCols<L>()), nPieces = piecesOf<L>(count);
       store<u8>(pieces, <u8>nPieces);
       if (!count) continue;
-      const block = blockAt<L>(w, b), scales = isSuper<L>() ? superAt<L>(w, b) + scalesIn<L>() - block : quantBytes;
-      const scale = isSuper<L>() ? <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3 : 0;
-      compactBlock<L>(list, count, nPieces, block, scales + scale, group, q, stride, groups);
+      const block = blockAt<L>(w, b), place = <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3;
+      const scales = isSuper<L>() ? superAt<L>(w, b) + place - block : quantBytes;
+      compactBlock<L>(list, count, nPieces, block, scales, group, q, stride, groups);
       q += (<usize>nPieces << 4) + keptScales<L>();
       list += <usize>count << 1;
     }
     if (!isSuper<L>() || (b & 7) != 7) continue;
-    const factors = superAt<L>(w, b) + unitBytes<L>() - keptFactors<L>();
+    const factors = superAt<L>(w, b) + quantsIn<L>() - keptFactors<L>();
     for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factors + g * group, keptFactors<L>());
     q += keptFactors<L>();
   }

@@ -2,7 +2,7 @@
  * Rows of an interleaved matrix (any layout) into another of as many columns, one by one or as a list says (copies.ts).
  * Test: test/kernels/compact.test.ts.
  */
-import { blockBytes, groupBytes, isFloat, isHalf, isPacked, isSuper, scalesIn, the, unitBytes, valueAt } from '../../layouts/kinds';
+import { blockBytes, groupBytes, isFloat, isHalf, isPacked, isSuper, quantsIn, the, unitBytes, valueAt } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { scaleCols } from './source';
@@ -49,14 +49,12 @@ function copyRowIn<L>(p: usize, from: i32, q: usize, to: i32, cols: i32): void {
     }
     return;
   }
-  for (let b = 1; p < end; b++) {
-    copyBlock<L>(p, from, q, to);
-    p += blockBytes<L>(); q += blockBytes<L>();
+  for (; p < end; p += unitBytes<L>(), q += unitBytes<L>()) {
     if (isSuper<L>()) {
-      if ((b & 7) == 0) {
-        copyScales<L>(p, from, q, to);
-        p += unitBytes<L>() - scalesIn<L>(); q += unitBytes<L>() - scalesIn<L>();
-      }
+      copyScales<L>(p, from, q, to);
+      for (let b = quantsIn<L>(); b < unitBytes<L>(); b += blockBytes<L>()) copyBlock<L>(p + b, from, q + b, to);
+    } else {
+      copyBlock<L>(p, from, q, to);
     }
   }
 }

@@ -3,7 +3,7 @@
  * stored, or a signed byte. Factors of superblocks are multiplied into d and m, a product rounded once as in the layout's dequant. Units in
  * which forms hold d and m: units.ts. Test: test/kernels/rows.test.ts, test/kernels/columns.test.ts.
  */
-import { blockBytes, isBytes, isFloat, isNibbles, isPacked, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, isBytes, isFloat, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 
@@ -30,11 +30,11 @@ import { forLayout } from '../../layouts/table';
 }
 
 /** Block b of the group of rows at `w`, and the superblock that it is in. */
+@inline export function superAt<L>(w: usize, b: i32): usize { return w + <usize>(b >> 3) * unitBytes<L>(); }
 @inline export function blockAt<L>(w: usize, b: i32): usize {
-  if (isSuper<L>()) return w + <usize>(b >> 3) * unitBytes<L>() + <usize>(b & 7) * blockBytes<L>();
+  if (isSuper<L>()) return superAt<L>(w, b) + quantsIn<L>() + <usize>(b & 7) * blockBytes<L>();
   return w + <usize>b * blockBytes<L>();
 }
-@inline export function superAt<L>(w: usize, b: i32): usize { return w + <usize>(b >> 3) * unitBytes<L>(); }
 
 /** q of columns 4c .. 4c + 3 of a row's block as bytes. */
 export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {

@@ -1,0 +1,24 @@
+/** What a pass is asked for. */
+import { recordBytes, tokenFields } from '../model/records.ts';
+
+/** What a pass does for a sequence: `tokens` (checked by the caller) behind it, of which the last `rows` leave logits and reports. */
+export interface PassPart {
+  readonly sequence: number;
+  readonly tokens: Int32Array;
+  readonly rows: number;
+  /** Whether they join its statistics. */
+  readonly counts: boolean;
+}
+
+/** Words of a TokenRecord. */
+export const tokenWords = recordBytes(tokenFields) / 4;
+
+/** Writes the table of tokens, each part from its `position` on; returns how many there are. */
+export function fillTable(table: Int32Array, parts: readonly PassPart[], positionOf: (part: PassPart) => number): number {
+  let at = 0;
+  for (const part of parts) {
+    const { sequence, tokens, rows } = part, position = positionOf(part), first = tokens.length - rows;
+    for (let t = 0; t < tokens.length; t++, at += tokenWords) table.set([tokens[t]!, sequence, position + t, t < first ? 0 : 1], at);
+  }
+  return at / tokenWords;
+}
