@@ -27,7 +27,7 @@ export const ATTENTION_BYTES = 12_544;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
 export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
-  return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
+  return 8192 + 384 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;

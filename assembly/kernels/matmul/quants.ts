@@ -2,9 +2,11 @@
  * kernels/matmul for quantised layouts: x is made ready (panel.ts) for as many columns as the scratch holds; then, group by group of 8
  * rows, 256 columns of weights are made ready (unpack.ts) and meet all tokens, 4 at a time (tile.ts, superTile.ts). What is made ready of
  * the weights stays in the first cache, x in the second. Sums lie in `sums`, 32 B a token, and between spans of columns in y.
+ * Test: test/kernels/matmul.test.ts.
  */
 import { times32 } from '../../base/simd';
-import { groupBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, isBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
+import { bytesTile } from './bytesTile';
 import { packX, panelBytes, panelQuants } from './panel';
 import { BLOCKS, isLifted, isNarrow } from './ready';
 import { SuperBlocks, SuperHalves, SuperHalvesMin, SuperLifted, SuperWide, SuperWideHalvesMin, SuperWideMin, superTile } from './superTile';
@@ -13,8 +15,8 @@ import { unpack } from './unpack';
 
 /** Bytes of x made ready; more where 256 columns of all tokens are more. */
 const PANELS: usize = 384 * 1024;
-/** Room for weights made ready, and for the integer sums of 4 tokens. */
-const READY: usize = 8 * 1024, SUMS: usize = 128;
+/** Room for weights made ready, and for the integer sums of 4 tokens (superTile.ts). */
+const READY: usize = 8 * 1024, SUMS: usize = 384;
 
 /** Bytes that matmul needs beside its arguments, for any layout. */
 export function matmulScratch(cols: i32, nTokens: i32): usize {
@@ -34,6 +36,13 @@ export function matmulScratch(cols: i32, nTokens: i32): usize {
   if (nTokens == 3) superTile<U, Three>(w, x, f, g);
   else if (nTokens == 2) superTile<U, Two>(w, x, f, g);
   else if (nTokens == 1) superTile<U, One>(w, x, f, g);
+}
+
+@inline function bytesTiles<L>(w: usize, x: usize, xStride: usize, nTokens: usize, n: usize, f: usize): void {
+  for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) bytesTile<L, Four>(w, x, n, f);
+  if (nTokens == 3) bytesTile<L, Three>(w, x, n, f);
+  else if (nTokens == 2) bytesTile<L, Two>(w, x, n, f);
+  else if (nTokens == 1) bytesTile<L, One>(w, x, n, f);
 }
 
 /** What is ready at w times all tokens; n blocks, or a superblock. */
@@ -82,8 +91,12 @@ export function quants<L>(
       let p = w, q = panels;
       for (let u = from; u < to; u += atOnce, p += atOnce * unitBytes<L>(), q += atOnce * panelBytes<L>()) {
         const n = min(atOnce, to - u);
-        unpack<L>(p, n, scratch);
-        tilesOf<L>(scratch, q, stride, nTokens, n, sums, g);
+        if (isBytes<L>()) {
+          bytesTiles<L>(p, q, stride, nTokens, n, sums);
+        } else {
+          unpack<L>(p, n, scratch);
+          tilesOf<L>(scratch, q, stride, nTokens, n, sums, g);
+        }
       }
       store8(at, yStride, nTokens, sums, !isSuper<L>() && to == count);
     }

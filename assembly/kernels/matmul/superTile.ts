@@ -6,7 +6,7 @@
  */
 import { madd } from '../../base/simd';
 import { the } from '../../layouts/kinds';
-import { first, fourth, second, step, third } from './tile';
+import { addBytes, addPairs, first, fourth, second, third } from './tile';
 
 /** Blocks with a scale and a minimum each. */
 @unmanaged export class SuperBlocks {
@@ -61,36 +61,55 @@ import { first, fourth, second, step, third } from './tile';
   @inline get lifted(): bool { return false; }
 }
 
-/** Sums of `n` pairs of numbers of 4 rows at w times a token's at x. */
-@inline function pairSums(w: usize, x: usize, n: usize): v128 {
-  let sums = i32x4.splat(0);
-  for (const end = x + (n << 4); x < end; x += 16, w += 32) sums = i32x4.add(sums, i32x4.dot_i16x8_s(v128.load(w), v128.load32_splat(x)));
-  return sums;
+/** i32 sums of products of pairs of i16, 8 rows at w times T tokens at x and up to xEnd, into g; 32 B a token. */
+function pairTile<T>(w: usize, x: usize, xEnd: usize, g: usize): void {
+  let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
+  for (; x < xEnd; w += 32, x += 16) {
+    const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
+    a0 = addPairs(a0, q, v); a1 = addPairs(a1, q, u);
+    if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = addPairs(b0, r, v); b1 = addPairs(b1, r, u); }
+    if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = addPairs(c0, r, v); c1 = addPairs(c1, r, u); }
+    if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = addPairs(d0, r, v); d1 = addPairs(d1, r, u); }
+  }
+  v128.store(g, a0); v128.store(g, a1, 16);
+  if (the<T>().n > 1) { v128.store(g, b0, 32); v128.store(g, b1, 48); }
+  if (the<T>().n > 2) { v128.store(g, c0, 64); v128.store(g, c1, 80); }
+  if (the<T>().n > 3) { v128.store(g, d0, 96); v128.store(g, d1, 112); }
 }
 
-/** f + s times the factored sums of 4 rows; w: factors, minima, scales; x: the token's scale and sums. */
-@inline function closed<U>(f: v128, sums: v128, w: usize, x: usize): v128 {
-  const n = the<U>().minPairs;
-  if (the<U>().lifted) sums = i32x4.add(sums, i32x4.shl(pairSums(w + 64 + 32 * n, x + 16, n), 4));
-  let scaled = f32x4.mul(f32x4.convert_i32x4_s(sums), v128.load(w));
-  if (n) scaled = f32x4.sub(scaled, f32x4.mul(f32x4.convert_i32x4_s(pairSums(w + 64, x + 16, n)), v128.load(w, 32)));
-  return madd(scaled, v128.load32_splat(x), f);
+/** f + s times the factored sums of 4 rows: those at g with factors d, of minima at g + 128 with factors e, lifts at g + 256. */
+@inline function closed<U>(f: v128, g: usize, s: v128, d: v128, e: v128): v128 {
+  let sums = v128.load(g);
+  if (the<U>().lifted) sums = i32x4.add(sums, i32x4.shl(v128.load(g, 256), 4));
+  let scaled = f32x4.mul(f32x4.convert_i32x4_s(sums), d);
+  if (the<U>().minPairs) scaled = f32x4.sub(scaled, f32x4.mul(f32x4.convert_i32x4_s(v128.load(g, 128)), e));
+  return madd(scaled, s, f);
 }
 
-function close<U>(w: usize, x: usize, n: usize, g: usize, f: usize): void {
-  for (const end = f + (n << 5); f < end; f += 32, g += 32, x += 4) {
-    v128.store(f, closed<U>(v128.load(f), v128.load(g), w, x));
-    v128.store(f, closed<U>(v128.load(f, 16), v128.load(g, 16), w + 16, x), 16);
+/** What comes behind a superblock's columns: at w factors, minima, scales; at x the tokens' scales and sums. */
+@inline function close<U, T>(w: usize, x: usize, f: usize, g: usize): void {
+  const n = the<U>().minPairs << 4, sums = x + 16, d0 = v128.load(w), d1 = v128.load(w, 16);
+  const e0 = n ? v128.load(w, 32) : d0, e1 = n ? v128.load(w, 48) : d1;
+  if (n) pairTile<T>(w + 64, sums, sums + n, g + 128);
+  if (the<U>().lifted) pairTile<T>(w + 64 + 2 * n, sums, sums + n, g + 256);
+  for (const end = f + (<usize>the<T>().n << 5); f < end; f += 32, g += 32, x += 4) {
+    const s = v128.load32_splat(x);
+    v128.store(f, closed<U>(v128.load(f), g, s, d0, e0));
+    v128.store(f, closed<U>(v128.load(f, 16), g + 16, s, d1, e1), 16);
   }
 }
 
 /** sums at g + what a, i16 sums of a half or block, are with scales k. */
 @inline function widened(g: v128, a: v128, k: v128): v128 { return i32x4.add(g, i32x4.dot_i16x8_s(a, k)); }
 
-/** A superblock, added to the sums of each token at f, 8 rows each; room for the integer sums at g. */
+/** A superblock, added to the sums of each token at f, 8 rows each; 384 B at g for integer sums. */
 export function superTile<U, T>(w: usize, x: usize, f: usize, g: usize): void {
-  if (the<U>().narrow) memory.fill(g, 0, <usize>the<T>().n << 5);
-  const columns = the<U>().cols * (the<U>().narrow ? 4 : 8); // bytes of x
+  if (!the<U>().narrow) {
+    pairTile<T>(w, x, x + 2048, g);
+    close<U, T>(w + 4096, x + 2048, f, g);
+    return;
+  }
+  memory.fill(g, 0, <usize>the<T>().n << 5);
   for (let i: usize = 0; i < 256; i += the<U>().cols) {
     let a0 = i32x4.splat(0), b0 = a0, c0 = a0, d0 = a0;
     if (the<U>().starts) {
@@ -99,26 +118,19 @@ export function superTile<U, T>(w: usize, x: usize, f: usize, g: usize): void {
       x += 16;
     }
     let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
-    for (const stop = x + columns; x < stop; w += 32, x += 16) {
+    for (const stop = x + 4 * the<U>().cols; x < stop; w += 32, x += 16) {
       const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
-      a0 = step<U>(a0, q, v); a1 = step<U>(a1, q, u);
-      if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = step<U>(b0, r, v); b1 = step<U>(b1, r, u); }
-      if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = step<U>(c0, r, v); c1 = step<U>(c1, r, u); }
-      if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = step<U>(d0, r, v); d1 = step<U>(d1, r, u); }
+      a0 = addBytes(a0, q, v); a1 = addBytes(a1, q, u);
+      if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = addBytes(b0, r, v); b1 = addBytes(b1, r, u); }
+      if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = addBytes(c0, r, v); c1 = addBytes(c1, r, u); }
+      if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = addBytes(d0, r, v); d1 = addBytes(d1, r, u); }
     }
-    if (the<U>().narrow) {
-      const k = v128.load(w), l = v128.load(w, 16);
-      v128.store(g, widened(v128.load(g), a0, k)); v128.store(g, widened(v128.load(g, 16), a1, l), 16);
-      if (the<T>().n > 1) { v128.store(g, widened(v128.load(g, 32), b0, k), 32); v128.store(g, widened(v128.load(g, 48), b1, l), 48); }
-      if (the<T>().n > 2) { v128.store(g, widened(v128.load(g, 64), c0, k), 64); v128.store(g, widened(v128.load(g, 80), c1, l), 80); }
-      if (the<T>().n > 3) { v128.store(g, widened(v128.load(g, 96), d0, k), 96); v128.store(g, widened(v128.load(g, 112), d1, l), 112); }
-      w += 32;
-    } else {
-      v128.store(g, a0); v128.store(g, a1, 16);
-      if (the<T>().n > 1) { v128.store(g, b0, 32); v128.store(g, b1, 48); }
-      if (the<T>().n > 2) { v128.store(g, c0, 64); v128.store(g, c1, 80); }
-      if (the<T>().n > 3) { v128.store(g, d0, 96); v128.store(g, d1, 112); }
-    }
+    const k = v128.load(w), l = v128.load(w, 16);
+    v128.store(g, widened(v128.load(g), a0, k)); v128.store(g, widened(v128.load(g, 16), a1, l), 16);
+    if (the<T>().n > 1) { v128.store(g, widened(v128.load(g, 32), b0, k), 32); v128.store(g, widened(v128.load(g, 48), b1, l), 48); }
+    if (the<T>().n > 2) { v128.store(g, widened(v128.load(g, 64), c0, k), 64); v128.store(g, widened(v128.load(g, 80), c1, l), 80); }
+    if (the<T>().n > 3) { v128.store(g, widened(v128.load(g, 96), d0, k), 96); v128.store(g, widened(v128.load(g, 112), d1, l), 112); }
+    w += 32;
   }
-  close<U>(w, x, the<T>().n, g, f);
+  close<U, T>(w, x, f, g);
 }

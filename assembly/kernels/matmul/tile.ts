@@ -47,10 +47,11 @@ import { panelQuants } from './panel';
   @inline get lifted(): bool { return false; }
 }
 
-@inline export function step<U>(a: v128, q: v128, v: v128): v128 {
-  if (the<U>().narrow) return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(q, v));
-  return i32x4.add(a, i32x4.dot_i16x8_s(q, v));
-}
+/** a + products of 4 rows: of 4 bytes each, sums of pairs in i16; of 2 i16 each. */
+@inline export function addBytes(a: v128, q: v128, v: v128): v128 { return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(q, v)); }
+@inline export function addPairs(a: v128, q: v128, v: v128): v128 { return i32x4.add(a, i32x4.dot_i16x8_s(q, v)); }
+
+@inline function step<U>(a: v128, q: v128, v: v128): v128 { return the<U>().narrow ? addBytes(a, q, v) : addPairs(a, q, v); }
 
 /** A lane of v in all four. */
 @inline export function first(v: v128): v128 { return i32x4.shuffle(v, v, 0, 0, 0, 0); }
