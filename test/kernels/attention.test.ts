@@ -73,6 +73,43 @@ for (const build of builds) {
     });
   });
 
+  kinds.forEach((kind, number) => {
+    test(`${kind} cache: a token's bits are the same alone, in any run, and for any range of heads`, () => {
+      const random = new Random(7 + number), from = 248, tokens = build === 'debug' ? 3 : 13, capacity = 264;
+      for (const [heads, kvHeads, headDim] of [[1, 1, 64], [2, 1, 16], [6, 2, 64], [8, 2, 128], [5, 1, 80], [7, 1, 64], [8, 1, 256]] as const) {
+        for (const [window, cap] of [[0, 0], [5, 0], [100, 2]] as const) {
+          k.reset();
+          const width = kvHeads * headDim, stride = 4 * heads * headDim, perKv = heads / kvHeads;
+          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const rows = (columns: number): number => k.putF32(Float32Array.from({ length: (from + tokens) * columns }, () => 2 * uniform(random)));
+          const [keys, values, pk, pv, q, scratch] = [k.alloc(bytes), k.alloc(bytes), rows(width), rows(width), rows(heads * headDim), k.alloc(ATTENTION_BYTES)];
+          const store = (first: number, n: number): void => {
+            k.call('storeKv', number, n, first, pk + 4 * width * first, pv + 4 * width * first, 4 * width, keys, values, kvHeads, headDim, capacity);
+          };
+          const attend = (first: number, n: number, out: number, firstKv = 0, nKv: number = kvHeads): void => {
+            k.call('attend', number, n, from + first, q + stride * first, stride, keys, values, firstKv, nKv, perKv, headDim, capacity, window, 0.2, cap, scratch, out + stride * first);
+          };
+          const [alone, whole, cut, split] = Array.from({ length: 4 }, () => k.alloc(tokens * stride)) as [number, number, number, number];
+          // what is behind the last token is NaN everywhere
+          k.u8(keys, bytes).fill(0xff); k.u8(values, bytes).fill(0xff);
+          store(0, from);
+          for (let t = 0; t < tokens; t++) { store(from + t, 1); attend(t, 1, alone); }
+          k.u8(keys, bytes).fill(0xff); k.u8(values, bytes).fill(0xff);
+          store(0, from + tokens);
+          attend(0, tokens, whole);
+          attend(0, 2, cut); attend(2, tokens - 2, cut);
+          for (let kv = 0; kv < kvHeads; kv++) attend(0, tokens, split, kv, 1);
+          const bits = (out: number): Buffer => Buffer.from(k.u8(out, tokens * stride).slice()), label = `${heads}/${kvHeads} heads of ${headDim}, window ${window}, cap ${cap}`;
+          assert.ok(k.f32(alone, tokens * heads * headDim).every(Number.isFinite), `${label}: finite`);
+          assert.ok(bits(whole).equals(bits(alone)), `${label}: together`);
+          assert.ok(bits(cut).equals(bits(alone)), `${label}: cut`);
+          assert.ok(bits(split).equals(bits(alone)), `${label}: by heads`);
+          k.checkCanaries();
+        }
+      }
+    });
+  });
+
   test('f16 clamps instead of becoming infinite', () => {
     k.reset();
     const bytes = 2 * 16 * 8, keys = k.alloc(bytes), values = k.alloc(bytes), big = k.putF32(new Float32Array(16).fill(1e6));

@@ -15,7 +15,7 @@ import { scale as times, softCap } from '../activation/activation';
 import { headBytes } from './kv';
 import { mix } from './mix';
 import { cellBytes, enterRow, scores } from './scores';
-import { FACTOR, PEAK, ROW, ROWS, SCORES, STRETCH, SUM } from './scratch';
+import { PEAK, ROW, ROWS, ROWS_F16, SCORES, STRETCH, SUM } from './scratch';
 import { weigh } from './weights';
 
 /** Scores are in units of ln 2. */
@@ -43,7 +43,8 @@ const LOG2E: f32 = 1.4426950408889634;
   for (let base = firstOf(window, firstToken) & ~7; base < end; base = (base & -STRETCH) + STRETCH) {
     const stop = min((base & -STRETCH) + STRETCH, end), count = stop - base, padded = (count + 7) & ~7;
     const at = cells + (<usize>base << 2);
-    scores(kind, rows, tile, keys + <usize>base * <usize>headDim * cell, keys + at, headDim, padded);
+    const v = values + (<usize>base << 4) * cell, tileStride = (<usize>capacity << 4) * cell;
+    scores(kind, rows, tile, keys + <usize>base * <usize>headDim * cell, keys + at, headDim, padded, v, tileStride);
     for (let r = 0; r < rows; r++) {
       const row = tile + <usize>r * ROW, own = position + (iRow + r) / perKv;
       if (cap) {
@@ -52,7 +53,6 @@ const LOG2E: f32 = 1.4426950408889634;
       }
       weigh(kind, row, max(0, firstOf(window, own) - base), min(count, own + 1 - base), padded, values + at);
     }
-    const v = values + (<usize>base << 4) * cell, tileStride = (<usize>capacity << 4) * cell;
     mix(kind, rows, tile, v, tileStride, headDim, kind == KvKind.q8 ? padded : count, o0, o1, o2, o3);
   }
   for (let r = 0; r < rows; r++) {
@@ -71,11 +71,12 @@ export function attend(
   kind: i32, nTokens: i32, position: i32, q: usize, stride: usize, keys: usize, values: usize, firstKv: i32, nKv: i32, perKv: i32,
   headDim: i32, capacity: i32, window: i32, scale: f32, cap: f32, scratch: usize, out: usize,
 ): void {
+  const most = kind == KvKind.f16 ? ROWS_F16 : ROWS;
   const bytes = headBytes(kind, headDim, capacity), nRows = nTokens * perKv, group = <usize>(perKv * headDim) << 2;
   for (let kv = <usize>firstKv, end = kv + <usize>nKv; kv < end; kv++) {
-    for (let iRow = 0; iRow < nRows; iRow += ROWS) {
+    for (let iRow = 0; iRow < nRows; iRow += most) {
       attendTile(
-        kind, iRow, min(ROWS, nRows - iRow), q + kv * group, stride, keys + kv * bytes, values + kv * bytes, perKv, headDim, capacity,
+        kind, iRow, min(most, nRows - iRow), q + kv * group, stride, keys + kv * bytes, values + kv * bytes, perKv, headDim, capacity,
         position, window, scale, cap, scratch, out + kv * group,
       );
     }

@@ -73,18 +73,21 @@ function ints<R>(
   }
 }
 
+/** Whether 16 dimensions are summed at once. */
+@inline function wide<K, R>(): bool { return numberOf<R>() < (kindOf<K>() == KvKind.f16 ? 2 : 3); }
+
 function floats<K, R>(
   tile: usize, values: usize, stride: usize, headDim: i32, count: i32, o0: usize, o1: usize, o2: usize, o3: usize,
 ): void {
   const wEnd = tile + SCORES + (<usize>count << 2), c: usize = kindOf<K>() == KvKind.f32 ? 4 : 2;
-  for (let d: usize = 0, end = <usize>headDim << 2; d < end; d += numberOf<R>() < 3 ? 64 : 32) {
-    let v = values + (d >> 6) * stride + (numberOf<R>() < 3 ? 0 : ((d & 32) >> 2) * c);
+  for (let d: usize = 0, end = <usize>headDim << 2; d < end; d += wide<K, R>() ? 64 : 32) {
+    let v = values + (d >> 6) * stride + (wide<K, R>() ? 0 : ((d & 32) >> 2) * c);
     let a0 = f32x4.splat(0), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0;
     for (let w = tile + SCORES; w < wEnd; w += 4, v += 16 * c) {
       const x = cells4<K>(v), y = cells4<K>(v + 4 * c), w0 = v128.load32_splat(w);
       a0 = madd(x, w0, a0);
       b0 = madd(y, w0, b0);
-      if (numberOf<R>() < 3) {
+      if (wide<K, R>()) {
         const z = cells4<K>(v + 8 * c), u = cells4<K>(v + 12 * c);
         a2 = madd(z, w0, a2);
         b2 = madd(u, w0, b2);
@@ -96,11 +99,14 @@ function floats<K, R>(
           b3 = madd(u, w1, b3);
         }
       } else {
-        const w1 = v128.load32_splat(w, ROW), w2 = v128.load32_splat(w, 2 * ROW);
+        const w1 = v128.load32_splat(w, ROW);
         a1 = madd(x, w1, a1);
         b1 = madd(y, w1, b1);
-        a2 = madd(x, w2, a2);
-        b2 = madd(y, w2, b2);
+        if (numberOf<R>() > 2) {
+          const w2 = v128.load32_splat(w, 2 * ROW);
+          a2 = madd(x, w2, a2);
+          b2 = madd(y, w2, b2);
+        }
         if (numberOf<R>() > 3) {
           const w3 = v128.load32_splat(w, 3 * ROW);
           a3 = madd(x, w3, a3);
@@ -110,11 +116,11 @@ function floats<K, R>(
     }
     joinFloats(a0, b0, tile, o0 + d);
     if (numberOf<R>() > 1) joinFloats(a1, b1, tile + ROW, o1 + d);
-    if (numberOf<R>() < 3) {
+    if (wide<K, R>()) {
       joinFloats(a2, b2, tile, o0 + d + 32);
       if (numberOf<R>() > 1) joinFloats(a3, b3, tile + ROW, o1 + d + 32);
     } else {
-      joinFloats(a2, b2, tile + 2 * ROW, o2 + d);
+      if (numberOf<R>() > 2) joinFloats(a2, b2, tile + 2 * ROW, o2 + d);
       if (numberOf<R>() > 3) joinFloats(a3, b3, tile + 3 * ROW, o3 + d);
     }
   }
@@ -123,7 +129,7 @@ function floats<K, R>(
 @inline function floatsOf<K>(
   rows: i32, tile: usize, values: usize, stride: usize, headDim: i32, count: i32, o0: usize, o1: usize, o2: usize, o3: usize,
 ): void {
-  if (rows == 4) floats<K, Rows4>(tile, values, stride, headDim, count, o0, o1, o2, o3);
+  if (kindOf<K>() == KvKind.f32 && rows == 4) floats<K, Rows4>(tile, values, stride, headDim, count, o0, o1, o2, o3);
   else if (rows == 3) floats<K, Rows3>(tile, values, stride, headDim, count, o0, o1, o2, o3);
   else if (rows == 2) floats<K, Rows2>(tile, values, stride, headDim, count, o0, o1, o2, o3);
   else floats<K, Rows1>(tile, values, stride, headDim, count, o0, o1, o2, o3);

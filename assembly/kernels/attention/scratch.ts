@@ -5,6 +5,8 @@
 
 /** Rows that share the reading of keys and values: their sums and what they are multiplied with fill 14 of the 15 registers that V8 has. */
 export const ROWS: i32 = 4;
+/** Of a cache of f16, whose cells take two more registers to widen: with four rows V8 keeps a sum in memory, three times slower. */
+export const ROWS_F16: i32 = 3;
 /** Positions between two corrections of a row by its running maximum: begins at multiples of it, wherever a pass begins. */
 export const STRETCH: i32 = 256;
 
@@ -19,6 +21,8 @@ export const SUM: usize = 3080;
 /** What the sums of the stretches before are multiplied by, and what the integers of this one are. */
 export const FADE: usize = 3084;
 export const GAIN: usize = 3088;
+/** What was read only so that it is in the cache later. */
+export const TOUCHED: usize = 3120;
 
 /** Bytes of scratch that a call of `attend` needs, whatever the context; src/model/memory.ts knows the same. */
 export const SCRATCH: usize = 4 * ROW;

@@ -21,8 +21,8 @@ import { FADE, GAIN, PEAK, SCORES, SUM } from './scratch';
     const a = rounded(f32x4.mul(v128.load(p), f)), b = rounded(f32x4.mul(v128.load(p, 16), f));
     v128.store(at, i16x8.narrow_i32x4_s(roundedInt(a), roundedInt(b)));
   }
-  memory.fill(s, 0, <usize>from << 1);
-  memory.fill(at, 0, <usize>(count - to) << 1);
+  if (from) memory.fill(s, 0, <usize>from << 1);
+  if (count > to) memory.fill(at, 0, <usize>(count - to) << 1);
 }
 
 /**
@@ -39,23 +39,34 @@ export function weigh(kind: i32, row: usize, lo: i32, hi: i32, count: i32, scale
   }
   fillScores(s, from, lo, -Infinity);
   fillScores(s, hi, to, -Infinity);
-  const end = s + (<usize>to << 2), before = load<f32>(row, PEAK);
-  let m = f32x4.splat(before);
-  for (let p = s + (<usize>from << 2); p < end; p += 32) m = f32x4.max(m, f32x4.max(v128.load(p), v128.load(p, 16)));
-  const peak = hmax(m), top = f32x4.splat(peak);
-  let sum = f32x4.splat(0), most = sum, c = scales + (<usize>from << 2);
-  for (let p = s + (<usize>from << 2); p < end; p += 16, c += 16) {
-    const e = powerOf2(f32x4.sub(v128.load(p), top));
-    sum = f32x4.add(sum, e);
-    if (kind == KvKind.q8) {
-      const w = f32x4.mul(e, v128.load(c));
-      most = f32x4.pmax(most, w); // passes over a NaN
+  const begin = s + (<usize>from << 2), end = s + (<usize>to << 2), before = load<f32>(row, PEAK);
+  // pmax passes over a NaN, which comes to light in the sum; it is one instruction, max are eight
+  let m = f32x4.splat(before), n = m;
+  for (let p = begin; p < end; p += 32) { m = f32x4.pmax(m, v128.load(p)); n = f32x4.pmax(n, v128.load(p, 16)); }
+  const peak = hmax(f32x4.pmax(m, n)), top = f32x4.splat(peak);
+  let sum = f32x4.splat(0), more = sum, most = sum;
+  if (kind == KvKind.q8) {
+    for (let p = begin, c = scales + (<usize>from << 2); p < end; p += 32, c += 32) {
+      const e = powerOf2(f32x4.sub(v128.load(p), top)), f = powerOf2(f32x4.sub(v128.load(p, 16), top));
+      const w = f32x4.mul(e, v128.load(c)), x = f32x4.mul(f, v128.load(c, 16));
+      sum = f32x4.add(sum, e);
+      more = f32x4.add(more, f);
+      most = f32x4.pmax(f32x4.pmax(most, w), x);
       v128.store(p, w);
-    } else v128.store(p, e);
+      v128.store(p, x, 16);
+    }
+  } else {
+    for (let p = begin; p < end; p += 32) {
+      const e = powerOf2(f32x4.sub(v128.load(p), top)), f = powerOf2(f32x4.sub(v128.load(p, 16), top));
+      sum = f32x4.add(sum, e);
+      more = f32x4.add(more, f);
+      v128.store(p, e);
+      v128.store(p, f, 16);
+    }
   }
   const fade = f32x4.extract_lane(powerOf2(f32x4.splat(before - peak)), 0);
   store<f32>(row, peak, PEAK);
-  store<f32>(row, madd1(load<f32>(row, SUM), fade, hsum(sum)), SUM);
+  store<f32>(row, load<f32>(row, SUM) * fade + hsum(f32x4.add(sum, more)), SUM);
   store<f32>(row, fade, FADE);
   if (kind == KvKind.q8) {
     fillScores(s, from, lo, 0); // 0 times whatever scale lies there
@@ -68,6 +79,3 @@ export function weigh(kind: i32, row: usize, lo: i32, hi: i32, count: i32, scale
     fillScores(s, to, count, 0);
   }
 }
-
-/** Not fused in either build. */
-@inline function madd1(a: f32, b: f32, c: f32): f32 { return a * b + c; }

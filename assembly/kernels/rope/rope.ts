@@ -31,10 +31,23 @@ export function ropeTable(table: usize, freq: usize, ropeDim: i32, position: i32
 export function rope(kind: i32, x: usize, heads: i32, headDim: i32, ropeDim: i32, table: usize): void {
   const half = <usize>(ropeDim >> 1) << 2;
   for (let h = 0; h < heads; h++, x += <usize>headDim << 2) {
+    let i: usize = 0;
     if (kind == Rope.halves) {
-      for (let i: usize = 0; i < half; i += 4) turn(x + i, x + half + i, load<f32>(table + i), load<f32>(table + half + i));
+      for (; i + 16 <= half; i += 16) {
+        const p = x + i, q = p + half, a = v128.load(p), b = v128.load(q), c = v128.load(table + i), s = v128.load(table + half + i);
+        v128.store(p, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
+        v128.store(q, f32x4.add(f32x4.mul(a, s), f32x4.mul(b, c)));
+      }
+      for (; i < half; i += 4) turn(x + i, x + half + i, load<f32>(table + i), load<f32>(table + half + i));
     } else {
-      for (let i: usize = 0; i < half; i += 4) turn(x + 2 * i, x + 2 * i + 4, load<f32>(table + i), load<f32>(table + half + i));
+      for (; i + 16 <= half; i += 16) {
+        const p = x + 2 * i, u = v128.load(p), w = v128.load(p, 16), c = v128.load(table + i), s = v128.load(table + half + i);
+        const a = i32x4.shuffle(u, w, 0, 2, 4, 6), b = i32x4.shuffle(u, w, 1, 3, 5, 7);
+        const e = f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)), f = f32x4.add(f32x4.mul(a, s), f32x4.mul(b, c));
+        v128.store(p, i32x4.shuffle(e, f, 0, 4, 1, 5));
+        v128.store(p, i32x4.shuffle(e, f, 2, 6, 3, 7), 16);
+      }
+      for (; i < half; i += 4) turn(x + 2 * i, x + 2 * i + 4, load<f32>(table + i), load<f32>(table + half + i));
     }
   }
 }
