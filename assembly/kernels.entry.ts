@@ -10,6 +10,9 @@ export { activateGated, activate, add, multiply, softCap, subtractKept, scale } 
 export { ropeFrequencies, ropeTable, rope } from './kernels/rope/rope';
 export { storeKv } from './kernels/attention/kv';
 export { attend } from './kernels/attention/attention';
+export { enterRow, scores } from './kernels/attention/scores';
+export { weigh } from './kernels/attention/weights';
+export { mix } from './kernels/attention/mix';
 export { addTap, convolve, convolutionRow, convolutionRows } from './kernels/convolution/convolution';
 export { route, addWeighted, sigmoid } from './kernels/experts/experts';
 export { sweepLogitsAt } from './kernels/logits/sweep';

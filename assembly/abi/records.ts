@@ -117,7 +117,7 @@
   gatePtr: u32;       // [chunk, ffn], of models with convolutions at least [chunk, 3 * hidden]
   upPtr: u32;         // [chunk, ffn]
   anglesPtr: u32;     // [chunk] rows of cosines and sines, for each RopeRecord
-  scoresPtr: u32; scoresBytes: u32; // of each thread [capacity] f32 attention scores of one head, then 1,024 bytes of scratch
+  scoresPtr: u32; scoresBytes: u32; // of each thread scratch of attention (kernels/attention/scratch.ts)
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for skipping neurons; 0 = no sequence ever did

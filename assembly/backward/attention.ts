@@ -7,9 +7,9 @@
  * A key/value head collects from all query heads that share it. Probabilities are computed again, one row at a time, never kept: this is
  * quadratic in the document and 15 % of the embedded model's time at 320 tokens. Test: test/calibrate/gradient.test.ts.
  */
-import { madd } from '../base/simd';
+import { exp4 } from '../base/exp';
+import { hmax, hsum, madd } from '../base/simd';
 import { scale, softCap } from '../kernels/activation/activation';
-import { softmax } from '../kernels/attention/attention';
 
 /**
  * out_s = factor * x . y_s for `count` rows of y, 4 at a time; up to 3 more are computed. `bytes` are those of a head: a multiple of 64.
@@ -53,6 +53,23 @@ import { softmax } from '../kernels/attention/attention';
     v128.store(y, madd(v128.load(x), f, v128.load(y)));
     v128.store(y, madd(v128.load(x, 16), f, v128.load(y, 16)), 16);
   }
+}
+
+/** Scores → e^(score - max), the padding up to a multiple of 8 set to 0; returns their sum. */
+@inline function softmax(scores: usize, nPositions: i32): f32 {
+  const padEnd = scores + (<usize>((nPositions + 7) & ~7) << 2);
+  for (let p = scores + (<usize>nPositions << 2); p < padEnd; p += 4) store<f32>(p, -Infinity);
+  let m = f32x4.splat(-Infinity);
+  for (let p = scores; p < padEnd; p += 16) m = f32x4.max(m, v128.load(p));
+  const offset = f32x4.splat(hmax(m)), floor = f32x4.splat(-87);
+  let sum = f32x4.splat(0);
+  for (let p = scores; p < padEnd; p += 16) {
+    const x = f32x4.sub(v128.load(p), offset);
+    const e = v128.andnot(exp4(x), f32x4.lt(x, floor));
+    v128.store(p, e);
+    sum = f32x4.add(sum, e);
+  }
+  return hsum(sum);
 }
 
 /** Row of probabilities of one query over nPositions keys, 0 before the first that it sees, and 0 behind them up to a multiple of 8. */

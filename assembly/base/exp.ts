@@ -30,3 +30,28 @@ const TABLE: usize = memory.data<f32>([
   p = f32x4.add(madd(p, f32x4.mul(r, r), r), v128.load(TABLE, 176));
   return f32x4.mul(p, i32x4.shl(i32x4.add(roundedInt(t), v128.load(TABLE, 192)), 23));
 }
+
+// Four times each: -126 | coefficients of r^5 .. r, the last of them 1
+const POWERS: usize = memory.data<f32>([
+  -126, -126, -126, -126,
+  0.0013276471979286704, 0.0013276471979286704, 0.0013276471979286704, 0.0013276471979286704,
+  0.009675541334209831, 0.009675541334209831, 0.009675541334209831, 0.009675541334209831,
+  0.05550713273543076, 0.05550713273543076, 0.05550713273543076, 0.05550713273543076,
+  0.24022119723848648, 0.24022119723848648, 0.24022119723848648, 0.24022119723848648,
+  0.693146967064733, 0.693146967064733, 0.693146967064733, 0.693146967064733,
+  1, 1, 1, 1,
+], 16);
+
+/**
+ * 2^x of four f32 <= 0, 0 below -126, exactly 1 for 0; a NaN stays one. A polynomial of degree 5 in what is left of x behind its nearest
+ * integer n, which goes into the exponent: relative error below 3e-7, 14 instructions.
+ */
+@inline export function powerOf2(x: v128): v128 {
+  const floor = v128.load(POWERS), v = f32x4.pmax(x, floor), t = rounded(v), r = f32x4.sub(v, roundedFloat(t));
+  let p = madd(v128.load(POWERS, 16), r, v128.load(POWERS, 32));
+  p = madd(p, r, v128.load(POWERS, 48));
+  p = madd(p, r, v128.load(POWERS, 64));
+  p = madd(p, r, v128.load(POWERS, 80));
+  p = madd(p, r, v128.load(POWERS, 96));
+  return v128.andnot(i32x4.add(p, i32x4.shl(t, 23)), f32x4.lt(x, floor));
+}

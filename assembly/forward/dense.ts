@@ -10,8 +10,8 @@ import { convolutionRow, convolutionRows, convolve } from '../kernels/convolutio
 import { mixedStride } from './convolution';
 import { linear, prepareInput } from './linear';
 import { headsStride, rowStride } from './norms';
-import { firstSeen } from './parts';
-import { narrowBuffer, narrowRows, noteLost, sequenceOf, tokenOf } from './tokens';
+import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
+import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
@@ -33,26 +33,33 @@ import { narrowBuffer, narrowRows, noteLost, sequenceOf, tokenOf } from './token
 
   /** k and v of every row join the cache of its sequence. */
   store(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headStride, kvHeads = layer.kvHeads, stride = headsStride(model, kvHeads);
-    let k = <usize>this.kPtr, v = <usize>this.vPtr;
-    for (let t = 0; t < nTokens; t++, k += stride, v += stride) {
-      const sequence = sequenceOf(this, t), kind = sequence.kvKind, capacity = sequence.capacity;
-      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
-      storeKv(kind, k, v, keys, <usize>sequence.valuesPtr + own, kvHeads, headDim, capacity, tokenOf(this, t).position);
+    for (let t = 0, end = 0; t < nTokens; t = end) {
+      end = runFrom(this, t, nTokens);
+      this.append(model, layer, t, end);
     }
   }
 
   /** attn = attention of each row's q over the cache of its sequence, up to its own position. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    const headDim = model.headStride, heads = layer.heads, kvHeads = layer.kvHeads, stride = headsStride(model, heads);
-    let q = <usize>this.qPtr, out = <usize>this.attnPtr;
-    for (let t = 0; t < nTokens; t++, q += stride, out += stride) {
-      const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
-      const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), keys = <usize>sequence.keysPtr + own;
-      attend(
-        kind, q, keys, <usize>sequence.valuesPtr + own, heads, kvHeads, headDim, capacity, firstSeen(layer, position), position + 1,
-        layer.attnScale, layer.attnCap, this.scoresPtr, out,
-      );
+    const kvHeads = layer.kvHeads;
+    if (ASC_FEATURE_THREADS) {
+      const slices = max(1, nTokens >> 3), positions = <usize>tokenOf(this, nTokens - 1).position + 1;
+      const parts = partsOf(this, <usize>(layer.heads * model.headDim * nTokens) * positions, slices * kvHeads);
+      if (parts > 1) {
+        const a = changetype<Attention>(jobArgs(this));
+        a.model = model; a.layer = layer; a.nTokens = nTokens; a.slices = slices;
+        fork(this, attendPart, parts);
+        return;
+      }
+    }
+    this.attendRows(model, layer, 0, nTokens, 0, kvHeads, this.scoresPtr);
+  }
+
+  /** The same of rows t .. last - 1 and of `nKv` key/value heads from `firstKv` on. */
+  attendRows(model: ModelRecord, layer: LayerRecord, t: i32, last: i32, firstKv: i32, nKv: i32, scratch: usize): void {
+    for (let end = t; t < last; t = end) {
+      end = runFrom(this, t, last);
+      this.attendRun(model, layer, t, end, firstKv, nKv, scratch);
     }
   }
 
@@ -64,6 +71,28 @@ import { narrowBuffer, narrowRows, noteLost, sequenceOf, tokenOf } from './token
     narrowBuffer(this, this.xPtr, xStride, nTokens, true);
     if (this.sidePtr) narrowBuffer(this, this.sidePtr, xStride, nTokens, true);
     return narrowRows(this, nTokens, true);
+  }
+
+  /** k and v of tokens t .. end - 1, which belong to one sequence and follow each other, go into its cache. */
+  append(model: ModelRecord, layer: LayerRecord, t: i32, end: i32): void {
+    const sequence = sequenceOf(this, t), position = tokenOf(this, t).position, kind = sequence.kvKind, capacity = sequence.capacity;
+    const headDim = model.headStride, own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity);
+    const stride = headsStride(model, layer.kvHeads), at = <usize>t * stride;
+    storeKv(
+      kind, end - t, position, this.kPtr + at, this.vPtr + at, stride, sequence.keysPtr + own, sequence.valuesPtr + own, layer.kvHeads,
+      headDim, capacity,
+    );
+  }
+
+  /** Attention of these tokens, of `nKv` key/value heads from `firstKv` on; `scratch` of attention's own is free. */
+  attendRun(model: ModelRecord, layer: LayerRecord, t: i32, end: i32, firstKv: i32, nKv: i32, scratch: usize): void {
+    const sequence = sequenceOf(this, t), kind = sequence.kvKind, capacity = sequence.capacity, headDim = model.headStride;
+    const own = <usize>layer.kvBefore * headBytes(kind, headDim, capacity), stride = headsStride(model, layer.heads);
+    const at = <usize>t * stride;
+    attend(
+      kind, end - t, tokenOf(this, t).position, this.qPtr + at, stride, sequence.keysPtr + own, sequence.valuesPtr + own, firstKv, nKv,
+      layer.heads / layer.kvHeads, headDim, capacity, layer.window, layer.attnScale, layer.attnCap, scratch, this.attnPtr + at,
+    );
   }
 
   /** c * convolution(b * x) in place of b; b * x joins what each token's sequence keeps of them. */
@@ -79,5 +108,22 @@ import { narrowBuffer, narrowRows, noteLost, sequenceOf, tokenOf } from './token
       convolve(layer.convPtr, taps, rows, rowBytes, capacity, position, hidden, b);
       times(b, b + bytes, hidden);
     }
+  }
+}
+
+/** What a job attends: pieces are a slice of the rows, of one key/value head. */
+@unmanaged class Attention {
+  model: ModelRecord;
+  layer: LayerRecord;
+  nTokens: i32;
+  slices: i32;
+}
+
+function attendPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
+  const pass = changetype<DensePass>(ptr), a = changetype<Attention>(jobArgs(pass)), kvHeads = a.layer.kvHeads, slices = a.slices;
+  const pieces = slices * kvHeads, scratch = <usize>pass.scoresPtr + <usize>thread * <usize>pass.scoresBytes;
+  for (let i = beginOf(pieces, part, parts), end = beginOf(pieces, part + 1, parts); i < end; i++) {
+    const slice = i / kvHeads, from = beginOf(a.nTokens, slice, slices), to = beginOf(a.nTokens, slice + 1, slices);
+    pass.attendRows(a.model, a.layer, from, to, i - slice * kvHeads, 1, scratch);
   }
 }

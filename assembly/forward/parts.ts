@@ -11,9 +11,6 @@ import { formatOf } from './linear';
 import { headsStride, normHeads, normRows, rowStride } from './norms';
 import { rotate } from './rotate';
 
-/** The first position that a query at `position` sees. */
-@inline export function firstSeen(layer: LayerRecord, position: i32): i32 { return layer.window ? max(0, position + 1 - layer.window) : 0; }
-
 /** x += out, which is normed and scaled first where the family does that to what a part gives; `scratch` [nTokens, hidden] is free. */
 export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usize, postNorm: usize, nTokens: i32, scratch: usize): void {
   const cols = <i32>(rowStride(model.hidden) >> 2) * nTokens;

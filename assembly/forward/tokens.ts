@@ -59,3 +59,13 @@ export function narrowRows(work: WorkspaceRecord, nRows: i32, counted: bool): i3
   }
   return kept;
 }
+
+/** The end of the run that begins at `t`: tokens of one sequence at consecutive positions. */
+export function runFrom(work: WorkspaceRecord, t: i32, nTokens: i32): i32 {
+  const first = tokenOf(work, t);
+  let end = t + 1;
+  while (
+    end < nTokens && tokenOf(work, end).sequencePtr == first.sequencePtr && tokenOf(work, end).position == first.position + end - t
+  ) end++;
+  return end;
+}

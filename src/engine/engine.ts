@@ -60,7 +60,7 @@ export class Engine {
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
     const started = await startEngine(options), { instance, arena } = started;
-    const later = layoutWorkspace(plan.hparams, options.contextSize, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
+    const later = layoutWorkspace(plan.hparams, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
     try {
       const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
       return new Engine(plan, options, started, records, addresses, fingerprint, await started.threadsReason);
@@ -78,7 +78,7 @@ export class Engine {
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
-    const { buffers, strides } = layoutWorkspace(plan.hparams, options.contextSize, options.threads);
+    const { buffers, strides } = layoutWorkspace(plan.hparams, options.threads);
     this.workspace = arena.take(recordBytes(workspaceFields));
     const pointers = arena.takeAll(buffers), chunks = { chunk: CHUNK, logitRows: LOGIT_ROWS, quantBytes: buffers['quantPtr']! };
     this.#record.assign({ ...pointers, ...strides, ...chunks, modelPtr, teamPtr: team?.ptr ?? 0 });

@@ -21,13 +21,13 @@ export const CHUNK = 64;
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
-/** Scratch behind the attention scores (assembly/kernels/attention/attention.ts). */
-const scratchBytes = 1024;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
 export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
   return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
+/** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
+export const ATTENTION_BYTES = 12_544;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -69,12 +69,12 @@ export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
 const withRecords = (buffers: Record<string, number>, ...records: number[]): Buffers =>
   ({ buffers, bytes: [...Object.values(buffers), ...records].reduce((sum, bytes) => sum + aligned(bytes), 0) });
 
-/** What computes, for sequences of `contextSize`: activations, logits of scored tokens, scratch. */
-export function layoutWorkspace(h: Hparams, contextSize: number, threads = 1): Workspace {
+/** What computes, whatever the context: activations, logits of scored tokens, scratch of each thread. */
+export function layoutWorkspace(h: Hparams, threads = 1): Workspace {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  const strides = { unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)), scoresBytes: aligned(4 * pad(contextSize, 8) + scratchBytes) };
+  const strides = { unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)), scoresBytes: aligned(ATTENTION_BYTES) };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
@@ -147,7 +147,7 @@ const overheadBytes = 512 * 1024;
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
   const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
-  const shared = layoutWorkspace(hparams, options.contextSize, options.threads).bytes + skips.shared;
+  const shared = layoutWorkspace(hparams, options.threads).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
 }
 
@@ -180,7 +180,7 @@ export function planMemory(
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
-    activations: layoutWorkspace(hparams, options.contextSize, options.threads).bytes + n * (bytes - kv),
+    activations: layoutWorkspace(hparams, options.threads).bytes + n * (bytes - kv),
     adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form,
     total: shared + forms + n * each, maxBytes,
   };

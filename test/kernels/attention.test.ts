@@ -1,6 +1,7 @@
 /** Attention over each kind of cache, against float64 over the values that the cache really holds. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ATTENTION_BYTES } from '../../src/model/memory.ts';
 import { Random } from '../../src/sampler/random.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
 import { uniform } from '../helpers/matrices.ts';
@@ -42,14 +43,15 @@ for (const build of builds) {
             const row = (): Float32Array => Float32Array.from({ length: width }, () => 2 * uniform(random));
             const [kRow, vRow] = [row(), row()];
             k.f32(pk, width).set(kRow); k.f32(pv, width).set(vRow);
-            k.call('storeKv', number, pk, pv, keys, values, kvHeads, headDim, capacity, t);
+            k.call('storeKv', number, 1, t, pk, pv, width * 4, keys, values, kvHeads, headDim, capacity);
             const split = (x: Float32Array): Float64Array[] => Array.from({ length: kvHeads }, (_, h) => kept(kind, x.slice(h * headDim, (h + 1) * headDim)));
             held.push({ k: split(kRow), v: split(vRow) });
           }
           const q = Float32Array.from({ length: heads * headDim }, () => 2 * uniform(random));
-          const pq = k.putF32(q), scores = k.alloc(4 * capacity + 1024), out = k.alloc(heads * headDim * 4);
-          for (const [first, cap] of [[0, 0], [n - 1, 0], [Math.max(0, n - 12), 0], [Math.max(0, n - 12), 1.5]] as const) {
-            k.call('attend', number, pq, keys, values, heads, kvHeads, headDim, capacity, first, n, scale, cap, scores, out);
+          const pq = k.putF32(q), scratch = k.alloc(ATTENTION_BYTES), out = k.alloc(heads * headDim * 4);
+          for (const [window, cap] of [[0, 0], [1, 0], [12, 0], [12, 1.5]] as const) {
+            const stride = 4 * heads * headDim, first = window > 0 ? Math.max(0, n - window) : 0;
+            k.call('attend', number, 1, n - 1, pq, stride, keys, values, 0, kvHeads, heads / kvHeads, headDim, capacity, window, scale, cap, scratch, out);
             const seen = held.slice(first);
             for (let h = 0; h < heads; h++) {
               const kv = Math.floor(h / (heads / kvHeads));
@@ -74,9 +76,9 @@ for (const build of builds) {
   test('f16 clamps instead of becoming infinite', () => {
     k.reset();
     const bytes = 2 * 16 * 8, keys = k.alloc(bytes), values = k.alloc(bytes), big = k.putF32(new Float32Array(16).fill(1e6));
-    k.call('storeKv', 1, big, big, keys, values, 1, 16, 8, 0);
-    const q = k.putF32(new Float32Array(16)), scores = k.alloc(32 + 1024), out = k.alloc(64);
-    k.call('attend', 1, q, keys, values, 1, 1, 16, 8, 0, 1, 0.25, 0, scores, out);
+    k.call('storeKv', 1, 1, 0, big, big, 64, keys, values, 1, 16, 8);
+    const q = k.putF32(new Float32Array(16)), scratch = k.alloc(ATTENTION_BYTES), out = k.alloc(64);
+    k.call('attend', 1, 1, 0, q, 64, keys, values, 0, 1, 1, 16, 8, 0, 0.25, 0, scratch, out);
     assert.ok(k.f32(out, 16).every((v) => v === 65504));
   });
 
