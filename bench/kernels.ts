@@ -16,7 +16,7 @@ const rounds = 5, roundMs = 60, tokens = 64;
 const shapes = [[576, 576], [576, 1536], [1536, 576], [8192, 2048]] as const;
 const dtypes = ['q4_1', 'q4_k', 'q5_0', 'q6_k', 'q8_0', 'f16'];
 
-interface Task { name: string; bytes: number; macs: number; run: () => void }
+export interface Task { name: string; bytes: number; macs: number; run: () => void }
 
 /** Copies of one random matrix behind each other, until they fill `coldBytes`. */
 function copies(k: Kernels, ptr: number, bytes: number): number[] {
@@ -35,7 +35,7 @@ function walk(list: readonly number[]): () => number {
   return () => list[i++ % list.length]!;
 }
 
-function tasksOf(k: Kernels, dtype: string, rows: number, cols: number): Task[] {
+export function tasksOf(k: Kernels, dtype: string, rows: number, cols: number): Task[] {
   k.reset();
   const kind = kinds.find(({ name }) => name === dtype)!, random = new Random(1), groups = rows / 8;
   const { ptr } = randomMatrix(k, kind, rows, cols, random);

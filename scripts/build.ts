@@ -80,10 +80,31 @@ function writeSizes(): void {
   writeFileSync(join(root, 'build/wasm/sizes.js'), `export default ${JSON.stringify(sizes)};\n`);
 }
 
-/** Deflated, as base64: a sixth of hexadecimal text, and an eighth less once a server has compressed both. src/engine/binaries.ts reads it. */
+/**
+ * Deflated, as base64: a sixth of hexadecimal text, and an eighth less once a server has compressed both. Without the names of functions, for
+ * which their numbers stand (`wasm-function[57]`): those of the file in dist/wasm, which has the names. src/engine/binaries.ts reads it.
+ */
 function writeModule(name: string): void {
-  const wasm = readFileSync(join(root, `build/wasm/${name}.wasm`)), text = deflateRawSync(wasm, { level: 9, memLevel: 9 }).toString('base64');
+  const wasm = nameless(readFileSync(join(root, `build/wasm/${name}.wasm`)));
+  const text = deflateRawSync(wasm, { level: 9, memLevel: 9 }).toString('base64');
   writeFileSync(join(root, `build/wasm/${name}.wasm.js`), `export const bytes = ${wasm.length};\nexport default ${JSON.stringify(text)};\n`);
+}
+
+/** A binary without its custom sections (id 0). */
+function nameless(wasm: Buffer): Buffer {
+  const kept = [wasm.subarray(0, 8)];
+  for (let at = 8; at < wasm.length;) {
+    let size = 0, next = at + 1;
+    for (let shift = 0; ; shift += 7) {
+      const byte = wasm[next++]!;
+      size += (byte & 127) * 2 ** shift;
+      if (byte < 128) break;
+    }
+    next += size;
+    if (wasm[at] !== 0) kept.push(wasm.subarray(at, next));
+    at = next;
+  }
+  return Buffer.concat(kept);
 }
 
 /** Runs a step unless its inputs are those of the last successful run. */

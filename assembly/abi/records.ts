@@ -107,7 +107,7 @@
   rowsPtr: u32;       // [chunk] TokenRecord of the rows under way: all of them, in the last layer those that something is wanted of
   xPtr: u32;          // [chunk, hidden] residual stream
   normedPtr: u32;     // [chunk, hidden]
-  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8 and superblocks' records, a third each (kernels/quantize)
+  quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8, superblocks' records, bytes of each (kernels/quantize)
   unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]

@@ -4,8 +4,8 @@
  */
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
-// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: 0x20 | 208: 0x3f | 224: 0xc0
-// 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080 | 320: i32 0xffff0000 | 336: i32 0x8fffe000
+// 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: i32 0xffff0000
+// 208: 0x3f | 224: i32 0x8fffe000 | 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080 | 320: 0xc0
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -19,16 +19,15 @@ const TABLE: usize = memory.data<u32>([
   0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000,
   0x4f800000, 0x4f800000, 0x4f800000, 0x4f800000,
   0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f, 0x1f1f1f1f,
-  0x20202020, 0x20202020, 0x20202020, 0x20202020,
+  0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000,
   0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f, 0x3f3f3f3f,
-  0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0,
+  0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000,
   0x07070707, 0x07070707, 0x07070707, 0x07070707,
   0x03030303, 0x03030303, 0x03030303, 0x03030303,
   0x06060606, 0x06060606, 0x06060606, 0x06060606,
   0x01010101, 0x01010101, 0x01010101, 0x01010101,
   0x00800080, 0x00800080, 0x00800080, 0x00800080,
-  0xffff0000, 0xffff0000, 0xffff0000, 0xffff0000,
-  0x8fffe000, 0x8fffe000, 0x8fffe000, 0x8fffe000,
+  0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -41,17 +40,16 @@ const TABLE: usize = memory.data<u32>([
 @inline export function evenHalves(): v128 { return v128.load(TABLE, 112); }
 @inline export function oddHalves(): v128 { return v128.load(TABLE, 128); }
 @inline export function mask1f(): v128 { return v128.load(TABLE, 176); }
-@inline export function mask20(): v128 { return v128.load(TABLE, 192); }
 @inline export function mask3f(): v128 { return v128.load(TABLE, 208); }
-@inline export function maskc0(): v128 { return v128.load(TABLE, 224); }
 @inline export function mask07(): v128 { return v128.load(TABLE, 240); }
 @inline export function mask03(): v128 { return v128.load(TABLE, 256); }
 @inline export function mask06(): v128 { return v128.load(TABLE, 272); }
 @inline export function mask01(): v128 { return v128.load(TABLE, 288); }
+@inline export function maskc0(): v128 { return v128.load(TABLE, 320); }
 @inline export function evenSigns(): v128 { return v128.load(TABLE, 304); }
 
-@inline export function shiftedMask(): v128 { return v128.load(TABLE, 336); }
-@inline export function upperMask(): v128 { return v128.load(TABLE, 320); }
+@inline export function shiftedMask(): v128 { return v128.load(TABLE, 224); }
+@inline export function upperMask(): v128 { return v128.load(TABLE, 192); }
 
 /** 2^112: what the shifted bits of an f16 are short of (see `half4`). */
 export const TWO112: f32 = 5.192296858534828e33;

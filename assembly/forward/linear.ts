@@ -15,7 +15,7 @@ export { formatOf };
 
 /** The records of the first token in a format: there is room for a whole chunk's in each, one behind the other. */
 @inline export function quantised(work: WorkspaceRecord, format: i32): usize {
-  return <usize>work.quantPtr + <usize>work.quantBytes / 3 * <usize>(format >> 1);
+  return <usize>work.quantPtr + <usize>work.quantBytes * <usize>(format >> 1);
 }
 
 /** What a job quantises. */

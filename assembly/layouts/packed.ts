@@ -9,7 +9,7 @@
  *   word     one of those words
  * The last two are calls, not inlined: nothing that is read once or seldom needs to be fast, and there are many layouts.
  */
-import { mask01, mask03, mask06, mask07, mask1f, mask20, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
+import { mask01, mask03, mask06, mask07, mask1f, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
 import { Format, Kind, the } from './kinds';
 
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
@@ -37,9 +37,16 @@ import { Format, Kind, the } from './kinds';
   }
 }
 
+/** What of v is above `mask`, from what is not: andnot would be two instructions in V8. */
+@inline function top(v: v128, mask: v128): v128 { return v128.xor(v, v128.and(v, mask)); }
+
+/** Both i16 of a word shifted, as i16x8.shr_u does it. */
+@inline function shift16(word: u32, by: u32): u32 { return word >> by & (0xffff >> by) * 0x10001; }
+
 /**
- * Vectors 0..2 begin with quants 0..2 of set 0, 3 and 4 with 0 and 1 of set 1. Quant 3 of set 0 is above 0 and 1, quant 2 of set 1 above 2
- * and 3, quant 3 of set 1 above 4 and, with a bit each, above 1 and 3.
+ * Vectors 0..2 begin with quants 0..2 of set 0, 3 and 4 with 0 and 1 of set 1. The high bits of 0 and 1 make quant 3 of set 0, those of 2
+ * and 3 quant 2 of set 1, those of 4, with a bit each of 1 and 3, quant 3 of set 1: as differences (xor) to what shifting leaves in the low
+ * five bits, which costs a mask less for each vector that takes part.
  */
 @unmanaged export class Fives {
   @inline get kind(): i32 { return Kind.packed; }
@@ -47,38 +54,40 @@ import { Format, Kind, the } from './kinds';
   @inline get quantBytes(): usize { return 160; }
   @inline get bits(): i32 { return 5; }
   @inline get mask(): v128 { return mask1f(); }
-  @inline get third(): v128 { return mask20(); }
-  @inline table(w: usize): v128 { return maskc0(); }
+  @inline get third(): v128 { return mask1f(); }
+  @inline table(w: usize): v128 { return mask1f(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 3; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
-    if (set ? i == 2 : i == 3) return v128.or(i16x8.shr_u(v128.andnot(set ? v2 : v0, a), 3), i16x8.shr_u(v128.and(set ? v3 : v1, b), 6));
-    if (i == 3) {
-      const bits = v128.or(v128.and(v1, c), i16x8.shr_u(v128.and(v3, c), 1));
-      return v128.or(i16x8.shr_u(v128.andnot(v4, a), 3), i16x8.shr_u(bits, 4));
-    }
+    if (set ? i == 2 : i == 3) return v128.and(v128.xor(i16x8.shr_u(set ? v2 : v0, 3), i16x8.shr_u(set ? v3 : v1, 6)), a);
+    if (i == 3) return v128.and(v128.xor(v128.xor(i16x8.shr_u(v1, 5), i16x8.shr_u(v3, 4)), i16x8.shr_u(v4, 3)), a);
     return v128.and(set ? (i ? v4 : v3) : i == 0 ? v0 : i == 1 ? v1 : v2, a);
   }
 
   put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
-    const p = half + lane4(lane);
-    if (lane < 4) {
-      store<u32>(p, q0 | (q3 & 0x1c1c1c1c) << 3);
-      merge(p + 16, 0xdfdfdfdf, q1 | (q3 & 0x03030303) << 6);
-      merge(p + 32, 0x1f1f1f1f, q2);
-    } else {
-      merge(p + 16, 0x20202020, (q3 & 0x02020202) << 4);
-      merge(p + 32, 0xe0e0e0e0, (q2 & 0x1c1c1c1c) << 3);
-      store<u32>(p, q0 | (q2 & 0x03030303) << 6 | (q3 & 0x01010101) << 5, 48);
-      store<u32>(p, q1 | (q3 & 0x1c1c1c1c) << 3, 64);
-    }
+    const p = half + lane4(lane), set = lane >> 2, other = lane ^ 4; // what the other set's row has must be put anew
+    const o0 = this.word(half, other, 0), o1 = this.word(half, other, 1), o2 = this.word(half, other, 2), o3 = this.word(half, other, 3);
+    let w0 = set ? o0 : q0, w1 = set ? o1 : q1, w2 = set ? o2 : q2, w3 = set ? q0 : o0, w4 = set ? q1 : o1;
+    const last = set ? o3 : q3, second = set ? q2 : o2, third = set ? q3 : o3;
+    const upper = last ^ shift16(w0, 3), upper2 = second ^ shift16(w2, 3);
+    w0 |= (last ^ shift16(w1, 6)) << 3 & 0xe0e0e0e0;
+    w1 |= upper << 6 & 0xc0c0c0c0;
+    w2 |= (second ^ shift16(w3, 6)) << 3 & 0xe0e0e0e0;
+    w3 |= upper2 << 6 & 0xc0c0c0c0;
+    const rest = third ^ shift16(w1, 5) ^ shift16(w3, 4) ^ shift16(w4, 3);
+    store<u32>(p, w0);
+    store<u32>(p, w1 | rest << 5 & 0x20202020, 16);
+    store<u32>(p, w2, 32);
+    store<u32>(p, w3 | rest << 4 & 0x20202020, 48);
+    store<u32>(p, w4 | rest << 3 & 0xe0e0e0e0, 64);
   }
 
   word(half: usize, lane: i32, i: usize): u32 {
     const p = half + lane4(lane), set = <usize>(lane >> 2);
     if (i < 3 - set) return load<u32>(p + ((3 * set + i) << 4)) & 0x1f1f1f1f;
     const q = p + (set << 5);
-    if (i == 3 - set) return (load<u32>(q) >> 3 & 0x1c1c1c1c) | (load<u32>(q, 16) >> 6 & 0x03030303);
-    return (load<u32>(p, 64) >> 3 & 0x1c1c1c1c) | (load<u32>(p, 16) >> 4 & 0x02020202) | (load<u32>(p, 48) >> 5 & 0x01010101);
+    if (i == 3 - set) return (shift16(load<u32>(q), 3) ^ shift16(load<u32>(q, 16), 6)) & 0x1f1f1f1f;
+    return (shift16(load<u32>(p, 16), 5) ^ shift16(load<u32>(p, 48), 4) ^ shift16(load<u32>(p, 64), 3)) & 0x1f1f1f1f;
   }
 
   @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {
@@ -93,13 +102,14 @@ import { Format, Kind, the } from './kinds';
   @inline get quantBytes(): usize { return 192; }
   @inline get bits(): i32 { return 6; }
   @inline get mask(): v128 { return mask3f(); }
-  @inline get third(): v128 { return mask3f(); }
+  @inline get third(): v128 { return maskc0(); }
   @inline table(w: usize): v128 { return mask3f(); }
 
+  @inline needs(set: usize, i: usize): bool { return (i & 1) == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const t = set ? v1 : v0, u = set ? v3 : v2, v = set ? v5 : v4;
     if (i < 3) return v128.and(i == 0 ? t : i == 1 ? u : v, a);
-    return v128.or(i16x8.shr_u(v128.andnot(t, a), 2), v128.or(i16x8.shr_u(v128.andnot(u, a), 4), i16x8.shr_u(v128.andnot(v, a), 6)));
+    return v128.or(i16x8.shr_u(v128.and(t, c), 2), v128.or(i16x8.shr_u(v128.and(u, c), 4), i16x8.shr_u(v128.and(v, c), 6)));
   }
 
   put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
@@ -130,6 +140,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask01(); }
   @inline table(w: usize): v128 { return mask06(); }
 
+  @inline needs(set: usize, i: usize): bool { return set ? i > 0 : i < 2; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     if (i == 3) return v128.or(v128.and(i16x8.shr_u(set ? v2 : v0, 5), b), v128.and(i16x8.shr_u(v1, <i32>(6 + set)), c));
     const at = 3 * set + i, v = at < 2 ? v0 : at < 4 ? v1 : v2;
@@ -168,6 +179,7 @@ import { Format, Kind, the } from './kinds';
   @inline get third(): v128 { return mask03(); }
   @inline table(w: usize): v128 { return mask03(); }
 
+  @inline needs(set: usize, i: usize): bool { return i == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const v = set ? v1 : v0;
     return v128.and(i ? i16x8.shr_u(v, <i32>(2 * i)) : v, a);

@@ -109,7 +109,8 @@ const bandwidthOf = (model: Model): number => Math.max(...[1, 2, 3].map(() => mo
 /** Memory of the process, the build and how long loading took. */
 const machineParts = ({ info }: Model): string[] => [
   `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
-  `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s`,
+  `${info.tier} build (${info.tierReason}), ${info.threads} thread${info.threads === 1 ? '' : 's'} (${info.threadsReason})`,
+  `loaded in ${(info.loadMs / 1000).toFixed(2)} s`,
 ];
 
 /** One line of honest figures. */

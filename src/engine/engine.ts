@@ -28,7 +28,7 @@ import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
 import { bindingOf, restoreState, saveState } from './state.ts';
-import { startEngine, type EngineOptions, type Started } from './start.ts';
+import { forgotten, startEngine, type EngineOptions, type Started } from './start.ts';
 import { checkStatus, notFinite, poisoned } from './status.ts';
 
 export type { PassPart } from './pass.ts';
@@ -60,7 +60,7 @@ export class Engine {
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
     const started = await startEngine(options), { instance, arena } = started;
-    const later = layoutWorkspace(plan.hparams, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
+    const later = layoutWorkspace(plan, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
     try {
       const { records, addresses, fingerprint } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
       return new Engine(plan, options, started, records, addresses, fingerprint, await started.threadsReason);
@@ -74,13 +74,13 @@ export class Engine {
     readonly plan: ModelPlan, private readonly options: SequenceOptions, { instance, arena, team }: Started, modelPtr: number,
     addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string, readonly threadsReason: string,
   ) {
-    this.team = team;
+    if ((this.team = team)) forgotten.register(this, team);
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);
-    const { buffers, strides } = layoutWorkspace(plan.hparams, options.threads);
+    const { buffers, strides } = layoutWorkspace(plan, options.threads);
     this.workspace = arena.take(recordBytes(workspaceFields));
-    const pointers = arena.takeAll(buffers), chunks = { chunk: CHUNK, logitRows: LOGIT_ROWS, quantBytes: buffers['quantPtr']! };
+    const pointers = arena.takeAll(buffers), chunks = { chunk: CHUNK, logitRows: LOGIT_ROWS };
     this.#record.assign({ ...pointers, ...strides, ...chunks, modelPtr, teamPtr: team?.ptr ?? 0 });
     team?.serve(this.workspace);
   }

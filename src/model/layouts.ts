@@ -66,6 +66,9 @@ function rowOf(layout: LayoutName): LayoutRow | undefined {
   return layout === 'none' || layout === 'vector' ? undefined : layouts[layout];
 }
 
+/** Blocks of 32 columns in superblocks, which read a format of x of their own (assembly/kernels/quantize). */
+export function isSuper(layout: LayoutName): boolean { return rowOf(layout)?.cols === 256; }
+
 /** Bytes of a matrix whose rows can be read one by one; 0 where the layout has no such form, or not with this many columns. */
 export function rowFormBytes(layout: LayoutName, rows: number, cols: number): number {
   const { cols: unit = 1, rowUnit } = rowOf(layout) ?? {};

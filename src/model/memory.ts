@@ -10,6 +10,7 @@ import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
 import { convolutionBytes } from './convolution.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
+import { isSuper } from './layouts.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
 import { adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from './records.ts';
@@ -21,13 +22,13 @@ export const CHUNK = 64;
 export const LOGIT_ROWS = 16;
 /** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
 const quantRecordBytes = 96;
+/** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
+export const ATTENTION_BYTES = 12_544;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
 export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
   return 8192 + 128 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
-/** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
-export const ATTENTION_BYTES = 12_544;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -53,9 +54,9 @@ export interface Buffers {
   readonly bytes: number;
 }
 
-/** What computes: of what each of several threads has for itself, the bytes from one's to the next one's. */
+/** What computes; of quantised activations, and of what each of several threads has for itself, the bytes from one's to the next one's. */
 export interface Workspace extends Buffers {
-  readonly strides: { readonly unpackedBytes: number; readonly scoresBytes: number };
+  readonly strides: { readonly quantBytes: number; readonly unpackedBytes: number; readonly scoresBytes: number };
 }
 
 const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
@@ -69,15 +70,19 @@ export function cacheBytes(h: Hparams, kv: KvName, capacity: number): number {
 const withRecords = (buffers: Record<string, number>, ...records: number[]): Buffers =>
   ({ buffers, bytes: [...Object.values(buffers), ...records].reduce((sum, bytes) => sum + aligned(bytes), 0) });
 
-/** What computes, whatever the context: activations, logits of scored tokens, scratch of each thread. */
-export function layoutWorkspace(h: Hparams, threads = 1): Workspace {
+/** What computes, whatever the context: activations, logits of scored tokens, scratch. */
+export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1): Workspace {
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  const strides = { unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)), scoresBytes: aligned(ATTENTION_BYTES) };
+  const formats = tensors.some(({ layout }) => isSuper(layout)) ? 3 : 2;
+  const strides = {
+    quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)),
+    scoresBytes: aligned(ATTENTION_BYTES),
+  };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: 3 * CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedPtr: threads * strides.unpackedBytes,
+    quantPtr: formats * strides.quantBytes, unpackedPtr: threads * strides.unpackedBytes,
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),
@@ -147,7 +152,7 @@ const overheadBytes = 512 * 1024;
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
   const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
-  const shared = layoutWorkspace(hparams, options.threads).bytes + skips.shared;
+  const shared = layoutWorkspace(plan, options.threads).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
 }
 
@@ -180,7 +185,7 @@ export function planMemory(
   const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
-    activations: layoutWorkspace(hparams, options.threads).bytes + n * (bytes - kv),
+    activations: layoutWorkspace(plan, options.threads).bytes + n * (bytes - kv),
     adaptive: skips.shared + n * skips.sequence, forms: masks ? (hasCopies ? n * copy : 0) : forms, formsWanted: masks ? n * copy : form,
     total: shared + forms + n * each, maxBytes,
   };

@@ -5,7 +5,11 @@ import * as assert from 'uvu/assert';
 import { instantiate } from '../../src/engine/instantiate.ts';
 
 const test = suite('binaries'), { compile } = WebAssembly;
-const fileOf = (tier: string): Buffer => readFileSync(new URL(`../../build/wasm/${tier}.wasm`, import.meta.url));
+/** The file has the names of functions, behind everything else. */
+const begins = (tier: string, bytes: Uint8Array): boolean => {
+  const file = readFileSync(new URL(`../../build/wasm/${tier}.wasm`, import.meta.url));
+  return file.subarray(0, bytes.length).equals(bytes) && WebAssembly.Module.customSections(new WebAssembly.Module(file), 'name').length === 1;
+};
 let seen: Uint8Array[] = [];
 
 test.before.each(() => {
@@ -21,7 +25,7 @@ test('a build is compiled once, whoever asks, but not after it failed', async ()
   const instances = await Promise.all(Array.from({ length: 8 }, () => instantiate('base')));
   await instantiate('base');
   assert.is(seen.length, 1);
-  assert.ok(fileOf('base').equals(seen[0]!), 'the bytes of base.wasm');
+  assert.ok(begins('base', seen[0]!), 'the bytes of base.wasm');
   assert.is(new Set(instances.map(({ memory }) => memory)).size, 8);
   for (const { wasmBytes } of instances) assert.is(wasmBytes, seen[0]!.length);
 });
@@ -35,7 +39,7 @@ test('where there is no zlib, the stream of the web platform does', async () => 
     process.getBuiltinModule = getBuiltinModule;
   }
   assert.is(seen.length, 1);
-  assert.ok(fileOf('calibrate-base').equals(seen[0]!), 'the bytes of calibrate-base.wasm');
+  assert.ok(begins('calibrate-base', seen[0]!), 'the bytes of calibrate-base.wasm');
 });
 
 test.run();

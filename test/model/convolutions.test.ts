@@ -88,7 +88,7 @@ test('a sequence takes the rows of every convolution, whatever type keys and val
     assert.is(own.buffers['convPtr'], own.convBytes);
     assert.is(memory.kv, 2 * (2 * own.kvBytes + own.convBytes));
   }
-  assert.is(layoutWorkspace(hparams).buffers['gatePtr'], 4 * 64 * 192, 'b, c and x are wider than the feed-forward part');
+  assert.is(layoutWorkspace(plan).buffers['gatePtr'], 4 * 64 * 192, 'b, c and x are wider than the feed-forward part');
   const other = await made(undefined, {}, 'llama');
   assert.not('convPtr' in layoutSequence(other.hparams, { contextSize: 64, kv: 'f32' }).buffers);
 });

@@ -59,7 +59,7 @@ test('widths: their own, a share of the whole, and of the shared expert', async 
 });
 
 test('a dense model has no buffers of a mixture, a mixture has those of its widest part', async () => {
-  const [dense, mixture] = [await planned('llama'), await planned('qwen2moe')].map(({ hparams }) => layoutWorkspace(hparams).buffers) as [Record<string, number>, Record<string, number>];
+  const [dense, mixture] = [await planned('llama'), await planned('qwen2moe')].map((plan) => layoutWorkspace(plan).buffers) as [Record<string, number>, Record<string, number>];
   assert.not.ok(Object.keys(dense).some((name) => name.startsWith('expert')));
   assert.equal([mixture['expertWeightsPtr'], mixture['expertInPtr'], mixture['expertOutPtr'], mixture['gatePtr']], [64 * 8 * 4, 64 * 64 * 4, 64 * 64 * 4, 64 * 96 * 4]);
 });

@@ -135,6 +135,20 @@ function nibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void
   }
 }
 
+/** Vector i of the half at p, where those of `set` need it. */
+@inline function part<L>(set: usize, p: usize, i: usize): v128 { return the<L>().needs(set, i) ? partOf<L>(p, i) : i32x4.splat(0); }
+
+/** relaxed, up to 6 bits: start + the sums of half a block, of 4 rows in pairs of columns; a..d x's columns. */
+@inline function halfOf<L>(set: usize, p: usize, start: v128, xa: v128, xb: v128, xc: v128, xd: v128, a: v128, b: v128, c: v128): v128 {
+  const v0 = part<L>(set, p, 0), v1 = part<L>(set, p, 1), v2 = part<L>(set, p, 2);
+  const v3 = part<L>(set, p, 3), v4 = part<L>(set, p, 4), v5 = part<L>(set, p, 5);
+  const first = dot(xa, the<L>().vector(set, 0, v0, v1, v2, v3, v4, v5, a, b, c));
+  const second = dot(xb, the<L>().vector(set, 1, v0, v1, v2, v3, v4, v5, a, b, c));
+  const third = dot(xc, the<L>().vector(set, 2, v0, v1, v2, v3, v4, v5, a, b, c));
+  const near = i16x8.add(the<L>().middle ? i16x8.add(first, start) : first, second);
+  return i16x8.add(near, i16x8.add(third, dot(xd, the<L>().vector(set, 3, v0, v1, v2, v3, v4, v5, a, b, c))));
+}
+
 function packed<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
   const a = the<L>().mask, c = the<L>().third, mask = mask00ff(), halfBytes = the<L>().quantBytes >> 1;
   const xEnd = x0 + <usize>(cols >> 8) * superStride();
@@ -145,6 +159,22 @@ function packed<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void 
       let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + STARTS;
       let a0 = s0, a1 = s0; // base: of the block under way
       for (let half: usize = 0, s = w; half < 16; half++, p += halfBytes, starts += 4) {
+        if (ASC_FEATURE_RELAXED_SIMD && the<L>().bits < 7) {
+          const xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4), xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+          const start = narrowStart<L>(starts);
+          do {
+            a0 = halfOf<L>(0, p, start, xa, xb, xc, xd, a, b, c);
+            a1 = a0;
+            if (p == 0) break; // never
+            a1 = halfOf<L>(1, p, start, xa, xb, xc, xd, a, b, c);
+          } while (false);
+          const k = the<L>().scales(s);
+          if (the<L>().halves || half & 1) s += 8;
+          s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, firstTwice(k)));
+          s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, lastTwice(k)));
+          q += 16;
+          continue;
+        }
         const k = the<L>().scales(s);
         if (the<L>().halves || half & 1) s += 8;
         const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2);

@@ -14,12 +14,13 @@
  *   +8  f32 s * sum(q)                                                              +12 f32 s * sum(q) * 2^80
  *   +16 i32 integer corrections: X4: -8 sum(q) (times 256 on base), X8: -128 * 256 * sum of even q, columns 0..15
  *   +20 i32 X8: the same of columns 16..31
- *   +24 i16 -16 sum(q) of columns 0..15, twice      +28 of columns 16..31, twice (16 * 16 * 127 < 2^15)
+ *   +24 i32 X8: -256 * 16 sum(q)
+ *   X4: +20 i16 -8 times the sum of q of columns 4i and 4i + 1, of 4i + 2 and 4i + 3     +24 the same -16 times (16 * 16 * 127 < 2^15)
  * Test: test/kernels/quantize.test.ts.
  */
 import { TWO80, hmaxInt } from '../../base/simd';
 import { Format, the } from '../../layouts/kinds';
-import { pairsX8, peakOf, round8, sum16, sumEven } from './rounding';
+import { pairsX8, peakOf, round8, sumEven } from './rounding';
 import { quantizeSuper, superStride } from './superblocks';
 
 /** Bytes of the data part of an X4 record. */
@@ -51,19 +52,18 @@ const X8_DATA: usize = 64, X8_STRIDE: usize = 96;
   }
 }
 
-/** An i16 twice. */
-@inline function twice(value: i32): i32 { return value << 16 | (value & 0xffff); }
+/** Two i16. */
+@inline function pair(first: i32, second: i32): i32 { return second << 16 | (first & 0xffff); }
 
-@inline function storeTail(tail: usize, scale: f32, reduced: f32, near: i32, far: i32, first: i32, second: i32): void {
-  const sum = near + far;
+@inline function storeTail(tail: usize, scale: f32, reduced: f32, sum: i32, first: i32, second: i32, third: i32): void {
   store<f32>(tail, reduced);
   store<f32>(tail, reduced * TWO80, 4);
   store<f32>(tail, scale * <f32>sum, 8);
   store<f32>(tail, scale * <f32>sum * TWO80, 12);
   store<i32>(tail, first, 16);
   store<i32>(tail, second, 20);
-  store<i32>(tail, twice(-16 * near), 24);
-  store<i32>(tail, twice(-16 * far), 28);
+  store<i32>(tail, third, 24);
+  store<i32>(tail, 0, 28);
 }
 
 /**
@@ -81,17 +81,20 @@ export function quantize(x: usize, cols: i32, formats: i32, x4: usize, x8: usize
     const inverse = f32x4.splat(live ? <f32>127 / amax : 0), kept = i32x4.splat(live ? -1 : 0);
     const a = v128.and(round8(x, inverse), kept), b = v128.and(round8(x + 32, inverse), kept);
     const c = v128.and(round8(x + 64, inverse), kept), d = v128.and(round8(x + 96, inverse), kept);
-    const near = sum16(i16x8.add(a, b)), far = sum16(i16x8.add(c, d));
+    const two = i32x4.extadd_pairwise_i16x8_s(i16x8.add(i16x8.add(a, b), i16x8.add(c, d)));
+    const four = i32x4.add(two, i64x2.shuffle(two, two, 1, 0));
+    const first = i32x4.extract_lane(four, 0), second = i32x4.extract_lane(four, 1), sum = first + second;
     if (formats & Format.x4) {
       storeX4(x4, a, b, c, d);
       const times: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 256;
-      storeTail(x4 + x4Data(), scale, scale / <f32>times, near, far, -8 * times * (near + far), 0);
+      const eight = pair(-8 * first, -8 * second), sixteen = pair(-16 * first, -16 * second);
+      storeTail(x4 + x4Data(), scale, scale / <f32>times, sum, -8 * times * sum, eight, sixteen);
       x4 += x4Stride();
     }
     if (formats & Format.x8) {
       v128.store(x8, pairsX8(a)); v128.store(x8, pairsX8(b), 16);
       v128.store(x8, pairsX8(c), 32); v128.store(x8, pairsX8(d), 48);
-      storeTail(x8 + X8_DATA, scale, scale / 256, near, far, -32768 * sumEven(a, b), -32768 * sumEven(c, d));
+      storeTail(x8 + X8_DATA, scale, scale / 256, sum, -32768 * sumEven(a, b), -32768 * sumEven(c, d), -4096 * sum);
       x8 += X8_STRIDE;
     }
   }

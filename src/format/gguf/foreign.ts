@@ -3,9 +3,6 @@
 /** `found` and `remedy` of an error. */
 export interface Foreign { readonly found: string; readonly remedy: string }
 
-/** How many of the first bytes are looked at; fewer where the file is shorter. */
-export const SNIFF_BYTES = 512;
-
 const convert = 'Take the GGUF file of this model (its page lists them under Files, often in a repository of its own), or convert it: '
   + 'convert_hf_to_gguf.py of llama.cpp.';
 const ancestor = 'Convert the original model again with a current llama.cpp, or take its GGUF file.';

@@ -5,7 +5,6 @@
 import type { ByteSource } from '../../bytes/source.ts';
 import { FormatError } from '../../errors.ts';
 import { Cursor, cutShort } from './cursor.ts';
-import { SNIFF_BYTES, foreign } from './foreign.ts';
 import { limits } from './limits.ts';
 import type { GgufFile, GgufTensor, GgufValue, NumberArray } from './types.ts';
 import { StringArray, dtypeBytes, dtypeOfId, dtypes, withdrawnTypes } from './types.ts';
@@ -74,11 +73,14 @@ async function readPart(source: ByteSource, index: number, signal: AbortSignal |
   return { version, metadata, metadataEnd, tensors, end };
 }
 
+/** How many of the first bytes foreign.ts looks at; fewer where the file is shorter. */
+const sniffBytes = 512;
+
 /** Magic and version; what else a file may be gets a sentence of its own. */
 async function readVersion(cursor: Cursor): Promise<2 | 3> {
-  const head = await cursor.peek(SNIFF_BYTES);
+  const head = await cursor.peek(sniffBytes);
   if (head.length > 0 && magic.some((byte, i) => i < head.length && head[i] !== byte)) {
-    const { found, remedy } = foreign(head);
+    const { found, remedy } = (await import('./foreign.ts')).foreign(head); // few need it
     cursor.fail('E_GGUF_MAGIC', 'magic', found, 'a GGUF file', remedy);
   }
   await cursor.need(24, 'header');
