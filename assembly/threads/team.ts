@@ -13,7 +13,7 @@ import { TeamRecord, WorkspaceRecord } from '../abi/records';
 export type Part = (work: usize, part: i32, parts: i32, thread: i32) => void;
 
 /** Times that the caller looks whether others are done before it sleeps for up to 10 ms, and how often it does so before it gives up. */
-const LOOKS: i32 = 100_000, SLEEPS: i32 = 6000;
+const LOOKS: i32 = 40_000, SLEEPS: i32 = 6000;
 
 @inline function teamOf(work: WorkspaceRecord): TeamRecord { return changetype<TeamRecord>(<usize>work.teamPtr); }
 
