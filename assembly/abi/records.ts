@@ -144,6 +144,7 @@
   leftPtr: u32;       // i32: parts that nobody has begun; -1 = workers end
   donePtr: u32;       // i32: parts that workers have done
   asleepPtr: u32;     // i32: workers that sleep, or are about to
+  waitingPtr: u32;    // i32: 1: the caller sleeps, or is about to
   faultPtr: u32;      // i32: bytes of what a worker said when it trapped, 0 = nothing, and those bytes behind it
   argsPtr: u32;       // what the job is about
 }

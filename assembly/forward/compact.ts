@@ -6,13 +6,14 @@
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, layerOf } from '../adapt/state';
 import { activateGated, add } from '../kernels/activation/activation';
-import { compactFormat, compactMatvec } from '../kernels/neurons/compactMatvec';
+import { compactFormat } from '../kernels/neurons/compactMatvec';
 import { compactRows } from '../kernels/neurons/copyRows';
 import { compactBytes, compactColumns } from '../kernels/neurons/copies';
 import { scatter, scatterPositions } from '../kernels/neurons/scatter';
 import { Format } from '../layouts/kinds';
 import { layoutBytes } from '../layouts/sizes';
 import { formatOf, linear, prepareInput, quantised } from './linear';
+import { compactColumnsTimes } from './listed';
 import { rowStride } from './norms';
 import { orderLayer, unorderLayer } from './order';
 
@@ -80,7 +81,10 @@ export function compactFfn(model: ModelRecord, work: WorkspaceRecord, layer: Lay
     linear(work, layer.downLayout, layer.downPtr, layer.downBiasPtr, hidden, ffn, work.hPtr, stride, 1, out, xStride);
     return;
   }
-  compactMatvec(layer.downLayout, own.compactDownPtr, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format), out);
+  compactColumnsTimes(
+    work, layer.downLayout, own.compactDownPtr, own.compactDownBytes, (hidden + 7) >> 3, ffn >> 5, own.piecesPtr, quantised(work, format),
+    out,
+  );
   work.weightWords += own.compactDownBytes >> 2;
   if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
 }

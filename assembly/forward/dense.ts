@@ -11,6 +11,7 @@ import { mixedStride } from './convolution';
 import { linear, prepareInput } from './linear';
 import { headsStride, rowStride } from './norms';
 import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
+import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 
 @unmanaged export class DensePass extends WorkspaceRecord {
   /** Rows that a table of angles has. */
@@ -40,10 +41,36 @@ import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from
 
   /** attn = attention of each row's q over the cache of its sequence, up to its own position. */
   attend(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
-    for (let t = 0, end = 0; t < nTokens; t = end) {
-      end = runFrom(this, t, nTokens);
-      this.attendRun(model, layer, t, end, 0, layer.kvHeads, this.scoresPtr);
+    const kvHeads = layer.kvHeads;
+    if (ASC_FEATURE_THREADS) {
+      const slices = max(1, nTokens >> 3), positions = <usize>tokenOf(this, nTokens - 1).position + 1;
+      const parts = partsOf(this, <usize>(layer.heads * model.headDim * nTokens) * positions, slices * kvHeads);
+      if (parts > 1) {
+        const a = changetype<Attention>(jobArgs(this));
+        a.model = model; a.layer = layer; a.nTokens = nTokens; a.slices = slices;
+        fork(this, attendPart, parts);
+        return;
+      }
     }
+    this.attendRows(model, layer, 0, nTokens, 0, kvHeads, this.scoresPtr);
+  }
+
+  /** The same of rows t .. last - 1 and of `nKv` key/value heads from `firstKv` on. */
+  attendRows(model: ModelRecord, layer: LayerRecord, t: i32, last: i32, firstKv: i32, nKv: i32, scratch: usize): void {
+    for (let end = t; t < last; t = end) {
+      end = runFrom(this, t, last);
+      this.attendRun(model, layer, t, end, firstKv, nKv, scratch);
+    }
+  }
+
+  /** Ends rows that nothing is wanted of, here and in y; returns how many go on. */
+  narrow(model: ModelRecord, nTokens: i32, y: usize, stride: usize): i32 {
+    const xStride = rowStride(model.hidden);
+    noteLost(this, this.xPtr, nTokens);
+    narrowBuffer(this, y, stride, nTokens, true);
+    narrowBuffer(this, this.xPtr, xStride, nTokens, true);
+    if (this.sidePtr) narrowBuffer(this, this.sidePtr, xStride, nTokens, true);
+    return narrowRows(this, nTokens, true);
   }
 
   /** k and v of tokens t .. end - 1, which belong to one sequence and follow each other, go into its cache. */
@@ -68,16 +95,6 @@ import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from
     );
   }
 
-  /** Ends rows that nothing is wanted of, here and in y; returns how many go on. */
-  narrow(model: ModelRecord, nTokens: i32, y: usize, stride: usize): i32 {
-    const xStride = rowStride(model.hidden);
-    noteLost(this, this.xPtr, nTokens);
-    narrowBuffer(this, y, stride, nTokens, true);
-    narrowBuffer(this, this.xPtr, xStride, nTokens, true);
-    if (this.sidePtr) narrowBuffer(this, this.sidePtr, xStride, nTokens, true);
-    return narrowRows(this, nTokens, true);
-  }
-
   /** c * convolution(b * x) in place of b; b * x joins what each token's sequence keeps of them. */
   convolve(model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
     const hidden = model.hidden, taps = layer.convTaps, bytes = <usize>hidden << 2, rowBytes = <i32>rowStride(hidden);
@@ -91,5 +108,22 @@ import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from
       convolve(layer.convPtr, taps, rows, rowBytes, capacity, position, hidden, b);
       times(b, b + bytes, hidden);
     }
+  }
+}
+
+/** What a job attends: pieces are a slice of the rows, of one key/value head. */
+@unmanaged class Attention {
+  model: ModelRecord;
+  layer: LayerRecord;
+  nTokens: i32;
+  slices: i32;
+}
+
+function attendPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
+  const pass = changetype<DensePass>(ptr), a = changetype<Attention>(jobArgs(pass)), kvHeads = a.layer.kvHeads, slices = a.slices;
+  const pieces = slices * kvHeads, scratch = <usize>pass.scoresPtr + <usize>thread * <usize>pass.scoresBytes;
+  for (let i = beginOf(pieces, part, parts), end = beginOf(pieces, part + 1, parts); i < end; i++) {
+    const slice = i / kvHeads, from = beginOf(a.nTokens, slice, slices), to = beginOf(a.nTokens, slice + 1, slices);
+    pass.attendRows(a.model, a.layer, from, to, i - slice * kvHeads, 1, scratch);
   }
 }

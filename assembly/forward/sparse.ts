@@ -19,13 +19,13 @@ import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permute, permutedBytes } from '../kernels/neurons/permute';
 import { rowBytes } from '../kernels/neurons/rows';
-import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { rowsFormat } from '../kernels/neurons/rowsWide';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { Format } from '../layouts/kinds';
 import { compactFfn } from './compact';
 import { DensePass } from './dense';
 import { formatOf, linear, prepareInput, quantised } from './linear';
+import { listedRows } from './listed';
 import { rowStride } from './norms';
 import { byNeuron, orderedFfn } from './order';
 import { enterFfn, leave } from './parts';
@@ -43,9 +43,6 @@ export function permuteInput(work: WorkspaceRecord, hidden: i32, formats: i32, p
   const second = <usize>work.scratchPtr + permutedBytes(Format.x4, hidden);
   if (formats & Format.x8) permute(Format.x8, quantised(work, Format.x8), hidden, second);
 }
-
-/** Neurons whose lines are read ahead: the weights of a whole model are never in the cache (kernels/neurons/touch.ts). */
-export const AHEAD: i32 = 32;
 
 /** Zeros in [ffn] values where they are not listed. */
 export function keepListed(work: WorkspaceRecord, ffn: i32, list: usize, count: i32, values: usize): void {
@@ -102,7 +99,7 @@ export function chooseByScore(adapt: AdaptRecord, ffn: i32, own: AdaptLayer, out
   const hidden = model.hidden, ffn = layer.ffn, stride = rowStride(ffn);
   if (rows && count < min(ffn, model.rowsBelow)) {
     memory.fill(y, 0, stride);
-    rowsMatvec(layout, rows, hidden, list, count, permutedX(work, layout, hidden), AHEAD, y);
+    listedRows(work, layout, rows, hidden, list, count, permutedX(work, layout, hidden), y);
     work.weightWords += <u32>(<usize>count * rowBytes(layout, hidden) >> 2);
     if (!bias) return;
     add(y, bias, (ffn + 7) & ~7);

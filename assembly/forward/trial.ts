@@ -7,11 +7,11 @@ import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
-import { rowsMatvec } from '../kernels/neurons/rowsMatvec';
 import { rowsFormat } from '../kernels/neurons/rowsWide';
 import { formatOf, linear, prepareInput } from './linear';
+import { listedRows } from './listed';
 import { rowStride } from './norms';
-import { AHEAD, choose, chooseByScore, keepListed, permuteInput, permutedX } from './sparse';
+import { choose, chooseByScore, keepListed, permuteInput, permutedX } from './sparse';
 import { modelOf } from './tokens';
 
 /** Values of both signs, hardly any of which rounds to zero. */
@@ -56,7 +56,7 @@ export function runTrial(work: WorkspaceRecord, sequence: SequenceRecord, iLayer
       }
       else {
         permuteInput(work, hidden, rowsFormat(layer.upLayout), formatOf(layer.upLayout));
-        rowsMatvec(layer.upLayout, layer.upRowsPtr, hidden, list, count, permutedX(work, layer.upLayout, hidden), AHEAD, h);
+        listedRows(work, layer.upLayout, layer.upRowsPtr, hidden, list, count, permutedX(work, layer.upLayout, hidden), h);
       }
       break;
     case Trial.downWhole:

@@ -12,8 +12,8 @@ import { TeamRecord, WorkspaceRecord } from '../abi/records';
 /** Does a part of a job: 0 .. parts - 1. `thread` has scratch of its own. */
 export type Part = (work: usize, part: i32, parts: i32, thread: i32) => void;
 
-/** Times that the caller looks whether others are done before it sleeps for a millisecond, and how often it does so before it gives up. */
-const LOOKS: i32 = 200_000, SLEEPS: i32 = 60_000;
+/** Times that the caller looks whether others are done before it sleeps for up to 10 ms, and how often it does so before it gives up. */
+const LOOKS: i32 = 40_000, SLEEPS: i32 = 6000;
 
 @inline function teamOf(work: WorkspaceRecord): TeamRecord { return changetype<TeamRecord>(<usize>work.teamPtr); }
 
@@ -49,8 +49,12 @@ function join(team: TeamRecord, parts: i32): void {
   for (let looks = 0, sleeps = 0; atomic.load<i32>(done) < parts;) {
     if (++looks < LOOKS) continue;
     if (atomic.load<i32>(team.faultPtr) || ++sleeps > SLEEPS) unreachable();
-    if (team.waits) atomic.wait<i32>(done, atomic.load<i32>(done), 1_000_000);
-    else looks = 0;
+    if (team.waits) {
+      atomic.store<i32>(team.waitingPtr, 1);
+      const n = atomic.load<i32>(done);
+      if (n < parts) atomic.wait<i32>(done, n, 10_000_000);
+      atomic.store<i32>(team.waitingPtr, 0);
+    } else looks = 0;
   }
 }
 
@@ -78,6 +82,7 @@ export function serve(ptr: usize, thread: i32): void {
     if (part >= 0) {
       call_indirect<void>(team.job, ptr, part, team.parts, thread);
       atomic.add<i32>(team.donePtr, 1);
+      if (atomic.load<i32>(team.waitingPtr)) atomic.notify(team.donePtr, 1);
       looks = 0;
     } else if (atomic.load<i32>(left) < 0) {
       return;

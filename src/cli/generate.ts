@@ -112,8 +112,8 @@ const machineParts = ({ info }: Model): string[] => {
   const parts = Object.entries({ header: headerMs, tokenizer: tokenizerMs, compile: compileMs, read: readMs, repack: repackMs });
   return [
     `memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
-    `${info.tier} build (${info.tierReason}), loaded in ${(info.loadMs / 1000).toFixed(2)} s `
-    + `(ms: ${parts.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(', ')})`,
+    `${info.tier} build (${info.tierReason}), ${info.threads} thread${info.threads === 1 ? '' : 's'} (${info.threadsReason})`,
+    `loaded in ${(info.loadMs / 1000).toFixed(2)} s (ms: ${parts.map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(', ')})`,
   ];
 };
 

@@ -97,14 +97,14 @@ export async function doctor(values: Values<'doctor'>): Promise<void> {
   const name = versions['bun'] ? `Bun ${versions['bun']}` : versions['deno'] ? `Deno ${versions['deno']}` : `Node ${versions.node}`;
   const runtime = await describeRuntime();
   const report = {
-    runtime: name, platform, arch, ...runtime, threads: 1, threadsReason: 'this version computes on one thread',
+    runtime: name, platform, arch, ...runtime,
     maxModelMemory: 65535 * 65536, systemMemory: totalmem(),
   };
   if (values.json) { printJson(report); return; }
   print(`runtime   ${name}, ${platform} ${arch}, V8 ${versions['v8'] ?? 'none'}`);
   print(`build     ${runtime.tier}: ${runtime.tierReason}`);
   print(`simd128   ${runtime.simd ? 'yes' : 'no'}, relaxed SIMD ${runtime.relaxedSimd ? 'yes' : 'no'}`);
-  print(`threads   1 (${report.threadsReason})`);
+  print(`threads   ${runtime.threads} (${runtime.threadsReason})`);
   print(`memory    up to ${megabytes(report.maxModelMemory, 0)} a model (32-bit WebAssembly), `
     + `${megabytes(report.systemMemory, 0)} in this machine`);
 }

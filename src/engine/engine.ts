@@ -29,7 +29,7 @@ import type { StepReport } from './report.ts';
 import { readReport } from './report.ts';
 import type { Binding, SequenceState } from './state.ts';
 import { bindingOf, restoreState, saveState } from './state.ts';
-import { startEngine, type EngineOptions, type Started } from './start.ts';
+import { forgotten, startEngine, type EngineOptions, type Started } from './start.ts';
 import { checkStatus, notFinite, poisoned } from './status.ts';
 
 export type { PassPart } from './pass.ts';
@@ -77,7 +77,7 @@ export class Engine {
     addresses: readonly number[], /** Of the weights' bytes in the file. */ readonly fingerprint: string, readonly threadsReason: string,
     /** How long opening took. */ readonly times: PlacingTimes & { readonly compileMs: number },
   ) {
-    this.team = team;
+    if ((this.team = team)) forgotten.register(this, team);
     this.#instance = instance;
     this.#arena = arena;
     this.forms = new ModelForms(() => this.#live, arena, plan, modelPtr, addresses);

@@ -9,6 +9,7 @@ import { InputError, ModelError, StateError } from '../errors.ts';
 import type { Program, Tier } from './binaries.ts';
 import { carried, readBinary } from './binaries.ts';
 import { hasRelaxedSimd, hasSimd } from './features.ts';
+import { chooseThreads } from './threads.ts';
 
 /** What every program exports: enough to load a model. Pointers come back signed: `>>> 0` makes addresses of them. */
 export interface LoaderExports {
@@ -152,10 +153,14 @@ export interface RuntimeInfo {
   readonly tier: Tier;
   /** Why, in a few words. */
   readonly tierReason: string;
+  /** Threads that `threads: 'auto'` takes here for a model of some size, and why so many. */
+  readonly threads: number;
+  /** Why so many, in a few words. */
+  readonly threadsReason: string;
 }
 
 /** What this runtime can do. @throws ModelError `E_NO_SIMD` where nothing runs. */
 export async function describeRuntime(): Promise<RuntimeInfo> {
-  const { tier, tierReason } = await instantiate('auto');
-  return { simd: hasSimd(), relaxedSimd: hasRelaxedSimd(), tier, tierReason };
+  const { tier, tierReason } = await instantiate('auto'), { threads, threadsReason } = await chooseThreads('auto', Infinity);
+  return { simd: hasSimd(), relaxedSimd: hasRelaxedSimd(), tier, tierReason, threads, threadsReason };
 }

@@ -29,6 +29,9 @@ export interface Started {
   readonly threadsReason: Promise<string>;
 }
 
+/** Workers hold the memory: those of an engine that nobody closed, and nobody holds any more, end with it. */
+export const forgotten = new FinalizationRegistry<Team>((team) => { team.end(); });
+
 /** Workers start while weights are read; where they do not, the caller's thread does everything, and the reason says why. */
 export async function startEngine(
   { tier, maxBytes, threads = 1, auto = false, threadsReason = 'asked for' }: EngineOptions,

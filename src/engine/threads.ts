@@ -57,10 +57,10 @@ export class Team {
   /** Lays out the record. Takes memory that every worker sees from its beginning: call it first. */
   constructor(private readonly arena: Arena, auto: boolean, readonly ptr = arena.take(recordBytes(teamFields))) {
     this.#pace = auto ? new Pace() : undefined;
-    const leftPtr = arena.take(3 * line), faultPtr = arena.take(faultBytes), argsPtr = arena.take(argsBytes);
+    const leftPtr = arena.take(4 * line), faultPtr = arena.take(faultBytes), argsPtr = arena.take(argsBytes);
     this.#record.assign({
-      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 200_000, grain: 24 * 1024, shares: 4,
-      leftPtr, donePtr: leftPtr + line, asleepPtr: leftPtr + 2 * line, faultPtr, argsPtr,
+      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 40_000, grain: 24 * 1024, shares: 4,
+      leftPtr, donePtr: leftPtr + line, asleepPtr: leftPtr + 2 * line, waitingPtr: leftPtr + 3 * line, faultPtr, argsPtr,
     });
   }
 

@@ -41,7 +41,7 @@ export const workspaceFields = {
 
 export const teamFields = {
   threads: 'i32', workers: 'i32', job: 'u32', parts: 'i32', waits: 'i32', patience: 'i32', grain: 'i32', shares: 'i32', leftPtr: 'u32',
-  donePtr: 'u32', asleepPtr: 'u32', faultPtr: 'u32', argsPtr: 'u32',
+  donePtr: 'u32', asleepPtr: 'u32', waitingPtr: 'u32', faultPtr: 'u32', argsPtr: 'u32',
 } as const satisfies Fields;
 
 export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32', wanted: 'i32' } as const satisfies Fields;

@@ -156,8 +156,18 @@ function narrowRows<L>(w: usize, cols: i32, list: usize, n: i32, x0: usize, ahea
  */
 export function rowsMatvec(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   if (n <= 0) return;
-  const end = list + (<usize>n << 1), last = load<u16>(end - 2); // the last group of rows may be its last row again
+  closeList(list, n);
+  rowsSlice(layout, w, cols, list, n, xPermuted, ahead, y);
+}
+
+/** The last group of rows may be the list's last row again. */
+export function closeList(list: usize, n: i32): void {
+  const end = list + (<usize>n << 1), last = load<u16>(end - 2);
   store<u16>(end, last);
   store<u32>(end, <u32>last * 0x10001, 2);
+}
+
+/** The same of a part of a closed list, which begins at a multiple of 4 and ends at one, or at the list's end. */
+export function rowsSlice(layout: i32, w: usize, cols: i32, list: usize, n: i32, xPermuted: usize, ahead: i32, y: usize): void {
   forLayout<RowsMatvec>(layout, w, cols, list, n, xPermuted, ahead, y);
 }
