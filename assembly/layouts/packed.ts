@@ -9,7 +9,7 @@
  *   word     one of those words
  * The last two are calls, not inlined: nothing that is read once or seldom needs to be fast, and there are many layouts.
  */
-import { mask01, mask03, mask06, mask07, mask1f, mask3f, maskc0, nibbleMask, swizzle } from '../base/simd';
+import { mask01, mask03, mask06, mask07, mask1f, mask3f, nibbleMask, swizzle } from '../base/simd';
 import { Format, Kind, the } from './kinds';
 
 /** Packed quants meet x as signed bytes where there is a dot product of bytes, else as pairs of 16-bit numbers. */
@@ -95,34 +95,38 @@ import { Format, Kind, the } from './kinds';
   }
 }
 
-/** Of either set, three vectors (the sets take turns) hold four: quants 0..2, and 3 in their two high bits. */
+/**
+ * Of either set, three vectors (the sets take turns) hold four: quants 0..2, and 3 in their two high bits, as the difference (xor) to what
+ * shifting leaves in the others: three shifts, two xor and a mask make it, nine operations all four.
+ */
 @unmanaged export class Sixes {
   @inline get kind(): i32 { return Kind.packed; }
   @inline get format(): i32 { return packedFormat(); }
   @inline get quantBytes(): usize { return 192; }
   @inline get bits(): i32 { return 6; }
   @inline get mask(): v128 { return mask3f(); }
-  @inline get third(): v128 { return maskc0(); }
+  @inline get third(): v128 { return mask3f(); }
   @inline table(w: usize): v128 { return mask3f(); }
 
   @inline needs(set: usize, i: usize): bool { return (i & 1) == set; }
   @inline vector(set: usize, i: usize, v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, a: v128, b: v128, c: v128): v128 {
     const t = set ? v1 : v0, u = set ? v3 : v2, v = set ? v5 : v4;
     if (i < 3) return v128.and(i == 0 ? t : i == 1 ? u : v, a);
-    return v128.or(i16x8.shr_u(v128.and(t, c), 2), v128.or(i16x8.shr_u(v128.and(u, c), 4), i16x8.shr_u(v128.and(v, c), 6)));
+    return v128.and(v128.xor(i16x8.shr_u(t, 2), v128.xor(i16x8.shr_u(u, 4), i16x8.shr_u(v, 6))), a);
   }
 
   put(half: usize, lane: i32, q0: u32, q1: u32, q2: u32, q3: u32): void {
     const p = half + lane4(lane) + (<usize>(lane >> 2) << 4);
-    store<u32>(p, q0 | (q3 & 0x30303030) << 2);
-    store<u32>(p, q1 | (q3 & 0x0c0c0c0c) << 4, 32);
-    store<u32>(p, q2 | (q3 & 0x03030303) << 6, 64);
+    const rest = q3 ^ shift16(q0, 2) ^ shift16(q1, 4) ^ shift16(q2, 6);
+    store<u32>(p, q0 | (rest & 0x30303030) << 2);
+    store<u32>(p, q1 | (rest & 0x0c0c0c0c) << 4, 32);
+    store<u32>(p, q2 | (rest & 0x03030303) << 6, 64);
   }
 
   word(half: usize, lane: i32, i: usize): u32 {
     const p = half + lane4(lane) + (<usize>(lane >> 2) << 4);
     if (i < 3) return load<u32>(p + (i << 5)) & 0x3f3f3f3f;
-    return (load<u32>(p) >> 2 & 0x30303030) | (load<u32>(p, 32) >> 4 & 0x0c0c0c0c) | (load<u32>(p, 64) >> 6 & 0x03030303);
+    return (shift16(load<u32>(p), 2) ^ shift16(load<u32>(p, 32), 4) ^ shift16(load<u32>(p, 64), 6)) & 0x3f3f3f3f;
   }
 
   @inline stored(block: usize, lane: i32, k: usize, unit: usize): i32 {

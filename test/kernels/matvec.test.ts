@@ -56,6 +56,31 @@ for (const build of builds) {
       });
     }
 
+    if (kind.block === 256) {
+      test(`${kind.name}: quants of all patterns against largest activations of all patterns do not overflow`, () => {
+        const random = new Random(12), cols = 256;
+        for (const quant of [0, 0x0f, 0xf0, 0x55, 0xff]) for (const signs of [0, 1, 2, 3]) {
+          k.reset();
+          const bytes = new Uint8Array(8 * kind.blockBytes).fill(quant);
+          for (let at = 0; at < bytes.length; at += kind.blockBytes) {
+            for (let i = 0; i < kind.blockBytes; i++) if (random.uint32() & 1) bytes[at + i] = quant ^ (random.uint32() & 1 ? 0x80 : 0);
+            for (const half of kind.halves) { bytes[at + half] = 0; bytes[at + half + 1] = 0x2c; }
+            if (kind.name === 'q6_k') bytes.fill(0x80, at + 192, at + 208); // the largest scales, and negative
+          }
+          const ptr = k.alloc(k.call('layoutBytes', kind.layout, 8, cols)), row = k.alloc(cols * 4), y = k.alloc(32);
+          assert.is(k.call('repack', kind.dtype, kind.layout, k.putBytes(bytes), ptr, 8, cols), 0);
+          const x = Float32Array.from({ length: cols }, (_, i) => (signs === 0 ? 127 : signs === 1 ? -127 : (i >> (signs - 2)) & 1 ? -127 : 127));
+          const activations = putActivations(k, kind, [x]);
+          k.call('matvec', kind.layout, ptr, 1, cols, activations.ptr, y);
+          for (let r = 0; r < 8; r++) {
+            k.call('dequantRow', kind.layout, ptr, cols, r, row);
+            const { value, magnitude } = product(Float64Array.from(k.f32(row, cols)), activations.used[0]!);
+            assert.ok(Math.abs(k.f32(y, 8)[r]! - value) <= eps * 64 * magnitude, `${quant}, ${signs}, row ${r}: ${k.f32(y, 8)[r]} instead of ${value}`);
+          }
+        }
+      });
+    }
+
     test(`${kind.name}: activations far beyond the range of f16`, () => {
       const random = new Random(10), cols = kind.block === 1 ? 33 : kind.block === 32 ? 96 : 512;
       for (const size of [2100, 1e5, 1e9, 1e12]) for (const sign of [0, 1]) { // of one sign the sums of blocks are 32 times as large

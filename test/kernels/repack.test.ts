@@ -79,7 +79,7 @@ for (const build of builds) {
     }
   });
 
-  test('packed quants: the first in the low bits of a vector each, the others above them', () => {
+  test('packed quants: the first in the low bits of a vector each, the others above them, as differences', () => {
     const q6 = pack('q6_k', 8), file = fileBytes['q6_k']!;
     const quant = (r: number, b: number, c: number): number => {
       const block = (r % rows) * 2 * 210 + (b >> 3) * 210, in128 = (b & 7) >> 2, i = b & 3;
@@ -88,8 +88,9 @@ for (const build of builds) {
     };
     for (const b of [0, 3, 7, 10]) for (let r = 0; r < 8; r++) for (let c = 0; c < 32; c++) {
       const block = k.u8(q6.w + (b >> 3) * 1680 + 144 + (b & 7) * 192, 192), i = c >> 2 & 3;
-      const byte = (v: number): number => block[(c >> 4) * 96 + v * 32 + (r >> 2) * 16 + (r & 3) * 4 + (c & 3)]!;
-      assert.is(i < 3 ? byte(i) & 63 : byte(0) >> 6 << 4 | byte(1) >> 6 << 2 | byte(2) >> 6, quant(r, b, c), `block ${b}, row ${r}, column ${c}`);
+      const word = (v: number): number => { const at = (c >> 4) * 96 + v * 32 + (r >> 2) * 16 + (r & 3) * 4 + (c & 2); return block[at]! | block[at + 1]! << 8; };
+      const pair = i < 3 ? word(i) : word(0) >> 2 ^ word(1) >> 4 ^ word(2) >> 6; // 16-bit shifts, as the kernels'
+      assert.is(pair >> (c & 1 ? 8 : 0) & 63, quant(r, b, c), `block ${b}, row ${r}, column ${c}`);
     }
   });
 
