@@ -56,10 +56,10 @@ export const formed: readonly Kind[] = kinds.filter(({ name }) => /^q(4_[01k]|5_
 export const uniform = (random: Random): number => 2 * random.float64() - 1;
 
 /** Bytes of `rows` x `cols` weights: random bits, f16 fields finite and of either sign. */
-function randomWeights(k: Kind, rows: number, cols: number, random: Random, extreme: boolean): Uint8Array {
+function randomWeights(k: Kind, rows: number, cols: number, random: Random, extreme: Extreme): Uint8Array {
   const bytes = new Uint8Array((rows * cols / k.block) * k.blockBytes);
   const view = new DataView(bytes.buffer);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = extreme ? 0xff : random.uint32() & 255;
+  for (let i = 0; i < bytes.length; i++) bytes[i] = extreme ? (extreme === 'least' ? 0 : 0xff) : random.uint32() & 255;
   for (let at = 0; at < bytes.length; at += k.blockBytes) {
     if (k.name === 'f32') view.setFloat32(at, uniform(random), true);
     else if (k.name === 'bf16') view.setUint16(at, 0x3c00 + (random.uint32() & 0x81ff), true);
@@ -76,8 +76,11 @@ function randomWeights(k: Kind, rows: number, cols: number, random: Random, extr
 
 export interface Matrix { ptr: number; values: Float64Array[] }
 
-/** Packs random weights and reads them back. `extreme`: every quant at its largest. */
-export function randomMatrix(k: Kernels, kind: Kind, rows: number, cols: number, random: Random, extreme = false): Matrix {
+/** Every quant at its largest; every bit of them zero: the least, where they have a middle. */
+type Extreme = boolean | 'least';
+
+/** Packs random weights and reads them back. */
+export function randomMatrix(k: Kernels, kind: Kind, rows: number, cols: number, random: Random, extreme: Extreme = false): Matrix {
   const src = k.putBytes(randomWeights(kind, rows, cols, random, extreme));
   const ptr = k.alloc(k.call('layoutBytes', kind.layout, rows, cols));
   const status = k.call('repack', kind.dtype, kind.layout, src, ptr, rows, cols);

@@ -39,12 +39,12 @@ for (const build of builds) {
     });
 
     if (kind.block > 1) {
-      test(`${kind.name}: largest quants against largest activations do not overflow`, () => {
+      test(`${kind.name}: largest and least quants against largest activations do not overflow`, () => {
         const random = new Random(8);
         const cols = kind.block === 32 ? 64 : 256;
-        for (const sign of [1, -1]) {
+        for (const sign of [1, -1]) for (const extreme of [true, 'least'] as const) {
           k.reset();
-          const matrix = randomMatrix(k, kind, 8, cols, random, true);
+          const matrix = randomMatrix(k, kind, 8, cols, random, extreme);
           const { ptr, used } = putActivations(k, kind, [new Float32Array(cols).fill(sign * 127)]);
           const y = k.alloc(32);
           k.call('matvec', kind.layout, matrix.ptr, 1, cols, ptr, y);
@@ -108,6 +108,23 @@ for (const build of builds) {
       assert.ok(k.f32(y, 8).every((v) => v === 0));
     });
   }
+
+  test('f16: a row each of subnormal, largest and other weights, small and huge activations', () => {
+    const f16 = kinds.find(({ name }) => name === 'f16')!, cols = 34;
+    const bits = [0x0001, 0x8001, 0x03ff, 0x0400, 0x7bff, 0xfbff, 0x8000, 0x3c00]; // 2^-24 .. 65504
+    for (const size of [1e-9, 1, 1e9, 1e15]) {
+      k.reset();
+      const file = new Uint16Array(8 * cols).map((_, i) => bits[i / cols | 0]!), w = k.alloc(k.call('layoutBytes', f16.layout, 8, cols));
+      assert.is(k.call('repack', f16.dtype, f16.layout, k.putBytes(new Uint8Array(file.buffer)), w, 8, cols), 0);
+      const row = k.alloc(4 * cols), x = Float32Array.from({ length: cols }, (_, c) => size * (1 + c % 3)), y = k.alloc(32);
+      k.call('matvec', f16.layout, w, 1, cols, k.putF32(x), y);
+      for (let r = 0; r < 8; r++) {
+        k.call('dequantRow', f16.layout, w, cols, r, row);
+        const { value, magnitude } = product(Float64Array.from(k.f32(row, cols)), Float64Array.from(x));
+        assert.ok(Math.abs(k.f32(y, 8)[r]! - value) <= eps * 20 * magnitude, `${size}, row ${r}: ${k.f32(y, 8)[r]} instead of ${value}`);
+      }
+    }
+  });
 
   test.run();
 }
