@@ -22,13 +22,10 @@ import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
 import type { PlacingTimes } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
-import type { PassPart } from './pass.ts';
-import { fillTable, tokenWords } from './pass.ts';
+import { fillTable, tokenWords, type PassPart } from './pass.ts';
 import { placeModel } from './place.ts';
-import type { StepReport } from './report.ts';
-import { readReport } from './report.ts';
-import type { Binding, SequenceState } from './state.ts';
-import { bindingOf, restoreState, saveState } from './state.ts';
+import { readReport, type StepReport } from './report.ts';
+import { bindingOf, restoreState, saveState, type Binding, type SequenceState } from './state.ts';
 import { forgotten, startEngine, type EngineOptions, type Started } from './start.ts';
 import { checkStatus, notFinite, poisoned } from './status.ts';
 
