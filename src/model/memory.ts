@@ -231,11 +231,11 @@ function checkOptions({ hparams }: ModelPlan, { contextSize, kv }: SequenceOptio
 }
 
 function refuse(
-  plan: ModelPlan, { kv, contextSize }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1,
+  plan: ModelPlan, { kv, contextSize, threads }: SequenceOptions, needed: number, limit: number, skipping: Skipping, sequences = 1,
 ): never {
   const skips = skippingBytes(plan.hparams), lists = sequences * skips.sequence + skips.shared;
   const sparse = skipping.stages === 0 ? '' : `, ${lists} of lists and statistics to skip neurons`;
   const several = sequences === 1 ? '' : `, ${sequences} sequences`;
   const found = `${needed} bytes needed (${plan.weightBytes} of weights, context ${contextSize}, kv ${kv}${several}${sparse})`;
-  return wontFit(plan, found, needed, limit, (fit) => required(plan, fit, skipping, sequences));
+  return wontFit(plan, found, needed, limit, (fit) => required(plan, { ...fit, threads }, skipping, sequences));
 }
