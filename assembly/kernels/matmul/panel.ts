@@ -2,17 +2,16 @@
  * x made ready for tile.ts: panels of 4 tokens, whose columns lie side by side, so that a tile reads all of them with one pointer. A block
  * of 32 columns of a panel is
  *   narrow  8 times [token 0: columns 4i .. 4i + 3 as i8] .. [token 3]                                        128 B
- *   bytes   as x8 records have them: 8 times [token 0: odd columns] .. [token 3], even ones                    256 B
  *   wide    8 times [token 0: columns 4i and 4i + 2 as i16] .. [token 3], the same of 4i + 1 and 4i + 3       256 B
  * and its constants, 4 tokens each: f32 scales (kernels/quantize), f32 scales times sums of q, and (narrow) what sums of pairs of columns
- * start at, two i16 (bytes: i32, of the record), which takes out what quants are stored above their values; and i32 what that takes out of
+ * start at, two i16, which takes out what quants are stored above their values; and i32 what that takes out of
  * a block too much (`isLifted`). In the last panel tokens may be missing: their places are not written, and not read.
  * A superblock of a panel is
  *   narrow  what sums start at (if at anything) and the columns, as above, of each half or block that has a scale
  *   wide    the columns as above
  * and f32 scales, and (if wanted) the sums of pairs of halves or blocks as two i16.
  */
-import { Format, isBytes, isSuper, the } from '../../layouts/kinds';
+import { Format, isSuper, the } from '../../layouts/kinds';
 import { recordData, recordStride } from '../quantize/quantize';
 import { BLOCK_SUMS, HALF_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
 import { hasStarts, isLifted, isNarrow, spanCols, sumPairs } from './ready';
@@ -56,13 +55,8 @@ import { hasStarts, isLifted, isNarrow, spanCols, sumPairs } from './ready';
 /** A block of one token at `x` into its place. */
 @inline function packBlock<L>(x: usize, dst: usize): void {
   const tail = x + recordData<L>(), constants = dst + panelQuants(isNarrow<L>());
-  if (isNarrow<L>() || isBytes<L>()) {
+  if (isNarrow<L>()) {
     for (let p = x, q = dst; p < tail; p += 4, q += 16) store<u32>(q, load<u32>(p));
-    if (isBytes<L>()) {
-      store<f32>(constants, load<f32>(tail, 4));
-      store<i32>(constants, load<i32>(tail, 16) + load<i32>(tail, 20), 32);
-      return;
-    }
     const start = startOf(v128.load(x), v128.load(x, 16), isLifted<L>() ? 16 : the<L>().middle);
     v128.store32_lane(constants, start, 0, 32);
     if (isLifted<L>()) v128.store32_lane(constants, i32x4.neg(i32x4.extadd_pairwise_i16x8_s(start)), 0, 48);

@@ -5,8 +5,7 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { times32 } from '../../base/simd';
-import { groupBytes, isBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
-import { bytesTile } from './bytesTile';
+import { groupBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { packX, panelBytes, panelQuants } from './panel';
 import { BLOCKS, isLifted, isNarrow } from './ready';
 import { SuperBlocks, SuperHalves, SuperHalvesMin, SuperLifted, SuperWide, SuperWideHalvesMin, SuperWideMin, superTile } from './superTile';
@@ -36,13 +35,6 @@ export function matmulScratch(cols: i32, nTokens: i32): usize {
   if (nTokens == 3) superTile<U, Three>(w, x, f, g);
   else if (nTokens == 2) superTile<U, Two>(w, x, f, g);
   else if (nTokens == 1) superTile<U, One>(w, x, f, g);
-}
-
-@inline function bytesTiles<L>(w: usize, x: usize, xStride: usize, nTokens: usize, n: usize, f: usize): void {
-  for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) bytesTile<L, Four>(w, x, n, f);
-  if (nTokens == 3) bytesTile<L, Three>(w, x, n, f);
-  else if (nTokens == 2) bytesTile<L, Two>(w, x, n, f);
-  else if (nTokens == 1) bytesTile<L, One>(w, x, n, f);
 }
 
 /** What is ready at w times all tokens; n blocks, or a superblock. */
@@ -91,12 +83,8 @@ export function quants<L>(
       let p = w, q = panels;
       for (let u = from; u < to; u += atOnce, p += atOnce * unitBytes<L>(), q += atOnce * panelBytes<L>()) {
         const n = min(atOnce, to - u);
-        if (isBytes<L>()) {
-          bytesTiles<L>(p, q, stride, nTokens, n, sums);
-        } else {
-          unpack<L>(p, n, scratch);
-          tilesOf<L>(scratch, q, stride, nTokens, n, sums, g);
-        }
+        unpack<L>(p, n, scratch);
+        tilesOf<L>(scratch, q, stride, nTokens, n, sums, g);
       }
       store8(at, yStride, nTokens, sums, !isSuper<L>() && to == count);
     }

@@ -5,7 +5,7 @@
  *   wide    per 4 columns: columns 4i and 4i + 2 as i16 pairs, [set 0: 4 rows][set 1], then 4i + 1 and 4i + 3; values
  */
 import { half4Exact, mask00ff, nibbleMask } from '../../base/simd';
-import { blockBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
+import { blockBytes, isBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { firstTwice, lastTwice } from '../matvec/superSums';
 import { isLifted, isNarrow, sumPairs } from './ready';
@@ -21,8 +21,8 @@ import { isLifted, isNarrow, sumPairs } from './ready';
     v128.store(dst, v); v128.store(dst, u, 16);
     return;
   }
-  // iq4_nl.ts: bytes are signed, even columns offset; but those of superblocks on `relaxed`
-  const signed = isPacked<L>() ? the<L>().bits == 8 : false, plain = signed && isSuper<L>() && ASC_FEATURE_RELAXED_SIMD;
+  // kinds.ts: bytes are signed, even columns offset; but those of superblocks on `relaxed`
+  const signed = isBytes<L>() || isPacked<L>() && the<L>().bits == 8, plain = signed && isSuper<L>() && ASC_FEATURE_RELAXED_SIMD;
   const middle = i16x8.splat(<i16>the<L>().middle), even = signed ? i16x8.splat(128) : middle;
   let v0 = plain ? i16x8.shr_s(i16x8.shl(v, 8), 8) : i16x8.sub(v128.and(v, low), even);
   let u0 = plain ? i16x8.shr_s(i16x8.shl(u, 8), 8) : i16x8.sub(v128.and(u, low), even);
@@ -43,6 +43,8 @@ import { isLifted, isNarrow, sumPairs } from './ready';
       put<L>(dst, v128.and(v, a), v128.and(u, a), low, k, l);
       put<L>(dst + four<L>(), v128.and(i16x8.shr_u(v, 4), a), v128.and(i16x8.shr_u(u, 4), a), low, k, l);
     }
+  } else if (isBytes<L>()) {
+    for (const end = p + 128; p < end; p += 32, dst += four<L>()) put<L>(dst, v128.load(p), v128.load(p, 16), low, k, l);
   } else {
     const v0 = partOf<L>(p, 0), v1 = partOf<L>(p, 1), v2 = partOf<L>(p, 2);
     const v3 = partOf<L>(p, 3), v4 = partOf<L>(p, 4), v5 = partOf<L>(p, 5);
