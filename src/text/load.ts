@@ -14,7 +14,7 @@ import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { checkOneFfn } from '../model/experts.ts';
 import type { MemoryPlan, SequenceOptions, Skipping } from '../model/memory.ts';
-import { describeMemory, planMemory } from '../model/memory.ts';
+import { defaultKv, describeMemory, planMemory } from '../model/memory.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
 import { describePlan, planModel } from '../model/plan.ts';
 import type { NetworkOptions } from '../net/options.ts';
@@ -31,7 +31,10 @@ import { createChatTemplate } from './template.ts';
 export interface PlanOptions extends NetworkOptions {
   /** Positions that the key/value cache holds, in tokens. Default: what the model was trained on, at most 4,096. */
   contextSize?: number;
-  /** Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default 'q8'. */
+  /**
+   * Type of the key/value cache: 'f32', 'f16', or 'q8' (8 bits, one scale a position and head). Default: 'q8' for heads of up to 64 values
+   * and keys without a bias, which lose next to nothing by it; else 'f16'.
+   */
   kv?: KvName;
   /**
    * 'fast' (default): weights as the file has them, activations in 8 bits. 'exact': weights expanded to f32, nothing rounded; the
@@ -130,7 +133,7 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
   }
   const model = planModel(file, precision);
   const contextSize = options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext);
-  const session = { contextSize, kv: options.kv ?? 'q8', threads };
+  const session = { contextSize, kv: options.kv ?? defaultKv(model), threads };
   const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOn(model, options.sparsity), options.sequences);
   return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
 }
