@@ -10,7 +10,7 @@ import type { GgufFile, GgufTensor } from '../../src/format/gguf/types.ts';
 import { dtypes } from '../../src/format/gguf/types.ts';
 import { writeGguf, type WriteTensor, type WriteValue } from '../../src/format/gguf/write.ts';
 import { describePlan, planModel } from '../../src/model/plan.ts';
-import { cacheBytes, layoutSequence, planMemory } from '../../src/model/memory.ts';
+import { cacheBytes, defaultKv, layoutSequence, planMemory } from '../../src/model/memory.ts';
 import { embeddedModel, tinyPath } from '../helpers/models.ts';
 import { rewritten } from '../helpers/twin.ts';
 import { variantBytes } from '../helpers/variants.ts';
@@ -71,6 +71,15 @@ test('families: fused tensors are cut, absent heads are tied', async () => {
   assert.is(vBias.offset - vBias.source.offset, 2 * 64 * 4);
   assert.is(planModel(await header(tinyPath('llama.gguf'))).tiedHead, false);
   assert.is(planModel(await header(tinyPath('llama-tied.gguf'))).tiedHead, true);
+});
+
+test('the default cache: 8 bits for small heads whose keys have no bias, else f16', async () => {
+  const kvOf = async (file: string): Promise<string> => defaultKv(planModel(await header(file)));
+  assert.is(await kvOf(embeddedModel), 'q8');
+  assert.is(await kvOf(tinyPath('gpt2.gguf')), 'f16', 'keys have a bias');
+  const { hparams, ...rest } = planModel(await header(tinyPath('llama.gguf')));
+  assert.is(defaultKv({ ...rest, hparams: { ...hparams, headDim: 64 } }), 'q8');
+  assert.is(defaultKv({ ...rest, hparams: { ...hparams, headDim: 128 } }), 'f16', 'heads are wide');
 });
 
 test('a family that is not known is refused with a list of those that are', async () => {
