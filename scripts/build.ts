@@ -14,7 +14,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { deflateRawSync } from 'node:zlib';
+import { deflateAsync } from '@gfx/zopfli';
 import * as asc from 'assemblyscript/asc';
 import { buildLibrary } from './library.ts';
 
@@ -80,7 +80,7 @@ async function buildWasm(): Promise<void> {
     // `use abort=` in a debug build too: a failed assertion is a bare trap with the function's name in the stack.
     const { error, stderr } = await asc.main([...args, '--baseDir', root, '--config', 'none'], { transforms: target === 'debug' ? [] : [OnlyAskedInlining as never] });
     if (error) throw new Error(`asc ${name}: ${error.message}\n${stderr.toString()}`);
-    if (!name.startsWith('kernels-')) writeModule(name);
+    if (!name.startsWith('kernels-')) await writeModule(name);
     say(`wasm  ${name.padEnd(16)} ${readFileSync(join(root, `build/wasm/${name}.wasm`)).length} bytes`);
   }
   writeSizes();
@@ -93,12 +93,12 @@ function writeSizes(): void {
 }
 
 /**
- * Deflated, as base64: a sixth of hexadecimal text, and an eighth less once a server has compressed both. Without the names of functions, for
- * which their numbers stand (`wasm-function[57]`): those of the file in dist/wasm, which has the names. src/engine/binaries.ts reads it.
+ * Deflated (by Zopfli, a twentieth smaller than by zlib), as base64: a sixth of hexadecimal text, and an eighth less once a server has compressed
+ * both. Without the names of functions, for which their numbers stand (`wasm-function[57]`): those of the file in dist/wasm, which has the names. src/engine/binaries.ts reads it.
  */
-function writeModule(name: string): void {
+async function writeModule(name: string): Promise<void> {
   const wasm = nameless(readFileSync(join(root, `build/wasm/${name}.wasm`)));
-  const text = deflateRawSync(wasm, { level: 9, memLevel: 9 }).toString('base64');
+  const text = Buffer.from(await deflateAsync(wasm, { numiterations: 15 })).toString('base64');
   writeFileSync(join(root, `build/wasm/${name}.wasm.js`), `export const bytes = ${wasm.length};\nexport default ${JSON.stringify(text)};\n`);
 }
 

@@ -15,7 +15,8 @@ import * as esbuild from 'esbuild';
 import { minify as shorten } from 'terser';
 import { writeTypes } from './types.ts';
 
-const entries = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts', gguf: 'src/gguf.ts' };
+/** For pages `gguf` shares no chunks with the others: few pages want both, and what is in one piece compresses better. */
+const entries = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts' }, alone = { gguf: 'src/gguf.ts' };
 
 /** Comments that keep bundlers away from an import whose address is an expression; minifying loses them. */
 const ignore = '/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ ';
@@ -65,8 +66,8 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
     for (const { inputs } of Object.values(result.metafile!.outputs)) for (const input of Object.keys(inputs)) packages.add(/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? '');
   };
   await make({ entryPoints: { errors: 'src/errors.ts' } });
-  await make({ entryPoints: entries, splitting: true, minify: true, plugins: [errors, binaryModules] });
-  await make({ entryPoints: entries, splitting: true, outdir: 'dist/node', plugins: [errors, binaryModules] });
+  for (const entryPoints of [entries, alone]) await make({ entryPoints, splitting: true, minify: true, plugins: [errors, binaryModules] });
+  await make({ entryPoints: { ...entries, ...alone }, splitting: true, outdir: 'dist/node', plugins: [errors, binaryModules] });
   // Next refuses an edge function that names what compiles bytes, though it is never reached with a module
   const noCompiler = { 'WebAssembly.compile': 'undefined' };
   await make({ entryPoints: { 'index.module': 'src/index.ts' }, minify: true, define: noCompiler, plugins: [errors, ...compiled('binaries.modules.ts', '')] });
@@ -81,7 +82,7 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
   chmodSync(join(dist, 'cli.js'), 0o755);
   packages.delete('');
   writeFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), licences(root, [...packages, 'assemblyscript'].sort())); // its standard library is in the binaries
-  await writeTypes(root, { ...entries, errors: 'src/errors.ts' });
+  await writeTypes(root, { ...entries, ...alone, errors: 'src/errors.ts' });
 }
 
 /** Names, versions and licence texts of packages. @throws Error where one has no text */

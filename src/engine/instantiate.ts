@@ -1,10 +1,8 @@
 /**
- * Chooses a build and instantiates it over a memory of its own. The only user of `@assemblyscript/loader`, for its handling of imports
- * and readable aborts.
+ * Chooses a build and instantiates it over a memory of its own.
  *
  * `relaxed` runs where relaxed SIMD validates and its numeric self-test passes; else `base`, which is bit-identical everywhere.
  */
-import { instantiate as instantiateLater, instantiateSync } from '@assemblyscript/loader';
 import { InputError, ModelError, StateError } from '../errors.ts';
 import type { Program, Tier } from './binaries.ts';
 import { carried, readBinary } from './binaries.ts';
@@ -70,11 +68,8 @@ async function build<E extends LoaderExports>(
   program: Program, tier: Tier, tierReason: string, shared?: WebAssembly.Memory,
 ): Promise<Instance<E>> {
   const memory = shared ?? new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES });
-  const { source, bytes } = await readBinary(tier, program).catch((cause: unknown) => { throw forbidden(cause) ?? cause; });
-  // at once where that is allowed, since the other way looks for a Response, whose mention makes Node load its fetch: 24 ms
-  const loaderInstantiate = 'document' in globalThis ? instantiateLater : instantiateSync;
-  const { exports, module } = await loaderInstantiate<Record<string, unknown>>(source, { env: { memory } });
-  const engine = exports as unknown as E;
+  const { source: module, bytes } = await readBinary(tier, program).catch((cause: unknown) => { throw forbidden(cause) ?? cause; });
+  const engine = (await WebAssembly.instantiate(module, { env: { memory } })).exports as unknown as E;
   if (engine.abiVersion() !== ABI_VERSION) {
     throw new StateError('E_ABI', {
       subject: `WebAssembly build "${tier}"`, found: `ABI version ${engine.abiVersion()}`, expected: `${ABI_VERSION}`,

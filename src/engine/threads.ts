@@ -10,7 +10,6 @@ import { countCores } from './cores.ts';
 import { mayShare, mayWait } from './features.ts';
 import { Pace } from './pace.ts';
 import type { WorkerHandle } from './workers.ts';
-import { startWorker } from './workers.ts';
 
 /** Most threads of an engine. */
 export const MAX_THREADS = 64;
@@ -73,6 +72,7 @@ export class Team {
   /** Starts workers; resolves when all stand by. Where one does not, none stays. */
   async start(module: WebAssembly.Module, count: number): Promise<void> {
     const input = { module, memory: this.arena.memory, fault: this.#record.get('faultPtr') };
+    const { startWorker } = await import('./workers.ts'); // most pages share no memory and never ask for it
     try {
       for (let i = 0; i < count; i++) this.#workers.push(await startWorker(input));
       await Promise.all(this.#workers.map(({ ready }) => ready));

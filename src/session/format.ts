@@ -17,6 +17,13 @@ const magic = Uint8Array.of(0x43, 0x4c, 0x41, 0x44, 0x41, 0x4b, 0x56, 0);
 const bodyAt = 48, headerAt = 64;
 const padded = (bytes: number): number => 16 * Math.ceil(bytes / 16);
 
+/** What bytes say that a snapshot of ours never says. */
+export function damaged(found: string, expected: string): never {
+  throw new FormatError('E_SNAPSHOT', {
+    subject: 'snapshot', found, expected, remedy: 'The bytes are not those that save() gave: fetch or save them again.',
+  });
+}
+
 export interface Section { readonly name: string; readonly data: Uint8Array | Int32Array | Float32Array }
 
 const bytesOf = (data: Section['data']): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -58,11 +65,6 @@ export function unpackSnapshot<H>(snapshot: Uint8Array | ArrayBuffer): Unpacked<
   }
   const given = snapshot instanceof ArrayBuffer ? new Uint8Array(snapshot) : snapshot;
   const bytes = given.byteOffset % 4 === 0 ? given : given.slice();
-  const damaged = (found: string, expected: string): never => {
-    throw new FormatError('E_SNAPSHOT', {
-      subject: 'snapshot', found, expected, remedy: 'The bytes are not those that save() gave: fetch or save them again.',
-    });
-  };
   if (bytes.length < headerAt || magic.some((byte, i) => bytes[i] !== byte)) {
     damaged(`${bytes.length} bytes that do not begin with CLADAKV`, 'a snapshot of clada');
   }

@@ -7,14 +7,16 @@ import type { KvName } from '../model/enums.ts';
 import { checkNames } from '../options.ts';
 import type { SequencePool } from '../session/pool.ts';
 import type { EvaluateOptions } from '../session/sequence.ts';
+import { shapeOf } from '../session/shape.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
 import { Chat } from './chat.ts';
 import { Generation } from './generate.ts';
+import type { Restored } from './restoring.ts';
 import type { Score, ScoreOptions } from './score.ts';
 import { scoreTokens } from './score.ts';
-import type { Restored, SnapshotKind } from './snapshot.ts';
-import { generationState, goingOn, readSnapshot } from './snapshot.ts';
+import type { SnapshotKind } from './snapshot.ts';
+import { generationState, goingOn } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
@@ -170,7 +172,7 @@ export class Model implements AsyncDisposable {
    */
   async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
     checkNames('restore options', options, ['sparsity']);
-    const { ids, sequence, chat, generation } = this.#read(snapshot, 'chat', options.sparsity);
+    const { ids, sequence, chat, generation } = await this.#read(snapshot, 'chat', options.sparsity);
     const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true);
     const source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
@@ -193,7 +195,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link restore}, and as {@link generate}
    */
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
-    const { ids, sequence, generation } = this.#read(snapshot, 'generation', options.sparsity);
+    const { ids, sequence, generation } = await this.#read(snapshot, 'generation', options.sparsity);
     const { state, options: merged } = goingOn(await this.#stateOf(generation!, ids, options.sparsity), options);
     const source = this.#source({}), { promptTokens, shiftedTokens = 0 } = state;
     const left = ids.subarray(0, Math.max(0, promptTokens - shiftedTokens)); // of the prompt, what no full context has pushed out
@@ -270,8 +272,9 @@ export class Model implements AsyncDisposable {
     this.close();
   }
 
-  #read(snapshot: Uint8Array | ArrayBuffer, wanted: SnapshotKind, sparsity: SparsityOptions | undefined): Restored {
-    return readSnapshot(snapshot, wanted, this.#engine, () => this.#sparsity.digest, sparsity !== undefined);
+  async #read(snapshot: Uint8Array | ArrayBuffer, wanted: SnapshotKind, sparsity: SparsityOptions | undefined): Promise<Restored> {
+    const { readSnapshot } = await import('./restoring.ts');
+    return readSnapshot(snapshot, wanted, this.#engine, shapeOf(this.#engine), () => this.#sparsity.digest, sparsity !== undefined);
   }
 
   async #stateOf(

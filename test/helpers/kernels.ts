@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
+import { instantiateSync } from '@assemblyscript/loader';
 
 v8.setFlagsFromString('--experimental-wasm-relaxed-simd'); // Node 20; later versions know it by default and ignore this
 
@@ -22,8 +23,7 @@ export class Kernels {
   constructor(readonly build: Build, pages = 1024) {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: 65535 });
     const bytes = readFileSync(new URL(`../../build/wasm/kernels-${build}.wasm`, import.meta.url));
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.memory } });
-    this.exports = instance.exports as Record<string, (...args: number[]) => number>;
+    this.exports = instantiateSync(bytes, { env: { memory: this.memory } }).exports as unknown as Record<string, (...args: number[]) => number>;
     this.reset();
   }
 

@@ -19,7 +19,7 @@ for (const [name, path, text] of [
   ['Math', 'assembly/forward/a.ts', `const a = Math.exp(1);`],
   ['module-level let', 'assembly/forward/a.ts', `let n = 0;`],
   ['optional export parameter', 'assembly/index.ts', `export function f(a: i32 = 1): i32 { return a; }`],
-  ['a second user of the loader', 'src/engine/b.ts', `import { instantiate } from '@assemblyscript/loader';`],
+  ['the loader in the library', 'src/engine/b.ts', `import { instantiate } from '@assemblyscript/loader';`],
   ['Math.random', 'src/sampler/a.ts', `const a = Math.random();`],
   ['the clock', 'src/sampler/a.ts', `const a = performance.now();`],
   ['node: in the core', 'src/text/a.ts', `import { readFile } from 'node:fs';`],
