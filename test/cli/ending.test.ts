@@ -56,7 +56,7 @@ test('a signal while standard input is awaited, and while a chat waits for a lin
     if (args[0] === 'chat') {
       running.write('Hi\n');
       await running.said('\n');
-    } else await new Promise((resolve) => { setTimeout(resolve, 500); });
+    } else await new Promise((resolve) => { setTimeout(resolve, 1500); });
     running.kill('SIGINT');
     const { status, stderr } = await running.ended;
     assert.is(status, 130, stderr);
