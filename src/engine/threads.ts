@@ -54,7 +54,7 @@ export class Team {
   readonly #pace: Pace | undefined;
 
   /** Lays out the record. Takes memory that every worker sees from its beginning: call it first. */
-  constructor(private readonly arena: Arena, auto: boolean, readonly ptr = arena.take(recordBytes(teamFields))) {
+  constructor(private readonly arena: Arena, auto: boolean, readonly ptr: number = arena.take(recordBytes(teamFields))) {
     this.#pace = auto ? new Pace() : undefined;
     const leftPtr = arena.take(4 * line), faultPtr = arena.take(faultBytes), argsPtr = arena.take(argsBytes);
     this.#record.assign({

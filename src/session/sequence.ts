@@ -34,7 +34,7 @@ export class Sequence {
   #queue: Promise<unknown> = Promise.resolve();
 
   /** `scheduler`: of the engine, where it has several sequences. @throws ModelError `E_WONT_FIT` */
-  constructor(readonly engine: Engine, private readonly scheduler = new Scheduler(engine)) {
+  constructor(readonly engine: Engine, private readonly scheduler: Scheduler = new Scheduler(engine)) {
     this.#ptr = engine.openSequence();
     this.#rows = new Rows(engine.contextSize);
   }
