@@ -21,7 +21,7 @@ if (!executable) {
     const made = await context.newPage();
     made.on('console', (message) => { if (message.type() === 'error' && !expected?.test(message.text())) errors.push(message.text()); });
     made.on('pageerror', ({ message }) => { errors.push(message); });
-    made.on('request', (request) => { if (!request.url().startsWith(site.url)) foreign.push(request.url()); });
+    made.on('request', (request) => { if (!request.url().replace('blob:', '').startsWith(site.url)) foreign.push(request.url()); });
     await made.goto(site.url);
     return made;
   };
