@@ -5,7 +5,7 @@
 
 // 0: 0x0f x16 | 16: i16 1 x8 | 32: i16 0x000f | 48: i16 0x00f0 | 64: i16 0x0f00 | 80: i16 0x00ff | 96: i32 0x8fffffff
 // 112: i16 0x2000 0 | 128: i16 0 0x2000 | 144: f32 2^23 + 2^22 | 160: f32 2^32 | 176: 0x1f x16 | 192: i32 0xffff0000
-// 208: 0x3f | 224: i32 0x8fffe000 | 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080 | 320: 0xc0
+// 208: 0x3f | 224: i32 0x8fffe000 | 240: 0x07 x16 | 256: 0x03 | 272: 0x06 | 288: 0x01 | 304: i16 0x0080
 const TABLE: usize = memory.data<u32>([
   0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f, 0x0f0f0f0f,
   0x00010001, 0x00010001, 0x00010001, 0x00010001,
@@ -27,7 +27,6 @@ const TABLE: usize = memory.data<u32>([
   0x06060606, 0x06060606, 0x06060606, 0x06060606,
   0x01010101, 0x01010101, 0x01010101, 0x01010101,
   0x00800080, 0x00800080, 0x00800080, 0x00800080,
-  0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0, 0xc0c0c0c0,
 ], 16);
 
 @inline export function nibbleMask(): v128 { return v128.load(TABLE); }
@@ -45,7 +44,6 @@ const TABLE: usize = memory.data<u32>([
 @inline export function mask03(): v128 { return v128.load(TABLE, 256); }
 @inline export function mask06(): v128 { return v128.load(TABLE, 272); }
 @inline export function mask01(): v128 { return v128.load(TABLE, 288); }
-@inline export function maskc0(): v128 { return v128.load(TABLE, 320); }
 @inline export function evenSigns(): v128 { return v128.load(TABLE, 304); }
 
 @inline export function shiftedMask(): v128 { return v128.load(TABLE, 224); }
@@ -59,7 +57,6 @@ export const TWO112: f32 = 5.192296858534828e33;
  * it in the constants, block sums of x from 2^16 on would be infinite. Powers of two change no bit.
  */
 export const TWO80: f32 = 1.2089258196146292e24;
-export const TWO32: f32 = 4294967296;
 export const TWO56: f32 = 72057594037927936;
 @inline export function times32(sums: v128): v128 { return f32x4.mul(sums, v128.load(TABLE, 160)); }
 
@@ -98,16 +95,6 @@ export const TWO56: f32 = 72057594037927936;
 /** Four bf16 at `p` as f32, exact. */
 @inline export function brain4(p: usize): v128 {
   return i32x4.shl(v128.load16x4_u(p), 16);
-}
-
-/** Four u8 at `p` as f32. */
-@inline export function bytes4u(p: usize): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p))));
-}
-
-/** Four i8 at `p` as f32. */
-@inline export function bytes4s(p: usize): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(p))));
 }
 
 /** The bytes of v that `lanes` names, each < 16; what others give is not to be used. */
