@@ -1,4 +1,8 @@
-/** llama.cpp as node-llama-cpp has it, prebuilt: tokens are evaluated as given, nothing is sampled. Everything else is as its users get it. */
+/**
+ * llama.cpp as node-llama-cpp has it, prebuilt. Tokens are evaluated as given, the last of each call with its logits, as llama-bench does, and nothing is
+ * sampled. `evaluateWithoutGeneratingNewTokens` would ask for no logits at all: llama.cpp then leaves out the output matrix, two thirds of a small
+ * model's token. Everything else is as its users get it.
+ */
 import { getLlama, getModuleVersion } from 'node-llama-cpp';
 import { answer } from './task.mjs';
 
@@ -8,7 +12,12 @@ async function open({ model: modelPath, threads, contextSize, parallel = [1] }) 
   const context = await model.createContext({ contextSize, sequences: most, threads, batchSize: 512 });
   const loadMs = performance.now() - started, sequences = Array.from({ length: most }, () => context.getSequence()), [sequence] = sequences;
   const { vocabularyType: _, ...rest } = model.fileInfo.metadata.tokenizer?.ggml ?? {};
-  const feed = (on, tokens) => on.evaluateWithoutGeneratingNewTokens(tokens);
+  const asked = { generateNewTokens: true, _noSampling: true }; // not a public way, of a pinned version: every public one samples
+
+  async function feed(on, tokens) {
+    const { size, strategy } = on._contextShift;
+    for await (const _ of on._evaluate(tokens, {}, { ...asked, contextShiftOptions: { size, strategy } })) { /* ends without a token */ }
+  }
 
   /** Leaves of the sequence's tokens what `tokens` begin with, and computes the rest. */
   async function fill(on, tokens) {
