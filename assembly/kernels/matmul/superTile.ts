@@ -6,7 +6,8 @@
  */
 import { madd } from '../../base/simd';
 import { the } from '../../layouts/kinds';
-import { addBytes, addPairs, first, fourth, second, third } from './tile';
+import { Four, addPairs, first, fourth, second, third } from './tile';
+import { addBytes, turns } from './turns';
 
 /** Blocks with a scale and a minimum each. */
 @unmanaged export class SuperBlocks {
@@ -102,6 +103,37 @@ function pairTile<T>(w: usize, x: usize, xEnd: usize, g: usize): void {
 /** sums at g + what a, i16 sums of a half or block, are with scales k. */
 @inline function widened(g: v128, a: v128, k: v128): v128 { return i32x4.add(g, i32x4.dot_i16x8_s(a, k)); }
 
+/** Nothing at g: 8 stores are less than the call that filling memory is. */
+@inline function clear<T>(g: usize): void {
+  const o = i32x4.splat(0);
+  for (const end = g + (<usize>the<T>().n << 5); g < end; g += 32) { v128.store(g, o); v128.store(g, o, 16); }
+}
+
+/** The integer sums of T tokens at g and those of a half or block, with the scales at w. */
+@inline function addTo<T>(
+  w: usize, g: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128,
+): void {
+  const k = v128.load(w), l = v128.load(w, 16);
+  v128.store(g, widened(v128.load(g), a0, k)); v128.store(g, widened(v128.load(g, 16), a1, l), 16);
+  if (the<T>().n > 1) {
+    v128.store(g, widened(v128.load(g, 32), b0, k), 32); v128.store(g, widened(v128.load(g, 48), b1, l), 48);
+  }
+  if (the<T>().n > 2) {
+    v128.store(g, widened(v128.load(g, 64), c0, k), 64); v128.store(g, widened(v128.load(g, 80), c1, l), 80);
+  }
+  if (the<T>().n > 3) {
+    v128.store(g, widened(v128.load(g, 96), d0, k), 96); v128.store(g, widened(v128.load(g, 112), d1, l), 112);
+  }
+}
+
+/** A half or block of four tokens, for turns.ts. */
+@unmanaged class Part<U> {
+  @inline get turns(): i32 { return <i32>the<U>().cols >> 2; }
+  @inline end(
+    w: usize, x: usize, g: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128,
+  ): void { addTo<Four>(w, g, a0, a1, b0, b1, c0, c1, d0, d1); }
+}
+
 /** A superblock, added to the sums of each token at f, 8 rows each; 384 B at g for integer sums. */
 export function superTile<U, T>(w: usize, x: usize, f: usize, g: usize): void {
   if (!the<U>().narrow) {
@@ -109,7 +141,7 @@ export function superTile<U, T>(w: usize, x: usize, f: usize, g: usize): void {
     close<U, T>(w + 4096, x + 2048, f, g);
     return;
   }
-  memory.fill(g, 0, <usize>the<T>().n << 5);
+  clear<T>(g);
   for (let i: usize = 0; i < 256; i += the<U>().cols) {
     let a0 = i32x4.splat(0), b0 = a0, c0 = a0, d0 = a0;
     if (the<U>().starts) {
@@ -117,19 +149,19 @@ export function superTile<U, T>(w: usize, x: usize, f: usize, g: usize): void {
       a0 = first(starts); b0 = second(starts); c0 = third(starts); d0 = fourth(starts);
       x += 16;
     }
-    let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
-    for (const stop = x + 4 * the<U>().cols; x < stop; w += 32, x += 16) {
-      const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
-      a0 = addBytes(a0, q, v); a1 = addBytes(a1, q, u);
-      if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = addBytes(b0, r, v); b1 = addBytes(b1, r, u); }
-      if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = addBytes(c0, r, v); c1 = addBytes(c1, r, u); }
-      if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = addBytes(d0, r, v); d1 = addBytes(d1, r, u); }
+    if (the<T>().n == 4) {
+      turns<Part<U>>(w, x, g, a0, b0, c0, d0);
+      w += 8 * the<U>().cols; x += 4 * the<U>().cols;
+    } else {
+      let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+      for (const stop = x + 4 * the<U>().cols; x < stop; w += 32, x += 16) {
+        const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
+        a0 = addBytes(a0, q, v); a1 = addBytes(a1, q, u);
+        if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = addBytes(b0, r, v); b1 = addBytes(b1, r, u); }
+        if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = addBytes(c0, r, v); c1 = addBytes(c1, r, u); }
+      }
+      addTo<T>(w, g, a0, a1, b0, b1, c0, c1, d0, d1);
     }
-    const k = v128.load(w), l = v128.load(w, 16);
-    v128.store(g, widened(v128.load(g), a0, k)); v128.store(g, widened(v128.load(g, 16), a1, l), 16);
-    if (the<T>().n > 1) { v128.store(g, widened(v128.load(g, 32), b0, k), 32); v128.store(g, widened(v128.load(g, 48), b1, l), 48); }
-    if (the<T>().n > 2) { v128.store(g, widened(v128.load(g, 64), c0, k), 64); v128.store(g, widened(v128.load(g, 80), c1, l), 80); }
-    if (the<T>().n > 3) { v128.store(g, widened(v128.load(g, 96), d0, k), 96); v128.store(g, widened(v128.load(g, 112), d1, l), 112); }
     w += 32;
   }
   close<U, T>(w, x, f, g);

@@ -8,13 +8,13 @@
  *
  * Micro-operations a turn with four tokens: 6 loads, 8 products, 8 additions, 4 of the loop = 26 for 128 (narrow) or 64 (wide) products;
  * Zen 4 issues 6 a cycle, 4 of them to vector pipes: 4.3 cycles. By hand the same instructions take 4.85, in any order: products have two
- * of the pipes that additions fill as well. A block's end is 8 times (widen, convert, scale, load, add, store) and 14. Measured 60 cycles a
- * narrow block of 4 tokens (8 turns and the end), 95 a wide one (16 turns).
- * V8 (Node 20) puts the loads of a body first, whatever order they are written in: two turns in one body would spill.
+ * of the pipes that additions fill as well. A block's end is 8 times (widen, convert, scale, load, add, store) and 14. Measured 95 cycles
+ * a wide block of 4 tokens (16 turns and the end); narrow ones of 4 tokens have no loop (turns.ts).
  */
 import { madd, ones16 } from '../../base/simd';
 import { the } from '../../layouts/kinds';
 import { panelQuants } from './panel';
+import { addBytes, turns } from './turns';
 
 /** Tokens of a tile. */
 @unmanaged export class One { @inline get n(): i32 { return 1; } }
@@ -49,8 +49,7 @@ import { panelQuants } from './panel';
   @inline get lifted(): bool { return false; }
 }
 
-/** a + products of 4 rows: of 4 bytes each, sums of pairs in i16; of 2 i16 each. */
-@inline export function addBytes(a: v128, q: v128, v: v128): v128 { return i16x8.add(a, i16x8.relaxed_dot_i8x16_i7x16_s(q, v)); }
+/** a + products of 4 rows, of 2 i16 each. */
 @inline export function addPairs(a: v128, q: v128, v: v128): v128 { return i32x4.add(a, i32x4.dot_i16x8_s(q, v)); }
 
 @inline function step<U>(a: v128, q: v128, v: v128): v128 { return the<U>().narrow ? addBytes(a, q, v) : addPairs(a, q, v); }
@@ -68,9 +67,42 @@ import { panelQuants } from './panel';
   return madd(f32x4.convert_i32x4_s(a), f32x4.mul(s, d), the<U>().mins ? madd(sum, m, f) : f);
 }
 
+/** A block's terms, added to the sums of each token at f; at w factors of the rows, at x constants of the tokens. */
+@inline function finish<U, T>(
+  w: usize, x: usize, f: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128,
+): void {
+  const one = ones16(), s = v128.load(x), sums = the<U>().mins ? v128.load(x, 16) : s, lifts = the<U>().lifted ? v128.load(x, 48) : s;
+  const s0 = v128.load(w), s1 = v128.load(w, 16), m0 = the<U>().mins ? v128.load(w, 32) : s0, m1 = the<U>().mins ? v128.load(w, 48) : s0;
+  let q = first(s), p = first(sums), l = first(lifts);
+  v128.store(f, end<U>(v128.load(f), a0, one, q, s0, p, m0, l));
+  v128.store(f, end<U>(v128.load(f, 16), a1, one, q, s1, p, m1, l), 16);
+  if (the<T>().n > 1) {
+    q = second(s); p = second(sums); l = second(lifts);
+    v128.store(f, end<U>(v128.load(f, 32), b0, one, q, s0, p, m0, l), 32);
+    v128.store(f, end<U>(v128.load(f, 48), b1, one, q, s1, p, m1, l), 48);
+  }
+  if (the<T>().n > 2) {
+    q = third(s); p = third(sums); l = third(lifts);
+    v128.store(f, end<U>(v128.load(f, 64), c0, one, q, s0, p, m0, l), 64);
+    v128.store(f, end<U>(v128.load(f, 80), c1, one, q, s1, p, m1, l), 80);
+  }
+  if (the<T>().n > 3) {
+    q = fourth(s); p = fourth(sums); l = fourth(lifts);
+    v128.store(f, end<U>(v128.load(f, 96), d0, one, q, s0, p, m0, l), 96);
+    v128.store(f, end<U>(v128.load(f, 112), d1, one, q, s1, p, m1, l), 112);
+  }
+}
+
+/** A narrow block of four tokens, for turns.ts. */
+@unmanaged class Block<U> {
+  @inline get turns(): i32 { return 8; }
+  @inline end(
+    w: usize, x: usize, f: usize, a0: v128, a1: v128, b0: v128, b1: v128, c0: v128, c1: v128, d0: v128, d1: v128,
+  ): void { finish<U, Four>(w, x, f, a0, a1, b0, b1, c0, c1, d0, d1); }
+}
+
 /** Blocks that stand alone: `nBlocks` of them, added to the sums of each token at f, 8 rows each. */
 export function tile<U, T>(w: usize, x: usize, nBlocks: usize, f: usize): void {
-  const one = ones16();
   for (; nBlocks > 0; nBlocks--) {
     const tail = x + panelQuants(the<U>().narrow);
     let a0: v128, b0: v128, c0: v128, d0: v128;
@@ -80,35 +112,21 @@ export function tile<U, T>(w: usize, x: usize, nBlocks: usize, f: usize): void {
     } else {
       a0 = i32x4.splat(0); b0 = a0; c0 = a0; d0 = a0;
     }
-    let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
-    for (; x < tail; w += 32, x += 16) {
-      const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
-      a0 = step<U>(a0, q, v); a1 = step<U>(a1, q, u);
-      if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = step<U>(b0, r, v); b1 = step<U>(b1, r, u); }
-      if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = step<U>(c0, r, v); c1 = step<U>(c1, r, u); }
-      if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = step<U>(d0, r, v); d1 = step<U>(d1, r, u); }
-    }
-    const s = v128.load(x), sums = the<U>().mins ? v128.load(x, 16) : s, lifts = the<U>().lifted ? v128.load(x, 48) : s;
-    const s0 = v128.load(w), s1 = v128.load(w, 16), m0 = the<U>().mins ? v128.load(w, 32) : s0, m1 = the<U>().mins ? v128.load(w, 48) : s0;
-    let q = first(s), p = first(sums), l = first(lifts);
-    v128.store(f, end<U>(v128.load(f), a0, one, q, s0, p, m0, l));
-    v128.store(f, end<U>(v128.load(f, 16), a1, one, q, s1, p, m1, l), 16);
-    if (the<T>().n > 1) {
-      q = second(s); p = second(sums); l = second(lifts);
-      v128.store(f, end<U>(v128.load(f, 32), b0, one, q, s0, p, m0, l), 32);
-      v128.store(f, end<U>(v128.load(f, 48), b1, one, q, s1, p, m1, l), 48);
-    }
-    if (the<T>().n > 2) {
-      q = third(s); p = third(sums); l = third(lifts);
-      v128.store(f, end<U>(v128.load(f, 64), c0, one, q, s0, p, m0, l), 64);
-      v128.store(f, end<U>(v128.load(f, 80), c1, one, q, s1, p, m1, l), 80);
-    }
-    if (the<T>().n > 3) {
-      q = fourth(s); p = fourth(sums); l = fourth(lifts);
-      v128.store(f, end<U>(v128.load(f, 96), d0, one, q, s0, p, m0, l), 96);
-      v128.store(f, end<U>(v128.load(f, 112), d1, one, q, s1, p, m1, l), 112);
+    if (the<T>().n == 4 && the<U>().narrow) {
+      turns<Block<U>>(w, x, f, a0, b0, c0, d0);
+      w += 2 * panelQuants(the<U>().narrow);
+    } else {
+      let a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+      for (; x < tail; w += 32, x += 16) {
+        const v = v128.load(w), u = v128.load(w, 16), q = v128.load32_splat(x);
+        a0 = step<U>(a0, q, v); a1 = step<U>(a1, q, u);
+        if (the<T>().n > 1) { const r = v128.load32_splat(x, 4); b0 = step<U>(b0, r, v); b1 = step<U>(b1, r, u); }
+        if (the<T>().n > 2) { const r = v128.load32_splat(x, 8); c0 = step<U>(c0, r, v); c1 = step<U>(c1, r, u); }
+        if (the<T>().n > 3) { const r = v128.load32_splat(x, 12); d0 = step<U>(d0, r, v); d1 = step<U>(d1, r, u); }
+      }
+      finish<U, T>(w, x, f, a0, a1, b0, b1, c0, c1, d0, d1);
     }
     w += the<U>().mins ? 64 : 32;
-    x += 64;
+    x = tail + 64;
   }
 }
