@@ -1,5 +1,5 @@
 /**
- * kernels/matmul for a few tokens of quants: kernels/matvec for two tokens at once. A vector of weights is loaded and unpacked once for
+ * kernels/matmul for a few tokens: kernels/matvec for two tokens at once. A vector of weights is loaded and unpacked once for
  * both, in registers; nothing of it is written and read again, which for a few tokens costs more than it saves. A group of 8 rows meets
  * all pairs before the next; an odd token is kernels/matvec's own, and so is each of two where a layout has no such products.
  *
@@ -11,7 +11,7 @@
  * Test: test/kernels/matmul.test.ts.
  */
 import { madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16, times32 } from '../../base/simd';
-import { groupBytes, isBytes, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, isBytes, isFloat, isHalf, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { matvec } from '../matvec/matvec';
 import { addFirst, addLast, firstTwice, lastTwice, narrowStart, part } from '../matvec/superSums';
 import { recordData, recordStride } from '../quantize/quantize';
@@ -19,10 +19,15 @@ import { BLOCK_SUMS, STARTS, superData, superStride } from '../quantize/superblo
 import { isNarrow } from './ready';
 
 /** Whether pairs are multiplied at once: nibbles, bytes, and 6 bits where bytes have products. */
-@inline function hasPairs<L>(): bool { return !isPacked<L>() || (isNarrow<L>() && isSuper<L>() && the<L>().bits == 6); }
+@inline function hasPairs<L>(): bool {
+  return isNibbles<L>() || isBytes<L>() || isPacked<L>() && isNarrow<L>() && isSuper<L>() && the<L>().bits == 6;
+}
 
-/** The most tokens that are quicker in pairs than by tiles. */
-@inline export function fewTokens<L>(): usize { return !hasPairs<L>() ? 2 : isPacked<L>() ? 3 : 7; }
+/** The most tokens that are quicker in pairs, or one by one, than by tiles. */
+@inline export function fewTokens<L>(): usize {
+  if (hasPairs<L>()) return isPacked<L>() ? 3 : 7;
+  return isFloat<L>() && !isHalf<L>() ? 1 : 2;
+}
 
 /** Nibbles that are multiplied where they are, by x that makes up for it. */
 @inline function inPlace<L>(): bool { return isNibbles<L>() && !isSuper<L>() && !isNarrow<L>(); }
