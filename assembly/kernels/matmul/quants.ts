@@ -9,7 +9,7 @@ import { groupBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { packX, panelBytes, panelQuants } from './panel';
 import { BLOCKS, isLifted, isNarrow } from './ready';
 import { SuperBlocks, SuperHalves, SuperHalvesMin, SuperLifted, SuperWide, SuperWideHalvesMin, SuperWideMin, superTile } from './superTile';
-import { Four, Lifted, Narrow, NarrowMin, One, Three, Two, Wide, WideMin, tile } from './tile';
+import { Four, Lifted, Narrow, NarrowMin, Three, Two, Wide, WideMin, tile } from './tile';
 import { unpack } from './unpack';
 
 /** Bytes of x made ready; more where 256 columns of all tokens are more. */
@@ -26,15 +26,13 @@ export function matmulScratch(cols: i32, nTokens: i32): usize {
 @inline function tiles<U>(w: usize, x: usize, xStride: usize, nTokens: usize, n: usize, f: usize): void {
   for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) tile<U, Four>(w, x, n, f);
   if (nTokens == 3) tile<U, Three>(w, x, n, f);
-  else if (nTokens == 2) tile<U, Two>(w, x, n, f);
-  else if (nTokens == 1) tile<U, One>(w, x, n, f);
+  else if (nTokens > 0) tile<U, Two>(w, x, n, f); // of one, too: the other's sums are not read
 }
 
 @inline function superTiles<U>(w: usize, x: usize, xStride: usize, nTokens: usize, f: usize, g: usize): void {
   for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) superTile<U, Four>(w, x, f, g);
   if (nTokens == 3) superTile<U, Three>(w, x, f, g);
-  else if (nTokens == 2) superTile<U, Two>(w, x, f, g);
-  else if (nTokens == 1) superTile<U, One>(w, x, f, g);
+  else if (nTokens > 0) superTile<U, Two>(w, x, f, g);
 }
 
 /** What is ready at w times all tokens; n blocks, or a superblock. */
