@@ -144,8 +144,8 @@ function floats<K, R>(
 
 /**
  * Each row's output o [headDim] fades and takes in `count` positions, of q8 a multiple of 8. `values`: those of the first position,
- * `stride` bytes from 16 dimensions to the next 16. `ahead`: of q8 the keys that are read next, as many; a load from each of their lines has
- * them on their way while values are mixed.
+ * `stride` bytes from 16 dimensions to the next 16. `ahead`: of q8 the keys that are read next, as many; a load from each of their lines
+ * has them on their way while values are mixed.
  */
 export function mix(
   kind: i32, rows: i32, tile: usize, values: usize, stride: usize, headDim: i32, count: i32, o0: usize, o1: usize, o2: usize, o3: usize,
