@@ -46,12 +46,15 @@ const POWERS: usize = memory.data<f32>([
  * 2^x of four f32 <= 0, 0 below -126, exactly 1 for 0; a NaN stays one. A polynomial of degree 5 in what is left of x behind its nearest
  * integer n, which goes into the exponent: relative error below 3e-7, 14 instructions.
  */
-@inline export function powerOf2(x: v128): v128 {
-  const floor = v128.load(POWERS), v = f32x4.pmax(x, floor), t = rounded(v), r = f32x4.sub(v, roundedFloat(t));
+@inline export function powerOf2(x: v128): v128 { return v128.andnot(powerNear2(x), f32x4.lt(x, v128.load(POWERS))); }
+
+/** The same, but 2^-126 instead of 0: two instructions less, where what is so small is rounded away afterwards. */
+@inline export function powerNear2(x: v128): v128 {
+  const v = f32x4.pmax(x, v128.load(POWERS)), t = rounded(v), r = f32x4.sub(v, roundedFloat(t));
   let p = madd(v128.load(POWERS, 16), r, v128.load(POWERS, 32));
   p = madd(p, r, v128.load(POWERS, 48));
   p = madd(p, r, v128.load(POWERS, 64));
   p = madd(p, r, v128.load(POWERS, 80));
   p = madd(p, r, v128.load(POWERS, 96));
-  return v128.andnot(i32x4.add(p, i32x4.shl(t, 23)), f32x4.lt(x, floor));
+  return i32x4.add(p, i32x4.shl(t, 23));
 }

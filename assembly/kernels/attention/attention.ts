@@ -15,7 +15,7 @@ import { scale as times, softCap } from '../activation/activation';
 import { headBytes } from './kv';
 import { mix } from './mix';
 import { cellBytes, enterRow, scores } from './scores';
-import { PEAK, ROW, ROWS, ROWS_F16, SCORES, STRETCH, SUM } from './scratch';
+import { PEAK, ROW, ROWS, ROWS_F16, SCORES, STRETCH, SUM, TOUCHED } from './scratch';
 import { weigh } from './weights';
 
 /** Scores are in units of ln 2. */
@@ -23,10 +23,13 @@ const LOG2E: f32 = 1.4426950408889634;
 
 @inline function firstOf(window: i32, position: i32): i32 { return window ? max(0, position + 1 - window) : 0; }
 
-/** Rows `iRow` .. of one key/value head: row r is head r % perKv of token r / perKv. q and out: of the head group's first row. */
+/**
+ * Rows `iRow` .. of one key/value head: row r is head r % perKv of token r / perKv. q and out: of the head group's first row.
+ * `keysAfter`: the keys of the next tile.
+ */
 @inline function attendTile(
   kind: i32, iRow: i32, rows: i32, q: usize, stride: usize, keys: usize, values: usize, perKv: i32, headDim: i32, capacity: i32,
-  position: i32, window: i32, scale: f32, cap: f32, tile: usize, out: usize,
+  position: i32, window: i32, scale: f32, cap: f32, tile: usize, out: usize, keysAfter: usize,
 ): void {
   const bytes = <usize>headDim << 2, cell = cellBytes(kind);
   let o0: usize = 0, o1: usize = 0, o2: usize = 0, o3: usize = 0;
@@ -40,11 +43,12 @@ const LOG2E: f32 = 1.4426950408889634;
   }
   const firstToken = position + iRow / perKv, lastToken = position + (iRow + rows - 1) / perKv, end = lastToken + 1;
   const cells = <usize>headDim * <usize>capacity * cell;
-  for (let base = firstOf(window, firstToken) & ~7; base < end; base = (base & -STRETCH) + STRETCH) {
+  const begin = firstOf(window, firstToken) & ~7;
+  for (let base = begin; base < end; base = (base & -STRETCH) + STRETCH) {
     const stop = min((base & -STRETCH) + STRETCH, end), count = stop - base, padded = (count + 7) & ~7;
     const at = cells + (<usize>base << 2);
     const v = values + (<usize>base << 4) * cell, tileStride = (<usize>capacity << 4) * cell;
-    scores(kind, rows, tile, keys + <usize>base * <usize>headDim * cell, keys + at, headDim, padded, v, tileStride);
+    scores(kind, rows, tile, keys + <usize>base * <usize>headDim * cell, keys + at, headDim, padded, v, tileStride, values + at);
     for (let r = 0; r < rows; r++) {
       const row = tile + <usize>r * ROW, own = position + (iRow + r) / perKv;
       if (cap) {
@@ -53,7 +57,16 @@ const LOG2E: f32 = 1.4426950408889634;
       }
       weigh(kind, row, max(0, firstOf(window, own) - base), min(count, own + 1 - base), padded, values + at);
     }
-    mix(kind, rows, tile, v, tileStride, headDim, kind == KvKind.q8 ? padded : count, o0, o1, o2, o3);
+    // of q8 what comes next is touched: as many positions as here, within the capacity
+    const next = <usize>(stop < end ? min(stop, capacity - padded) : begin), from = stop < end ? keys : keysAfter;
+    if (kind == KvKind.q8) {
+      const lines = from + cells + (next << 2);
+      let touched = 0;
+      for (let p = lines, last = lines + (<usize>padded << 2); p < last; p += 64) touched |= load<i32>(p);
+      store<i32>(tile, touched, TOUCHED);
+    }
+    const ahead = from + next * <usize>headDim * cell;
+    mix(kind, rows, tile, v, tileStride, headDim, kind == KvKind.q8 ? padded : count, o0, o1, o2, o3, ahead);
   }
   for (let r = 0; r < rows; r++) {
     const norm = <f32>1 / load<f32>(tile + <usize>r * ROW, SUM);
@@ -75,9 +88,10 @@ export function attend(
   const bytes = headBytes(kind, headDim, capacity), nRows = nTokens * perKv, group = <usize>(perKv * headDim) << 2;
   for (let kv = <usize>firstKv, end = kv + <usize>nKv; kv < end; kv++) {
     for (let iRow = 0; iRow < nRows; iRow += most) {
+      const after = keys + (iRow + most < nRows || kv + 1 == end ? kv : kv + 1) * bytes;
       attendTile(
         kind, iRow, min(most, nRows - iRow), q + kv * group, stride, keys + kv * bytes, values + kv * bytes, perKv, headDim, capacity,
-        position, window, scale, cap, scratch, out + kv * group,
+        position, window, scale, cap, scratch, out + kv * group, after,
       );
     }
   }

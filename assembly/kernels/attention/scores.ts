@@ -50,14 +50,16 @@ export function enterRow(kind: i32, q: usize, headDim: i32, factor: f32, row: us
   v128.store(s, f32x4.mul(b, f), 16);
 }
 
-function ints<R>(tile: usize, keys: usize, scales: usize, headDim: i32, count: i32, ahead: usize, stride: usize): void {
+function ints<R>(tile: usize, keys: usize, scales: usize, headDim: i32, count: i32, ahead: usize, stride: usize, aheadScales: usize): void {
   let touched = i32x4.splat(0);
   const qEnd = tile + (<usize>headDim << 1);
   for (let s = tile + SCORES, end = s + (<usize>count << 2); s < end; s += 32, scales += 32) {
     for (let i = 0, p = ahead; i < headDim; i += 16, p += stride) {
       touched = v128.or(touched, v128.or(v128.load(p), v128.load(p, 64)));
     }
+    touched = v128.or(touched, v128.load(aheadScales));
     ahead += 128;
+    aheadScales += 32;
     let a0 = i32x4.splat(0), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0, a3 = a0, b3 = a0;
     for (let q = tile; q < qEnd; q += 4, keys += 16) {
       const k = v128.load8x8_s(keys), l = v128.load8x8_s(keys, 8), q0 = v128.load32_splat(q);
@@ -128,16 +130,17 @@ function floats<K, R>(tile: usize, keys: usize, headDim: i32, count: i32): void 
 
 /**
  * Scores of `count` positions, a multiple of 8, times the rows' factors. `keys` and `scales`: those of the first. `ahead`: the values that
- * are mixed next, `stride` from 16 dimensions to the next; of q8, where memory is slower than the sums, a load from each of their lines
- * has them on their way: a cold token takes an eighth less.
+ * are mixed next, `stride` from 16 dimensions to the next, and their scales; of q8, where memory is slower than the sums, a load from each
+ * of their lines has them on their way.
  */
 export function scores(
   kind: i32, rows: i32, tile: usize, keys: usize, scales: usize, headDim: i32, count: i32, ahead: usize, stride: usize,
+  aheadScales: usize,
 ): void {
   if (kind == KvKind.f32) floatsOf<CellsF32>(rows, tile, keys, headDim, count);
   else if (kind == KvKind.f16) floatsOf<CellsF16>(rows, tile, keys, headDim, count);
-  else if (rows == 4) ints<Rows4>(tile, keys, scales, headDim, count, ahead, stride);
-  else if (rows == 3) ints<Rows3>(tile, keys, scales, headDim, count, ahead, stride);
-  else if (rows == 2) ints<Rows2>(tile, keys, scales, headDim, count, ahead, stride);
-  else ints<Rows1>(tile, keys, scales, headDim, count, ahead, stride);
+  else if (rows == 4) ints<Rows4>(tile, keys, scales, headDim, count, ahead, stride, aheadScales);
+  else if (rows == 3) ints<Rows3>(tile, keys, scales, headDim, count, ahead, stride, aheadScales);
+  else if (rows == 2) ints<Rows2>(tile, keys, scales, headDim, count, ahead, stride, aheadScales);
+  else ints<Rows1>(tile, keys, scales, headDim, count, ahead, stride, aheadScales);
 }

@@ -5,7 +5,7 @@
  * Test: test/kernels/attention.test.ts.
  */
 import { KvKind } from '../../abi/enums';
-import { powerOf2 } from '../../base/exp';
+import { powerNear2, powerOf2 } from '../../base/exp';
 import { hmax, hsum, rounded, roundedInt } from '../../base/simd';
 import { FADE, GAIN, PEAK, SCORES, SUM } from './scratch';
 
@@ -47,7 +47,7 @@ export function weigh(kind: i32, row: usize, lo: i32, hi: i32, count: i32, scale
   let sum = f32x4.splat(0), more = sum, most = sum;
   if (kind == KvKind.q8) {
     for (let p = begin, c = scales + (<usize>from << 2); p < end; p += 32, c += 32) {
-      const e = powerOf2(f32x4.sub(v128.load(p), top)), f = powerOf2(f32x4.sub(v128.load(p, 16), top));
+      const e = powerNear2(f32x4.sub(v128.load(p), top)), f = powerNear2(f32x4.sub(v128.load(p, 16), top));
       const w = f32x4.mul(e, v128.load(c)), x = f32x4.mul(f, v128.load(c, 16));
       sum = f32x4.add(sum, e);
       more = f32x4.add(more, f);
