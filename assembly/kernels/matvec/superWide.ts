@@ -1,7 +1,7 @@
 /**
  * super.ts for Packed quants on base: a 16-bit lane holds two (dots.ts, addPairs).
- * Micro-operations of half a block of Q6_K: 18 to unpack, 8 to part, 16 products, 16 additions, 8 for scales: 66 on the vector pipes (Zen 4:
- * 16.5 cycles, 22 measured), 23 loads, 3 branches and 12 of addresses and the loop.
+ * Micro-operations of half a block of Q6_K: 18 to unpack, 8 to part, 16 products, 16 additions, 8 for scales: 66 on the vector pipes
+ * (Zen 4: 16.5 cycles, 22 measured), 23 loads, 3 branches and 12 of addresses and the loop.
  */
 import { quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { EVEN_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
