@@ -9,7 +9,7 @@
  *            both values of row r, so that a shift or a mask makes four of a column; an odd last column is 8 values again
  *   Nibbles  per block of 32 columns: 128 B of 4-bit quants, then the block's scales
  *            quants: 4 chunks c of 8 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r: low nibble = column
- *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file
+ *            8c + j, high nibble = column 8c + 4 + j; stored unsigned 0..15, as in the file (but see `isFlipped`)
  *   Bytes    per block of 32 columns: 256 B of 8-bit quants, then the block's scales
  *            quants: 8 chunks c of 4 columns, [set 0: 16 B][set 1: 16 B]; lane r & 3 holds 4 bytes j = 0..3 of row r, column 4c + j;
  *            odd j two's complement, even j offset-binary (value + 128), which is what the i16 dot product wants (kernels/matvec/dots.ts)
@@ -110,8 +110,12 @@ export const enum Kind { floats, nibbles, bytes, packed }
 
 /** The value of column k (0..31) of row `lane` of a block, before scale and minimum. */
 @inline export function quantOf<L>(block: usize, lane: i32, k: usize, unit: usize = 0): i32 {
-  return the<L>().stored(block, lane, k, unit) - the<L>().middle;
+  const quant = the<L>().stored(block, lane, k, unit);
+  return (isFlipped<L>() && (k & 5) == 5 ? quant ^ 8 : quant) - the<L>().middle;
 }
+
+/** Nibbles whose top one of 16 bits is stored with its own top bit flipped, so that it is q - 8 where 16 bits are a signed number. */
+@inline export function isFlipped<L>(): bool { return !ASC_FEATURE_RELAXED_SIMD && isNibbles<L>() && isSuper<L>(); }
 
 /** Columns that cannot be parted: 1, 32 or 256. */
 @inline export function unitCols<L>(): i32 { return isFloat<L>() ? 1 : isSuper<L>() ? 256 : 32; }

@@ -6,7 +6,7 @@
  */
 import { halfAt } from '../base/half';
 import { half4Exact, madd } from '../base/simd';
-import { Nibbles } from './kinds';
+import { Nibbles, isFlipped } from './kinds';
 import { copyHalf, laneOffset, storeNibbles } from './lanes';
 import { minOf, nibblesOf, scaleOf } from './sixbits';
 
@@ -42,9 +42,11 @@ import { minOf, nibblesOf, scaleOf } from './sixbits';
   @inline get fileBytes(): usize { return 144; }
 
   @inline unpack(src: usize, dst: usize, lane: i32): i32 {
+    const flips = i64x2.splat(isFlipped<Q4_K>() ? 0x0800080000000000 : 0); // columns 5 and 7
     for (let b: usize = 0; b < 8; b++) {
       const quants = src + 16 + ((b >> 1) << 5), scales = dst + <usize>lane;
-      storeNibbles(dst + 160 + (b << 7) + laneOffset(lane), nibblesOf(v128.load(quants), b), nibblesOf(v128.load(quants, 16), b));
+      const first = nibblesOf(v128.load(quants), b), second = nibblesOf(v128.load(quants, 16), b);
+      storeNibbles(dst + 160 + (b << 7) + laneOffset(lane), v128.xor(first, flips), v128.xor(second, flips));
       store<u8>(scales + (b << 3), scaleOf(src + 4, b));
       store<u8>(scales + (b >> 1 << 4) + (b & 1) + <usize>lane, minOf(src + 4, b), 64);
     }

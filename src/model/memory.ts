@@ -20,8 +20,8 @@ import { stagingBytes } from './staging.ts';
 export const CHUNK = 64;
 /** Tokens of one pass whose logits are wanted: sequences that step together, or tokens that are scored. */
 export const LOGIT_ROWS = 16;
-/** Bytes of a block's activation record, the largest of all formats in both builds (assembly/kernels/quantize). */
-const quantRecordBytes = 96;
+/** Bytes of an activation record, the larger of both builds (assembly/kernels/quantize): of a block, in either format; of a superblock. */
+const quantRecordBytes = 96, superRecordBytes = 1216;
 /** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
 export const ATTENTION_BYTES = 12_544;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
@@ -83,14 +83,14 @@ export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1)
   const row = (width: number): number => 4 * CHUNK * pad(width, 32);
   const qWidth = h.heads * h.headStride, kvWidth = h.kvHeads * h.headStride;
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
-  const formats = tensors.some(({ layout }) => isSuper(layout)) ? 3 : 2;
+  const superBytes = tensors.some(({ layout }) => isSuper(layout)) ? CHUNK * superRecordBytes * Math.ceil(maxCols / 256) : 0;
   const strides = {
     quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)),
     scoresBytes: aligned(ATTENTION_BYTES),
   };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
-    quantPtr: formats * strides.quantBytes, unpackedPtr: threads * strides.unpackedBytes,
+    quantPtr: 2 * strides.quantBytes + superBytes, unpackedPtr: threads * strides.unpackedBytes,
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),

@@ -50,11 +50,11 @@ for (const build of builds) {
             const near = k.f32(y, groups * 8), far = k.f32(want, groups * 8), scale = matrix.values.map((row) => row.reduce((s, v, i) => s + Math.abs(v * h[i]!), 0));
             near.forEach((v, r) => assert.ok(Math.abs(v - far[r]!) <= 2 ** -23 * cols * (scale[r] ?? 0), `${rows}x${cols}, ${name}, output ${r}`));
           } else {
-            const positions = k.alloc(2 * n), slots = k.alloc(cols * 4), x = k.alloc(nBlocks * 96);
+            const positions = k.alloc(2 * n), slots = k.alloc(cols * 4), format = k.call('compactFormat', kind.layout), x = k.alloc(k.call('recordsBytes', format, cols));
             k.f32(slots, cols).fill(9);
             k.call('scatterPositions', kind.layout, at, n, positions);
             k.call('scatter', compact, positions, n, cols, slots);
-            k.call('quantize', slots, cols, k.call('compactFormat', kind.layout), x, x, x);
+            k.call('quantize', slots, cols, format, x, x, x);
             k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y);
             assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}`);
             const perFour = /^q4/.test(kind.name) ? 1 : 2; // pieces of 16 B for 4 neurons x 8 rows

@@ -41,6 +41,11 @@ import { hasStarts, isLifted, isNarrow, spanCols, sumPairs } from './ready';
   return i32x4.shuffle(even, odd, 1, 4, 3, 6);
 }
 
+/** The same from a superblock's of base: [x0 x2] and [x1 - 256 x0, x3 - 256 x2]. */
+@inline function fromPairs(v: v128): v128 {
+  return i32x4.shuffle(v, i16x8.add(v, i16x8.shl(i32x4.shuffle(v, v, 0, 0, 2, 2), 8)), 0, 5, 2, 7);
+}
+
 /** The same from an x4 record of base: [x0 x2] * 256, [x4 x6] * 16, [x1 x3], [x5 x7] * 256. */
 @inline function fromX4(v: v128): v128 {
   const eighth = i16x8.shr_s(v, 8), fourth = i16x8.shr_s(v, 4);
@@ -101,7 +106,7 @@ function packSuper<L>(x: usize, dst: usize): void {
         q += 64;
         spread(q, i32x4.shuffle(even, odd, 2, 6, 3, 7));
       } else {
-        spread(q, fromX8(v));
+        spread(q, fromPairs(v));
       }
     }
   }

@@ -5,7 +5,7 @@
  *   wide    per 4 columns: columns 4i and 4i + 2 as i16 pairs, [set 0: 4 rows][set 1], then 4i + 1 and 4i + 3; values
  */
 import { half4Exact, mask00ff, nibbleMask } from '../../base/simd';
-import { blockBytes, isBytes, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
+import { blockBytes, isBytes, isFlipped, isNibbles, isPacked, isSuper, quantsIn, the } from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { firstTwice, lastTwice } from '../matvec/superSums';
 import { isLifted, isNarrow, sumPairs } from './ready';
@@ -39,7 +39,8 @@ import { isLifted, isNarrow, sumPairs } from './ready';
 @inline function unpackHalf<L>(p: usize, dst: usize, a: v128, b: v128, c: v128, low: v128, k: v128, l: v128): void {
   if (isNibbles<L>()) {
     for (const end = p + 64; p < end; p += 32, dst += 2 * four<L>()) {
-      const v = v128.load(p), u = v128.load(p, 16);
+      let v = v128.load(p), u = v128.load(p, 16);
+      if (isFlipped<L>()) { v = v128.xor(v, i32x4.splat(0x80008000)); u = v128.xor(u, i32x4.splat(0x80008000)); }
       put<L>(dst, v128.and(v, a), v128.and(u, a), low, k, l);
       put<L>(dst + four<L>(), v128.and(i16x8.shr_u(v, 4), a), v128.and(i16x8.shr_u(u, 4), a), low, k, l);
     }

@@ -10,6 +10,11 @@
  *   dot(v, x_odd) + dot(p, 256 x_even - x_odd) = 256 * (sum of q x + 128 * sum of x_even); the last term is the same for all rows and
  *   starts the accumulator (the tail's corrections). Two instructions for 16 products in plain simd128, no widening, no 7-bit limit, so
  *   both builds share it.
+ * Superblocks, base: bytes with the factor 1, e the even byte, o the odd one, signed: v = 256 o + e, s = v >> 8 = o, and
+ *   dot(v, x_e) + dot(s, x_o - 256 x_e) = e x_e + o x_o.
+ *   Nibbles n0 .. n3 from the lowest, n3 signed (kinds.ts, isFlipped): e = n0 + 16 n1, o = n2 + 16 n3, and
+ *   dot(v, x1) + dot(s, x3 - 256 x1) + dot(v & 15, 16 x0 - x1) + dot(s & 15, 16 x2 - x3) = 16 * sum.
+ *   Three operations part four weights, and i16 holds every factor: |x3 - 256 x1| <= 257 * 127 = 32639.
  */
 import { mask000f, mask00f0, mask0f00 } from '../../base/simd';
 
@@ -44,6 +49,18 @@ import { mask000f, mask00f0, mask0f00 } from '../../base/simd';
 /** 4 rows x 4 columns of bytes `v` (low = v & 255): 256 * (q x + 128 x_even), see above. */
 @inline export function dotBytes(v: v128, low: v128, odd: v128, even: v128): v128 {
   return i32x4.add(i32x4.dot_i16x8_s(v, odd), i32x4.dot_i16x8_s(low, even));
+}
+
+/** Superblocks, base: a + 4 rows x 4 columns of bytes. */
+@inline export function addPairs(a: v128, v: v128, even: v128, odd: v128): v128 {
+  return i32x4.add(a, i32x4.add(i32x4.dot_i16x8_s(v, even), i32x4.dot_i16x8_s(i16x8.shr_s(v, 8), odd)));
+}
+
+/** Superblocks, base: a + 16 times 4 rows x 8 columns of nibbles; `low` is mask000f(). */
+@inline export function addNibbles(a: v128, v: v128, x0: v128, x1: v128, x2: v128, x3: v128, low: v128): v128 {
+  const s = i16x8.shr_s(v, 8);
+  const far = i32x4.add(i32x4.dot_i16x8_s(v, x1), i32x4.dot_i16x8_s(s, x3));
+  return i32x4.add(a, i32x4.add(far, i32x4.add(i32x4.dot_i16x8_s(v128.and(v, low), x0), i32x4.dot_i16x8_s(v128.and(s, low), x2))));
 }
 
 /** The same, added to `a`; `mask` is mask00ff(). */

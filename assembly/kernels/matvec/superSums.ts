@@ -9,10 +9,10 @@ import { BLOCK_SUMS, HALF_SUMS } from '../quantize/superblocks';
 
 /** base: sums and a block's sums times its scales, the first (last) four of k. */
 @inline export function addFirst(sums: v128, a: v128, k: v128): v128 {
-  return i32x4.add(sums, i32x4.mul(i32x4.shr_s(a, 8), i32x4.extend_low_i16x8_s(k)));
+  return i32x4.add(sums, i32x4.mul(a, i32x4.extend_low_i16x8_s(k)));
 }
 @inline export function addLast(sums: v128, a: v128, k: v128): v128 {
-  return i32x4.add(sums, i32x4.mul(i32x4.shr_s(a, 8), i32x4.extend_high_i16x8_s(k)));
+  return i32x4.add(sums, i32x4.mul(a, i32x4.extend_high_i16x8_s(k)));
 }
 
 /** A superblock's sum of minima times sums of x, of 4 rows. */

@@ -1,9 +1,9 @@
 /**
  * compactMatvec for superblocks: integers as in kernels/matvec/super.ts, and so the same bits.
  */
-import { mask00ff, nibbleMask } from '../../base/simd';
+import { nibbleMask } from '../../base/simd';
 import { isNibbles, the } from '../../layouts/kinds';
-import { addBytes, dotNibbles } from '../matvec/dots';
+import { addPairs, dotNibbles } from '../matvec/dots';
 import { addFirst, addLast, firstTwice, lastTwice, minSums, narrowStart, wideStart } from '../matvec/superSums';
 import { STARTS, superData, superStride } from '../quantize/superblocks';
 import { keptFactors } from './copies';
@@ -12,7 +12,7 @@ import { scaleCols } from './source';
 @inline function dot(x: v128, v: v128): v128 { return i16x8.relaxed_dot_i8x16_i7x16_s(x, v); }
 
 export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
-  const low = nibbleMask(), mask = mask00ff(), perBlock = <usize>(32 / scaleCols<L>()), xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
+  const low = nibbleMask(), perBlock = <usize>(32 / scaleCols<L>()), xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
   const xEnd = x0 + <usize>(nBlocks >> 3) * superStride();
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, piece = pieces;
@@ -32,8 +32,8 @@ export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usi
               a1 = i16x8.add(a1, dotNibbles(u, xa, xb, low));
             } else {
               const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
-              a0 = addBytes(addBytes(a0, v128.and(v, low), xa, xb, mask), v128.and(i16x8.shr_u(v, 4), low), xc, xd, mask);
-              a1 = addBytes(addBytes(a1, v128.and(u, low), xa, xb, mask), v128.and(i16x8.shr_u(u, 4), low), xc, xd, mask);
+              a0 = addPairs(addPairs(a0, v128.and(v, low), xa, xb), v128.and(i16x8.shr_u(v, 4), low), xc, xd);
+              a1 = addPairs(addPairs(a1, v128.and(u, low), xa, xb), v128.and(i16x8.shr_u(u, 4), low), xc, xd);
             }
           }
           if (count & 1) {
@@ -43,8 +43,8 @@ export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usi
               a0 = i16x8.add(a0, dot(xa, near));
               a1 = i16x8.add(a1, dot(xa, far));
             } else {
-              a0 = addBytes(a0, near, xa, xb, mask);
-              a1 = addBytes(a1, far, xa, xb, mask);
+              a0 = addPairs(a0, near, xa, xb);
+              a1 = addPairs(a1, far, xa, xb);
             }
           }
           if (ASC_FEATURE_RELAXED_SIMD) {
@@ -64,9 +64,9 @@ export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usi
           a0 = wideStart<L>(tail + STARTS + (b << 2));
           a1 = a0;
           for (; w < scales; w += 32, q += 8) {
-            const odd = v128.load32_splat(q), even = v128.load32_splat(q, 4);
-            a0 = addBytes(a0, v128.load(w), odd, even, mask);
-            a1 = addBytes(a1, v128.load(w, 16), odd, even, mask);
+            const even = v128.load32_splat(q), odd = v128.load32_splat(q, 4);
+            a0 = addPairs(a0, v128.load(w), even, odd);
+            a1 = addPairs(a1, v128.load(w, 16), even, odd);
           }
         }
         if (!ASC_FEATURE_RELAXED_SIMD) {

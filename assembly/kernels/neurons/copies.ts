@@ -16,7 +16,7 @@
  * Test: test/kernels/compact.test.ts.
  */
 import { nibbleMask } from '../../base/simd';
-import { groupBytes, hasMin, isFloat, isHalf, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
+import { groupBytes, hasMin, isFlipped, isFloat, isHalf, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from './source';
@@ -121,7 +121,8 @@ import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from 
         spread4(target + upper, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
         spread4(target, v128.xor(swizzle2(a, ia, b, ib), flip), nChunks);
       } else {
-        const v = gather4(p + laneOffset(lane)), a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
+        const v = v128.xor(gather4(p + laneOffset(lane)), i32x4.splat(isFlipped<L>() ? 0x80008000 : 0));
+        const a = v128.and(v, low), b = v128.and(i16x8.shr_u(v, 4), low);
         const kept = v128.or(swizzle2(a, ia, b, ib), i16x8.shl(swizzle2(a, ja, b, jb), 4));
         spread4(target, kept, nChunks); // half a chunk alone: its 16 B and the scales overwrite unit 0
         if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);

@@ -3,7 +3,7 @@
  * stored, or a signed byte. Factors of superblocks are multiplied into d and m, a product rounded once as in the layout's dequant. Units in
  * which forms hold d and m: units.ts. Test: test/kernels/rows.test.ts, test/kernels/columns.test.ts.
  */
-import { blockBytes, isBytes, isFloat, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
+import { blockBytes, isBytes, isFlipped, isFloat, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { laneOffset } from '../../layouts/lanes';
 import { forLayout } from '../../layouts/table';
 
@@ -39,7 +39,7 @@ import { forLayout } from '../../layouts/table';
 /** q of columns 4c .. 4c + 3 of a row's block as bytes. */
 export function unitAt<L>(block: usize, lane: i32, c: i32): u32 {
   if (isNibbles<L>()) {
-    const pair = load<u32>(block + laneOffset(lane) + (<usize>(c >> 1) << 5));
+    const pair = load<u32>(block + laneOffset(lane) + (<usize>(c >> 1) << 5)) ^ (isFlipped<L>() ? 0x80008000 : 0);
     return (c & 1 ? pair >> 4 : pair) & 0x0f0f0f0f;
   }
   if (isBytes<L>()) return load<u32>(block + laneOffset(lane) + (<usize>c << 5)) ^ 0x00800080; // even columns are offset-binary
