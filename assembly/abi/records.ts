@@ -109,6 +109,7 @@
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8, superblocks' records, bytes of each (kernels/quantize)
   unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
+  panelsPtr: u32;     // panelsBytes() of a chunk: x made ready for all threads; 0 = there is one
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]

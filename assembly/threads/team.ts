@@ -26,8 +26,13 @@ const LOOKS: i32 = 40_000, SLEEPS: i32 = 6000;
   return threads == 1 ? 1 : min(min(pieces, threads * team.shares), <i32>(bytes / <usize>team.grain));
 }
 
-/** Where a part of `pieces` pieces begins; the next one's beginning is its end. */
-@inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 { return <i32>(<i64>pieces * <i64>part / <i64>parts); }
+/**
+ * Where a part of `pieces` pieces begins; the next one's beginning is its end. Parts are taken from the last to the first, so the large ones
+ * come first and small ones make up for what a thread was slower.
+ */
+@inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 {
+  return <i32>(<i64>pieces * <i64>part * <i64>part / (<i64>parts * <i64>parts));
+}
 
 /** Room for what a job is about. */
 @inline export function jobArgs(work: WorkspaceRecord): usize { return <usize>teamOf(work).argsPtr; }

@@ -58,7 +58,7 @@ export class Team {
     this.#pace = auto ? new Pace() : undefined;
     const leftPtr = arena.take(4 * line), faultPtr = arena.take(faultBytes), argsPtr = arena.take(argsBytes);
     this.#record.assign({
-      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 40_000, grain: 24 * 1024, shares: 2,
+      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 40_000, grain: 24 * 1024, shares: 4,
       leftPtr, donePtr: leftPtr + line, asleepPtr: leftPtr + 2 * line, waitingPtr: leftPtr + 3 * line, faultPtr, argsPtr,
     });
   }
