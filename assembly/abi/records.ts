@@ -142,6 +142,7 @@
   patience: i32;      // times that a worker looks for a job before it sleeps
   grain: i32;         // bytes of weights, times tokens, that are worth a part of a job
   shares: i32;        // most parts for each thread
+  stalls: i32;        // so often others may lose their cores before the caller does the rest of the pass alone; 0: for ever
   leftPtr: u32;       // i32: parts that nobody has begun; -1 = workers end
   donePtr: u32;       // i32: parts that workers have done
   asleepPtr: u32;     // i32: workers that sleep, or are about to
