@@ -109,6 +109,7 @@
   normedPtr: u32;     // [chunk, hidden]
   quantPtr: u32; quantBytes: u32; // quantised activations of a chunk: X4, X8, superblocks' records, bytes of each (kernels/quantize)
   unpackedPtr: u32; unpackedBytes: u32; // of each thread matmulScratch() bytes: weights and x that matmul makes ready
+  panelsPtr: u32;     // panelsBytes() of a chunk: x made ready for all threads; 0 = there is one
   sidePtr: u32;       // [chunk, hidden] residual stream before attention, where a layer is parallel
   qPtr: u32;          // [chunk, heads * headStride]
   kPtr: u32; vPtr: u32;           // [chunk, kvHeads * headStride]
@@ -141,6 +142,7 @@
   patience: i32;      // times that a worker looks for a job before it sleeps
   grain: i32;         // bytes of weights, times tokens, that are worth a part of a job
   shares: i32;        // most parts for each thread
+  stalls: i32;        // so often others may lose their cores before the caller does the rest of the pass alone; 0: for ever
   leftPtr: u32;       // i32: parts that nobody has begun; -1 = workers end
   donePtr: u32;       // i32: parts that workers have done
   asleepPtr: u32;     // i32: workers that sleep, or are about to

@@ -2,7 +2,7 @@
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { mixedStride } from '../forward/convolution';
-import { headsStride } from '../forward/norms';
+import { headsStride, normRows } from '../forward/norms';
 import { convolveRows } from './convolution';
 import { attention } from './attention';
 import { product } from './product';
@@ -12,6 +12,18 @@ import { product } from './product';
   @inline get rows(): i32 { return this.capacity; }
 
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
+
+  @inline enter(model: ModelRecord, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32): void {
+    normRows(model, x, weight, bias, nTokens, this.normedPtr);
+  }
+
+  @inline product(
+    i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  ): void {
+    this.multiply(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+  }
+
+  @inline finish(count: i32): void {}
 
   @inline multiply(
     layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,

@@ -4,7 +4,7 @@
  */
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { formatOf } from './linear';
-import { normRows, rowStride } from './norms';
+import { rowStride } from './norms';
 import { leave } from './parts';
 
 /** Bytes from row to row of b, c and x' side by side, in the room of the gate. */
@@ -13,8 +13,7 @@ import { leave } from './parts';
 /** b, c and x' [nTokens, 3 * hidden]. */
 export function convolutionInput<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, stride = rowStride(hidden), input = <usize>pass.normedPtr;
-  normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
-  pass.prepare(input, stride, hidden, nTokens, formatOf(layer.convInLayout));
+  pass.enter(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formatOf(layer.convInLayout));
   pass.multiply(
     layer.convInLayout, layer.convInPtr, 0, 3 * hidden, hidden, input, stride, nTokens, pass.gatePtr, mixedStride(model),
   );

@@ -8,7 +8,8 @@ import { attend } from '../kernels/attention/attention';
 import { headBytes, storeKv } from '../kernels/attention/kv';
 import { convolutionRow, convolutionRows, convolve } from '../kernels/convolution/convolution';
 import { mixedStride } from './convolution';
-import { linear, prepareInput } from './linear';
+import { normInput, prepareInput } from './input';
+import { finishProducts, linear, product } from './linear';
 import { headsStride, rowStride } from './norms';
 import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
@@ -24,6 +25,20 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
     prepareInput(this, x, xStride, cols, nTokens, formats);
   }
+
+  /** The same of norm(x), which lies in `normedPtr` then. */
+  @inline enter(model: ModelRecord, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32): void {
+    normInput(this, model, x, weight, bias, nTokens, formats);
+  }
+
+  /** Product `i` of several that read the same, done once `finish` has been told how many there are. */
+  @inline product(
+    i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+  ): void {
+    product(this, i, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+  }
+
+  @inline finish(count: i32): void { finishProducts(this, count); }
 
   @inline multiply(
     layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,

@@ -1,73 +1,48 @@
 /**
  * Y = X W^T (+ bias) for whatever layout W has, one token or many. Chooses the kernel once a matrix; a float layout reads X as it is, a
  * quantised one reads the records that `prepareInput` made. All sums are taken in the same order for one token and for many.
+ *
+ * Products of one X are one job where threads share a pass. Of a prompt x is laid out once for all of its parts.
  */
 import { WorkspaceRecord } from '../abi/records';
 import { add } from '../kernels/activation/activation';
-import { matmul } from '../kernels/matmul/matmul';
+import { matmul, packs, panels } from '../kernels/matmul/matmul';
 import { matvec } from '../kernels/matvec/matvec';
-import { quantize, recordsBytes } from '../kernels/quantize/quantize';
+import { recordsBytes } from '../kernels/quantize/quantize';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
+import { quantised } from './input';
 
 export { formatOf };
+export { prepareInput, quantised } from './input';
 
-/** The records of the first token in a format: there is room for a whole chunk's in each, one behind the other. */
-@inline export function quantised(work: WorkspaceRecord, format: i32): usize {
-  return <usize>work.quantPtr + <usize>work.quantBytes * <usize>(format >> 1);
+/** What a job multiplies: products first .. last - 1 of those in its arguments. */
+@unmanaged class Products {
+  first: i32;
+  last: i32;
+  /** Groups of rows of all of them. */
+  groups: i32;
 }
 
-/** What a job quantises. */
-@unmanaged class Input {
-  x: usize;
-  xStride: usize;
-  cols: i32;
-  nTokens: i32;
-  formats: i32;
-}
-
-function quantizeRows(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, formats: i32, from: i32, to: i32): void {
-  const at = <usize>from, bytes4 = recordsBytes(Format.x4, cols), bytes8 = recordsBytes(Format.x8, cols);
-  const bytesK = recordsBytes(Format.xk, cols);
-  let x4 = quantised(work, Format.x4) + at * bytes4, x8 = quantised(work, Format.x8) + at * bytes8;
-  let xk = quantised(work, Format.xk) + at * bytesK;
-  x += at * xStride;
-  for (let t = from; t < to; t++, x += xStride, x4 += bytes4, x8 += bytes8, xk += bytesK) quantize(x, cols, formats, x4, x8, xk);
-}
-
-function quantizePart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
-  const work = changetype<WorkspaceRecord>(ptr), input = changetype<Input>(jobArgs(work)), n = input.nTokens;
-  quantizeRows(work, input.x, input.xStride, input.cols, input.formats, beginOf(n, part, parts), beginOf(n, part + 1, parts));
-}
-
-/** Quantises X [nTokens, cols] (rows `xStride` bytes apart) into the formats that the matrices about to read it want. */
-export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
-  if (!formats) return;
-  if (ASC_FEATURE_THREADS) {
-    const parts = partsOf(work, <usize>cols * <usize>nTokens << 2, nTokens);
-    if (parts > 1) {
-      const input = changetype<Input>(jobArgs(work));
-      input.x = x; input.xStride = xStride; input.cols = cols; input.nTokens = nTokens; input.formats = formats;
-      fork(work, quantizePart, parts);
-      return;
-    }
-  }
-  quantizeRows(work, x, xStride, cols, formats, 0, nTokens);
-}
-
-/** What a job multiplies: `linear`, with X and its stride as the kernel reads them. */
+/** One of them: `linear`, with X and its stride as the kernel reads them. */
 @unmanaged class Product {
   layout: i32;
   w: usize;
   bias: usize;
-  rows: i32;
+  groups: i32;
+  /** Groups of the job before these. */
+  before: i32;
   cols: i32;
   x: usize;
   xStride: usize;
   nTokens: i32;
   y: usize;
   yStride: usize;
+}
+
+@inline function productAt(work: WorkspaceRecord, i: i32): Product {
+  return changetype<Product>(jobArgs(work) + offsetof<Products>() + <usize>i * offsetof<Product>());
 }
 
 /** `count` groups from `first` on. */
@@ -83,30 +58,94 @@ export function prepareInput(work: WorkspaceRecord, x: usize, xStride: usize, co
 }
 
 function multiplyPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
-  const work = changetype<WorkspaceRecord>(ptr), p = changetype<Product>(jobArgs(work)), groups = (p.rows + 7) >> 3;
-  const first = beginOf(groups, part, parts);
-  multiply(work, p, first, beginOf(groups, part + 1, parts) - first, thread);
+  const work = changetype<WorkspaceRecord>(ptr), job = changetype<Products>(jobArgs(work));
+  const from = beginOf(job.groups, part, parts), to = beginOf(job.groups, part + 1, parts);
+  for (let i = job.first, last = job.last; i < last; i++) {
+    const p = productAt(work, i), first = max(from - p.before, 0), count = min(to - p.before, p.groups) - first;
+    if (count > 0) multiply(work, p, first, count, thread);
+  }
+}
+
+function packPart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
+  const work = changetype<WorkspaceRecord>(ptr), p = productAt(work, changetype<Products>(jobArgs(work)).first), n = (p.nTokens + 3) >> 2;
+  panels(p.layout, p.cols, p.x, p.xStride, p.nTokens, beginOf(n, part, parts), beginOf(n, part + 1, parts), work.panelsPtr);
+}
+
+/** Products first .. last - 1, all of one layout or of one token. */
+function share(work: WorkspaceRecord, first: i32, last: i32): void {
+  const job = changetype<Products>(jobArgs(work)), p = productAt(work, first), nTokens = p.nTokens, layout = p.layout;
+  let groups = 0, bytes: usize = 0;
+  for (let i = first; i < last; i++) {
+    const own = productAt(work, i);
+    own.before = groups;
+    groups += own.groups;
+    bytes += layoutBytes(own.layout, own.groups << 3, own.cols);
+  }
+  job.first = first; job.last = last; job.groups = groups;
+  const parts = partsOf(work, bytes * <usize>nTokens, groups);
+  if (parts <= 1) {
+    for (let i = first; i < last; i++) multiply(work, productAt(work, i), 0, productAt(work, i).groups, 0);
+    return;
+  }
+  if (packs(nTokens) && formatOf(layout) != Format.f32) {
+    const cuts = max(1, partsOf(work, <usize>p.cols * <usize>nTokens << 2, (nTokens + 3) >> 2));
+    fork(work, packPart, cuts);
+    for (let i = first; i < last; i++) { productAt(work, i).x = work.panelsPtr; productAt(work, i).xStride = 0; }
+  }
+  fork(work, multiplyPart, parts);
 }
 
 /**
  * Y [nTokens, rows] from X [nTokens, cols]; `prepareInput` was called for this X with `formatOf(layout)` among the formats.
- * Y's rows have room for `rows` padded to 8. `bias` [rows padded to 8] f32 or 0.
+ * Y's rows have room for `rows` padded to 8. `bias` [rows padded to 8] f32 or 0. It is product `i` of those of this X, 3 at most, and done
+ * once `finishProducts` returns; nothing else may run meanwhile.
  */
+@inline export function product(
+  work: WorkspaceRecord, i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
+  x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+): void {
+  if (ASC_FEATURE_THREADS) putProduct(work, i, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+  else linear(work, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+}
+
+function putProduct(
+  work: WorkspaceRecord, i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
+  x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+): void {
+  const format = formatOf(layout), p = productAt(work, i);
+  if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
+  work.weightWords += <u32>(layoutBytes(layout, rows, cols) >> 2);
+  p.layout = layout; p.w = w; p.bias = bias; p.groups = (rows + 7) >> 3; p.cols = cols;
+  p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
+}
+
+/** Returns when the first `count` products are done. */
+@inline export function finishProducts(work: WorkspaceRecord, count: i32): void {
+  if (ASC_FEATURE_THREADS) shareAll(work, count);
+}
+
+function shareAll(work: WorkspaceRecord, count: i32): void {
+  const one = productAt(work, 0).nTokens == 1;
+  for (let first = 0, last = 0; first < count; first = last) {
+    const layout = productAt(work, first).layout;
+    do last++; while (last < count && (one || productAt(work, last).layout == layout));
+    share(work, first, last);
+  }
+}
+
+/** One product, done when it returns. */
 export function linear(
   work: WorkspaceRecord, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
   x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
 ): void {
+  if (ASC_FEATURE_THREADS) {
+    putProduct(work, 0, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
+    share(work, 0, 1);
+    return;
+  }
   const groups = (rows + 7) >> 3, format = formatOf(layout), bytes = layoutBytes(layout, rows, cols);
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
   work.weightWords += <u32>(bytes >> 2);
-  if (ASC_FEATURE_THREADS) {
-    const p = changetype<Product>(jobArgs(work)), parts = partsOf(work, bytes * <usize>nTokens, groups);
-    p.layout = layout; p.w = w; p.bias = bias; p.rows = rows; p.cols = cols;
-    p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
-    if (parts > 1) fork(work, multiplyPart, parts);
-    else multiply(work, p, 0, groups, 0);
-    return;
-  }
   if (nTokens == 1) matvec(layout, w, groups, cols, x, y);
   else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride, work.unpackedPtr);
   if (bias) for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);

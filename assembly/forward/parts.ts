@@ -24,18 +24,18 @@ export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usi
 
 /** The feed-forward part's input, norm(x), ready for the products that read it. */
 export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  normRows(model, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, pass.normedPtr);
-  pass.prepare(pass.normedPtr, rowStride(model.hidden), model.hidden, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  pass.enter(model, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
 }
 
 /** gate and up [nTokens, ffn] of norm(x), before the nonlinearity. */
 export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
   enterFfn<P>(pass, model, layer, x, nTokens);
+  pass.product(0, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
   if (layer.gatePtr) {
-    pass.multiply(layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+    pass.product(1, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
   }
-  pass.multiply(layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
+  pass.finish(layer.gatePtr ? 2 : 1);
 }
 
 /** out = down h. */
@@ -51,11 +51,12 @@ export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usiz
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
   const qStride = headsStride(model, layer.heads), kvStride = headsStride(model, layer.kvHeads), input = <usize>pass.normedPtr;
-  normRows(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, input);
-  pass.prepare(input, xStride, hidden, nTokens, formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout));
-  pass.multiply(layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
-  pass.multiply(layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
-  pass.multiply(layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+  const formats = formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout);
+  pass.enter(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
+  pass.product(0, layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
+  pass.product(1, layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
+  pass.product(2, layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+  pass.finish(3);
 }
 
 function normQueryKey<P>(pass: P, model: ModelRecord, layer: LayerRecord, nTokens: i32): void {

@@ -12,8 +12,11 @@ import { TeamRecord, WorkspaceRecord } from '../abi/records';
 /** Does a part of a job: 0 .. parts - 1. `thread` has scratch of its own. */
 export type Part = (work: usize, part: i32, parts: i32, thread: i32) => void;
 
-/** Times that the caller looks whether others are done before it sleeps for up to 10 ms, and how often it does so before it gives up. */
-const LOOKS: i32 = 40_000, SLEEPS: i32 = 6000;
+/**
+ * Times that the caller looks whether others are done before it sleeps, for up to 2 ms, and how often it does so before it gives up. Who
+ * does not answer for so long has lost its core: parts that are begun last are small.
+ */
+const LOOKS: i32 = 40_000, SLEEP: i64 = 2_000_000, SLEEPS: i32 = 30_000;
 
 @inline function teamOf(work: WorkspaceRecord): TeamRecord { return changetype<TeamRecord>(<usize>work.teamPtr); }
 
@@ -26,8 +29,13 @@ const LOOKS: i32 = 40_000, SLEEPS: i32 = 6000;
   return threads == 1 ? 1 : min(min(pieces, threads * team.shares), <i32>(bytes / <usize>team.grain));
 }
 
-/** Where a part of `pieces` pieces begins; the next one's beginning is its end. */
-@inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 { return <i32>(<i64>pieces * <i64>part / <i64>parts); }
+/**
+ * Where a part of `pieces` pieces begins; the next one's beginning is its end. Parts are taken from the last to the first, so large ones
+ * come first, and small ones make up for what a thread was slower.
+ */
+@inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 {
+  return <i32>(<i64>pieces * <i64>part * <i64>part / (<i64>parts * <i64>parts));
+}
 
 /** Room for what a job is about. */
 @inline export function jobArgs(work: WorkspaceRecord): usize { return <usize>teamOf(work).argsPtr; }
@@ -52,7 +60,7 @@ function join(team: TeamRecord, parts: i32): void {
     if (team.waits) {
       atomic.store<i32>(team.waitingPtr, 1);
       const n = atomic.load<i32>(done);
-      if (n < parts) atomic.wait<i32>(done, n, 10_000_000);
+      if (n < parts && atomic.wait<i32>(done, n, SLEEP) == AtomicWaitResult.TIMED_OUT && --team.stalls == 0) team.threads = 1;
       atomic.store<i32>(team.waitingPtr, 0);
     } else looks = 0;
   }

@@ -14,6 +14,8 @@ const sudden = 1.3;
 class Kind {
   /** How it is done; ms a token of that, lately; NaN before the first. */
   #shared = true;
+  /** Whether sharing was compared and found faster: until then a call that is shared may give up in the middle. */
+  #sure = false;
   #ms = NaN;
   #wait = soonest;
   /** Calls until the next try. */
@@ -23,23 +25,33 @@ class Kind {
   /** Whether the next call is shared. */
   next(): boolean { return this.#left > 0 ? this.#shared : !this.#shared; }
 
-  /** What the call took. */
-  took(shared: boolean, ms: number): void {
-    if (shared === this.#shared) {
+  get sure(): boolean { return this.#shared && this.#sure; }
+
+  /** What the call took; `gaveUp`: it was shared in the beginning, until others lost their cores. */
+  took(shared: boolean, ms: number, gaveUp: boolean): void {
+    if (gaveUp && this.#shared) this.#turn(false, ms);
+    else if (shared === this.#shared) {
       this.#left = shared && ms > sudden * this.#ms ? 0 : this.#left - 1;
       this.#ms = Number.isNaN(this.#ms) ? ms : 0.6 * this.#ms + 0.4 * ms;
-      return;
-    }
-    this.#faster = ms < margin * this.#ms ? this.#faster + 1 : 0;
-    if (this.#faster === 0) this.#wait = Math.min(2 * this.#wait, latest);
-    else if (this.#faster < (shared ? enough : 1)) return; // once more
-    else {
-      this.#shared = shared;
-      this.#ms = ms;
-      this.#wait = soonest;
-      this.#faster = 0;
-    }
-    this.#left = this.#wait;
+    } else this.#tried(shared, !gaveUp && ms < margin * this.#ms, ms);
+  }
+
+  /** The other way was tried. */
+  #tried(shared: boolean, faster: boolean, ms: number): void {
+    this.#faster = faster ? this.#faster + 1 : 0;
+    if (!faster) {
+      this.#sure = this.#shared;
+      this.#wait = Math.min(2 * this.#wait, latest);
+      this.#left = this.#wait;
+    } else if (this.#faster >= (shared ? enough : 1)) this.#turn(shared, ms);
+    // else once more
+  }
+
+  #turn(shared: boolean, ms: number): void {
+    this.#sure = this.#shared = shared; // it was faster three times
+    this.#ms = ms;
+    this.#wait = this.#left = soonest;
+    this.#faster = 0;
   }
 }
 
@@ -47,12 +59,15 @@ export class Pace {
   /** One token, a few, many: each has its own answer. */
   readonly #kinds = [new Kind(), new Kind(), new Kind()] as const;
 
-  /** Runs a pass of `tokens` tokens; `share` is told before whether it is shared. */
-  run<T>(tokens: number, share: (shared: boolean) => void, pass: () => T): T {
+  /**
+   * Runs a pass of `tokens` tokens; `share` is told before whether it is shared, and if it is sure that this pays; `gaveUp` says whether
+   * a shared one ended alone.
+   */
+  run<T>(tokens: number, share: (shared: boolean, sure: boolean) => void, pass: () => T, gaveUp: () => boolean = () => false): T {
     const kind = this.#kinds[tokens === 1 ? 0 : tokens <= 16 ? 1 : 2], shared = kind.next();
-    share(shared);
+    share(shared, kind.sure);
     const started = performance.now(), result = pass();
-    kind.took(shared, (performance.now() - started) / tokens);
+    kind.took(shared, (performance.now() - started) / tokens, shared && gaveUp());
     return result;
   }
 }

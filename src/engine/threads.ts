@@ -48,6 +48,9 @@ const line = 128;
 /** Bytes of what a worker says when it traps, and of what a job is about. */
 const faultBytes = 256, argsBytes = 256;
 
+/** How often others may lose their cores in a pass that is shared to see if that pays. */
+const stalls = 2;
+
 export class Team {
   #workers: WorkerHandle[] = [];
   /** Of 'auto'. */
@@ -58,7 +61,7 @@ export class Team {
     this.#pace = auto ? new Pace() : undefined;
     const leftPtr = arena.take(4 * line), faultPtr = arena.take(faultBytes), argsPtr = arena.take(argsBytes);
     this.#record.assign({
-      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 40_000, grain: 24 * 1024, shares: 2,
+      threads: 1, workers: 0, waits: mayWait() ? 1 : 0, patience: 40_000, grain: 24 * 1024, shares: 4, stalls: 0,
       leftPtr, donePtr: leftPtr + line, asleepPtr: leftPtr + 2 * line, waitingPtr: leftPtr + 3 * line, faultPtr, argsPtr,
     });
   }
@@ -91,7 +94,10 @@ export class Team {
   /** Runs a pass of `tokens` tokens on as many threads as pay. */
   run<T>(tokens: number, pass: () => T): T {
     if (!this.#pace || this.#workers.length === 0) return pass();
-    return this.#pace.run(tokens, (shared) => { this.threads = shared ? 1 + this.#workers.length : 1; }, pass);
+    const share = (shared: boolean, sure: boolean): void => {
+      this.#record.assign({ threads: shared ? 1 + this.#workers.length : 1, stalls: sure ? 0 : stalls });
+    };
+    return this.#pace.run(tokens, share, pass, () => this.threads === 1);
   }
 
   /** What a worker said when it trapped. */

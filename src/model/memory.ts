@@ -29,6 +29,8 @@ export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
   return 8192 + 384 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
+/** What x of a product of several tokens takes whole, once it is made ready. */
+export function panelsBytes(cols: number, tokens: number): number { return 320 * Math.ceil(tokens / 4) * Math.ceil(cols / 32); }
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -91,6 +93,7 @@ export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1)
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
     quantPtr: 2 * strides.quantBytes + superBytes, unpackedPtr: threads * strides.unpackedBytes,
+    ...(threads > 1 ? { panelsPtr: panelsBytes(maxCols, CHUNK) } : {}),
     ...(h.layers.some(({ parallel }) => parallel) ? { sidePtr: row(h.hidden) } : {}),
     qPtr: row(qWidth), kPtr: row(kvWidth), vPtr: row(kvWidth), attnPtr: row(qWidth), outPtr: row(h.hidden),
     gatePtr: row(Math.max(h.ffn, h.convTaps > 0 ? 3 * h.hidden : 0)), upPtr: row(h.ffn),

@@ -33,15 +33,15 @@ export const expertFields = {
 
 export const workspaceFields = {
   modelPtr: 'u32', teamPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
-  xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', sidePtr: 'u32',
-  qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32', scoresPtr: 'u32',
-  scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
+  sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
+  scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
   expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 
 export const teamFields = {
-  threads: 'i32', workers: 'i32', job: 'u32', parts: 'i32', waits: 'i32', patience: 'i32', grain: 'i32', shares: 'i32', leftPtr: 'u32',
-  donePtr: 'u32', asleepPtr: 'u32', waitingPtr: 'u32', faultPtr: 'u32', argsPtr: 'u32',
+  threads: 'i32', workers: 'i32', job: 'u32', parts: 'i32', waits: 'i32', patience: 'i32', grain: 'i32', shares: 'i32', stalls: 'i32',
+  leftPtr: 'u32', donePtr: 'u32', asleepPtr: 'u32', waitingPtr: 'u32', faultPtr: 'u32', argsPtr: 'u32',
 } as const satisfies Fields;
 
 export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32', wanted: 'i32' } as const satisfies Fields;

@@ -163,4 +163,12 @@ test('auto: sharing ends where it is slower, is tried again, and goes on where i
   }
 });
 
+test('a call that gave up sharing is reason to stop, and no proof that sharing pays', () => {
+  const pace = new Pace(), ways: boolean[] = [], sures: boolean[] = [];
+  for (let i = 0; i < 8; i++) pace.run(64, (shared, sure) => { ways.push(shared); sures.push(sure); }, () => undefined, () => true);
+  assert.is(ways[0], true);
+  assert.equal(ways.slice(1, 3), [false, false]); // alone at once, tried again later
+  assert.ok(sures.every((sure) => !sure));
+});
+
 test.run();

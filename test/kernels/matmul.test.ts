@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/sampler/random.ts';
-import { matmulScratch } from '../../src/model/memory.ts';
+import { matmulScratch, panelsBytes } from '../../src/model/memory.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
 import { kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
 
@@ -38,7 +38,12 @@ for (const build of builds) {
     });
   }
   test('scratch as the host plans it', () => {
-    for (const cols of [32, 576, 8960]) for (const nTokens of [1, 64, 512]) assert.is(k.call('matmulScratch', cols, nTokens), matmulScratch(cols, nTokens));
+    for (const cols of [32, 576, 8960]) {
+      for (const nTokens of [1, 64, 512]) {
+        assert.is(k.call('matmulScratch', cols, nTokens), matmulScratch(cols, nTokens));
+        assert.is(k.call('panelsBytes', cols, nTokens), panelsBytes(cols, nTokens));
+      }
+    }
   });
   test.run();
 }

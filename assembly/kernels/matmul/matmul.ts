@@ -5,12 +5,13 @@
  * a token's result does not depend on how many come together.
  * Preconditions: those of the matvec; `xStride` bytes from one token's x to the next, `yStride` bytes from row to row of Y; `scratch` has
  * room for matmulScratch() bytes.
- * Test: test/kernels/matmul.test.ts.
+ * Where threads share a product `panels` has laid x out for all of them: X then is what it wrote, `xStride` 0.
+ * Test: test/kernels/matmul.test.ts, test/engine/threads.test.ts.
  */
 import { isFloat } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { fewTokens, pairs } from './pairs';
-import { quants } from './quants';
+import { quants, wholePanels } from './quants';
 import { floats } from './floats';
 
 @unmanaged class Matmul {
@@ -22,6 +23,23 @@ import { floats } from './floats';
     else quants<L>(w, groups, cols, x, xStride, nTokens, y, yStride, scratch);
     return 0;
   }
+}
+
+@unmanaged class Panels {
+  @inline on<L>(
+    cols: usize, x: usize, xStride: usize, nTokens: usize, first: usize, last: usize, dst: usize, _h: usize, _i: usize,
+  ): usize {
+    if (!isFloat<L>()) wholePanels<L>(cols, x, xStride, nTokens, first, last, dst);
+    return 0;
+  }
+}
+
+/** Whether so many tokens are worth laying out before: fewer are done before threads have met. */
+@inline export function packs(nTokens: i32): bool { return nTokens > 16; }
+
+/** Lays out tokens 4 * first .. 4 * last - 1 of X for matrices of a quantised layout; `dst` has room for panelsBytes(). */
+export function panels(layout: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, first: i32, last: i32, dst: usize): void {
+  forLayout<Panels>(layout, cols, x, xStride, nTokens, first, last, dst);
 }
 
 export function matmul(

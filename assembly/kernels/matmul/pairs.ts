@@ -4,8 +4,8 @@
  * all pairs before the next; an odd token is kernels/matvec's own, and so is each of two where a layout has no such products.
  *
  * Micro-operations a block of 8 rows and a pair (q4_1, relaxed): 24 to unpack, 32 products, 32 additions, 12 for scales and 20 at the end,
- * on the four vector pipes: 120, 30 cycles; with 8 loads of weights, 16 of x, branches and addresses V8 makes 200: 36 cycles at 6 a cycle.
- * Measured: 1.75 times the time of one token from the first cache, where what is made ready takes 2.5 to 3. Four tokens at once would share
+ * on the four vector pipes: 120, 30 cycles; with 8 loads of weights, 16 of x, branches and addresses V8 makes 213: 36 cycles at 6 a cycle.
+ * Measured: 1.6 to 1.9 times the time of one token from the cache, where what is made ready takes 2.4 to 3.1. Four tokens at once would share
  * more, but have no registers left: V8 spills, and they are slower than two pairs.
  * Steps stand between branches that are never taken, as in kernels/matvec.
  * Test: test/kernels/matmul.test.ts.
@@ -13,14 +13,15 @@
 import { madd, mask000f, mask00f0, mask00ff, mask0f00, nibbleMask, ones16, times32 } from '../../base/simd';
 import { groupBytes, isBytes, isFloat, isHalf, isNibbles, isPacked, isSuper, quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { matvec } from '../matvec/matvec';
-import { addFirst, addLast, firstTwice, lastTwice, narrowStart, part } from '../matvec/superSums';
+import { firstTwice, lastTwice, narrowStart, part } from '../matvec/superSums';
 import { recordData, recordStride } from '../quantize/quantize';
 import { BLOCK_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
 import { isNarrow } from './ready';
 
-/** Whether pairs are multiplied at once: nibbles, bytes, and 6 bits where bytes have products. */
+/** Whether pairs are multiplied at once: blocks of nibbles and bytes; superblocks of 4 and 6 bits where bytes have products. */
 @inline function hasPairs<L>(): bool {
-  return isNibbles<L>() || isBytes<L>() || isPacked<L>() && isNarrow<L>() && isSuper<L>() && the<L>().bits == 6;
+  if (isSuper<L>()) return isNarrow<L>() && (isNibbles<L>() || isPacked<L>() && the<L>().bits == 6);
+  return isNibbles<L>() || isBytes<L>();
 }
 
 /** The most tokens that are quicker in pairs, or one by one, than by tiles. */
@@ -30,7 +31,7 @@ import { isNarrow } from './ready';
 }
 
 /** Nibbles that are multiplied where they are, by x that makes up for it. */
-@inline function inPlace<L>(): bool { return isNibbles<L>() && !isSuper<L>() && !isNarrow<L>(); }
+@inline function inPlace<L>(): bool { return isNibbles<L>() && !isNarrow<L>(); }
 
 /** a + products of 4 rows: of bytes, sums of pairs in i16; of pairs of i16. */
 @inline function plus<L>(a: v128, x: v128, v: v128): v128 {
@@ -158,14 +159,9 @@ function pair<L>(w: usize, cols: usize, x: usize, xStride: usize, y: usize, yStr
         if (the<L>().halves || p >= stop) break;
       }
       if (isSuper<L>()) {
-        const k = the<L>().scales(w + (h << 3));
-        if (isNarrow<L>()) {
-          const k0 = firstTwice(k), k1 = lastTwice(k);
-          s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, k0)); t0 = i32x4.add(t0, i32x4.dot_i16x8_s(b0, k0));
-          s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, k1)); t1 = i32x4.add(t1, i32x4.dot_i16x8_s(b1, k1));
-        } else {
-          s0 = addFirst(s0, a0, k); s1 = addLast(s1, a1, k); t0 = addFirst(t0, b0, k); t1 = addLast(t1, b1, k);
-        }
+        const k = the<L>().scales(w + (h << 3)), k0 = firstTwice(k), k1 = lastTwice(k);
+        s0 = i32x4.add(s0, i32x4.dot_i16x8_s(a0, k0)); t0 = i32x4.add(t0, i32x4.dot_i16x8_s(b0, k0));
+        s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, k1)); t1 = i32x4.add(t1, i32x4.dot_i16x8_s(b1, k1));
       }
       if (!isSuper<L>() || h == (the<L>().halves ? 15 : 7)) break;
     }

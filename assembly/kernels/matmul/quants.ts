@@ -17,6 +17,11 @@ const PANELS: usize = 384 * 1024;
 /** Room for weights made ready, and for the integer sums of 4 tokens (superTile.ts). */
 const READY: usize = 8 * 1024, SUMS: usize = 384;
 
+/** Bytes of all of x made ready, for any layout. */
+export function panelsBytes(cols: i32, nTokens: i32): usize {
+  return (<usize>nTokens + 3 >> 2) * (panelQuants(false) + 64) * (<usize>cols + 31 >> 5);
+}
+
 /** Bytes that matmul needs beside its arguments, for any layout. */
 export function matmulScratch(cols: i32, nTokens: i32): usize {
   const panels = <usize>nTokens + 3 >> 2, perBlock = panels * (panelQuants(false) + 64);
@@ -65,22 +70,38 @@ function store8(y: usize, yStride: usize, nTokens: usize, f: usize, last: bool):
   }
 }
 
+/** Units (blocks or superblocks) of x that are made ready at a time, of which `unpack` takes `atOnce`. */
+@inline function spanOf<L>(nTokens: usize): usize {
+  return max(atOnce<L>(), PANELS / ((nTokens + 3 >> 2) * panelBytes<L>()) & ~(atOnce<L>() - 1));
+}
+@inline function atOnce<L>(): usize { return isSuper<L>() ? 1 : BLOCKS; }
+@inline function unitsOf<L>(cols: usize): usize { return cols >> (isSuper<L>() ? 8 : 5); }
+
+/** Panels first .. last - 1 of x, whole, into `dst`: what `quants` reads in the place of x where it has no stride. */
+export function wholePanels<L>(cols: usize, x: usize, xStride: usize, nTokens: usize, first: usize, last: usize, dst: usize): void {
+  const count = unitsOf<L>(cols), span = spanOf<L>(nTokens), bytes = (nTokens + 3 >> 2) * panelBytes<L>(), t = first << 2;
+  for (let from: usize = 0; from < count; from += span) {
+    const to = min(from + span, count);
+    packX<L>(x + t * xStride, xStride, min(last << 2, nTokens) - t, from, to, dst + from * bytes + first * (to - from) * panelBytes<L>());
+  }
+}
+
 export function quants<L>(
   w0: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize, scratch: usize,
 ): void {
-  const count = cols >> (isSuper<L>() ? 8 : 5), atOnce: usize = isSuper<L>() ? 1 : BLOCKS; // in units, blocks or superblocks
-  const span = max(atOnce, PANELS / ((nTokens + 3 >> 2) * panelBytes<L>()) & ~(atOnce - 1));
-  const g = scratch + READY, sums = g + SUMS, panels = sums + (nTokens + 3 >> 2 << 7);
+  const count = unitsOf<L>(cols), span = spanOf<L>(nTokens), g = scratch + READY, sums = g + SUMS;
+  let panels = sums + (nTokens + 3 >> 2 << 7);
   for (let from: usize = 0; from < count; from += span) {
     const to = min(from + span, count), stride = (to - from) * panelBytes<L>();
-    packX<L>(x, xStride, nTokens, from, to, panels);
+    if (ASC_FEATURE_THREADS && !xStride) panels = x + from * (nTokens + 3 >> 2) * panelBytes<L>();
+    else packX<L>(x, xStride, nTokens, from, to, panels);
     let w = w0 + from * unitBytes<L>();
     for (let at = y, end = y + (groups << 5); at < end; at += 32, w += groupBytes<L>(<i32>cols)) {
       if (from) load8(at, yStride, nTokens, sums);
       else memory.fill(sums, 0, nTokens << 5);
       let p = w, q = panels;
-      for (let u = from; u < to; u += atOnce, p += atOnce * unitBytes<L>(), q += atOnce * panelBytes<L>()) {
-        const n = min(atOnce, to - u);
+      for (let u = from; u < to; u += atOnce<L>(), p += atOnce<L>() * unitBytes<L>(), q += atOnce<L>() * panelBytes<L>()) {
+        const n = min(atOnce<L>(), to - u);
         unpack<L>(p, n, scratch);
         tilesOf<L>(scratch, q, stride, nTokens, n, sums, g);
       }
