@@ -7,7 +7,6 @@
  */
 import { madd } from '../../base/simd';
 import { groupBytes, isHalf, the, unitBytes } from '../../layouts/kinds';
-import { Four, One, Three, Two } from './tile';
 
 const COLS: usize = 256;
 
@@ -29,29 +28,21 @@ function widen<L>(w: usize, cols: usize, dst: usize): void {
   if (cols & 1) { v128.store(dst, full<L>(the<L>().four(w))); v128.store(dst, full<L>(the<L>().four(w + 8)), 16); }
 }
 
-/** Every second of `n` columns of 8 rows, from w, times T tokens, x of the first at `x`, added to the sums at f. */
-function tile<T>(w: usize, n: usize, x: usize, xStride: usize, f: usize): void {
-  let a0 = v128.load(f), a1 = v128.load(f, 16), b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
-  if (the<T>().n > 1) { b0 = v128.load(f, 64); b1 = v128.load(f, 80); }
-  if (the<T>().n > 2) { c0 = v128.load(f, 128); c1 = v128.load(f, 144); }
-  if (the<T>().n > 3) { d0 = v128.load(f, 192); d1 = v128.load(f, 208); }
-  let y = x + xStride, z = y + xStride, q = z + xStride;
+/** Every second of `n` columns of 8 rows, from w, times 4 tokens, x of the first at `x`, added to the sums at f; `last` = the last token's x. */
+function tile(w: usize, n: usize, x: usize, xStride: usize, last: usize, f: usize): void {
+  let a0 = v128.load(f), a1 = v128.load(f, 16), b0 = v128.load(f, 64), b1 = v128.load(f, 80);
+  let c0 = v128.load(f, 128), c1 = v128.load(f, 144), d0 = v128.load(f, 192), d1 = v128.load(f, 208);
+  let y = min(x + xStride, last), z = min(y + xStride, last), q = min(z + xStride, last);
   for (const end = w + readyBytes(n); w < end; w += 64, x += 8, y += 8, z += 8, q += 8) {
-    const v = v128.load(w), u = v128.load(w, 16), r = v128.load32_splat(x);
-    a0 = madd(v, r, a0); a1 = madd(u, r, a1);
-    if (the<T>().n > 1) { const s = v128.load32_splat(y); b0 = madd(v, s, b0); b1 = madd(u, s, b1); }
-    if (the<T>().n > 2) { const s = v128.load32_splat(z); c0 = madd(v, s, c0); c1 = madd(u, s, c1); }
-    if (the<T>().n > 3) { const s = v128.load32_splat(q); d0 = madd(v, s, d0); d1 = madd(u, s, d1); }
+    const v = v128.load(w), u = v128.load(w, 16);
+    let s = v128.load32_splat(x);
+    a0 = madd(v, s, a0); a1 = madd(u, s, a1);
+    s = v128.load32_splat(y); b0 = madd(v, s, b0); b1 = madd(u, s, b1);
+    s = v128.load32_splat(z); c0 = madd(v, s, c0); c1 = madd(u, s, c1);
+    s = v128.load32_splat(q); d0 = madd(v, s, d0); d1 = madd(u, s, d1);
   }
-  v128.store(f, a0); v128.store(f, a1, 16);
-  if (the<T>().n > 1) { v128.store(f, b0, 64); v128.store(f, b1, 80); }
-  if (the<T>().n > 2) { v128.store(f, c0, 128); v128.store(f, c1, 144); }
-  if (the<T>().n > 3) { v128.store(f, d0, 192); v128.store(f, d1, 208); }
-}
-
-@inline function tiles<T>(w: usize, n: usize, x: usize, xStride: usize, f: usize): void {
-  tile<T>(w, n, x, xStride, f);
-  tile<T>(w + 32, n - 1, x + 4, xStride, f + 32);
+  v128.store(f, a0); v128.store(f, a1, 16); v128.store(f, b0, 64); v128.store(f, b1, 80);
+  v128.store(f, c0, 128); v128.store(f, c1, 144); v128.store(f, d0, 192); v128.store(f, d1, 208);
 }
 
 export function floats<L>(
@@ -59,15 +50,16 @@ export function floats<L>(
 ): void {
   const sums = scratch + readyBytes(COLS), isReady = !isHalf<L>();
   for (const end = y + (groups << 5); y < end; y += 32, w0 += groupBytes<L>(<i32>cols)) {
-    memory.fill(sums, 0, nTokens << 6);
+    memory.fill(sums, 0, nTokens + 3 >> 2 << 8);
     for (let from: usize = 0, w = w0; from < cols; from += COLS, w += COLS * unitBytes<L>()) {
       const n = min(COLS, cols - from), ready = isReady ? w : scratch;
       if (!isReady) widen<L>(w, n, scratch);
-      let p = x + (from << 2), f = sums, t = nTokens;
-      for (; t > 3; t -= 4, p += 4 * xStride, f += 256) tiles<Four>(ready, n, p, xStride, f);
-      if (t == 3) tiles<Three>(ready, n, p, xStride, f);
-      else if (t == 2) tiles<Two>(ready, n, p, xStride, f);
-      else if (t == 1) tiles<One>(ready, n, p, xStride, f);
+      let p = x + (from << 2);
+      const last = p + (nTokens - 1) * xStride;
+      for (let f = sums; p <= last; p += 4 * xStride, f += 256) {
+        tile(ready, n, p, xStride, last, f);
+        tile(ready + 32, n - 1, p + 4, xStride, last + 4, f + 32);
+      }
     }
     for (let t: usize = 0, at = y, f = sums; t < nTokens; t++, at += yStride, f += 64) {
       v128.store(at, f32x4.add(v128.load(f), v128.load(f, 32)));

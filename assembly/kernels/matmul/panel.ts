@@ -5,7 +5,7 @@
  *   wide    8 times [token 0: columns 4i and 4i + 2 as i16] .. [token 3], the same of 4i + 1 and 4i + 3       256 B
  * and its constants, 4 tokens each: f32 scales (kernels/quantize), f32 scales times sums of q, and (narrow) what sums of pairs of columns
  * start at, two i16, which takes out what quants are stored above their values; and i32 what that takes out of
- * a block too much (`isLifted`). In the last panel tokens may be missing: their places are not written, and what comes of them is not used.
+ * a block too much (`isLifted`). Where the last panel has fewer than 4 tokens its last one is there again, and what comes of that is not used.
  * A superblock of a panel is
  *   narrow  what sums start at (if at anything) and the columns, as above, of each half or block that has a scale
  *   wide    the columns as above
@@ -118,12 +118,13 @@ function packSuper<L>(x: usize, dst: usize): void {
 /** Units (blocks or superblocks) from..to of nTokens tokens, panel after panel. */
 export function packX<L>(x: usize, xStride: usize, nTokens: usize, from: usize, to: usize, dst: usize): void {
   const stride = (to - from) * panelBytes<L>();
-  for (let t: usize = 0; t < nTokens; t++, x += xStride) {
+  for (let t: usize = 0, all = nTokens + 3 & ~3; t < all; t++) {
     let p = x + from * xBytes<L>();
     for (let q = dst + (t >> 2) * stride + ((t & 3) << 2), end = q + stride; q < end; q += panelBytes<L>()) {
       if (isSuper<L>()) packSuper<L>(p, q);
       else packBlock<L>(p, q);
       p += xBytes<L>();
     }
+    if (t + 1 < nTokens) x += xStride;
   }
 }

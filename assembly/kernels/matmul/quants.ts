@@ -2,6 +2,7 @@
  * kernels/matmul for quantised layouts: x is made ready (panel.ts) for as many columns as the scratch holds; then, group by group of 8
  * rows, 256 columns of weights are made ready (unpack.ts) and meet all tokens, 4 at a time (tile.ts, superTile.ts). What is made ready of
  * the weights stays in the first cache, x in the second. Sums lie in `sums`, 32 B a token, and between spans of columns in y.
+ * Tokens beyond the last of a panel are computed and not read.
  * Test: test/kernels/matmul.test.ts.
  */
 import { times32 } from '../../base/simd';
@@ -9,7 +10,7 @@ import { groupBytes, isSuper, the, unitBytes } from '../../layouts/kinds';
 import { packX, panelBytes, panelQuants } from './panel';
 import { BLOCKS, isLifted, isNarrow } from './ready';
 import { SuperBlocks, SuperHalves, SuperHalvesMin, SuperLifted, SuperWide, SuperWideHalvesMin, SuperWideMin, superTile } from './superTile';
-import { Four, Lifted, Narrow, NarrowMin, Three, Two, Wide, WideMin, tile } from './tile';
+import { Lifted, Narrow, NarrowMin, Wide, WideMin, tile } from './tile';
 import { unpack } from './unpack';
 
 /** Bytes of x made ready; more where 256 columns of all tokens are more. */
@@ -29,15 +30,11 @@ export function matmulScratch(cols: i32, nTokens: i32): usize {
 }
 
 @inline function tiles<U>(w: usize, x: usize, xStride: usize, nTokens: usize, n: usize, f: usize): void {
-  for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) tile<U, Four>(w, x, n, f);
-  if (nTokens == 3) tile<U, Three>(w, x, n, f);
-  else if (nTokens > 0) tile<U, Two>(w, x, n, f); // of one, too: the other's sums are not read
+  for (const end = f + (nTokens << 5); f < end; f += 128, x += xStride) tile<U>(w, x, n, f);
 }
 
 @inline function superTiles<U>(w: usize, x: usize, xStride: usize, nTokens: usize, f: usize, g: usize): void {
-  for (; nTokens > 3; nTokens -= 4, x += xStride, f += 128) superTile<U, Four>(w, x, f, g);
-  if (nTokens == 3) superTile<U, Three>(w, x, f, g);
-  else if (nTokens > 0) superTile<U, Two>(w, x, f, g);
+  for (const end = f + (nTokens << 5); f < end; f += 128, x += xStride) superTile<U>(w, x, f, g);
 }
 
 /** What is ready at w times all tokens; n blocks, or a superblock. */
@@ -98,7 +95,7 @@ export function quants<L>(
     let w = w0 + from * unitBytes<L>();
     for (let at = y, end = y + (groups << 5); at < end; at += 32, w += groupBytes<L>(<i32>cols)) {
       if (from) load8(at, yStride, nTokens, sums);
-      else memory.fill(sums, 0, nTokens << 5);
+      else memory.fill(sums, 0, nTokens + 3 >> 2 << 7);
       let p = w, q = panels;
       for (let u = from; u < to; u += atOnce<L>(), p += atOnce<L>() * unitBytes<L>(), q += atOnce<L>() * panelBytes<L>()) {
         const n = min(atOnce<L>(), to - u);
