@@ -28,7 +28,7 @@ function widen<L>(w: usize, cols: usize, dst: usize): void {
   if (cols & 1) { v128.store(dst, full<L>(the<L>().four(w))); v128.store(dst, full<L>(the<L>().four(w + 8)), 16); }
 }
 
-/** Every second of `n` columns of 8 rows, from w, times 4 tokens, x of the first at `x`, added to the sums at f; `last` = the last token's x. */
+/** Every second of `n` columns of 8 rows, from w, times 4 tokens, x of the first at `x`, of the last there is at `last`; added to f. */
 function tile(w: usize, n: usize, x: usize, xStride: usize, last: usize, f: usize): void {
   let a0 = v128.load(f), a1 = v128.load(f, 16), b0 = v128.load(f, 64), b1 = v128.load(f, 80);
   let c0 = v128.load(f, 128), c1 = v128.load(f, 144), d0 = v128.load(f, 192), d1 = v128.load(f, 208);

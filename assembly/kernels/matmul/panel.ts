@@ -5,7 +5,7 @@
  *   wide    8 times [token 0: columns 4i and 4i + 2 as i16] .. [token 3], the same of 4i + 1 and 4i + 3       256 B
  * and its constants, 4 tokens each: f32 scales (kernels/quantize), f32 scales times sums of q, and (narrow) what sums of pairs of columns
  * start at, two i16, which takes out what quants are stored above their values; and i32 what that takes out of
- * a block too much (`isLifted`). Where the last panel has fewer than 4 tokens its last one is there again, and what comes of that is not used.
+ * a block too much (`isLifted`). Where the last panel has fewer than 4 tokens its last one is there again; what comes of that is not used.
  * A superblock of a panel is
  *   narrow  what sums start at (if at anything) and the columns, as above, of each half or block that has a scale
  *   wide    the columns as above
