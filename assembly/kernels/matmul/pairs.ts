@@ -5,8 +5,8 @@
  *
  * Micro-operations a block of 8 rows and a pair (q4_1, relaxed): 24 to unpack, 32 products, 32 additions, 12 for scales and 20 at the end,
  * on the four vector pipes: 120, 30 cycles; with 8 loads of weights, 16 of x, branches, addresses 213: 36 cycles at 6 a cycle.
- * Measured: 1.6 to 1.9 times the time of one token from the cache, where what is made ready takes 2.4 to 3.1. Four tokens at once would share
- * more, but have no registers left: V8 spills, and they are slower than two pairs.
+ * Measured: 1.6 to 1.9 times the time of one token from the cache, where what is made ready takes 2.4 to 3.1. Four tokens at once would
+ * share more, but have no registers left: V8 spills, and they are slower than two pairs.
  * Steps stand between branches that are never taken, as in kernels/matvec.
  * Test: test/kernels/matmul.test.ts.
  */
