@@ -15,7 +15,7 @@ import { scale as times, softCap } from '../activation/activation';
 import { headBytes } from './kv';
 import { mix } from './mix';
 import { cellBytes, enterRow, scores } from './scores';
-import { PEAK, ROW, ROWS, ROWS_F16, SCORES, STRETCH, SUM, TOUCHED } from './scratch';
+import { PEAK, ROW, ROWS, ROWS_F16, ROWS_F32, SCORES, STRETCH, SUM, TOUCHED } from './scratch';
 import { weigh } from './weights';
 
 /** Scores are in units of ln 2. */
@@ -84,7 +84,7 @@ export function attend(
   kind: i32, nTokens: i32, position: i32, q: usize, stride: usize, keys: usize, values: usize, firstKv: i32, nKv: i32, perKv: i32,
   headDim: i32, capacity: i32, window: i32, scale: f32, cap: f32, scratch: usize, out: usize,
 ): void {
-  const most = kind == KvKind.f16 ? ROWS_F16 : ROWS;
+  const most = kind == KvKind.q8 ? ROWS : kind == KvKind.f16 ? ROWS_F16 : ROWS_F32;
   const bytes = headBytes(kind, headDim, capacity), nRows = nTokens * perKv, group = <usize>(perKv * headDim) << 2;
   for (let kv = <usize>firstKv, end = kv + <usize>nKv; kv < end; kv++) {
     for (let iRow = 0; iRow < nRows; iRow += most) {

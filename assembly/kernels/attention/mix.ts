@@ -136,8 +136,7 @@ function floats<K, R>(
 @inline function floatsOf<K>(
   rows: i32, tile: usize, values: usize, stride: usize, headDim: i32, count: i32, o0: usize, o1: usize, o2: usize, o3: usize,
 ): void {
-  if (kindOf<K>() == KvKind.f32 && rows == 4) floats<K, Rows4>(tile, values, stride, headDim, count, o0, o1, o2, o3);
-  else if (rows == 3) floats<K, Rows3>(tile, values, stride, headDim, count, o0, o1, o2, o3);
+  if (kindOf<K>() == KvKind.f16 && rows == 3) floats<K, Rows3>(tile, values, stride, headDim, count, o0, o1, o2, o3);
   else if (rows == 2) floats<K, Rows2>(tile, values, stride, headDim, count, o0, o1, o2, o3);
   else floats<K, Rows1>(tile, values, stride, headDim, count, o0, o1, o2, o3);
 }

@@ -122,8 +122,7 @@ function floats<K, R>(tile: usize, keys: usize, headDim: i32, count: i32): void 
 }
 
 @inline function floatsOf<K>(rows: i32, tile: usize, keys: usize, headDim: i32, count: i32): void {
-  if (kindOf<K>() == KvKind.f32 && rows == 4) floats<K, Rows4>(tile, keys, headDim, count);
-  else if (rows == 3) floats<K, Rows3>(tile, keys, headDim, count);
+  if (kindOf<K>() == KvKind.f16 && rows == 3) floats<K, Rows3>(tile, keys, headDim, count);
   else if (rows == 2) floats<K, Rows2>(tile, keys, headDim, count);
   else floats<K, Rows1>(tile, keys, headDim, count);
 }

@@ -7,6 +7,8 @@
 export const ROWS: i32 = 4;
 /** Of a cache of f16, whose cells take two more registers to widen: with four rows V8 keeps a sum in memory, three times slower. */
 export const ROWS_F16: i32 = 3;
+/** Of a cache of f32, which is for comparing: fewer forms of the loops. */
+export const ROWS_F32: i32 = 2;
 /** Positions between two corrections of a row by its running maximum: begins at multiples of it, wherever a pass begins. */
 export const STRETCH: i32 = 256;
 

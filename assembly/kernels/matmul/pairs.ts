@@ -190,10 +190,21 @@ function pair<L>(w: usize, cols: usize, x: usize, xStride: usize, y: usize, yStr
   v128.store(y + yStride, g0); v128.store(y + yStride, g1, 16);
 }
 
+/** Each token by itself, group by group: its 8 rows are in the cache for the next. */
+function singly(
+  layout: i32, w: usize, groupStride: usize, groups: usize, cols: i32, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize,
+): void {
+  for (const end = y + (groups << 5); y < end; y += 32, w += groupStride) {
+    let p = x, at = y;
+    for (let t: usize = 0; t < nTokens; t++, p += xStride, at += yStride) matvec(layout, w, 1, cols, p, at);
+  }
+}
+
 export function pairs<L>(w: usize, groups: usize, cols: usize, x: usize, xStride: usize, nTokens: usize, y: usize, yStride: usize): void {
+  if (!hasPairs<L>()) { singly(the<L>().layout, w, groupBytes<L>(<i32>cols), groups, <i32>cols, x, xStride, nTokens, y, yStride); return; }
   for (const end = y + (groups << 5); y < end; y += 32, w += groupBytes<L>(<i32>cols)) {
     let p = x, at = y, left = nTokens;
-    if (hasPairs<L>()) for (; left > 1; left -= 2, p += 2 * xStride, at += 2 * yStride) pair<L>(w, cols, p, xStride, at, yStride);
-    for (; left > 0; left--, p += xStride, at += yStride) matvec(the<L>().layout, w, 1, <i32>cols, p, at);
+    for (; left > 1; left -= 2, p += 2 * xStride, at += 2 * yStride) pair<L>(w, cols, p, xStride, at, yStride);
+    if (left) matvec(the<L>().layout, w, 1, <i32>cols, p, at);
   }
 }
