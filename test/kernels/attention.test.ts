@@ -110,6 +110,22 @@ for (const build of builds) {
     });
   });
 
+  kinds.forEach((kind, number) => {
+    test(`${kind} cache: nothing behind it is read, also ahead of use`, () => {
+      for (const [heads, kvHeads, headDim] of [[1, 1, 16], [4, 2, 64], [6, 2, 64], [8, 2, 128], [5, 1, 80]] as const) {
+        for (const [capacity, window] of [[8, 0], [264, 0], [520, 0], [520, 300]] as const) {
+          k.reset();
+          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const last = k.memory.buffer.byteLength - bytes, other = k.alloc(bytes), tokens = build === 'debug' ? 1 : 7, stride = 4 * heads * headDim;
+          const q = k.alloc(tokens * stride), scratch = k.alloc(ATTENTION_BYTES), out = k.alloc(tokens * stride);
+          for (const [keys, values] of [[last, other], [other, last]] as const) { // beyond the memory's end a load traps
+            k.call('attend', number, tokens, capacity - tokens, q, stride, keys, values, 0, kvHeads, heads / kvHeads, headDim, capacity, window, 0.2, 0, scratch, out);
+          }
+        }
+      }
+    });
+  });
+
   test('f16 clamps instead of becoming infinite', () => {
     k.reset();
     const bytes = 2 * 16 * 8, keys = k.alloc(bytes), values = k.alloc(bytes), big = k.putF32(new Float32Array(16).fill(1e6));
