@@ -1,5 +1,7 @@
 /** Threads: the same bits with any number of them, and an end to all of them whatever happens. */
 import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { suite } from 'uvu';
@@ -10,12 +12,15 @@ import { Pace } from '../../src/engine/pace.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { chooseThreads } from '../../src/engine/threads.ts';
 import { load } from '../../src/index.ts';
+import type { WriteTensor } from '../../src/format/gguf/write.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { RecordView, teamFields, workspaceFields } from '../../src/model/records.ts';
+import { Random } from '../../src/sampler/random.ts';
 import { Sequence } from '../../src/session/sequence.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { embeddedModel, openEngine, tinyPath } from '../helpers/models.ts';
 import { tinyModelPath, tinyModels } from '../helpers/tiny-models.ts';
+import { rewritten, temporary } from '../helpers/twin.ts';
 import { variantPath } from '../helpers/variants.ts';
 
 const pathOf = async (file: string): Promise<string> => (file in tinyModels ? tinyModelPath(file) : file.includes(':') ? variantPath(file) : tinyPath(file));
@@ -67,6 +72,25 @@ for (const file of ['llama256-q4_0.gguf', 'llama256-q4_k_m.gguf', 'llama256-q6_k
     }
   });
 }
+
+test('a prompt whose x is laid out for all threads in two spans of columns: the same bits', async () => {
+  const wide = 3072, random = new Random(5);
+  const q8 = (name: string, dims: readonly [number, number]): WriteTensor => {
+    const data = Uint8Array.from({ length: dims[0] * dims[1] / 32 * 34 }, () => random.float64() * 256);
+    for (let at = 0; at < data.length; at += 34) data.set([0, 0x14], at); // f16 2^-10
+    return { name, dims, dtype: 'q8_0', data };
+  };
+  const bytes = await rewritten(readFileSync(tinyPath('llama.gguf')), ({ metadata, tensors }) => {
+    metadata['llama.feed_forward_length'] = { type: 'u32', value: wide };
+    tensors.forEach(({ name }, i) => { if (name.includes('.ffn_') && !name.includes('norm')) tensors[i] = q8(name, name.includes('down') ? [wide, 64] : [64, wide]); });
+  });
+  const path = join(temporary(), 'wide.gguf');
+  writeFileSync(path, bytes);
+  const [alone, shared] = [await open(path, 1), await open(path, 3)], found = await rows(shared, denseSelection);
+  (await rows(alone, denseSelection)).forEach((row, i) => { assert.ok(row.equals(found[i]!), `row ${i}`); });
+  alone.close();
+  shared.close();
+});
 
 test('a worker that traps poisons the engine, which says what it was', async () => {
   const engine = await open(await pathOf('llama256-q4_k_m.gguf'), 3), sequence = new Sequence(engine);
