@@ -3,7 +3,7 @@ export { heapBase } from './base/memory';
 export { quantize, recordsBytes, x4Stride } from './kernels/quantize/quantize';
 export { quantizeSuper } from './kernels/quantize/superblocks';
 export { matvec } from './kernels/matvec/matvec';
-export { matmul } from './kernels/matmul/matmul';
+export { matmul, packs } from './kernels/matmul/matmul';
 export { matmulScratch, panelsBytes } from './kernels/matmul/quants';
 export { energy, rmsNorm, layerNorm } from './kernels/norm/norm';
 export { activateGated, activate, add, multiply, softCap, subtractKept, scale } from './kernels/activation/activation';

@@ -83,16 +83,14 @@ function share(work: WorkspaceRecord, first: i32, last: i32): void {
   }
   job.first = first; job.last = last; job.groups = groups;
   const parts = partsOf(work, bytes * <usize>nTokens, groups);
-  if (parts <= 1) {
-    for (let i = first; i < last; i++) multiply(work, productAt(work, i), 0, productAt(work, i).groups, 0);
-    return;
-  }
-  if (packs(nTokens) && formatOf(layout) != Format.f32) {
-    const cuts = max(1, partsOf(work, <usize>p.cols * <usize>nTokens << 2, (nTokens + 3) >> 2));
-    fork(work, packPart, cuts);
+  if (packs(nTokens) && formatOf(layout) != Format.f32) { // for one thread too: its scratch has no room for so many
+    const cuts = parts > 1 ? partsOf(work, <usize>p.cols * <usize>nTokens << 2, (nTokens + 3) >> 2) : 1;
+    if (cuts > 1) fork(work, packPart, cuts);
+    else packPart(changetype<usize>(work), 0, 1, 0);
     for (let i = first; i < last; i++) { productAt(work, i).x = work.panelsPtr; productAt(work, i).xStride = 0; }
   }
-  fork(work, multiplyPart, parts);
+  if (parts > 1) fork(work, multiplyPart, parts);
+  else for (let i = first; i < last; i++) multiply(work, productAt(work, i), 0, productAt(work, i).groups, 0);
 }
 
 /**

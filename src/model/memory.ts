@@ -29,6 +29,8 @@ export function matmulScratch(cols: number, tokens: number): number {
   const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
   return 8192 + 384 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
+/** Threads share x of more tokens than these, made ready whole, and have scratch for no more (assembly/kernels/matmul/matmul.ts, packs). */
+export const PACKED = 16;
 /** What x of a product of several tokens takes whole, once it is made ready. */
 export function panelsBytes(cols: number, tokens: number): number { return 320 * Math.ceil(tokens / 4) * Math.ceil(cols / 32); }
 /** All of a 32-bit memory but the last page, and some for records and static data. */
@@ -87,7 +89,8 @@ export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1)
   const maxCols = Math.max(h.hidden, qWidth, h.ffn);
   const superBytes = tensors.some(({ layout }) => isSuper(layout)) ? CHUNK * superRecordBytes * Math.ceil(maxCols / 256) : 0;
   const strides = {
-    quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32), unpackedBytes: aligned(matmulScratch(maxCols, CHUNK)),
+    quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
+    unpackedBytes: aligned(threads > 1 ? matmulScratch(maxCols, PACKED) + 64 * (CHUNK - PACKED) : matmulScratch(maxCols, CHUNK)),
     scoresBytes: aligned(ATTENTION_BYTES),
   };
   return { strides, ...withRecords({

@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/sampler/random.ts';
-import { matmulScratch, panelsBytes } from '../../src/model/memory.ts';
+import { PACKED, matmulScratch, panelsBytes } from '../../src/model/memory.ts';
 import { Kernels, builds } from '../helpers/kernels.ts';
 import { kinds, putActivations, randomMatrix, uniform } from '../helpers/matrices.ts';
 
@@ -38,6 +38,7 @@ for (const build of builds) {
     });
   }
   test('scratch as the host plans it', () => {
+    for (const nTokens of [1, PACKED, PACKED + 1, 64]) assert.is(k.call('packs', nTokens), Number(nTokens > PACKED));
     for (const cols of [32, 576, 8960]) {
       for (const nTokens of [1, 64, 512]) {
         assert.is(k.call('matmulScratch', cols, nTokens), matmulScratch(cols, nTokens));

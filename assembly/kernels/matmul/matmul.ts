@@ -34,8 +34,8 @@ import { floats } from './floats';
   }
 }
 
-/** Whether so many tokens are worth laying out before: fewer are done before threads have met. */
-@inline export function packs(nTokens: i32): bool { return nTokens > 16; }
+/** Whether so many tokens are worth laying out before: fewer are done before threads have met. src/model/memory.ts knows the same. */
+export function packs(nTokens: i32): bool { return nTokens > 16; }
 
 /** Lays out tokens 4 * first .. 4 * last - 1 of X for matrices of a quantised layout; `dst` has room for panelsBytes(). */
 export function panels(layout: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, first: i32, last: i32, dst: usize): void {
