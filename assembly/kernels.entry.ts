@@ -38,3 +38,4 @@ export { compactBytes, compactColumns } from './kernels/neurons/copies';
 export { scatter, scatterPositions } from './kernels/neurons/scatter';
 export { compactFormat, compactMatvec } from './kernels/neurons/compactMatvec';
 export { product, transposed } from './backward/product';
+export { beginOf } from './threads/team';

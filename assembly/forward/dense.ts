@@ -138,7 +138,7 @@ function attendPart(ptr: usize, part: i32, parts: i32, thread: i32): void {
   const pass = changetype<DensePass>(ptr), a = changetype<Attention>(jobArgs(pass)), kvHeads = a.layer.kvHeads, slices = a.slices;
   const pieces = slices * kvHeads, scratch = <usize>pass.scoresPtr + <usize>thread * <usize>pass.scoresBytes;
   for (let i = beginOf(pieces, part, parts), end = beginOf(pieces, part + 1, parts); i < end; i++) {
-    const slice = i / kvHeads, from = beginOf(a.nTokens, slice, slices), to = beginOf(a.nTokens, slice + 1, slices);
+    const slice = i / kvHeads, from = a.nTokens * slice / slices, to = a.nTokens * (slice + 1) / slices;
     pass.attendRows(a.model, a.layer, from, to, i - slice * kvHeads, 1, scratch);
   }
 }

@@ -30,11 +30,11 @@ const LOOKS: i32 = 40_000, SLEEP: i64 = 2_000_000, SLEEPS: i32 = 30_000;
 }
 
 /**
- * Where a part of `pieces` pieces begins; the next one's beginning is its end. Parts are taken from the last to the first, so large ones
- * come first, and small ones make up for what a thread was slower.
+ * Where a part of `pieces` pieces, at least as many as parts, begins; the next one's beginning is its end. Parts are taken from the last to
+ * the first, so large ones come first, and small ones make up for what a thread was slower; none is empty. Test: test/kernels/team.test.ts.
  */
 @inline export function beginOf(pieces: i32, part: i32, parts: i32): i32 {
-  return <i32>(<i64>pieces * <i64>part * <i64>part / (<i64>parts * <i64>parts));
+  return part + <i32>(<i64>(pieces - parts) * <i64>part * <i64>part / (<i64>parts * <i64>parts));
 }
 
 /** Room for what a job is about. */
