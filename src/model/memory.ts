@@ -25,9 +25,9 @@ const quantRecordBytes = 96, superRecordBytes = 1216;
 /** Scratch of attention, whatever the context (assembly/kernels/attention/scratch.ts). */
 export const ATTENTION_BYTES = 12_544;
 /** What a product of several tokens takes to make weights and activations ready (assembly/kernels/matmul/quants.ts). */
-export function matmulScratch(cols: number, tokens: number): number {
-  const panels = Math.ceil(tokens / 4), perBlock = 320 * panels;
-  return 8192 + 384 + 256 * panels + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
+export function matmulScratch(cols: number, tokens: number, ready = tokens): number {
+  const perBlock = 320 * Math.ceil(ready / 4);
+  return 8192 + 384 + 256 * Math.ceil(tokens / 4) + Math.min(Math.max(384 * 1024, 8 * perBlock), Math.ceil(cols / 32) * perBlock);
 }
 /** Threads share x of more tokens than these, made ready whole, and have scratch for no more (assembly/kernels/matmul/matmul.ts, packs). */
 export const PACKED = 16;
@@ -90,7 +90,7 @@ export function layoutWorkspace({ hparams: h, tensors }: ModelPlan, threads = 1)
   const superBytes = tensors.some(({ layout }) => isSuper(layout)) ? CHUNK * superRecordBytes * Math.ceil(maxCols / 256) : 0;
   const strides = {
     quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
-    unpackedBytes: aligned(threads > 1 ? matmulScratch(maxCols, PACKED) + 64 * (CHUNK - PACKED) : matmulScratch(maxCols, CHUNK)),
+    unpackedBytes: aligned(matmulScratch(maxCols, CHUNK, threads > 1 ? PACKED : CHUNK)),
     scoresBytes: aligned(ATTENTION_BYTES),
   };
   return { strides, ...withRecords({

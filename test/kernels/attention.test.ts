@@ -16,6 +16,10 @@ function kept(kind: (typeof kinds)[number], x: Float32Array): Float64Array {
   return Float64Array.from(x, (v) => (amax === 0 ? 0 : Math.round(v * Math.fround(127 / amax)) * Math.fround(amax / 127)));
 }
 
+/** Bytes of a layer's keys (= of its values). */
+const keyBytes = (kind: (typeof kinds)[number], kvHeads: number, headDim: number, capacity: number): number =>
+  kvHeads * capacity * (kind === 'f32' ? 4 * headDim : kind === 'f16' ? 2 * headDim : headDim + 4);
+
 function toHalfAndBack(v: number): number {
   const magnitude = Math.min(Math.abs(v), 65504);
   if (magnitude === 0) return v;
@@ -36,7 +40,7 @@ for (const build of builds) {
         for (const n of build === 'debug' ? [1, 7, 9] : [1, 2, 7, 8, 9, 15, 17, 255, 257, 513]) {
           k.reset();
           const capacity = Math.ceil(n / 8) * 8 + 8, scale = 1 / Math.sqrt(headDim), width = kvHeads * headDim;
-          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const bytes = keyBytes(kind, kvHeads, headDim, capacity);
           const keys = k.alloc(bytes), values = k.alloc(bytes), pk = k.alloc(width * 4), pv = k.alloc(width * 4);
           const held: { k: Float64Array[]; v: Float64Array[] }[] = [];
           for (let t = 0; t < n; t++) {
@@ -80,7 +84,7 @@ for (const build of builds) {
         for (const [window, cap] of [[0, 0], [5, 0], [300, 2]] as const) {
           k.reset();
           const width = kvHeads * headDim, stride = 4 * heads * headDim, perKv = heads / kvHeads;
-          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const bytes = keyBytes(kind, kvHeads, headDim, capacity);
           const rows = (columns: number): number => k.putF32(Float32Array.from({ length: (from + tokens) * columns }, () => 2 * uniform(random)));
           const [keys, values, pk, pv, q, scratch] = [k.alloc(bytes), k.alloc(bytes), rows(width), rows(width), rows(heads * headDim), k.alloc(ATTENTION_BYTES)];
           const store = (first: number, n: number): void => {
@@ -115,7 +119,7 @@ for (const build of builds) {
       for (const [heads, kvHeads, headDim] of [[1, 1, 16], [4, 2, 64], [6, 2, 64], [8, 2, 128], [5, 1, 80]] as const) {
         for (const [capacity, window] of [[8, 0], [264, 0], [520, 0], [520, 300]] as const) {
           k.reset();
-          const bytes = kvHeads * (kind === 'f32' ? 4 * headDim * capacity : kind === 'f16' ? 2 * headDim * capacity : (headDim + 4) * capacity);
+          const bytes = keyBytes(kind, kvHeads, headDim, capacity);
           const last = k.memory.buffer.byteLength - bytes, other = k.alloc(bytes), tokens = build === 'debug' ? 1 : 7, stride = 4 * heads * headDim;
           const q = k.alloc(tokens * stride), scratch = k.alloc(ATTENTION_BYTES), out = k.alloc(tokens * stride);
           for (const [keys, values] of [[last, other], [other, last]] as const) { // beyond the memory's end a load traps

@@ -51,6 +51,11 @@ import { mask000f, mask00f0, mask0f00 } from '../../base/simd';
   return i32x4.add(i32x4.dot_i16x8_s(v, odd), i32x4.dot_i16x8_s(low, even));
 }
 
+/** The same, added to `a`; `mask` is mask00ff(). */
+@inline export function addBytes(a: v128, v: v128, odd: v128, even: v128, mask: v128): v128 {
+  return i32x4.add(a, dotBytes(v, v128.and(v, mask), odd, even));
+}
+
 /** Superblocks, base: a + 4 rows x 4 columns of bytes. */
 @inline export function addPairs(a: v128, v: v128, even: v128, odd: v128): v128 {
   return i32x4.add(a, i32x4.add(i32x4.dot_i16x8_s(v, even), i32x4.dot_i16x8_s(i16x8.shr_s(v, 8), odd)));
@@ -61,9 +66,4 @@ import { mask000f, mask00f0, mask0f00 } from '../../base/simd';
   const s = i16x8.shr_s(v, 8);
   const far = i32x4.add(i32x4.dot_i16x8_s(v, x1), i32x4.dot_i16x8_s(s, x3));
   return i32x4.add(a, i32x4.add(far, i32x4.add(i32x4.dot_i16x8_s(v128.and(v, low), x0), i32x4.dot_i16x8_s(v128.and(s, low), x2))));
-}
-
-/** The same, added to `a`; `mask` is mask00ff(). */
-@inline export function addBytes(a: v128, v: v128, odd: v128, even: v128, mask: v128): v128 {
-  return i32x4.add(a, dotBytes(v, v128.and(v, mask), odd, even));
 }
