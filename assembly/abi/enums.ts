@@ -12,8 +12,14 @@ export const enum HeadNorm { row = 0, shared = 1, each = 2 }
 /** How the statistics of a prompt become a selection (adapt/refresh.ts). */
 export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
 
-/** Which selections a step makes, as bits (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2. */
-export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8 }
+/**
+ * Which selections a step makes, as bits. Neurons (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2;
+ * inputs of the other matrices (forward/inputs.ts): |x| w > t.
+ */
+export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8, inputs = 16 }
+
+/** Places of a layer whose products may leave out inputs; those of down are the product stage. */
+export const enum Place { attention = 0, output = 1, ffn = 2, none = 3 }
 
 /** Where the load of a token comes from (adapt/cogLoad.ts), and how it moves thresholds. */
 export const enum CogLoadMode { off = 0, measured = 1, forced = 2 }

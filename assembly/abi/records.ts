@@ -202,6 +202,7 @@
   // selection
   density: f32;       // share of neurons of topK and global masks, and of cett's backbone (1: its thresholds as they are)
   share: f32;         // share of a layer's neurons that the gate or product stage keeps, exactly; 0: those above thresholds
+  inputShare: f32;    // the same of the inputs of q, k, v, of o, of gate and up
   shrink: f32;        // tokens that the prior counts for beside the prompt
   compensate: i32;    // 1: dropped neurons are taken at their mean
   // statistics
@@ -233,6 +234,9 @@
   // selection
   scoresPtr: u32;       // [ffn] f32: mask scores, or weights of the gate stage
   gateWeightPtr: u32; productWeightPtr: u32; // [ffn] f32, 0 = ones
+  // inputs: thresholds before the load moves them, and weights, of what q, k, v read [hidden], o [heads * headDim], gate and up [hidden]
+  attentionBase: f32; outputBase: f32; ffnBase: f32;
+  attentionWeightPtr: u32; outputWeightPtr: u32; ffnWeightPtr: u32; // f32, 0 = ones
   maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted; -1 = all
   // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
   sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
@@ -240,6 +244,7 @@
   compactGatePtr: u32; compactUpPtr: u32; compactDownPtr: u32; compactDownBytes: u32; piecesPtr: u32; positionsPtr: u32;
   // what the last step used
   nGate: i32; nUp: i32; nDown: i32;
+  nAttention: i32; nOutput: i32; nFfn: i32; // inputs
 }
 
 /** What calibration measures while tokens are decoded dense, summed over tokens. */

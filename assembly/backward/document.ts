@@ -13,7 +13,11 @@ import { product } from './product';
 
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
 
-  @inline enter(model: ModelRecord, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32): void {
+  @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {}
+
+  @inline enter(
+    model: ModelRecord, layer: LayerRecord, place: i32, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
+  ): void {
     normRows(model, x, weight, bias, nTokens, this.normedPtr);
   }
 

@@ -2,6 +2,7 @@
  * What stands in the place of attention where a layer has taps (LFM2): x += out(c * convolution(b * x')), b, c and x' parts of in(norm(x)),
  * each [hidden]. As in parts.ts `P` is who multiplies and convolves, and rows that do not matter end in the last layer.
  */
+import { Place } from '../abi/enums';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { formatOf } from './linear';
 import { rowStride } from './norms';
@@ -13,7 +14,7 @@ import { leave } from './parts';
 /** b, c and x' [nTokens, 3 * hidden]. */
 export function convolutionInput<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, stride = rowStride(hidden), input = <usize>pass.normedPtr;
-  pass.enter(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formatOf(layer.convInLayout));
+  pass.enter(model, layer, Place.none, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formatOf(layer.convInLayout));
   pass.multiply(
     layer.convInLayout, layer.convInPtr, 0, 3 * hidden, hidden, input, stride, nTokens, pass.gatePtr, mixedStride(model),
   );

@@ -2,6 +2,7 @@
  * A pass as the engine runs it: activations quantised to what the weights want, keys and values appended to the caches of the tokens'
  * sequences.
  */
+import { Place } from '../abi/enums';
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { multiply as times } from '../kernels/activation/activation';
 import { attend } from '../kernels/attention/attention';
@@ -9,6 +10,7 @@ import { headBytes, storeKv } from '../kernels/attention/kv';
 import { convolutionRow, convolutionRows, convolve } from '../kernels/convolution/convolution';
 import { mixedStride } from './convolution';
 import { normInput, prepareInput } from './input';
+import { chooseInputs, choosesInputs } from './inputs';
 import { finishProducts, linear, product } from './linear';
 import { headsStride, rowStride } from './norms';
 import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
@@ -26,9 +28,20 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
     prepareInput(this, x, xStride, cols, nTokens, formats);
   }
 
-  /** The same of norm(x), which lies in `normedPtr` then. */
-  @inline enter(model: ModelRecord, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32): void {
-    normInput(this, model, x, weight, bias, nTokens, formats);
+  /** What is left of x [cols] at a place of the layer where the token leaves out inputs. */
+  @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {
+    if (choosesInputs(this)) chooseInputs(this, model, layer, place, x, cols);
+  }
+
+  /** Both of norm(x), which lies in `normedPtr` then. */
+  @inline enter(
+    model: ModelRecord, layer: LayerRecord, place: i32, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
+  ): void {
+    if (place != Place.none && choosesInputs(this)) {
+      normInput(this, model, x, weight, bias, nTokens, 0);
+      chooseInputs(this, model, layer, place, this.normedPtr, model.hidden);
+      prepareInput(this, this.normedPtr, rowStride(model.hidden), model.hidden, nTokens, formats);
+    } else normInput(this, model, x, weight, bias, nTokens, formats);
   }
 
   /** Product `i` of several that read the same, done once `finish` has been told how many there are. */

@@ -4,6 +4,7 @@
  * `P` is who multiplies and attends, and in which buffers: DensePass (forward/dense.ts) with quantised activations and a cache,
  * DocumentPass (backward/document.ts) in f32 without.
  */
+import { Place } from '../abi/enums';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { add, scale } from '../kernels/activation/activation';
 import { joinHeads, padHeads } from './heads';
@@ -24,7 +25,8 @@ export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usi
 
 /** The feed-forward part's input, norm(x), ready for the products that read it. */
 export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  pass.enter(model, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, formatOf(layer.gateLayout) | formatOf(layer.upLayout));
+  const formats = formatOf(layer.gateLayout) | formatOf(layer.upLayout);
+  pass.enter(model, layer, Place.ffn, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, formats);
 }
 
 /** gate and up [nTokens, ffn] of norm(x), before the nonlinearity. */
@@ -52,7 +54,7 @@ export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord
   const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
   const qStride = headsStride(model, layer.heads), kvStride = headsStride(model, layer.kvHeads), input = <usize>pass.normedPtr;
   const formats = formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout);
-  pass.enter(model, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
+  pass.enter(model, layer, Place.attention, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
   pass.product(0, layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
   pass.product(1, layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
   pass.product(2, layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
@@ -86,6 +88,7 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   if (nTokens == 0) return 0;
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
+  pass.choose(model, layer, Place.output, pass.attnPtr, qWidth);
   pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
   leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);

@@ -9,11 +9,21 @@ import { moveCogLoad } from '../adapt/cogLoad';
 import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
+import { inputsUsed } from './inputs';
 import { pass, reportOf, surprisalOf } from './pass';
 import { askedOf, modelOf, ownerOf } from './tokens';
 
-/** Share of the feed-forward weights that the step used. */
+/** Share that the step used of the weights that its method may leave out: of all in the layers, or of the feed-forward parts. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {
+  if (adapt.stages & Stage.inputs) {
+    let some: f64 = 0, whole: f64 = 0;
+    for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
+      const layer = layerOf(model, iLayer), own = adaptLayer(adapt, iLayer);
+      some += inputsUsed(model, layer, own, false);
+      whole += inputsUsed(model, layer, own, true);
+    }
+    return <f32>(some / whole);
+  }
   let used = 0, all = 0, gated = false;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
     const own = adaptLayer(adapt, iLayer);

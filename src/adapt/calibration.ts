@@ -51,6 +51,10 @@ export interface Calibration {
   readonly mean: Float32Array | undefined;
   /** [nLayers, hidden]: what the means add to the residual stream. */
   readonly meanOut: Float32Array | undefined;
+  /** [nLayers, hidden], [nLayers, heads * headDim], [nLayers, hidden]: how much the loss depends on an input of q, k and v, of o, of gate and up. */
+  readonly attnInSensitivity?: Float32Array | undefined;
+  readonly outInSensitivity?: Float32Array | undefined;
+  readonly ffnInSensitivity?: Float32Array | undefined;
   /** Weight of surprisal in the load. */
   readonly surprisalWeight: number;
   /** Weight of entropy in the load. */

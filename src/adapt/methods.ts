@@ -6,20 +6,22 @@ import type { NumberSpec } from '../options.ts';
 import { checkNames, checkNumber, nearest, show } from '../options.ts';
 
 /** Every method, `dense` first. */
-export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada', 'exact'] as const;
-/** A method that chooses which feed-forward neurons run. */
+export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada', 'exact'] as const;
+/** A method that chooses which feed-forward neurons, or which inputs of all matrices, a token uses. */
 export type MethodName = (typeof methodNames)[number];
 
-/** How feed-forward neurons are skipped while generating. The prompt is always computed dense. */
+/** What a token leaves out while generating. The prompt is always computed dense. */
 export interface SparsityOptions {
   /**
-   * 'dense': none. 'clada': per token, gate first, one budget of damage. 'mask': one mask from the prompt and the calibration.
+   * 'dense': nothing. 'clada': per token, inputs of every matrix of a layer, one budget of damage. 'cascade': per token, feed-forward
+   * neurons, gate first, one budget. 'teal' (arXiv 2408.14690), 'wina' (arXiv 2505.19427): the largest inputs of every matrix, without a
+   * calibration. 'mask': one mask from the prompt and the calibration.
    * 'griffin' (arXiv 2404.01365), 'tt' (arXiv 2402.03804), 'cats' (arXiv 2404.08763), 'clada-paper' (arXiv 2502.19078 as
    * reconstructed): for comparison. 'exact': skips what ReLU makes zero, no loss. 'auto': the fastest on this machine that keeps
    * `maxKl` or `minTop1`. Default 'auto' with a bound, else 'clada'.
    */
   method?: MethodName | 'auto';
-  /** Share of the feed-forward weights to use, in (0, 1]. Default 0.6. */
+  /** Share to use of the weights that the method may leave out (clada, teal, wina: all of the layers; others: feed-forward), in (0, 1]. Default 0.6. */
   density?: number;
   /** Instead of a density: a row of the calibration's table, 0 the gentlest. */
   level?: number;
@@ -28,7 +30,7 @@ export interface SparsityOptions {
   /** Instead of a density: a bound on the share of tokens whose most likely successor is that of dense. */
   minTop1?: number;
   /**
-   * Instead of a density: the method's own threshold (clada: budget of damage tau; tt, cats: multiplies the calibrated thresholds of
+   * Instead of a density: the method's own threshold (clada, cascade: budget of damage tau; tt, cats: multiplies the calibrated thresholds of
    * density 0.6).
    */
   threshold?: number;
@@ -41,7 +43,7 @@ export interface SparsityOptions {
   shrink?: number;
   /** First positions of the prompt left out of its statistics. Default 4. */
   skipTokens?: number;
-  /** Take dropped neurons at their mean instead of zero (clada). Default: where the calibration has means. */
+  /** Take dropped neurons at their mean instead of zero (cascade). Default: where the calibration has means. */
   compensate?: boolean;
   /** Let surprisal and entropy move the thresholds. Default: the method's own (clada-paper: true; the others false). */
   cogLoad?: boolean;
@@ -66,7 +68,7 @@ export interface SparsityOptions {
 }
 
 const numbers = {
-  density: { min: Number.MIN_VALUE, max: 1, default: 0.6, help: 'share of the feed-forward weights to use' },
+  density: { min: Number.MIN_VALUE, max: 1, default: 0.6, help: 'share of the weights to use' },
   level: { min: 0, integer: true, default: 0, help: 'row of the calibration table, 0 the gentlest' },
   maxKl: { min: Number.MIN_VALUE, default: 0.02, help: 'bound on the mean KL divergence to dense, nats' },
   minTop1: { min: 0, max: 1, default: 0.98, help: 'bound on the top-1 agreement with dense' },
@@ -120,7 +122,8 @@ export function checkSparsity(options: SparsityOptions): void {
 
 const stagesOf: Record<MethodName, number> = {
   dense: 0, griffin: Stage.mask, mask: Stage.mask, tt: Stage.product, cats: Stage.gate, 'clada-paper': Stage.scores,
-  clada: Stage.gate | Stage.product, exact: Stage.gate,
+  cascade: Stage.gate | Stage.product, teal: Stage.inputs | Stage.product, wina: Stage.inputs | Stage.product,
+  clada: Stage.inputs | Stage.product, exact: Stage.gate,
 };
 
 /** What options will need memory for, before a calibration is known: of 'auto', which tries several, the most. */

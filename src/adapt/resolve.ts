@@ -10,7 +10,7 @@ import { atCost, atIndex, withinBound } from './levels.ts';
 import type { Bound, MethodName, SparsityOptions } from './methods.ts';
 import { checkSparsity, pick, targets } from './methods.ts';
 import type { CogLoadControl, Selection } from './selection.ts';
-import { checkNeurons, denseSelection, noCogLoad } from './selection.ts';
+import { checkNeurons, denseSelection, everywhere, noCogLoad } from './selection.ts';
 
 /** What a model is, as far as methods care. */
 export interface ModelTraits {
@@ -19,6 +19,8 @@ export interface ModelTraits {
   readonly ffn: number;
   readonly gated: boolean;
   readonly relu: boolean;
+  /** Share of the layers' weights that the down matrices are. */
+  readonly downShare: number;
 }
 
 /** A selection, with what the calibration promises of it and what the user should know. */
@@ -80,10 +82,20 @@ function shareOf(method: MethodName, options: SparsityOptions): number {
   });
 }
 
+/** Of every place the share of inputs to keep so that `density` of the weights are used: s, and s^3 of down's, which bear more. */
+function inputShares(density: number, downShare: number): { inputShare: number; share: number } {
+  let low = 0, high = 1;
+  for (let round = 0; round < 40; round++) {
+    const s = (low + high) / 2;
+    if ((1 - downShare) * s + downShare * s ** 3 < density) low = s; else high = s;
+  }
+  return { inputShare: high, share: high ** 3 };
+}
+
 function needsCalibration(method: MethodName): never {
   throw new ModelError('E_CALIBRATION', {
     subject: `method ${method}`, found: 'no calibration of this model', expected: 'thresholds measured offline',
-    remedy: 'Run clada calibrate -m MODEL once (minutes), or use griffin or clada, which work without.',
+    remedy: 'Run clada calibrate -m MODEL once, or use wina or griffin, which work without.',
   });
 }
 
@@ -99,15 +111,15 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
   };
   if (method !== 'dense') checkNeurons(ffn);
-  if ((method === 'cats' || method === 'clada') && !gated) {
-    lacks('a model without a feed-forward gate', 'Use griffin or tt, which need none.');
+  if ((method === 'cats' || method === 'cascade') && !gated) {
+    lacks('a model without a feed-forward gate', 'Use clada or griffin, which need none.');
   }
   if (method === 'exact' && !relu) {
     lacks('an activation that is never exactly zero (SiLU or GELU)', 'Use clada; exact is for models with ReLU or its square.');
   }
 
   const given = options.threshold;
-  if (given !== undefined && (method === 'dense' || method === 'griffin' || method === 'mask' || method === 'exact')) {
+  if (given !== undefined && ['dense', 'griffin', 'mask', 'exact', 'teal', 'wina'].includes(method)) {
     throw new InputError('E_OPTION', {
       subject: `sparsity.threshold of ${method}`, found: String(given), expected: 'none: it has no threshold', remedy: 'Give a density.',
     });
@@ -132,16 +144,32 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     if (needsTable) needsCalibration(method);
     return selecting(griffin);
   }
+  const inputs = { stages: Stage.inputs | Stage.product } as const;
+  const largest = (weights: 'ones' | 'columnNorm'): Partial<Selection> => ({
+    ...inputs, ...inputShares(pick(options, 'density'), traits.downShare), inputBase: everywhere(0), productBase: 0, inputWeights: weights,
+    productWeights: weights,
+  });
+  if (method === 'teal' || method === 'wina') {
+    if (needsTable && !calibration?.levels.has(method)) needsCalibration(method);
+    const level = needsTable ? levelFor(method, options, calibration!) : undefined;
+    return selecting(largest(method === 'teal' ? 'ones' : 'columnNorm'), level);
+  }
   if (share > 0) {
     const stage = method === 'cats' ? { stages: Stage.gate } : { stages: Stage.product, productWeights: 'columnNorm' as const };
     return selecting({ ...stage, gateBase: 0, productBase: 0, share, cogLoad: noCogLoad });
   }
   if (!calibration) {
-    if (method !== 'clada' || needsTable) needsCalibration(method);
-    warnings.push('no calibration of this model: clada falls back to griffin, whose loss is not known here; run clada calibrate once');
-    return { ...selecting({ ...griffin, cogLoad: noCogLoad }), method: 'griffin' };
+    if (method !== 'clada' || needsTable || given !== undefined) needsCalibration(method);
+    warnings.push('no calibration of this model: clada falls back to wina, whose loss is not known here; run clada calibrate once');
+    return { ...selecting({ ...largest('columnNorm'), cogLoad: noCogLoad }), method: 'wina' };
   }
-  const whole = options.density === 1, own = given !== undefined && method === 'clada';
+  if (method === 'clada' && !calibration.attnInSensitivity) {
+    throw new ModelError('E_CALIBRATION', {
+      subject: 'method clada', found: 'a calibration of an earlier version, without sensitivities of inputs', expected: 'one that has them',
+      remedy: 'Calibrate again (clada calibrate -m MODEL), or use cascade, which this one knows.',
+    });
+  }
+  const whole = options.density === 1, own = given !== undefined && (method === 'clada' || method === 'cascade');
   const level = whole || own ? undefined : levelFor(method, options, calibration);
   const factor = given !== undefined && !own ? given : 1;
   const thresholds = whole ? -1 : own ? given : Array.from(level!.thresholds, (value) => value * factor);
@@ -159,6 +187,9 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
       return selecting({ stages: Stage.scores, rule: 'cett', scoreBase: thresholds, density: kept }, expected);
     }
     case 'clada': return selecting({
+      ...inputs, inputBase: everywhere(thresholds), productBase: thresholds, inputWeights: 'sensitivity', productWeights: 'sensitivity',
+    }, expected);
+    case 'cascade': return selecting({
       stages: Stage.gate | Stage.product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity',
       gateBase: thresholds, productBase: thresholds, compensate: options.compensate ?? calibration.mean !== undefined,
     }, expected);

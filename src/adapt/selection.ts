@@ -22,6 +22,11 @@ export interface CogLoadControl {
   readonly warmup: number;
 }
 
+/** Inputs of what, beside those of down, which are the product stage. */
+export const inputPlaces = ['attention', 'output', 'ffn'] as const;
+/** q, k and v; o; gate and up. */
+export type InputPlace = (typeof inputPlaces)[number];
+
 export interface Selection {
   /** Stage bits; 0 = dense. */
   readonly stages: number;
@@ -36,6 +41,10 @@ export interface Selection {
   readonly skipTokens: number;
   /** Dropped neurons are taken at their mean. */
   readonly compensate: boolean;
+  /** Share of the inputs of a place that it keeps at every token, exactly; 0: those above thresholds. */
+  readonly inputShare: number;
+  readonly inputBase: Readonly<Record<InputPlace, Thresholds>>;
+  readonly inputWeights: 'ones' | 'sensitivity' | 'columnNorm';
   readonly scoreBase: Thresholds;
   readonly gateBase: Thresholds;
   readonly productBase: Thresholds;
@@ -53,8 +62,12 @@ export const noCogLoad: CogLoadControl = {
   mode: 'off', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0, linear: false, clamp: 2, warmup: 8,
 };
 
+/** One threshold for every place. */
+export function everywhere(base: Thresholds): Selection['inputBase'] { return { attention: base, output: base, ffn: base }; }
+
 export const denseSelection: Selection = {
-  stages: 0, rule: 'none', density: 1, share: 0, shrink: 48, skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
+  stages: 0, rule: 'none', density: 1, share: 0, inputShare: 0, inputBase: everywhere(-1), inputWeights: 'ones', shrink: 48,
+  skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
   gateWeights: 'ones', productWeights: 'ones', cogLoad: noCogLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
 };
 
@@ -78,9 +91,12 @@ export function checkNeurons(ffn: number): void {
 /** The same selection, `factor` times as far from dense: thresholds times it, masks of 1 − factor (1 − density). */
 export function scaled(selection: Selection, factor: number): Selection {
   const one = (base: number): number => (base < 0 ? base : base * factor);
+  const fewer = (share: number): number => (share > 0 ? 1 - factor * (1 - share) : share), { attention, output, ffn } = selection.inputBase;
   const times = (base: Thresholds): Thresholds => (typeof base === 'number' ? one(base) : Array.from(base, (value) => value * factor));
   return {
-    ...selection, scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
+    ...selection, inputBase: { attention: times(attention), output: times(output), ffn: times(ffn) },
+    inputShare: fewer(selection.inputShare), share: fewer(selection.share),
+    scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
     density: 1 - factor * (1 - selection.density),
   };
 }

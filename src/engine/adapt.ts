@@ -2,7 +2,7 @@
  * The adaptive state of a sequence in memory: its AdaptRecord and AdaptLayers, and writing a selection into them. Laid out once, before its
  * first sparse token.
  */
-import type { Selection, Thresholds } from '../adapt/selection.ts';
+import type { InputPlace, Selection, Thresholds } from '../adapt/selection.ts';
 import { checkNeurons, usesStatistics } from '../adapt/selection.ts';
 import { CogLoadMode, Rule, Stage } from '../model/enums.ts';
 import type { Hparams } from '../model/types.ts';
@@ -11,6 +11,7 @@ import { aligned } from '../model/plan.ts';
 import { layoutSequenceSkipping } from '../model/forms.ts';
 import type { Arena } from './arena.ts';
 import type { ModelForms } from './model-forms.ts';
+import { inputConstant } from './model-forms.ts';
 
 /** Thresholds of prompt scores, |gate| and |product|: one for all layers, or one a layer. Absent: no such stage, or an exact share. */
 export interface StepThresholds {
@@ -98,7 +99,7 @@ export class AdaptState {
     if (selection.stages !== 0) checkNeurons(this.h.ffn);
     this.record.assign({
       stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1,
-      density: selection.density, share: selection.share,
+      density: selection.density, share: selection.share, inputShare: selection.inputShare,
       shrink: selection.shrink, skipTokens: selection.skipTokens, compensate: selection.compensate ? 1 : 0,
       cogLoadMode: CogLoadMode[load.mode], surprisalWeight: load.surprisalWeight, entropyWeight: load.entropyWeight, gain: load.gain,
       linear: load.linear ? 1 : 0, clamp: load.clamp, warmup: load.warmup,
@@ -108,11 +109,21 @@ export class AdaptState {
       const layer = this.layer(i);
       layer.assign({
         ...scoreThreshold(selection, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
+        ...this.#inputs(selection, i),
         gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
         productWeightPtr: selection.productWeights === 'ones' ? 0 : this.forms.constant(selection.productWeights, i),
         nMask: this.h.layers[i]!.ffn,
       });
     }
+  }
+
+  #inputs({ stages, inputBase: { attention, output, ffn }, inputWeights }: Selection, i: number): Record<string, number> {
+    const weights = (place: InputPlace): number =>
+      ((stages & Stage.inputs) === 0 || inputWeights === 'ones' ? 0 : this.forms.constant(inputConstant(place, inputWeights), i));
+    return {
+      attentionBase: at(attention, i), outputBase: at(output, i), ffnBase: at(ffn, i),
+      attentionWeightPtr: weights('attention'), outputWeightPtr: weights('output'), ffnWeightPtr: weights('ffn'),
+    };
   }
 
   /** What a token adds to its raw load, [vocab], nats; undefined for nothing. */

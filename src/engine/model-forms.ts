@@ -2,7 +2,8 @@
  * What skipping neurons needs of a model, made once and shared by all its sequences: matrices in forms that single neurons can be read
  * from, from which share of them on the dense kernel is faster, and the constants of the methods.
  */
-import type { Selection } from '../adapt/selection.ts';
+import type { InputPlace, Selection } from '../adapt/selection.ts';
+import { inputPlaces } from '../adapt/selection.ts';
 import { Layout } from '../model/layouts.ts';
 import type { FormField } from '../model/forms.ts';
 import { formStages, isForm, neuronsOf } from '../model/forms.ts';
@@ -22,15 +23,30 @@ export interface Constants {
   /** E of h where it is dropped, and down times that [nLayers, hidden]. */
   readonly mean?: Float32Array | undefined;
   readonly meanOut?: Float32Array | undefined;
+  /** Of what q, k and v read [nLayers, hidden], o [nLayers, heads * headDim], gate and up [nLayers, hidden]: sqrt E (dL/dx)^2. */
+  readonly attentionSensitivity?: Float32Array | undefined;
+  readonly outputSensitivity?: Float32Array | undefined;
+  readonly ffnSensitivity?: Float32Array | undefined;
+  /** Norms of the columns that an input meets, in all matrices that read it. */
+  readonly attentionNorm?: Float32Array | undefined;
+  readonly outputNorm?: Float32Array | undefined;
+  readonly ffnNorm?: Float32Array | undefined;
 }
+
+export function inputConstant(place: InputPlace, weights: 'sensitivity' | 'columnNorm'): keyof Constants {
+  return weights === 'sensitivity' ? `${place}Sensitivity` : `${place}Norm`;
+}
+
+/** Matrices that read the inputs of a place. */
+const readers: Record<InputPlace, readonly string[]> = { attention: ['q', 'k', 'v'], output: ['o'], ffn: ['gate', 'up'] };
 
 const fieldOf = {
   sensitivity: 'sensitivityPtr', upSquare: 'upSquarePtr', hSquare: 'hSquarePtr', columnNorm: 'columnNormPtr',
   mean: 'meanPtr', meanOut: 'meanOutPtr',
-} as const satisfies Record<keyof Constants, keyof typeof layerFields>;
+} as const satisfies Partial<Record<keyof Constants, keyof typeof layerFields>>;
 
 export class ModelForms {
-  readonly #placed = new Map<keyof Constants, number>();
+  readonly #placed = new Map<keyof Constants, { base: number; bytes: number }>();
 
   /** `live` throws where the model is closed; `addresses` of the tensors of the plan. */
   constructor(
@@ -53,17 +69,20 @@ export class ModelForms {
     for (const [name, values] of Object.entries(constants) as [keyof Constants, Float32Array | undefined][]) {
       if (!values) continue;
       const width = values.length / nLayers, bytes = 4 * 8 * Math.ceil(width / 8);
-      const base = this.#placed.get(name) ?? this.arena.take(nLayers * bytes);
-      this.#placed.set(name, base);
+      const base = this.#placed.get(name)?.base ?? this.arena.take(nLayers * bytes);
+      this.#placed.set(name, { base, bytes });
       for (let i = 0; i < nLayers; i++) {
         this.arena.f32(base + i * bytes, width).set(values.subarray(i * width, (i + 1) * width));
-        this.layer(i).set(fieldOf[name], base + i * bytes);
+        if (name in fieldOf) this.layer(i).set(fieldOf[name as keyof typeof fieldOf], base + i * bytes);
       }
     }
   }
 
   /** Address of a constant of layer `i`, 0 where it was not placed. */
-  constant(name: keyof Constants, i: number): number { return this.layer(i).get(fieldOf[name]); }
+  constant(name: keyof Constants, i: number): number {
+    const placed = this.#placed.get(name);
+    return placed ? placed.base + i * placed.bytes : 0;
+  }
 
   /**
    * Rows and columns one by one for stages that choose per token; each is made once and stays. What finds no room, and a layout without
@@ -123,6 +142,22 @@ export class ModelForms {
       out.set(this.arena.f32(x, own), layer * ffn);
     });
     return out;
+  }
+
+  /** The same of the matrices that read the inputs of the other places: of an input, of all columns that it meets together. */
+  inputNorms(): Required<Pick<Constants, 'attentionNorm' | 'outputNorm' | 'ffnNorm'>> {
+    const { hidden, nLayers, heads, headDim } = this.plan.hparams, qWidth = heads * headDim, { arena } = this;
+    const norms = { attentionNorm: new Float32Array(nLayers * hidden), outputNorm: new Float32Array(nLayers * qWidth), ffnNorm: new Float32Array(nLayers * hidden) };
+    const row = arena.take(2 * aligned(4 * Math.max(hidden, qWidth))), x = row + aligned(4 * Math.max(hidden, qWidth));
+    for (const [i, { role, layer, layout, rows, cols }] of this.plan.tensors.entries()) {
+      const place = inputPlaces.find((name) => readers[name].includes(role.field));
+      if (!place || layer === undefined) continue;
+      const out = norms[`${place}Norm`], width = out.length / nLayers;
+      this.live().exports.columnNorms(Layout[layout], this.addresses[i]!, rows, cols, row, x);
+      arena.f32(x, cols).forEach((norm, j) => { out[layer * width + j] = Math.hypot(out[layer * width + j]!, norm); });
+    }
+    arena.give(row);
+    return norms;
   }
 
   /** Every layer's down matrix times its row of x [nLayers, ffn], in f32: [nLayers, hidden]. */

@@ -44,7 +44,8 @@ export function formBytes(plan: ModelPlan, stages: number): number {
 
 /** Bytes beside those copies: the constants of a calibration and a pass's lists, shared; and what each sequence remembers. */
 export function skippingBytes(h: Hparams): { shared: number; sequence: number } {
-  const { nLayers, ffn, hidden } = h, constants = nLayers * (5 * aligned(4 * pad8(ffn)) + aligned(4 * pad8(hidden)));
+  const { nLayers, ffn, hidden, heads, headDim } = h, floats = (n: number): number => aligned(4 * pad8(n));
+  const constants = nLayers * (5 * floats(ffn) + floats(hidden) + 2 * (2 * floats(hidden) + floats(heads * headDim)));
   return { shared: constants + layoutSkipping(h).bytes, sequence: layoutSequenceSkipping(h).bytes };
 }
 
@@ -53,10 +54,11 @@ const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 
 /** Bytes of what a sparse pass needs of the workspace: pointer field → bytes. `usedPtr`: the neurons of the last step, as bits. */
 export function layoutSkipping(
-  { nLayers, ffn, hidden }: Hparams,
+  { nLayers, ffn, hidden, heads, headDim }: Hparams,
 ): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'usedPtr', number>; bytes: number } {
+  const widest = Math.max(ffn, hidden, heads * headDim); // inputs are listed too
   const buffers = {
-    listPtr: 3 * listOf(ffn), hPtr: 4 * 32 * Math.ceil(ffn / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
+    listPtr: 3 * listOf(widest), hPtr: 4 * 32 * Math.ceil(widest / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
     usedPtr: nLayers * Math.ceil(ffn / 8),
   };
   return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };

@@ -57,7 +57,7 @@ export const reportFields = {
 } as const satisfies Fields;
 
 export const adaptFields = {
-  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', shrink: 'f32',
+  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', inputShare: 'f32', shrink: 'f32',
   compensate: 'i32', nStat: 'i32', skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32',
   entropyWeight: 'f32', tokenCogLoadPtr: 'u32', gain: 'f32', linear: 'i32', clamp: 'f32', warmup: 'i32', cogLoadCount: 'i32',
   cogLoadMean: 'f32', cogLoadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32', highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32',
@@ -66,8 +66,10 @@ export const adaptFields = {
 
 export const adaptLayerFields = {
   scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32', productWeightPtr: 'u32',
+  attentionBase: 'f32', outputBase: 'f32', ffnBase: 'f32', attentionWeightPtr: 'u32', outputWeightPtr: 'u32', ffnWeightPtr: 'u32',
   maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32', compactUpPtr: 'u32',
   compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
+  nAttention: 'i32', nOutput: 'i32', nFfn: 'i32',
 } as const satisfies Fields;
 
 export const probeFields = {

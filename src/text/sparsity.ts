@@ -63,13 +63,17 @@ export class Sparsity {
   readonly #traits: ModelTraits;
   #placed = false;
   #norms = false;
+  #inputNorms = false;
   #digest: string | undefined;
   readonly #chosen = new Map<string, Resolved>();
 
   constructor(private readonly pool: SequencePool, readonly calibration: Calibration | undefined) {
     const { hparams } = pool.engine.plan;
     const relu = hparams.layers.every(({ activation }) => activation === 'relu' || activation === 'relu2');
-    this.#traits = { nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
+    const weights = (fields: readonly string[]): number => pool.engine.plan.tensors.reduce(
+      (sum, { role, layer, rows, cols }) => sum + (layer !== undefined && fields.includes(role.field) ? rows * cols : 0), 0);
+    const downShare = weights(['down']) / weights(['q', 'k', 'v', 'o', 'gate', 'up', 'down']);
+    this.#traits = { downShare, nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
   }
 
   /**
@@ -118,12 +122,17 @@ export class Sparsity {
     const { forms } = this.pool.engine;
     if (!this.#placed && this.calibration) {
       const { sensitivity, upSquare, hSquare, mean, meanOut } = this.calibration;
-      forms.place({ sensitivity, upSquare, hSquare, mean, meanOut });
+      const { attnInSensitivity: attentionSensitivity, outInSensitivity: outputSensitivity, ffnInSensitivity: ffnSensitivity } = this.calibration;
+      forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity, outputSensitivity, ffnSensitivity });
     }
     this.#placed = true;
     if (!this.#norms && (resolved.selection.productWeights === 'columnNorm' || resolved.selection.rule === 'cett')) {
       forms.place({ columnNorm: forms.columnNorms() });
       this.#norms = true;
+    }
+    if (!this.#inputNorms && resolved.selection.inputWeights === 'columnNorm') {
+      forms.place(forms.inputNorms());
+      this.#inputNorms = true;
     }
     return resolved;
   }
