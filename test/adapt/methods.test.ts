@@ -20,8 +20,8 @@ const calibration: Calibration = {
   surprisalWeight: 0.75, entropyWeight: 0.25,
   levels: new Map((['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((name) => [name, madeUpLevels(nLayers, name !== 'griffin' && name !== 'mask')])),
 };
-const swiglu: ModelTraits = { nLayers, ffn, gated: true, relu: false }, reglu: ModelTraits = { nLayers, ffn, gated: true, relu: true };
-const gelu: ModelTraits = { nLayers, ffn, gated: false, relu: false }, relu: ModelTraits = { nLayers, ffn, gated: false, relu: true };
+const swiglu: ModelTraits = { nLayers, ffn, gated: true, relu: false, downShare: 0.3 }, reglu: ModelTraits = { nLayers, ffn, gated: true, relu: true, downShare: 0.3 };
+const gelu: ModelTraits = { nLayers, ffn, gated: false, relu: false, downShare: 0.3 }, relu: ModelTraits = { nLayers, ffn, gated: false, relu: true, downShare: 0.3 };
 
 /** The error's code and message. */
 function refusal(run: () => unknown): { code: string; message: string } {
