@@ -67,6 +67,8 @@
   convInPtr: u32; convInLayout: i32;                 // [3 * hidden, hidden]
   convPtr: u32;                                      // [hidden, convTaps]
   convOutPtr: u32; convOutLayout: i32;               // [hidden, hidden]
+  qColumnsPtr: u32; kColumnsPtr: u32; vColumnsPtr: u32; oColumnsPtr: u32; // column forms (kernels/columns), 0 = none
+  gateColumnsPtr: u32; upColumnsPtr: u32;
   orderPtr: u32;      // [ffn] u16: the neuron of every row of gate and up, where they may be ordered in place (forward/order.ts); 0 = never
   orderFor: u32;      // AdaptLayer whose mask comes first; 0 = rows are in the file's order
   gateRowsPtr: u32; upRowsPtr: u32; downColumnsPtr: u32; // forms that single neurons can be read from (kernels/neurons)
@@ -101,6 +103,9 @@
   teamPtr: u32;       // TeamRecord; 0 = one thread, in builds that know no others
   weightWords: u32;   // weights read by the pass under way, in words of 4 bytes: a pass and its rerun may read 8 GiB
   sparse: i32;        // 1: the pass under way may skip neurons
+  listed: i32;        // bits: kinds in which the inputs of the products under way are listed
+  kept: i32;          // of those inputs, how many are
+  listsPtr: u32; listBytes: u32; // a list of inputs of each kind, bytes of each; 0 = no sequence leaves out inputs
   chunk: i32;         // most tokens of one pass
   logitRows: i32;     // most tokens of one pass whose logits are wanted
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for

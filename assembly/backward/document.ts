@@ -13,6 +13,8 @@ import { product } from './product';
 
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
 
+  @inline formats(layout: i32, columns: usize): i32 { return 0; }
+
   @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {}
 
   @inline enter(
@@ -22,7 +24,7 @@ import { product } from './product';
   }
 
   @inline product(
-    i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+    i: i32, layout: i32, w: usize, columns: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
   ): void {
     this.multiply(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }

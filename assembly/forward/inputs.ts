@@ -8,6 +8,7 @@ import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } fr
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { keepAbove } from '../kernels/neurons/keep';
 import { selectTop } from '../kernels/neurons/select';
+import { relist } from './columns';
 import { sequenceOf } from './tokens';
 
 /** True where the pass under way leaves out inputs. */
@@ -16,7 +17,7 @@ import { sequenceOf } from './tokens';
 }
 
 /** The `share` of n values with the largest |value_i| * weights_i stay, in `scores` their scores are left; the others become zero. */
-function keepTop(values: usize, weights: usize, share: f32, n: i32, scores: usize, list: usize): i32 {
+export function keepTop(values: usize, weights: usize, share: f32, n: i32, scores: usize, list: usize): i32 {
   for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
     const v = abs(load<f32>(values + i));
     store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
@@ -42,6 +43,7 @@ export function chooseInputs(work: WorkspaceRecord, model: ModelRecord, layer: L
   else { threshold = own.ffnBase; weights = own.ffnWeightPtr; }
   if (adapt.inputShare > 0) { if (adapt.inputShare < 1) count = keepTop(x, weights, adapt.inputShare, n, work.hPtr, work.listPtr); }
   else if (threshold >= 0) count = keepAbove(x, weights, threshold * adapt.factor, n, work.listPtr);
+  relist(work, count);
   if (place == Place.attention) own.nAttention = count;
   else if (place == Place.output) own.nOutput = count;
   else own.nFfn = count;

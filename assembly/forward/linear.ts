@@ -12,6 +12,7 @@ import { recordsBytes } from '../kernels/quantize/quantize';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
+import { listed, multiplyColumns, noteColumns } from './columns';
 import { quantised } from './input';
 
 export { formatOf };
@@ -39,6 +40,8 @@ export { prepareInput, quantised } from './input';
   nTokens: i32;
   y: usize;
   yStride: usize;
+  /** In column form (then w is that, x a list), of so many rows; 0: not. */
+  columnRows: i32;
 }
 
 @inline function productAt(work: WorkspaceRecord, i: i32): Product {
@@ -47,6 +50,13 @@ export { prepareInput, quantised } from './input';
 
 /** `count` groups from `first` on. */
 @inline function multiply(work: WorkspaceRecord, p: Product, first: i32, count: i32, thread: i32): void {
+  if (p.columnRows) {
+    const from = (first + 7) >> 3 << 8, to = (first + count + 7) >> 3 << 8, rows = <usize>p.groups << 5;
+    multiplyColumns(work, p.layout, p.w, p.columnRows, p.cols, p.x, p.y, first, first + count, thread);
+    const last = min<usize>(to, rows);
+    if (p.bias && <usize>from < last) add(p.y + from, p.bias + from, <i32>((last - from) >> 2));
+    return;
+  }
   const w = p.w + (first ? layoutBytes(p.layout, first << 3, p.cols) : 0), before = <usize>first << 5;
   let y = p.y + before;
   if (p.nTokens == 1) matvec(p.layout, w, count, p.cols, p.x, y);
@@ -106,6 +116,22 @@ function share(work: WorkspaceRecord, first: i32, last: i32): void {
   else linear(work, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
 }
 
+/** The same of a matrix in column form and one token, whose inputs {@link listed} lists. */
+@inline export function columnProduct(
+  work: WorkspaceRecord, i: i32, layout: i32, form: usize, bias: usize, rows: i32, cols: i32, x: usize, y: usize,
+): void {
+  const list = listed(work, layout, x, cols);
+  noteColumns(work, layout, rows, cols);
+  if (ASC_FEATURE_THREADS) {
+    const p = productAt(work, i);
+    p.layout = layout; p.w = form; p.bias = bias; p.groups = (rows + 7) >> 3; p.cols = cols;
+    p.x = list; p.xStride = 0; p.nTokens = 1; p.y = y; p.yStride = 0; p.columnRows = rows;
+    return;
+  }
+  multiplyColumns(work, layout, form, rows, cols, list, y, 0, (rows + 7) >> 3, 0);
+  if (bias) add(y, bias, (rows + 7) & ~7);
+}
+
 function putProduct(
   work: WorkspaceRecord, i: i32, layout: i32, w: usize, bias: usize, rows: i32, cols: i32,
   x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
@@ -114,7 +140,7 @@ function putProduct(
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
   work.weightWords += <u32>(layoutBytes(layout, rows, cols) >> 2);
   p.layout = layout; p.w = w; p.bias = bias; p.groups = (rows + 7) >> 3; p.cols = cols;
-  p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride;
+  p.x = x; p.xStride = xStride; p.nTokens = nTokens; p.y = y; p.yStride = yStride; p.columnRows = 0;
 }
 
 /** Returns when the first `count` products are done. */

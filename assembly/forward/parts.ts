@@ -25,7 +25,7 @@ export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usi
 
 /** The feed-forward part's input, norm(x), ready for the products that read it. */
 export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  const formats = formatOf(layer.gateLayout) | formatOf(layer.upLayout);
+  const formats = pass.formats(layer.gateLayout, layer.gateColumnsPtr) | pass.formats(layer.upLayout, layer.upColumnsPtr);
   pass.enter(model, layer, Place.ffn, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, formats);
 }
 
@@ -33,9 +33,9 @@ export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: 
 export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
   enterFfn<P>(pass, model, layer, x, nTokens);
-  pass.product(0, layer.upLayout, layer.upPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
+  pass.product(0, layer.upLayout, layer.upPtr, layer.upColumnsPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
   if (layer.gatePtr) {
-    pass.product(1, layer.gateLayout, layer.gatePtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+    pass.product(1, layer.gateLayout, layer.gatePtr, layer.gateColumnsPtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
   }
   pass.finish(layer.gatePtr ? 2 : 1);
 }
@@ -43,21 +43,24 @@ export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x:
 /** out = down h. */
 export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
   const hStride = rowStride(layer.ffn);
-  pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
-  pass.multiply(
-    layer.downLayout, layer.downPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr, rowStride(model.hidden),
+  pass.prepare(h, hStride, layer.ffn, nTokens, pass.formats(layer.downLayout, layer.downColumnsPtr));
+  pass.product(
+    0, layer.downLayout, layer.downPtr, layer.downColumnsPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr,
+    rowStride(model.hidden),
   );
+  pass.finish(1);
 }
 
 /** q, k and v of norm(x), as the products give them. */
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
   const qStride = headsStride(model, layer.heads), kvStride = headsStride(model, layer.kvHeads), input = <usize>pass.normedPtr;
-  const formats = formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout);
+  const formats = pass.formats(layer.qLayout, layer.qColumnsPtr) | pass.formats(layer.kLayout, layer.kColumnsPtr)
+    | pass.formats(layer.vLayout, layer.vColumnsPtr);
   pass.enter(model, layer, Place.attention, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
-  pass.product(0, layer.qLayout, layer.qPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
-  pass.product(1, layer.kLayout, layer.kPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
-  pass.product(2, layer.vLayout, layer.vPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+  pass.product(0, layer.qLayout, layer.qPtr, layer.qColumnsPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
+  pass.product(1, layer.kLayout, layer.kPtr, layer.kColumnsPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
+  pass.product(2, layer.vLayout, layer.vPtr, layer.vColumnsPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
   pass.finish(3);
 }
 
@@ -89,8 +92,12 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
   pass.choose(model, layer, Place.output, pass.attnPtr, qWidth);
-  pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
-  pass.multiply(layer.oLayout, layer.oPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr, rowStride(hidden));
+  pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, pass.formats(layer.oLayout, layer.oColumnsPtr));
+  pass.product(
+    0, layer.oLayout, layer.oPtr, layer.oColumnsPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr,
+    rowStride(hidden),
+  );
+  pass.finish(1);
   leave(model, layer, x, pass.outPtr, layer.attnPostNormPtr, nTokens, pass.normedPtr);
   return nTokens;
 }

@@ -14,21 +14,21 @@ import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
-import { columnBytes } from '../kernels/neurons/columns';
-import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permute, permutedBytes } from '../kernels/neurons/permute';
 import { rowBytes } from '../kernels/neurons/rows';
 import { rowsFormat } from '../kernels/neurons/rowsWide';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { Format } from '../layouts/kinds';
+import { relist } from './columns';
 import { compactFfn } from './compact';
 import { DensePass } from './dense';
-import { formatOf, linear, prepareInput, quantised } from './linear';
+import { keepTop } from './inputs';
+import { columnProduct, finishProducts, formatOf, linear, prepareInput, quantised } from './linear';
 import { listedRows } from './listed';
 import { rowStride } from './norms';
 import { byNeuron, orderedFfn } from './order';
-import { enterFfn, leave } from './parts';
+import { down, enterFfn, gateAndUp, leave } from './parts';
 import { sequenceOf } from './tokens';
 
 /** Where x is permuted for rows in a layout: both kinds lie in scratch. */
@@ -121,9 +121,9 @@ function downPart(
   const compensate = count < ffn && adapt.compensate && layer.meanPtr != 0;
   if (compensate) subtractKept(h, layer.meanPtr, ffn);
   if (layer.downColumnsPtr && adapt.stages != Stage.mask && count < min(ffn, model.columnsBelow)) {
-    columnsMatvec(layout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
-    work.weightWords += <u32>(columnBytes(layout, hidden, ffn) / <usize>ffn * <usize>count >> 2);
-    if (layer.downBiasPtr) add(out, layer.downBiasPtr, hidden);
+    relist(work, count);
+    columnProduct(work, 0, layout, layer.downColumnsPtr, layer.downBiasPtr, hidden, ffn, h, out);
+    finishProducts(work, 1);
   } else {
     prepareInput(work, h, rowStride(ffn), ffn, 1, formatOf(layout));
     linear(work, layout, layer.downPtr, layer.downBiasPtr, hidden, ffn, h, rowStride(ffn), 1, out, xStride);
@@ -191,9 +191,30 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   downPart(model, work, layer, adapt, own, h, count);
 }
 
+/** The same where gate and up leave out inputs, and down those whose product is small. */
+function overInputs(pass: DensePass, model: ModelRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, used: usize): void {
+  const ffn = layer.ffn, gated = layer.gatePtr != 0, h = <usize>(gated ? pass.gatePtr : pass.upPtr), width = <i32>(rowStride(ffn) >> 2);
+  gateAndUp<DensePass>(pass, model, layer, pass.ffnInput(layer), 1);
+  if (gated) activateGated(layer.activation, h, pass.upPtr, width);
+  else activate(layer.activation, h, width);
+  const threshold = own.productBase * adapt.factor;
+  let count = ffn;
+  if (adapt.share > 0) { if (adapt.share < 1) count = keepTop(h, own.productWeightPtr, adapt.share, ffn, pass.hPtr, pass.listPtr); }
+  else if (threshold >= 0) count = keepAbove(h, own.productWeightPtr, threshold, ffn, pass.listPtr);
+  if (used) markKept(used, h, ffn);
+  own.nGate = gated ? ffn : 0; own.nUp = ffn; own.nDown = count;
+  relist(pass, count);
+  down<DensePass>(pass, model, layer, h, 1);
+}
+
 export function sparseFfn(work: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32): void {
   const adapt = adaptOf(sequenceOf(work, 0)), own = adaptLayer(adapt, iLayer), ffn = layer.ffn;
   const used: usize = work.usedPtr ? <usize>work.usedPtr + <usize>iLayer * <usize>((model.ffn + 7) >> 3) : 0;
+  if (adapt.stages & Stage.inputs) {
+    overInputs(work, model, layer, adapt, own, used);
+    leave(model, layer, work.xPtr, work.outPtr, layer.ffnPostNormPtr, 1, work.normedPtr);
+    return;
+  }
   enterFfn<DensePass>(work, model, layer, work.ffnInput(layer), 1);
   if (adapt.stages == Stage.mask && own.compactGatePtr) {
     if (used) markUsed(used, own.maskPtr, own.nMask, ffn);

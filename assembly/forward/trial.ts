@@ -6,9 +6,9 @@
 import { Stage, Trial } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
-import { columnsMatvec } from '../kernels/neurons/columnsMatvec';
 import { rowsFormat } from '../kernels/neurons/rowsWide';
-import { formatOf, linear, prepareInput } from './linear';
+import { relist } from './columns';
+import { columnProduct, finishProducts, formatOf, linear, prepareInput } from './linear';
 import { listedRows } from './listed';
 import { rowStride } from './norms';
 import { choose, chooseByScore, keepListed, permuteInput, permutedX } from './sparse';
@@ -64,7 +64,9 @@ export function runTrial(work: WorkspaceRecord, sequence: SequenceRecord, iLayer
       linear(work, layer.downLayout, layer.downPtr, 0, hidden, ffn, h, rowStride(ffn), 1, out, rowStride(hidden));
       break;
     case Trial.downListed:
-      columnsMatvec(layer.downLayout, layer.downColumnsPtr, hidden, ffn, h, work.scratchPtr, out);
+      relist(work, count);
+      columnProduct(work, 0, layer.downLayout, layer.downColumnsPtr, 0, hidden, ffn, h, out);
+      finishProducts(work, 1);
       break;
     case Trial.draw:
       draw(list, ffn, count, iLayer);

@@ -128,9 +128,9 @@ export class Engine {
   adapt(sequence: number): AdaptState {
     const open = this.#open.get(sequence)!;
     if (this.#used === 0) {
-      const { usedPtr, ...pointers } = this.#arena.takeAll(layoutSkipping(this.plan.hparams).buffers);
+      const { buffers, listBytes } = layoutSkipping(this.plan.hparams), { usedPtr, ...pointers } = this.#arena.takeAll(buffers);
       this.#used = usedPtr;
-      this.#record.assign(pointers);
+      this.#record.assign({ ...pointers, listBytes });
     }
     return open.adapt ??= new AdaptState(this.#arena, this.#sequence(sequence).get('adaptPtr'), this.plan.hparams, this.forms);
   }

@@ -5,8 +5,7 @@
 import type { InputPlace, Selection } from '../adapt/selection.ts';
 import { inputPlaces } from '../adapt/selection.ts';
 import { Layout } from '../model/layouts.ts';
-import type { FormField } from '../model/forms.ts';
-import { formStages, isForm, neuronsOf } from '../model/forms.ts';
+import { formsOf } from '../model/forms.ts';
 import type { ModelPlan } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { RecordView, layerFields, modelFields, recordBytes } from '../model/records.ts';
@@ -89,23 +88,22 @@ export class ModelForms {
    * such a form, is computed whole instead, with the same result. True where any was made; `before` is called before the first.
    */
   make({ stages }: Selection, before: () => void): boolean {
-    const { hidden } = this.plan.hparams, { arena } = this, { exports } = this.live();
-    const all = Object.entries(formStages) as [FormField, number][];
-    const fields = all.filter(([, needed]) => (stages & needed) !== 0).map(([field]) => field);
+    const { arena } = this, { exports } = this.live();
     let made = false;
     for (const [i, tensor] of this.plan.tensors.entries()) {
-      const { role: { field }, layer, layout } = tensor, ffn = neuronsOf(tensor);
-      if (layer === undefined || !isForm(field)) continue;
-      const down = field === 'down', name = down ? 'downColumnsPtr' : `${field}RowsPtr` as const, number = Layout[layout];
-      if (!fields.includes(field) || this.layer(layer).get(name) !== 0) continue;
-      const formBytes = (down ? exports.columnBytes(number, hidden, ffn) : ffn * exports.rowBytes(number, hidden)) >>> 0;
-      const ptr = formBytes === 0 ? 0 : arena.tryTake(formBytes);
-      if (ptr === 0) continue;
-      if (!made) before();
-      if (down) exports.packColumns(number, this.addresses[i]!, hidden, ffn, ptr);
-      else exports.packRows(number, this.addresses[i]!, ffn, hidden, ptr);
-      this.layer(layer).set(name, ptr);
-      made = true;
+      const { role: { field }, layer, layout, rows, cols } = tensor, wanted = formsOf(tensor, stages), number = Layout[layout];
+      if (layer === undefined) continue;
+      for (const form of ['Rows', 'Columns'] as const) {
+        const name = `${field}${form}Ptr` as 'upRowsPtr', bytes = form === 'Rows' ? wanted.rows : wanted.columns;
+        if (bytes === 0 || this.layer(layer).get(name) !== 0) continue;
+        const ptr = arena.tryTake(bytes);
+        if (ptr === 0) continue;
+        if (!made) before();
+        if (form === 'Rows') exports.packRows(number, this.addresses[i]!, rows, cols, ptr);
+        else exports.packColumns(number, this.addresses[i]!, rows, cols, ptr);
+        this.layer(layer).set(name, ptr);
+        made = true;
+      }
     }
     return made;
   }

@@ -7,8 +7,16 @@ import { aligned } from './plan.ts';
 import { adaptLayerFields, recordBytes } from './records.ts';
 
 /** Which stages read a matrix neuron by neuron. */
-export const formStages = { gate: Stage.scores, up: Stage.scores | Stage.gate, down: Stage.scores | Stage.gate | Stage.product } as const;
+export const formStages = {
+  gate: Stage.scores, up: Stage.scores | Stage.gate, down: Stage.scores | Stage.gate | Stage.product,
+} as const;
 export type FormField = keyof typeof formStages;
+
+/** Which stages read a matrix input by input. */
+export const columnStages = {
+  q: Stage.inputs, k: Stage.inputs, v: Stage.inputs, o: Stage.inputs, gate: Stage.inputs, up: Stage.inputs, down: formStages.down,
+} as const;
+export type ColumnField = keyof typeof columnStages;
 
 export const isForm = (field: string): field is FormField => field in formStages;
 
@@ -29,16 +37,18 @@ export function compactBytes({ tensors, hparams }: ModelPlan, density: number): 
   );
 }
 
-/** Bytes of a matrix by neuron; 0 where its layout has no such form. */
-function formOf({ role, layout, rows, cols }: PlannedTensor): number {
-  return aligned(role.field === 'down' ? columnFormBytes(layout, rows, cols) : rowFormBytes(layout, rows, cols));
+/** Bytes of a matrix by row, and by column, where `stages` read them so; 0 where its layout has no such form. */
+export function formsOf({ role: { field }, layout, rows, cols }: PlannedTensor, stages: number): { rows: number; columns: number } {
+  const byRow = (field === 'gate' || field === 'up') && (stages & formStages[field]) !== 0;
+  const byColumn = field in columnStages && (stages & columnStages[field as ColumnField]) !== 0;
+  return { rows: byRow ? rowFormBytes(layout, rows, cols) : 0, columns: byColumn ? columnFormBytes(layout, rows, cols) : 0 };
 }
 
-/** Bytes of the second copies of matrices, by neuron, that `stages` read fast. */
+/** Bytes of the second copies of matrices that `stages` read fast. */
 export function formBytes(plan: ModelPlan, stages: number): number {
   return plan.tensors.reduce((sum, tensor) => {
-    const { field } = tensor.role;
-    return sum + (isForm(field) && (stages & formStages[field]) !== 0 ? formOf(tensor) : 0);
+    const { rows, columns } = formsOf(tensor, stages);
+    return sum + aligned(rows) + aligned(columns);
   }, 0);
 }
 
@@ -49,19 +59,21 @@ export function skippingBytes(h: Hparams): { shared: number; sequence: number } 
   return { shared: constants + layoutSkipping(h).bytes, sequence: layoutSequenceSkipping(h).bytes };
 }
 
+/** assembly/kernels/columns/list.ts */
+const columnsScratch = (cols: number): number => 64 * Math.ceil((16 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * (2 * 76 + 320)) / 64);
 const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
 const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 
 /** Bytes of what a sparse pass needs of the workspace: pointer field → bytes. `usedPtr`: the neurons of the last step, as bits. */
 export function layoutSkipping(
   { nLayers, ffn, hidden, heads, headDim }: Hparams,
-): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'usedPtr', number>; bytes: number } {
+): { buffers: Record<'listPtr' | 'hPtr' | 'scratchPtr' | 'listsPtr' | 'usedPtr', number>; bytes: number; listBytes: number } {
   const widest = Math.max(ffn, hidden, heads * headDim); // inputs are listed too
   const buffers = {
     listPtr: 3 * listOf(widest), hPtr: 4 * 32 * Math.ceil(widest / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
-    usedPtr: nLayers * Math.ceil(ffn / 8),
+    listsPtr: 4 * columnsScratch(widest), usedPtr: nLayers * Math.ceil(ffn / 8),
   };
-  return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0) };
+  return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0), listBytes: columnsScratch(widest) };
 }
 
 /** Bytes of what a sequence remembers, one block: its AdaptLayers, then for each layer these, field → bytes. */

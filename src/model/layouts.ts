@@ -10,30 +10,28 @@ interface LayoutRow {
   /** Columns that cannot be parted, and bytes of 8 rows of them. */
   readonly cols: number;
   readonly bytes: number;
-  /** Bytes of a row's four blocks, where rows can be read one by one (assembly/kernels/neurons/rows.ts). */
+  /** Bytes of a row's four blocks, where there are forms that leave out rows or columns (assembly/kernels/neurons/rows.ts, columns/form.ts). */
   readonly rowUnit?: number;
-  /** Columns, rows and bytes of a tile, where columns can be (assembly/kernels/neurons/columns.ts). */
-  readonly tile?: readonly [cols: number, rows: number, bytes: number];
 }
 
 const layouts = {
   f32: { number: 2, cols: 1, bytes: 32 },
   f16: { number: 3, cols: 1, bytes: 16 },
   bf16: { number: 4, cols: 1, bytes: 16 },
-  q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72, tile: [64, 32, 1152] },
-  q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80, tile: [64, 32, 1280] },
-  q5_0: { number: 12, cols: 32, bytes: 176, rowUnit: 88, tile: [32, 64, 2176] },
-  q5_1: { number: 8, cols: 32, bytes: 192, rowUnit: 96, tile: [32, 64, 2304] },
-  q8_0: { number: 7, cols: 32, bytes: 272, rowUnit: 136, tile: [32, 64, 2176] },
+  q4_0: { number: 5, cols: 32, bytes: 144, rowUnit: 72 },
+  q4_1: { number: 6, cols: 32, bytes: 160, rowUnit: 80 },
+  q5_0: { number: 12, cols: 32, bytes: 176, rowUnit: 88 },
+  q5_1: { number: 8, cols: 32, bytes: 192, rowUnit: 96 },
+  q8_0: { number: 7, cols: 32, bytes: 272, rowUnit: 136 },
   iq4_nl: { number: 13, cols: 32, bytes: 144 },
   mxfp4: { number: 15, cols: 32, bytes: 136 },
   q2_k: { number: 17, cols: 256, bytes: 672 },
   q3_k: { number: 16, cols: 256, bytes: 912 },
   iq4_xs: { number: 14, cols: 256, bytes: 1104 },
-  q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 80, tile: [64, 32, 1280] },
-  q5_k: { number: 10, cols: 256, bytes: 1440, rowUnit: 96, tile: [32, 64, 2304] },
+  q4_k: { number: 9, cols: 256, bytes: 1184, rowUnit: 80 },
+  q5_k: { number: 10, cols: 256, bytes: 1440, rowUnit: 96 },
   coded: { number: 18, cols: 256, bytes: 1200 },
-  q6_k: { number: 11, cols: 256, bytes: 1680, rowUnit: 112, tile: [16, 64, 1152] },
+  q6_k: { number: 11, cols: 256, bytes: 1680, rowUnit: 112 },
 } as const satisfies Record<string, LayoutRow>;
 
 /** `vector`: a plain f32 array, for norms, biases, position tables. */
@@ -77,10 +75,9 @@ export function rowFormBytes(layout: LayoutName, rows: number, cols: number): nu
   return rows * (rowUnit * (Math.floor(nBlocks / 4) + (rest === 0 ? 0 : rest === 3 ? 1 : 0.5)) + 8);
 }
 
-/** The same of one whose columns can. */
+/** The same of one whose columns can: tiles of 64 rows and, of blocks that stand alone, 64 columns. */
 export function columnFormBytes(layout: LayoutName, rows: number, cols: number): number {
-  const { cols: unit = 1, tile } = rowOf(layout) ?? {};
-  if (tile === undefined || cols % unit !== 0) return 0;
-  const [across, down, bytes] = tile, nTiles = Math.ceil(rows / down);
-  return 4 * down * nTiles + Math.ceil(cols / across) * nTiles * bytes;
+  const { cols: unit = 1, rowUnit } = rowOf(layout) ?? {};
+  if (rowUnit === undefined || cols % unit !== 0) return 0;
+  return layoutBytes(layout, 64 * Math.ceil(rows / 64), 64 * Math.ceil(cols / 64));
 }

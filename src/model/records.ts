@@ -21,6 +21,7 @@ export const layerFields = {
   ffnNormPtr: 'u32', ffnNormBiasPtr: 'u32', gatePtr: 'u32', gateLayout: 'i32', gateBiasPtr: 'u32', upPtr: 'u32', upLayout: 'i32',
   upBiasPtr: 'u32', downPtr: 'u32', downLayout: 'i32', downBiasPtr: 'u32', ffnPostNormPtr: 'u32',
   convTaps: 'i32', convBefore: 'i32', convInPtr: 'u32', convInLayout: 'i32', convPtr: 'u32', convOutPtr: 'u32', convOutLayout: 'i32',
+  qColumnsPtr: 'u32', kColumnsPtr: 'u32', vColumnsPtr: 'u32', oColumnsPtr: 'u32', gateColumnsPtr: 'u32', upColumnsPtr: 'u32',
   orderPtr: 'u32', orderFor: 'u32', gateRowsPtr: 'u32', upRowsPtr: 'u32', downColumnsPtr: 'u32', sensitivityPtr: 'u32', upSquarePtr: 'u32',
   hSquarePtr: 'u32', columnNormPtr: 'u32', meanPtr: 'u32', meanOutPtr: 'u32',
   experts: 'i32', expertsUsed: 'i32', expertsNormed: 'i32', expertsPtr: 'u32', routerPtr: 'u32', routerLayout: 'i32', sharedPtr: 'u32',
@@ -32,7 +33,8 @@ export const expertFields = {
 } as const satisfies Fields;
 
 export const workspaceFields = {
-  modelPtr: 'u32', teamPtr: 'u32', weightWords: 'u32', sparse: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
+  modelPtr: 'u32', teamPtr: 'u32', weightWords: 'u32', sparse: 'i32', listed: 'i32', kept: 'i32', listsPtr: 'u32',
+  listBytes: 'u32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
   xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
   sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
   scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',

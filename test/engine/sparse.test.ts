@@ -40,7 +40,7 @@ async function placeOnes(sequence: Sequence): Promise<void> {
   sequence.engine.forms.place({ sensitivity: ones, upSquare: ones, hSquare: ones, columnNorm: ones, mean: ones.map(() => 0.001), meanOut: new Float32Array(nLayers * hidden) });
 }
 
-const traits = ({ engine: { plan: { hparams } } }: Sequence): { nLayers: number; ffn: number; gated: boolean } => ({ nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams) });
+const traits = ({ engine: { plan: { hparams } } }: Sequence): { nLayers: number; ffn: number; gated: boolean; downShare: number } => ({ nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), downShare: 1 / 3 });
 
 const { gate, product, mask, scores } = Stage;
 const whole: Record<string, Selection> = {

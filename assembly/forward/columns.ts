@@ -1,0 +1,37 @@
+/**
+ * Products whose inputs are listed: column forms (kernels/columns) in the place of matrices, for one token. The list of a kind is made when
+ * the first product wants it, and stays until other inputs are ready.
+ */
+import { WorkspaceRecord } from '../abi/records';
+import { columnsKind, listColumns } from '../kernels/columns/list';
+import { columnBytes } from '../kernels/columns/form';
+import { columnsProduct } from '../kernels/columns/product';
+
+/** Kinds have numbers below 8, of which a model meets few: blocks, superblocks, halves of those, and bytes. */
+@inline function slotOf(kind: i32): i32 { return kind == 4 ? 2 : kind; }
+
+/** The list of x [cols] that a layout reads. */
+export function listed(work: WorkspaceRecord, layout: i32, x: usize, cols: i32): usize {
+  const kind = columnsKind(layout), list = <usize>work.listsPtr + <usize>slotOf(kind) * <usize>work.listBytes;
+  if (!(work.listed >> kind & 1)) {
+    listColumns(kind, x, cols, list);
+    work.listed |= 1 << kind;
+  }
+  return list;
+}
+
+/** Other inputs are ready, `kept` of them not zero. */
+@inline export function relist(work: WorkspaceRecord, kept: i32): void { work.listed = 0; work.kept = kept; }
+
+/** Notes what a product reads of a form [rows, cols]. */
+export function noteColumns(work: WorkspaceRecord, layout: i32, rows: i32, cols: i32): void {
+  work.weightWords += <u32>(columnBytes(layout, rows, cols) / <usize>cols * <usize>work.kept >> 2);
+}
+
+/** Outputs of groups of 8 rows `first` .. `end` - 1, in whole tiles of 64: a tile goes to whoever has its first group. */
+export function multiplyColumns(
+  work: WorkspaceRecord, layout: i32, form: usize, rows: i32, cols: i32, list: usize, y: usize, first: i32, end: i32, thread: i32,
+): void {
+  const scratch = <usize>work.unpackedPtr + <usize>thread * <usize>work.unpackedBytes;
+  columnsProduct(layout, form, rows, cols, list, scratch, y, (first + 7) >> 3, (end + 7) >> 3);
+}
