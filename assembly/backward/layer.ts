@@ -171,7 +171,7 @@ function convolutionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRec
   throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
-/** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; squares of gradients at inputs and at y join their sums. */
+/** dx: gradient at slot iLayer + 1 → at slot iLayer. Leaves dL/dh in hPtr; squares of gradients at inputs and at y join their sums. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
   const hidden = model.hidden, ffn = layer.ffn;

@@ -44,7 +44,8 @@ const summed = [...neuronSums, 'inputSq', 'inputFisher', 'layerGradSq'] as const
 /** Sums of the inputs of a layer's other matrices: x^2, and (dL/dx)^2. */
 export const inputSums = {
   attnInSq: ['inputSqPtr', Place.attention], outInSq: ['inputSqPtr', Place.heads], ffnInSq: ['inputSqPtr', Place.ffn],
-  attnInFisher: ['inputFisherPtr', Place.attention], outInFisher: ['inputFisherPtr', Place.heads], ffnInFisher: ['inputFisherPtr', Place.ffn],
+  attnInFisher: ['inputFisherPtr', Place.attention], outInFisher: ['inputFisherPtr', Place.heads],
+  ffnInFisher: ['inputFisherPtr', Place.ffn],
 } as const;
 export type InputSum = keyof typeof inputSums;
 export const inputSumNames = Object.keys(inputSums) as InputSum[];

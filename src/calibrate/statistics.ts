@@ -254,7 +254,8 @@ export function meansOf(state: StatisticsState): Statistics {
 function checkState(state: StatisticsState, calibrator: Calibrator, settings: Settings): void {
   const own = shapeOf(calibrator), lengths = lengthsOf(own);
   const shape = (s: Shape & Settings): string =>
-    `${s.nLayers} layers of ${s.ffn} neurons, width ${s.hidden}, heads ${s.headWidth}, seed ${s.seed}, gradients ${s.gradients}, draws ${s.draws}`;
+    `${s.nLayers} layers of ${s.ffn} neurons, width ${s.hidden}, heads ${s.headWidth}, seed ${s.seed}, ` +
+    `gradients ${s.gradients}, draws ${s.draws}`;
   const found = shape(state), expected = shape({ ...own, ...settings });
   const sound = sumNames.every((name) => state[name] instanceof Float64Array && state[name].length === lengths[name]);
   if (found !== expected || !sound) {
