@@ -101,7 +101,7 @@ async function each(ids: readonly (readonly number[])[], use: (ids: readonly num
   for (const [i, document] of ids.entries()) await use(document, await denseRows(sequence as Sequence, document, prompt), i);
 }
 
-const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true, relu: false };
+const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true, relu: false, downShare: 1 / 3 };
 for (const method of values.methods.split(',') as MethodName[]) {
   const select = (options: object): Selection => resolveSparsity({ method, density, ...options }, traits, calibration).selection;
   const fixed = [0.97, 1, 1.03].map((factor) => resolveSparsity({ method, density: density * factor, cogLoad: false }, traits, calibration).selection), loaded = select({ cogLoad: true });

@@ -2,16 +2,20 @@
 import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { mixedStride } from '../forward/convolution';
-import { headsStride, normRows } from '../forward/norms';
-import { convolveRows } from './convolution';
+import { headsStride, normRows, rowStride } from '../forward/norms';
 import { attention } from './attention';
+import { convolveRows } from './convolution';
+import { meetInput } from './inputs';
 import { product } from './product';
 
 @unmanaged export class DocumentPass extends CalibrateRecord {
   /** Rows that a table of angles has. */
   @inline get rows(): i32 { return this.capacity; }
 
-  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
+  /** A part has two inputs, the first normed. */
+  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
+    meetInput(this, this.part + 1, x, xStride, cols);
+  }
 
   @inline formats(layout: i32, columns: usize): i32 { return 0; }
 
@@ -21,6 +25,7 @@ import { product } from './product';
     model: ModelRecord, layer: LayerRecord, place: i32, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
   ): void {
     normRows(model, x, weight, bias, nTokens, this.normedPtr);
+    meetInput(this, this.part, this.normedPtr, rowStride(model.hidden), model.hidden);
   }
 
   @inline product(

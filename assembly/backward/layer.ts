@@ -3,7 +3,7 @@
  * What the backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less
  * memory. Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
  */
-import { CalibrateRecord } from '../abi/calibrate';
+import { CalibrateRecord, Place } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { HeadNorm } from '../abi/enums';
 import { layerOf } from '../adapt/state';
@@ -17,6 +17,7 @@ import { activationBackward, addSquares, observe, sumOfSquares } from './activat
 import { attentionBackward } from './attention';
 import { convolutionBackward } from './convolution';
 import { DocumentPass } from './document';
+import { addInputSquares, nudge } from './inputs';
 import { normBackward } from './norm';
 import { transposed } from './product';
 
@@ -31,8 +32,10 @@ import { transposed } from './product';
 /** mid = slot + attention, or convolution; leaves q, k (normed and turned), v and attention's output before o. */
 function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
+  pass.part = layer.convTaps ? Place.none : Place.attention;
   if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
   else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
+  pass.part = Place.ffn;
 }
 
 /** h = act(gate) up, or act(up); gate and up stay as they are. */
@@ -48,11 +51,12 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
   const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
   const gated = layer.gatePtr != 0;
   const xStride = rowStride(model.hidden), hStride = rowStride(layer.ffn), y = slot(record, to);
-  const nudged = iLayer == record.nudgeLayer, h = <usize>record.hPtr, out = <usize>record.outPtr;
+  const h = <usize>record.hPtr, out = <usize>record.outPtr;
+  record.iLayer = iLayer;
+  record.collect = collect ? 1 : 0;
   attentionInto(pass, model, layer, slot(record, from));
   gateAndUp<DocumentPass>(pass, model, layer, layer.parallel ? slot(record, from) : <usize>record.midPtr, n);
   activated(pass, layer);
-  if (nudged && record.nudgeHPtr) add(h, record.nudgeHPtr, <i32>(hStride >> 2) * n);
   if (collect) {
     const sums = <usize>iLayer * rowStride(model.ffn);
     for (let t = record.skip; t < n; t++) {
@@ -63,7 +67,8 @@ export function layerForward(record: CalibrateRecord, iLayer: i32, from: i32, to
     }
   }
   down<DocumentPass>(pass, model, layer, h, n);
-  if (nudged && record.nudgeYPtr) add(out, record.nudgeYPtr, <i32>(xStride >> 2) * n);
+  nudge(record, Place.output, out, xStride);
+  record.collect = 0; // the backward pass computes this again
   memory.copy(y, record.midPtr, <usize>n * xStride);
   leave(model, layer, y, out, layer.ffnPostNormPtr, n, record.normedPtr);
 }
@@ -110,7 +115,7 @@ function turnBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, dq
 }
 
 /** Gradient at the block's attention input, from dx at its output (x + o(attention)). */
-function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
+function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, iLayer: i32, x: usize): void {
   const n = pass.nTokens, hidden = model.hidden, scratch = <usize>pass.weightsPtr, heads = layer.heads, kvHeads = layer.kvHeads;
   const qWidth = heads * model.headDim, kvWidth = kvHeads * model.headDim, xStride = rowStride(hidden);
   const qStride = headsStride(model, heads), kvStride = headsStride(model, kvHeads);
@@ -122,6 +127,7 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   const dOut = beforeLeaving(pass, layer, pass.outPtr, layer.attnPostNormPtr);
   memory.fill(dAttn, 0, <usize>n * qStride);
   transposed(layer.oLayout, layer.oPtr, hidden, qWidth, dOut, xStride, n, dAttn, qStride, scratch);
+  addInputSquares(pass, pass.inputFisherPtr, iLayer, Place.heads, dAttn, qStride, qWidth);
   padHeads(model, dAttn, heads, n);
   memory.fill(dq, 0, <usize>n * qStride);
   memory.fill(dk, 0, <usize>n * kvStride);
@@ -147,6 +153,7 @@ function attentionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRecor
   transposed(layer.qLayout, layer.qPtr, qWidth, hidden, dq, qStride, n, dNormed, xStride, scratch);
   transposed(layer.kLayout, layer.kPtr, kvWidth, hidden, dk, kvStride, n, dNormed, xStride, scratch);
   transposed(layer.vLayout, layer.vPtr, kvWidth, hidden, dv, kvStride, n, dNormed, xStride, scratch);
+  addInputSquares(pass, pass.inputFisherPtr, iLayer, Place.attention, dNormed, xStride, hidden);
   throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
@@ -164,18 +171,17 @@ function convolutionBack(pass: DocumentPass, model: ModelRecord, layer: LayerRec
   throughNorm(pass, x, layer.attnNormPtr, dNormed, pass.dxPtr);
 }
 
-/** dx: gradient at slot iLayer + 1 → gradient at slot iLayer. Leaves dL/dh in hPtr; it and dL/dy join their sums. Layer 0 ends there. */
+/** dx: gradient at slot iLayer + 1 → at slot iLayer. Leaves dL/dh in hPtr; squares of gradients at inputs and at y join their sums. */
 export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
   const pass = changetype<DocumentPass>(record), model = modelOf(record), layer = layerOf(model, iLayer), n = record.nTokens;
   const hidden = model.hidden, ffn = layer.ffn;
-  const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr, last = iLayer == 0;
+  const xStride = rowStride(hidden), hStride = rowStride(ffn), scratch = <usize>record.weightsPtr;
   const x = slot(record, iLayer), dh = <usize>record.hPtr, dNormed = <usize>record.dNormedPtr;
   const ffnInput = layer.parallel ? x : <usize>record.midPtr;
 
-  if (!last || layer.ffnPostNormPtr) {
-    attentionInto(pass, model, layer, x);
-    gateAndUp<DocumentPass>(pass, model, layer, ffnInput, n);
-  }
+  record.iLayer = iLayer;
+  attentionInto(pass, model, layer, x);
+  gateAndUp<DocumentPass>(pass, model, layer, ffnInput, n);
   if (layer.ffnPostNormPtr) {
     activated(pass, layer);
     down<DocumentPass>(pass, model, layer, dh, n);
@@ -189,14 +195,14 @@ export function layerBackward(record: CalibrateRecord, iLayer: i32): void {
     addSquares(dh + <usize>t * hStride, ffn, fisher);
     store<f64>(gradSq, load<f64>(gradSq) + sumOfSquares(dy + <usize>t * xStride, hidden));
   }
-  if (last) return;
 
   activationBackward(layer.activation, layer.gatePtr ? <usize>record.gatePtr : 0, record.upPtr, dh, <i32>(hStride >> 2) * n);
-  if (layer.parallel) attentionBack(pass, model, layer, x); // both parts read x, and what is behind them is dx still
+  if (layer.parallel) attentionBack(pass, model, layer, iLayer, x); // both parts read x, and what is behind them is dx still
   memory.fill(dNormed, 0, <usize>n * xStride);
   if (layer.gatePtr) transposed(layer.gateLayout, layer.gatePtr, ffn, hidden, record.gatePtr, hStride, n, dNormed, xStride, scratch);
   transposed(layer.upLayout, layer.upPtr, ffn, hidden, record.upPtr, hStride, n, dNormed, xStride, scratch);
+  addInputSquares(record, record.inputFisherPtr, iLayer, Place.ffn, dNormed, xStride, hidden);
   throughNorm(record, ffnInput, layer.ffnNormPtr, dNormed, record.dxPtr);
   if (layer.convTaps) convolutionBack(pass, model, layer, x);
-  else if (!layer.parallel) attentionBack(pass, model, layer, x);
+  else if (!layer.parallel) attentionBack(pass, model, layer, iLayer, x);
 }

@@ -5,6 +5,7 @@
  * parameters; resumable.
  */
 import type { Calibration } from '../adapt/calibration.ts';
+import { CALIBRATION_VERSION, asKept } from '../adapt/calibration.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
@@ -96,7 +97,7 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   const opened = await open(path, tier, signal);
   const { engine } = opened, { hparams } = engine.plan;
   const key = JSON.stringify([
-    engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
+    CALIBRATION_VERSION, engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
     options.gradients ?? 'fisher',
   ]);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
@@ -202,24 +203,35 @@ async function budgets(
   return { taus, middle };
 }
 
+const nothingOfInputs = {
+  attnInSensitivity: undefined, attnInSquare: undefined, outInSensitivity: undefined, outInSquare: undefined, ffnInSensitivity: undefined,
+  ffnInSquare: undefined,
+};
+
 async function tables(
   { engine, sequence }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions,
 ): Promise<Calibration> {
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
   const { hparams } = engine.plan, { nLayers, ffn, hidden, name } = hparams, gated = isGated(hparams);
   const statistics = meansOf(state.statistics!), columnNorm = engine.forms.columnNorms();
-  const { scale } = state;
-  const sensitivity = scale ? columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm) : statistics.fisher.map(Math.sqrt);
+  const { scale } = state, root = (squares: Float32Array): Float32Array => asKept(squares.map(Math.sqrt));
+  const sensitivity = scale ? asKept(columnNorm.map((norm, i) => scale[Math.floor(i / ffn)]! * norm)) : root(statistics.fisher);
+  const inputs = scale ? nothingOfInputs : {
+    attnInSensitivity: root(statistics.attnInFisher), attnInSquare: asKept(statistics.attnInSq),
+    outInSensitivity: root(statistics.outInFisher), outInSquare: asKept(statistics.outInSq),
+    ffnInSensitivity: root(statistics.ffnInFisher), ffnInSquare: asKept(statistics.ffnInSq),
+  };
+  const upSquare = asKept(statistics.upSq), hSquare = asKept(statistics.hSq);
   const heldOut = state.heldOut!;
-  engine.forms.place({ sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq, columnNorm });
+  engine.forms.place({ sensitivity, upSquare, hSquare, columnNorm });
   const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, signal) : { taus: [], middle: 0 };
   const probed = state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
   const curves = await measureCurves(engine, sequence, probed, {
     hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal,
     onProgress: (done, total) => onProgress('thresholds', done, total),
   });
-  const meanOut = gated ? engine.forms.throughDown(curves.mean) : undefined;
-  if (gated) engine.forms.place({ mean: curves.mean, meanOut });
+  const mean = gated ? asKept(curves.mean) : undefined, meanOut = mean && asKept(engine.forms.throughDown(mean));
+  engine.forms.place({ mean, meanOut });
 
   const settings: Candidate[] = candidates(curves, nLayers, gated, taus), damages: Damage[][] = [];
   const middleIndex = settings.findIndex(({ method, parameter }) => method === 'clada' && parameter === middle);
@@ -240,10 +252,11 @@ async function tables(
   }
   const byCandidate = settings.map((_, j) => rows.map((own) => own[j]!));
   return {
-    fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden, tokens: statistics.nTokens,
+    version: CALIBRATION_VERSION, fingerprint: engine.fingerprint, modelName: name, nLayers, ffn, hidden,
+    headWidth: statistics.headWidth, tokens: statistics.nTokens,
     heldOutTokens: heldOut.length * (heldOutTokens - promptTokens), seed,
-    gradients: options.gradients ?? 'fisher', sensitivity, upSquare: statistics.upSq, hSquare: statistics.hSq,
-    mean: gated ? curves.mean : undefined, meanOut,
+    gradients: options.gradients ?? 'fisher', sensitivity, upSquare, hSquare, mean, meanOut,
+    ...inputs,
     ...fitCogLoad(damages), levels: levelsOf(settings, byCandidate, hparams.layers.reduce((sum, layer) => sum + layer.ffn, 0) / nLayers),
   };
 }

@@ -18,7 +18,7 @@ import { Turns } from '../session/turn.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { closeParts, openParts } from '../format/gguf/parts.ts';
 import type { CalibrateLayout } from './record.ts';
-import { MAX_DOCUMENT, calibrateFields, layoutCalibration, rowWidth } from './record.ts';
+import { MAX_DOCUMENT, Place, calibrateFields, inputRow, layoutCalibration, rowWidth, widthOf } from './record.ts';
 
 /** What `assembly/calibrate.entry.ts` exports. */
 interface CalibrateExports extends LoaderExports {
@@ -39,6 +39,16 @@ export interface CalibratorOptions {
 /** Sums of a layer's neurons over the document's counted positions. */
 export const neuronSums = ['hSum', 'hSq', 'hNormedSq', 'upSq', 'gateSq', 'fisher'] as const;
 export type NeuronSum = (typeof neuronSums)[number];
+const summed = [...neuronSums, 'inputSq', 'inputFisher', 'layerGradSq'] as const;
+
+/** Sums of the inputs of a layer's other matrices: x^2, and (dL/dx)^2. */
+export const inputSums = {
+  attnInSq: ['inputSqPtr', Place.attention], outInSq: ['inputSqPtr', Place.heads], ffnInSq: ['inputSqPtr', Place.ffn],
+  attnInFisher: ['inputFisherPtr', Place.attention], outInFisher: ['inputFisherPtr', Place.heads],
+  ffnInFisher: ['inputFisherPtr', Place.ffn],
+} as const;
+export type InputSum = keyof typeof inputSums;
+export const inputSumNames = Object.keys(inputSums) as InputSum[];
 
 /** Positions at the beginning of a document that no statistic counts: their activations are of another kind (attention sinks). */
 export const SKIPPED = 4;
@@ -76,14 +86,11 @@ export class Calibrator {
     this.#instance = instance;
     this.#ptr = arena.take(recordBytes(calibrateFields));
     const pointers = Object.fromEntries(Object.entries(layout.buffers).map(([field, bytes]) => [field, arena.take(bytes)]));
-    this.nudgePtrs = { h: pointers['nudgeHPtr']!, y: pointers['nudgeYPtr']! };
     this.#record.assign({
-      ...pointers, modelPtr, capacity: layout.capacity, logitRows: layout.logitRows, skip: SKIPPED,
-      nudgeLayer: -1, nudgeHPtr: 0, nudgeYPtr: 0,
+      ...pointers, modelPtr, capacity: layout.capacity, logitRows: layout.logitRows, skip: SKIPPED, nudgeLayer: -1,
+      inputBytes: 4 * inputRow(hparams).length,
     });
   }
-
-  private readonly nudgePtrs: Readonly<Record<'h' | 'y', number>>;
 
   get tier(): Tier { return this.#live.tier; }
   get memoryBytes(): number { return this.#live.memory.buffer.byteLength; }
@@ -101,7 +108,7 @@ export class Calibrator {
     this.#nTokens = tokens.length;
     this.#record.set('nTokens', tokens.length);
     this.#i32('tokensPtr', tokens.length).set(tokens);
-    if (collect) for (const name of [...neuronSums, 'layerGradSq']) this.#bytes(`${name}Ptr` as keyof typeof calibrateFields).fill(0);
+    if (collect) for (const name of summed) this.#bytes(`${name}Ptr`).fill(0);
     exports.embed(this.#ptr);
     for (let layer = 0; layer < this.hparams.nLayers; layer++) {
       await this.#step(signal, () => exports.forward(this.#ptr, layer, layer, layer + 1, collect ? 1 : 0));
@@ -162,16 +169,17 @@ export class Calibrator {
     return result;
   }
 
-  /**
-   * Adds values to a layer's activations in every forward pass from now on: to h [nTokens, ffn] or to the FFN's output y [nTokens, hidden].
-   */
-  nudge(layer: number, what: 'h' | 'y', value: (token: number, index: number) => number): void {
-    const width = what === 'h' ? this.hparams.layers[layer]!.ffn : this.hparams.hidden, ptr = this.nudgePtrs[what];
-    const buffer = new Float32Array(this.#live.memory.buffer, ptr, this.capacity * rowWidth(width)).fill(0);
+  /** Adds values to a layer's activations in every forward pass from now on, [nTokens, width] at a place. */
+  nudge(layer: number, place: Place, value: (token: number, index: number) => number): void {
+    const { hparams } = this, own = hparams.layers[layer]!;
+    const width = place === Place.h ? own.ffn : place === Place.heads ? own.heads * hparams.headDim : hparams.hidden;
+    // rows of heads keep the distance that attention gives them
+    const stride = rowWidth(place === Place.heads ? own.heads * hparams.headStride : width);
+    const buffer = this.#f32('nudgePtr', 0, this.#nTokens * stride).fill(0);
     for (let token = 0; token < this.#nTokens; token++) {
-      for (let i = 0; i < width; i++) buffer[token * rowWidth(width) + i] = value(token, i);
+      for (let i = 0; i < width; i++) buffer[token * stride + i] = value(token, i);
     }
-    this.#record.assign({ nudgeLayer: layer, nudgeHPtr: what === 'h' ? ptr : 0, nudgeYPtr: what === 'y' ? ptr : 0 });
+    this.#record.assign({ nudgeLayer: layer, nudgePlace: place });
   }
 
   stopNudging(): void {
@@ -184,6 +192,15 @@ export class Calibrator {
     for (let layer = 0; layer < nLayers; layer++) {
       const row = this.#f32(`${name}Ptr`, layer * rowWidth(ffn), ffn);
       for (let i = 0; i < ffn; i++) into[layer * ffn + i]! += factor * row[i]!;
+    }
+  }
+
+  /** Adds `factor` times an input's sums of the document, [nLayers, width of the place], to `into`. */
+  addInputSum(name: InputSum, into: Float64Array, factor = 1): void {
+    const [field, place] = inputSums[name], width = widthOf(this.hparams, place), { at, length } = inputRow(this.hparams);
+    for (let layer = 0; layer < this.hparams.nLayers; layer++) {
+      const row = this.#f32(field, layer * length + at[place], width);
+      for (let i = 0; i < width; i++) into[layer * width + i]! += factor * row[i]!;
     }
   }
 

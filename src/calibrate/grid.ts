@@ -53,7 +53,7 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
     all.push({ method: 'cats', parameter: density, thresholds: gateBase, selection: { ...denseSelection, stages: Stage.gate, gateBase } });
   }
   for (const tau of taus) {
-    all.push({ method: 'clada', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: cascade(tau, true) });
+    all.push({ method: 'cascade', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: cascade(tau, true) });
   }
   return all;
 }

@@ -12,6 +12,7 @@ import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { Calibrator, SKIPPED } from './calibrator.ts';
+import { Place } from './record.ts';
 import { piecesOf } from './statistics.ts';
 
 /** How gradients are estimated from perturbations. */
@@ -94,7 +95,7 @@ export async function estimateGradientNorms(
 async function shake(
   calibrator: Calibrator, layer: number, eps: number, random: Random, every: number, signal: AbortSignal | undefined,
 ): Promise<number> {
-  calibrator.nudge(layer, 'y', (token) => (token < SKIPPED ? 0 : random.uint32() & 1 ? eps : -eps));
+  calibrator.nudge(layer, Place.output, (token) => (token < SKIPPED ? 0 : random.uint32() & 1 ? eps : -eps));
   await calibrator.rerun(layer, signal);
   const kl = await calibrator.divergence(SKIPPED + (random.uint32() % every), every, signal);
   const mean = kl.reduce((sum, value) => sum + value, 0) / kl.length;

@@ -10,8 +10,23 @@ export const calibrateFields = {
   nllPtr: 'u32', anglesPtr: 'u32', anglesBackPtr: 'u32', streamPtr: 'u32', midPtr: 'u32', normedPtr: 'u32', qPtr: 'u32', attnPtr: 'u32',
   kPtr: 'u32', vPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', hPtr: 'u32', outPtr: 'u32', dxPtr: 'u32', dNormedPtr: 'u32', dqPtr: 'u32',
   dkPtr: 'u32', dvPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', weightsPtr: 'u32', hSumPtr: 'u32', hSqPtr: 'u32', hNormedSqPtr: 'u32',
-  upSqPtr: 'u32', gateSqPtr: 'u32', fisherPtr: 'u32', layerGradSqPtr: 'u32', nudgeLayer: 'i32', nudgeHPtr: 'u32', nudgeYPtr: 'u32',
+  upSqPtr: 'u32', gateSqPtr: 'u32', fisherPtr: 'u32', inputSqPtr: 'u32', inputFisherPtr: 'u32', inputBytes: 'i32', layerGradSqPtr: 'u32',
+  part: 'i32', collect: 'i32', iLayer: 'i32', nudgeLayer: 'i32', nudgePlace: 'i32', nudgePtr: 'u32',
 } as const satisfies Fields;
+
+/** Places of a layer, as in assembly/abi/calibrate.ts: the inputs of q, k, v; of o; of gate and up; of down; and what down gives. */
+export const Place = { attention: 0, heads: 1, ffn: 2, h: 3, output: 4 } as const;
+export type Place = (typeof Place)[keyof typeof Place];
+
+/** Values at a place of the widest layer. */
+export const widthOf = (h: Hparams, place: Place): number =>
+  (place === Place.h ? h.ffn : place === Place.heads ? h.heads * h.headDim : h.hidden);
+
+/** Where the sums of a layer's inputs but h lie in its row of `inputSqPtr` and `inputFisherPtr`, in values, and how long a row is. */
+export function inputRow({ hidden, heads, headDim }: Hparams): { at: Readonly<Record<0 | 1 | 2, number>>; length: number } {
+  const width = rowWidth(hidden);
+  return { at: { [Place.attention]: 0, [Place.ffn]: width, [Place.heads]: 2 * width }, length: 2 * width + rowWidth(heads * headDim) };
+}
 
 /** Most tokens of a document: attention is quadratic in it, buffers are linear. */
 export const MAX_DOCUMENT = 512;
@@ -29,7 +44,7 @@ export const rowWidth = (width: number): number => pad(width, 32);
 export interface CalibrateLayout {
   readonly capacity: number;
   readonly logitRows: number;
-  /** Pointer field → bytes. `nudge` buffers are among them; the record points at them only while a perturbation is on. */
+  /** Pointer field → bytes. The one of perturbations is among them. */
   readonly buffers: Readonly<Record<string, number>>;
   readonly bytes: number;
 }
@@ -53,16 +68,18 @@ function activationBuffers(h: Hparams, capacity: number): Record<string, number>
   return {
     tokensPtr: 4 * capacity, labelsPtr: 4 * capacity, drawsPtr: 8 * capacity, nllPtr: 8 * capacity,
     anglesPtr: angles, anglesBackPtr: angles, streamPtr: (h.nLayers + 2) * hidden,
-    midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden, nudgeYPtr: hidden,
+    midPtr: hidden, normedPtr: hidden, outPtr: hidden, dxPtr: hidden, dNormedPtr: hidden,
     qPtr: q, attnPtr: q, dqPtr: q, kPtr: kv, vPtr: kv, dkPtr: kv, dvPtr: kv,
-    gatePtr: h.convTaps > 0 ? row(Math.max(h.ffn, 3 * h.hidden)) : ffn, upPtr: ffn, hPtr: ffn, nudgeHPtr: ffn, scoresPtr: 12 * capacity,
+    gatePtr: h.convTaps > 0 ? row(Math.max(h.ffn, 3 * h.hidden)) : ffn, upPtr: ffn, hPtr: ffn,
+    nudgePtr: row(Math.max(h.ffn, h.hidden, h.heads * h.headStride)), scoresPtr: 12 * capacity,
   };
 }
 
 function sumBuffers(h: Hparams): Record<string, number> {
-  const bytes = 4 * h.nLayers * rowWidth(h.ffn);
+  const bytes = 4 * h.nLayers * rowWidth(h.ffn), inputs = 4 * h.nLayers * inputRow(h).length;
   return {
-    hSumPtr: bytes, hSqPtr: bytes, hNormedSqPtr: bytes, upSqPtr: bytes, gateSqPtr: bytes, fisherPtr: bytes, layerGradSqPtr: 8 * h.nLayers,
+    hSumPtr: bytes, hSqPtr: bytes, hNormedSqPtr: bytes, upSqPtr: bytes, gateSqPtr: bytes, fisherPtr: bytes,
+    inputSqPtr: inputs, inputFisherPtr: inputs, layerGradSqPtr: 8 * h.nLayers,
   };
 }
 

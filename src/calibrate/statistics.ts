@@ -9,7 +9,7 @@ import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
-import { Calibrator, SKIPPED, neuronSums } from './calibrator.ts';
+import { Calibrator, SKIPPED, inputSumNames, neuronSums } from './calibrator.ts';
 import { MAX_DOCUMENT } from './record.ts';
 
 /** Sums so far: plain numbers and typed arrays, safe to store (`structuredClone`) and to go on from. */
@@ -20,6 +20,8 @@ export interface StatisticsState {
   readonly ffn: number;
   /** Width of the residual stream. */
   readonly hidden: number;
+  /** Width of the joined heads, of the layer that has most. */
+  readonly headWidth: number;
   /** Seed of the drawn labels. */
   readonly seed: number;
   /** Gradients are summed too. */
@@ -44,6 +46,18 @@ export interface StatisticsState {
   readonly gateSq: Float64Array;
   /** [nLayers, ffn]: sum of (dL/dh)^2. */
   readonly fisher: Float64Array;
+  /** [nLayers, hidden]: sum of x^2, x what q, k and v read. */
+  readonly attnInSq: Float64Array;
+  /** [nLayers, headWidth]: sum of x^2, x what o reads. */
+  readonly outInSq: Float64Array;
+  /** [nLayers, hidden]: sum of x^2, x what gate and up read. */
+  readonly ffnInSq: Float64Array;
+  /** [nLayers, hidden]: sum of (dL/dx)^2 of the same, through the matrices that read it here. */
+  readonly attnInFisher: Float64Array;
+  /** [nLayers, headWidth]: the same. */
+  readonly outInFisher: Float64Array;
+  /** [nLayers, hidden]: the same. */
+  readonly ffnInFisher: Float64Array;
   /** [nLayers]. */
   readonly layerGradSq: Float64Array;
 }
@@ -56,6 +70,8 @@ export interface Statistics {
   readonly ffn: number;
   /** Width of the residual stream. */
   readonly hidden: number;
+  /** Width of the joined heads, of the layer that has most. */
+  readonly headWidth: number;
   /** Pieces of documents counted. */
   readonly nDocuments: number;
   /** Tokens counted. */
@@ -72,6 +88,18 @@ export interface Statistics {
   readonly gateSq: Float32Array;
   /** [nLayers, ffn]: (dL/dh)^2; zeros where gradients were off. */
   readonly fisher: Float32Array;
+  /** [nLayers, hidden]: mean of x^2, x what q, k and v read; 0 in layers without attention. */
+  readonly attnInSq: Float32Array;
+  /** [nLayers, headWidth]: the same of what o reads. */
+  readonly outInSq: Float32Array;
+  /** [nLayers, hidden]: the same of what gate and up read. */
+  readonly ffnInSq: Float32Array;
+  /** [nLayers, hidden]: (dL/dx)^2 of what q, k and v read. */
+  readonly attnInFisher: Float32Array;
+  /** [nLayers, headWidth]: the same of what o reads. */
+  readonly outInFisher: Float32Array;
+  /** [nLayers, hidden]: the same of what gate and up read. */
+  readonly ffnInFisher: Float32Array;
   /** [nLayers]: squared norm of dL/dy, y the FFN's output; zeros where gradients were off. */
   readonly layerGradSq: Float32Array;
   /** Mean -log p of the drawn labels, nats; NaN where gradients were off. */
@@ -172,13 +200,27 @@ export async function collectStatistics(
 
 type Settings = Pick<StatisticsState, 'seed' | 'gradients' | 'draws'>;
 
-function emptyState({ hparams: { nLayers, ffn, hidden } }: Calibrator, settings: Settings): StatisticsState {
-  const zeros = (): Float64Array => new Float64Array(nLayers * ffn);
+/** What a state is about. */
+type Shape = Pick<StatisticsState, 'nLayers' | 'ffn' | 'hidden' | 'headWidth'>;
+const shapeOf = ({ hparams: { nLayers, ffn, hidden, heads, headDim } }: Calibrator): Shape =>
+  ({ nLayers, ffn, hidden, headWidth: heads * headDim });
+
+/** Values of each sum. */
+function lengthsOf({ nLayers, ffn, hidden, headWidth }: Shape): Record<(typeof sumNames)[number], number> {
+  const neurons = nLayers * ffn, inputs = nLayers * hidden, heads = nLayers * headWidth;
   return {
-    nLayers, ffn, hidden, ...settings, nDocuments: 0, nTokens: 0, nll: 0,
-    hSum: zeros(), hSq: zeros(), hNormedSq: zeros(), upSq: zeros(), gateSq: zeros(), fisher: zeros(),
-    layerGradSq: new Float64Array(nLayers),
+    hSum: neurons, hSq: neurons, hNormedSq: neurons, upSq: neurons, gateSq: neurons, fisher: neurons, attnInSq: inputs, outInSq: heads,
+    ffnInSq: inputs, attnInFisher: inputs, outInFisher: heads, ffnInFisher: inputs, layerGradSq: nLayers,
   };
+}
+
+const sumNames = [...neuronSums, ...inputSumNames, 'layerGradSq'] as const;
+const sumsOf = <T>(make: (name: (typeof sumNames)[number]) => T): Record<(typeof sumNames)[number], T> =>
+  Object.fromEntries(sumNames.map((name) => [name, make(name)])) as Record<(typeof sumNames)[number], T>;
+
+function emptyState(calibrator: Calibrator, settings: Settings): StatisticsState {
+  const shape = shapeOf(calibrator), lengths = lengthsOf(shape);
+  return { ...shape, ...settings, nDocuments: 0, nTokens: 0, nll: 0, ...sumsOf((name) => new Float64Array(lengths[name])) };
 }
 
 /** One document joins the sums, all at once at its end: an abort leaves them as they were. */
@@ -195,6 +237,7 @@ async function collectDocument(
     await calibrator.backward({ signal });
   }
   for (const name of neuronSums) calibrator.addSum(name, state[name], name === 'fisher' ? 1 / state.draws : 1);
+  for (const name of inputSumNames) calibrator.addInputSum(name, state[name], name.endsWith('Fisher') ? 1 / state.draws : 1);
   calibrator.addLayerGradSq(state.layerGradSq, 1 / state.draws);
   state.nll += nll;
   state.nTokens += tokens.length - SKIPPED;
@@ -203,21 +246,19 @@ async function collectDocument(
 
 /** The means of a state. */
 export function meansOf(state: StatisticsState): Statistics {
-  const { nLayers, ffn, hidden, nDocuments, nTokens } = state;
-  const mean = (sums: Float64Array): Float32Array => Float32Array.from(sums, (sum) => sum / nTokens);
-  return {
-    nLayers, ffn, hidden, nDocuments, nTokens,
-    hMean: mean(state.hSum), hSq: mean(state.hSq), hNormedSq: mean(state.hNormedSq), upSq: mean(state.upSq),
-    gateSq: mean(state.gateSq), fisher: mean(state.fisher), layerGradSq: mean(state.layerGradSq), meanNll: state.nll / nTokens,
-  };
+  const { nLayers, ffn, hidden, headWidth, nDocuments, nTokens } = state;
+  const { hSum, ...means } = sumsOf((name) => Float32Array.from(state[name], (sum) => sum / nTokens));
+  return { nLayers, ffn, hidden, headWidth, nDocuments, nTokens, hMean: hSum, ...means, meanNll: state.nll / nTokens };
 }
 
-function checkState(state: StatisticsState, { hparams: { nLayers, ffn, hidden } }: Calibrator, settings: Settings): void {
-  const shape = (s: Pick<StatisticsState, 'nLayers' | 'ffn' | 'hidden' | keyof Settings>): string =>
-    `${s.nLayers} layers of ${s.ffn} neurons, width ${s.hidden}, seed ${s.seed}, gradients ${s.gradients}, draws ${s.draws}`;
-  const found = shape(state), expected = shape({ nLayers, ffn, hidden, ...settings });
-  const sound = neuronSums.every((name) => state[name] instanceof Float64Array && state[name].length === nLayers * ffn);
-  if (found !== expected || !sound || state.layerGradSq.length !== nLayers) {
+function checkState(state: StatisticsState, calibrator: Calibrator, settings: Settings): void {
+  const own = shapeOf(calibrator), lengths = lengthsOf(own);
+  const shape = (s: Shape & Settings): string =>
+    `${s.nLayers} layers of ${s.ffn} neurons, width ${s.hidden}, heads ${s.headWidth}, seed ${s.seed}, ` +
+    `gradients ${s.gradients}, draws ${s.draws}`;
+  const found = shape(state), expected = shape({ ...own, ...settings });
+  const sound = sumNames.every((name) => state[name] instanceof Float64Array && state[name].length === lengths[name]);
+  if (found !== expected || !sound) {
     throw new InputError('E_OPTION', {
       subject: 'calibration state', found, expected, remedy: 'Go on with the model and options that the state was made with.',
     });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Calibration } from '../../src/adapt/calibration.ts';
-import { CALIBRATION_VERSION, checkBinding, readCalibration, writeCalibration } from '../../src/adapt/calibration.ts';
+import { CALIBRATION_VERSION, asKept, checkBinding, readCalibration, writeCalibration } from '../../src/adapt/calibration.ts';
 import { MemorySource } from '../../src/bytes/memory.ts';
 import type { ByteSource } from '../../src/bytes/source.ts';
 import { load } from '../../src/index.ts';
@@ -35,8 +35,30 @@ const endless = (data: Uint8Array): ByteSource => {
 
 test('what is written is read, every field', async () => {
   assert.equal(plain(await read(bytes)), plain(made));
-  const bare: Calibration = { ...made, mean: undefined, meanOut: undefined, gradients: 'perturbation', modelName: 'Ünïcode "model"\n' };
+  const none = undefined, inputs = { attnInSensitivity: none, attnInSquare: none, outInSensitivity: none, outInSquare: none, ffnInSensitivity: none, ffnInSquare: none };
+  const bare: Calibration = { ...made, ...inputs, mean: none, meanOut: none, gradients: 'perturbation', modelName: 'Ünïcode "model"\n' };
   assert.equal(plain(await read(writeCalibration(bare))), plain(bare));
+});
+
+test('a file of version 1: f32, nothing on inputs', async () => {
+  const old = await read(await rewritten(bytes, ({ metadata, tensors }) => {
+    metadata['clada.version'] = u32(1);
+    delete metadata['clada.head_width'];
+    for (const one of tensors.splice(0)) {
+      if (/^(attn|out|ffn)_in_/.test(one.name)) continue;
+      if (one.dtype === 'bf16') Object.assign(one, { dtype: 'f32', data: new Uint8Array(Uint32Array.from(new Uint16Array(one.data.slice().buffer), (half) => half << 16).buffer) });
+      tensors.push(one);
+    }
+  }));
+  assert.is(old.version, 1);
+  assert.is(old.headWidth, 0);
+  assert.equal([old.attnInSensitivity, old.outInSquare], [undefined, undefined]);
+  assert.equal([old.sensitivity, old.meanOut], [made.sensitivity, made.meanOut]);
+});
+
+test('constants are kept to .4 %, whatever their size', () => {
+  const values = Float32Array.from([1e-30, 3e-9, 0.3, 1, 70_000, 0, -2.5e-6]), kept = asKept(values);
+  kept.forEach((value, i) => assert.ok(Math.abs(value - values[i]!) <= Math.abs(values[i]!) / 256));
 });
 
 test('cut anywhere: a typed error, at once', async () => {
@@ -73,15 +95,19 @@ const damages: Record<string, (parts: GgufParts) => void> = {
   'a load weight that is no number': ({ metadata }) => { metadata['clada.load.surprisal_weight'] = { type: 'f32', value: NaN }; },
   'an infinite load weight': ({ metadata }) => { metadata['clada.load.entropy_weight'] = { type: 'f32', value: Infinity }; },
   'no sensitivity': (parts) => { parts.tensors.splice(parts.tensors.indexOf(tensor(parts, 'sensitivity')), 1); },
-  'a tensor of f16': (parts) => { Object.assign(tensor(parts, 'up_sq'), { dtype: 'f16', dims: [2 * made.ffn, made.nLayers] }); },
+  'a tensor of f16': (parts) => { Object.assign(tensor(parts, 'up_sq'), { dtype: 'f16' }); },
+  'no width of heads': ({ metadata }) => { delete metadata['clada.head_width']; },
+  'a width of heads that is not the tensors\'': ({ metadata }) => { metadata['clada.head_width'] = u32(8); },
+  'no sensitivity of inputs': (parts) => { parts.tensors.splice(parts.tensors.indexOf(tensor(parts, 'out_in_sensitivity')), 1); },
+  'levels of bf16': (parts) => { const { data } = tensor(parts, 'clada.levels'); Object.assign(tensor(parts, 'clada.levels'), { dtype: 'bf16', data: data.subarray(0, data.length / 2) }); },
   'levels of seven columns': (parts) => { Object.assign(tensor(parts, 'clada.levels'), { dims: [7, 3], data: floats(new Array<number>(21).fill(0.5)) }); },
   'levels of one dimension': (parts) => { Object.assign(tensor(parts, 'clada.levels'), { dims: [24] }); },
   'thresholds of two levels for three': (parts) => { Object.assign(tensor(parts, 'clada.thresholds'), { dims: [made.nLayers, 2], data: floats(new Array<number>(2 * made.nLayers).fill(0.5)) }); },
   'thresholds of a method that has none': (parts) => { parts.tensors.splice(parts.tensors.indexOf(tensor(parts, 'clada.thresholds')), 1); },
 };
-for (const name of ['sensitivity', 'up_sq', 'h_sq', 'h_mean', 'h_mean_out', 'clada.levels', 'tt.thresholds']) {
+for (const name of ['sensitivity', 'up_sq', 'h_sq', 'h_mean', 'h_mean_out', 'attn_in_sensitivity', 'ffn_in_sq', 'clada.levels', 'tt.thresholds']) {
   for (const [what, value] of [['NaN', NaN], ['an infinity', -Infinity]] as const) {
-    damages[`${what} in ${name}`] = (parts) => { const { data } = tensor(parts, name); data.set(floats([value]), data.length - 4); };
+    damages[`${what} in ${name}`] = (parts) => { const { data } = tensor(parts, name); data.set(floats([value]), data.length - 4); }; // a bf16 is the upper half
   }
 }
 

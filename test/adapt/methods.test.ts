@@ -16,7 +16,8 @@ import { madeUpLevels } from '../helpers/calibrated.ts';
 const test = suite('methods');
 const nLayers = 2, ffn = 4, ones = new Float32Array(nLayers * 4).fill(1);
 const calibration: Calibration = {
-  fingerprint: 'f', modelName: 'm', nLayers, ffn: 4, hidden: 4, tokens: 1, heldOutTokens: 1, seed: 1, gradients: 'fisher', sensitivity: ones, upSquare: ones, hSquare: ones, mean: ones, meanOut: ones,
+  version: 2, fingerprint: 'f', modelName: 'm', nLayers, ffn: 4, hidden: 4, headWidth: 4, tokens: 1, heldOutTokens: 1, seed: 1, gradients: 'fisher', sensitivity: ones, upSquare: ones, hSquare: ones, mean: ones, meanOut: ones,
+  attnInSensitivity: ones, attnInSquare: ones, outInSensitivity: ones, outInSquare: ones, ffnInSensitivity: ones, ffnInSquare: ones,
   surprisalWeight: 0.75, entropyWeight: 0.25,
   levels: new Map((['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((name) => [name, madeUpLevels(nLayers, name !== 'griffin' && name !== 'mask')])),
 };

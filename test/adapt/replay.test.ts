@@ -19,7 +19,7 @@ const random = new Random(3);
 /** Lengths around the chunk, the first positions that no statistics count, and one token. */
 const prompts = [48, 1, 3, 20, 52].map((length) => Array.from({ length }, () => 3 + random.uint32() % 440));
 const perPrompt = 201; // 200 of them by a step; the context of the fixture is 256
-const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true, relu: false };
+const traits = { nLayers: calibration.nLayers, ffn: calibration.ffn, gated: true, relu: false, downShare: 1 / 3 };
 
 /** The replay of a generation, from what its telemetry says. */
 function replayed(options: SparsityOptions, tokens: readonly GeneratedToken[]): ReplayedStep[] {

@@ -1,8 +1,9 @@
-/** dL/dh of tiny models against central finite differences of the loss; losses against trusted logits. */
+/** Gradients of tiny models at all inputs of a layer against central finite differences of the loss; losses against trusted logits. */
 import { existsSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Calibrator } from '../../src/calibrate/calibrator.ts';
+import { Calibrator, SKIPPED, inputSums } from '../../src/calibrate/calibrator.ts';
+import { Place, widthOf } from '../../src/calibrate/record.ts';
 import { Random } from '../../src/sampler/random.ts';
 import type { TinyTruth } from '../helpers/models.ts';
 import { tinyPath, tinyTruth } from '../helpers/models.ts';
@@ -32,7 +33,20 @@ function trueLoss({ logits, rows }: TinyTruth, labels: readonly number[]): numbe
 
 const labelsOf = (tokens: readonly number[]): number[] => tokens.map((_, t) => (t * 37) % vocab);
 
-/** Gradients of every layer at 24 places against differences of the loss; returns the loss. */
+/** dL/dx of one value at a place, by differences. */
+async function slopeOf(calibrator: Calibrator, labels: readonly number[], step: number, layer: number, place: Place, token: number, index: number): Promise<number> {
+  const lossAt = async (nudge: number): Promise<Float64Array> => {
+    calibrator.nudge(layer, place, (t, i) => (t === token && i === index ? nudge : 0));
+    await calibrator.rerun(layer);
+    return calibrator.loss(labels, { slot: calibrator.spareSlot });
+  };
+  const at = [await lossAt(step), await lossAt(-step), await lossAt(2 * step), await lossAt(-2 * step)];
+  let slope = 0; // position by position: the sum of all would round more than it tells
+  for (let t = token; t < labels.length; t++) slope += (8 * (at[0]![t]! - at[1]![t]!) - (at[2]![t]! - at[3]![t]!)) / (12 * step);
+  return slope;
+}
+
+/** Gradients at h of every layer at 24 places against differences of the loss; returns the loss. */
 async function checkGradient(calibrator: Calibrator, tokens: readonly number[], name: string): Promise<Float64Array> {
   const { nLayers, layers } = calibrator.hparams, labels = labelsOf(tokens), step = stepOf(name);
   await calibrator.run(tokens);
@@ -43,21 +57,49 @@ async function checkGradient(calibrator: Calibrator, tokens: readonly number[], 
   let errors = 0, norms = 0;
   for (let layer = 0; layer < nLayers; layer++) for (let i = 0; i < 24; i++) {
     const token = i === 0 ? 0 : random.uint32() % tokens.length, neuron = random.uint32() % layers[layer]!.ffn;
-    const lossAt = async (nudge: number): Promise<Float64Array> => {
-      calibrator.nudge(layer, 'h', (t, n) => (t === token && n === neuron ? nudge : 0));
-      await calibrator.rerun(layer);
-      return calibrator.loss(labels, { slot: calibrator.spareSlot });
-    };
-    const at = [await lossAt(step), await lossAt(-step), await lossAt(2 * step), await lossAt(-2 * step)];
-    let slope = 0; // position by position: the sum of all would round more than it tells
-    for (let t = token; t < tokens.length; t++) slope += (8 * (at[0]![t]! - at[1]![t]!) - (at[2]![t]! - at[3]![t]!)) / (12 * step);
+    const slope = await slopeOf(calibrator, labels, step, layer, Place.h, token, neuron);
     errors += (slope - gradients[layer]![token]![neuron]!) ** 2;
     norms += slope ** 2;
   }
   const error = Math.sqrt(errors / norms);
   if (process.env['VERBOSE']) console.log(name, `finite differences: relative RMS error ${error.toExponential(2)}`);
   assert.ok(error < 1e-3, `relative RMS error ${error}`);
+  if (calibrator.tier === 'relaxed') await checkInputs(calibrator, tokens.slice(0, SKIPPED + 2), name);
   return loss;
+}
+
+/** Summed squares of gradients at what q, k, v, what o and what gate and up read, against differences, and of those inputs against their moments. */
+async function checkInputs(calibrator: Calibrator, tokens: readonly number[], name: string): Promise<void> {
+  const { hparams } = calibrator, { nLayers, layers, headDim } = hparams, labels = labelsOf(tokens), random = new Random(5);
+  const step = stepOf(name) / 2; // these move more than one neuron does
+  await calibrator.run(tokens, { collect: true });
+  await calibrator.loss(labels, { gradient: true });
+  await calibrator.backward();
+  const sums = (field: keyof typeof inputSums): Float64Array => {
+    const into = new Float64Array(nLayers * widthOf(hparams, inputSums[field][1]));
+    calibrator.addInputSum(field, into);
+    return into;
+  };
+  for (const field of ['attnInFisher', 'outInFisher', 'ffnInFisher'] as const) {
+    const place = inputSums[field][1], width = widthOf(hparams, place), got = sums(field), squares = sums(field.replace('Fisher', 'Sq') as 'attnInSq');
+    let errors = 0, norms = 0;
+    for (let layer = 0; layer < nLayers; layer++) {
+      const { heads, convTaps } = layers[layer]!, own = place === Place.heads ? heads * headDim : width, row = layer * width;
+      const none = (convTaps ?? 0) > 0 && place !== Place.ffn;
+      if (none) assert.ok([got, squares].every((values) => values.subarray(row, row + width).every((value) => value === 0)));
+      else assert.ok(squares.subarray(row, row + own).some((value) => value > 0), `${field} of layer ${layer}: no squares`);
+      for (let i = 0; i < 2 && !none; i++) {
+        const index = random.uint32() % own;
+        let want = 0;
+        for (let token = SKIPPED; token < tokens.length; token++) want += (await slopeOf(calibrator, labels, step, layer, place, token, index)) ** 2;
+        errors += (got[row + index]! - want) ** 2;
+        norms += want ** 2;
+      }
+    }
+    const error = Math.sqrt(errors / norms);
+    if (process.env['VERBOSE']) console.log(name, `${field}: relative RMS error ${error.toExponential(2)}`);
+    assert.ok(error < 2e-3, `${field}: relative RMS error ${error}`);
+  }
 }
 
 for (const tier of ['base', 'relaxed'] as const) {

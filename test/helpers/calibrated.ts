@@ -2,7 +2,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Calibration } from '../../src/adapt/calibration.ts';
-import { writeCalibration } from '../../src/adapt/calibration.ts';
+import { CALIBRATION_VERSION, asKept, writeCalibration } from '../../src/adapt/calibration.ts';
 import type { Level } from '../../src/adapt/levels.ts';
 import { calibrate } from '../../src/calibrate/calibrate.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -18,11 +18,12 @@ export function madeUpLevels(nLayers: number, thresholds = true): Level[] {
 }
 
 /** A calibration that fits the model in shape and fingerprint and says nothing true. */
-export function madeUpCalibration({ fingerprint, plan: { hparams: { nLayers, ffn, hidden, name } } }: Engine): Calibration {
-  const random = new Random(11), floats = (width: number): Float32Array => Float32Array.from({ length: nLayers * width }, () => 0.05 + random.float64());
+export function madeUpCalibration({ fingerprint, plan: { hparams: { nLayers, ffn, hidden, heads, headDim, name } } }: Engine): Calibration {
+  const random = new Random(11), floats = (width: number): Float32Array => asKept(Float32Array.from({ length: nLayers * width }, () => 0.05 + random.float64())), headWidth = heads * headDim;
   return {
-    fingerprint, modelName: name, nLayers, ffn, hidden, tokens: 12_640, heldOutTokens: 768, seed: 7, gradients: 'fisher', sensitivity: floats(ffn), upSquare: floats(ffn), hSquare: floats(ffn),
-    mean: floats(ffn), meanOut: floats(hidden), surprisalWeight: 0.75, entropyWeight: 0.25,
+    version: CALIBRATION_VERSION, fingerprint, modelName: name, nLayers, ffn, hidden, headWidth, tokens: 12_640, heldOutTokens: 768, seed: 7, gradients: 'fisher', sensitivity: floats(ffn), upSquare: floats(ffn), hSquare: floats(ffn),
+    mean: floats(ffn), meanOut: floats(hidden), attnInSensitivity: floats(hidden), attnInSquare: floats(hidden), outInSensitivity: floats(headWidth), outInSquare: floats(headWidth),
+    ffnInSensitivity: floats(hidden), ffnInSquare: floats(hidden), surprisalWeight: 0.75, entropyWeight: 0.25,
     levels: new Map(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'].map((method) => [method, madeUpLevels(nLayers, method !== 'griffin' && method !== 'mask')])),
   };
 }
