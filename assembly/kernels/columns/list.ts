@@ -16,9 +16,10 @@ import { forLayout } from '../../layouts/table';
 import { pack4 } from '../neurons/select';
 import { bitsOf, hasForms, scaleCols } from '../neurons/source';
 import { peakOf } from '../quantize/rounding';
+import { inputBytes } from './planes';
 
-/** What is listed, and how, as bits; a number below 8. */
-const SUPER: i32 = 1, HALVES: i32 = 2, PAIRS: i32 = 4;
+/** What is listed, and how, as bits; above them the bytes of an input. */
+const SUPER: i32 = 1, HALVES: i32 = 2, PAIRS: i32 = 4, BYTES_SHIFT: i32 = 3;
 
 @unmanaged export class ListRecord {
   end: usize;
@@ -61,7 +62,7 @@ export function columnsScratch(cols: i32): usize {
 @unmanaged class ColumnsKind {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return 0;
-    return (isSuper<L>() ? SUPER : 0) | (scaleCols<L>() == 16 ? HALVES : 0) | (ASC_FEATURE_RELAXED_SIMD && bitsOf<L>() == 8 ? PAIRS : 0);
+    return (isSuper<L>() ? SUPER : 0) | (scaleCols<L>() == 16 ? HALVES : 0) | (ASC_FEATURE_RELAXED_SIMD && bitsOf<L>() == 8 ? PAIRS : 0) | inputBytes<L>() << BYTES_SHIFT;
   }
 }
 
@@ -83,16 +84,16 @@ const BYTES: usize = memory.data<u32>([0x02000200, 0x06040604, 0x0a080a08, 0x0e0
 /**
  * Lists `inputs` values at x, in units of 1 / `inverse`, at `list`, as the first block of `block`; returns the sum of |q|.
  */
-@inline function enter(block: StepRecord, x: usize, inputs: i32, inverse: v128, list: usize): i32 {
+@inline function enter(block: StepRecord, x: usize, inputs: i32, inverse: v128, list: usize, bytes: i32): i32 {
   const zero = i32x4.splat(0);
-  let e = list, total = zero, weights = zero, at = i16x8(0, 16, 32, 48, 0, 0, 0, 0);
+  let e = list, total = zero, weights = zero, at = i16x8.mul(i16x8(0, 1, 2, 3, 0, 0, 0, 0), i16x8.splat(<i16>bytes));
   for (const stop = x + (<usize>inputs << 2); x < stop; x += 16) {
     const q = roundedInt(rounded(f32x4.mul(v128.load(x), inverse))), kept = i32x4.bitmask(i32x4.ne(q, zero));
     total = i32x4.add(total, q);
     weights = i32x4.add(weights, i32x4.abs(q));
     pack4(i16x8.narrow_i32x4_s(q, q), kept, e + FACTORS);
     e = pack4(at, kept, e);
-    at = i16x8.add(at, i16x8.splat(64));
+    at = i16x8.add(at, i16x8.splat(<i16>(bytes << 2)));
   }
   store<u16>(e, 0);
   store<u16>(e, 0, FACTORS);
@@ -156,7 +157,7 @@ function cut(step: StepRecord, more: StepRecord): void {
       }
       block.first = entries; block.firstEnd = entries;
       if (!live) continue;
-      heavy = max(heavy, enter(block, x, inputs, inverse, entries));
+      heavy = max(heavy, enter(block, x, inputs, inverse, entries, kind >> BYTES_SHIFT));
       any |= block.firstEnd - entries;
       if (!(kind & SUPER)) close(block, s);
       else if (!(kind & HALVES)) store<i16>(sums + (i << 2) + (second << 1), block.firstSum);
