@@ -1,6 +1,6 @@
 /**
- * Sums of a block of signed bytes (product.ts), in both builds alike: of 16-bit lanes v of two inputs, o = v >> 8 is the odd byte's value and
- * v = 256 o + (the even one's + 128).
+ * Sums of a block of signed bytes (product.ts), in both builds alike: of 16-bit lanes v of two inputs, o = v >> 8 is the odd byte's value
+ * and v = 256 o + (the even one's + 128).
  */
 import { FACTORS } from './list';
 import { addPairs, farPairs, nearPairs } from './nibbles';

@@ -8,7 +8,9 @@ import { mask000f, nibbleMask } from '../../base/simd';
 import { FACTORS } from './list';
 
 /** The bytes of two inputs interleaved: of their first, of their last 8. */
-@inline export function nearBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+@inline export function nearBytes(v: v128, u: v128): v128 {
+  return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
 @inline export function farBytes(v: v128, u: v128): v128 {
   return i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
@@ -59,7 +61,8 @@ import { FACTORS } from './list';
     }
     v128.store(to, i16x8.narrow_i32x4_s(b0, b1));
     v128.store(to, i16x8.narrow_i32x4_s(c0, c1), 16);
-    const n0 = i32x4.shr_s(i32x4.sub(i32x4.sub(a0, i32x4.shl(s0, 8)), b0), 4), n1 = i32x4.shr_s(i32x4.sub(i32x4.sub(a1, i32x4.shl(s1, 8)), b1), 4);
+    const n0 = i32x4.shr_s(i32x4.sub(i32x4.sub(a0, i32x4.shl(s0, 8)), b0), 4);
+    const n1 = i32x4.shr_s(i32x4.sub(i32x4.sub(a1, i32x4.shl(s1, 8)), b1), 4);
     v128.store(to, i16x8.narrow_i32x4_s(n0, n1), 32);
     const last = i16x8.narrow_i32x4_s(i32x4.shr_s(i32x4.sub(s0, c0), 4), i32x4.shr_s(i32x4.sub(s1, c1), 4));
     v128.store(to, i16x8.add(last, lift), 48);

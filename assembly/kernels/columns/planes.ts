@@ -38,7 +38,8 @@ export function putQuants<L>(q: v128, part: i32, block: usize, j: usize): void {
     else or(to, v128.xor(i16x8.shl(q, 4), i16x8.splat(ASC_FEATURE_RELAXED_SIMD ? 0 : -0x8000)));
   } else if (bitsOf<L>() == 6) {
     if (part < 3) { v128.store(p + <usize>part * plane, q); return; }
-    const rest = v128.xor(v128.xor(q, i16x8.shr_u(v128.load(p), 2)), v128.xor(i16x8.shr_u(v128.load(p + plane), 4), i16x8.shr_u(v128.load(p + 2 * plane), 6)));
+    const near = v128.xor(q, i16x8.shr_u(v128.load(p), 2));
+    const rest = v128.xor(near, v128.xor(i16x8.shr_u(v128.load(p, 16), 4), i16x8.shr_u(v128.load(p, 32), 6)));
     or(p, i8x16.shl(and8(rest, 0x30), 2));
     or(p + plane, i8x16.shl(and8(rest, 0x0c), 4));
     or(p + 2 * plane, i8x16.shl(and8(rest, 0x03), 6));
