@@ -1,14 +1,13 @@
 /**
- * Sums of a block of signed bytes (product.ts), in both builds alike: of 16-bit lanes v of two inputs, o = v >> 8 is the odd byte's value and
- * v = 256 o + (the even one's + 128).
+ * Sums of a block of signed bytes (product.ts), in both builds alike: of 16-bit lanes v of two inputs, o = v >> 8 is the odd byte's value
+ * and v = 256 o + (the even one's + 128).
  */
 import { FACTORS } from './list';
 import { addPairs, farPairs, nearPairs } from './nibbles';
-import { PLANE } from './planes';
 
 @inline export function byteSums<L>(at: usize, from: usize, end: usize, sum: i32, to: usize): void {
-  const start = i32x4.splat(-128 * sum), plane = PLANE;
-  for (const stop = to + 256; to < stop; to += 128, at += 2 * plane) {
+  const start = i32x4.splat(-128 * sum);
+  for (const stop = to + 256; to < stop; to += 128, at += 32) {
     let a0 = start, a1 = start, a2 = start, a3 = start, o0 = i32x4.splat(0), o1 = o0, o2 = o0, o3 = o0;
     for (let e = from; e < end; e += 4) {
       const p = at + <usize>load<u16>(e), r = at + <usize>load<u16>(e, 2), h = v128.load32_splat(e, FACTORS);
@@ -16,7 +15,7 @@ import { PLANE } from './planes';
       a0 = addPairs(a0, h, near); o0 = addPairs(o0, h, i16x8.shr_s(near, 8));
       a1 = addPairs(a1, h, far); o1 = addPairs(o1, h, i16x8.shr_s(far, 8));
       if (p == 0) break;
-      v = v128.load(p, PLANE); u = v128.load(r, PLANE); near = nearPairs(v, u); far = farPairs(v, u);
+      v = v128.load(p, 16); u = v128.load(r, 16); near = nearPairs(v, u); far = farPairs(v, u);
       a2 = addPairs(a2, h, near); o2 = addPairs(o2, h, i16x8.shr_s(near, 8));
       a3 = addPairs(a3, h, far); o3 = addPairs(o3, h, i16x8.shr_s(far, 8));
     }

@@ -1,23 +1,26 @@
 /**
- * A matrix that single inputs can be left out of: its "column form". The interleaved layouts run along the inputs of a row; here the outputs
- * of an input lie side by side, so that what a zero input would add is not computed. All of it is read all the same, in the order of
- * addresses: a gap costs more time from memory than it saves, because it ends the processor's own reading ahead.
+ * A matrix that single inputs can be left out of: its "column form". The interleaved layouts run along the inputs of a row; here the
+ * outputs of an input lie side by side, so that what a zero input would add is not computed. All of it is read all the same, in the order
+ * of addresses: a gap costs more time from memory than it saves, because it ends the processor's own reading ahead.
  *
- *   unit    256 inputs (what is left at the end: a multiple of 64, padded with zeros): tiles of 64 outputs, one behind the other (padded with
- *           zeros). Units come first, so that a list of inputs serves many tiles while it is in the nearest cache and its branches are known.
- *   tile    steps of two blocks of inputs that share a scale (of 32, or 16 where halves have one); superblocks: then their minima, for every
- *           four outputs u8 of 8 blocks in pairs (32 B), and for every eight outputs the factors, as the layout has them
- *   step    quants of both blocks; then the scales: superblocks: one byte of both, output by output (128 B); others: for every eight outputs
- *           the layout's d (and m) of the first block, then of the second
- *   quants  planes of 16 B an input, so that a line holds four inputs: few lines have nothing to compute. Q0 .. Q3 are 16 outputs each:
+ *   unit    256 inputs (what is left at the end: a multiple of 64, padded with zeros): tiles of 64 outputs, one behind the other (padded
+ *           with zeros). Units come first, so that a list of inputs serves many tiles while it is in the nearest cache and its branches
+ *           are known
+ *   tile    steps of two blocks of inputs that share a scale (of 32, or 16 where halves have one); superblocks: then their
+ *           minima, for every four outputs u8 of 8 blocks in pairs (32 B), and for every eight outputs the factors, as the layout has them
+ *   step    quants of both blocks; then the scales: superblocks: one byte of both, output by output (128 B); others: for every eight
+ *           outputs the layout's d (and m) of the first block, then of the second
+ *   quants  input by input, 8 B for each bit of one. Q0 .. Q3 are 16 outputs each, as bytes:
  *     4 bits  Q0 | Q1 << 4, Q2 | Q3 << 4 (base: the top bit of 16 flipped, as in layouts/kinds.ts)
  *     5 bits  Q0 and above it three bits of Q1; Q2 << 3 and below it three bits of Q3; 8 B whose byte i has four times two bits: of Q1's
  *             outputs i and 8 + i, and Q3's. All of these as the difference (xor) to what shifting leaves there
  *     6 bits  Q0, Q1, Q2, in whose two high bits Q3 lies, as in layouts/packed.ts
  *     8 bits  Q0, Q1, Q2, Q3, signed; even bytes offset-binary
  *   Where bytes meet x in pairs of 16 bits (base, 8 bits), byte 2t is output t and 2t + 1 is output 8 + t.
+ *   An input lies in one piece: parts of a block apart from each other, so that each line served four inputs, were read three times slower
+ *   from memory, because they are two walks.
  *
- * All bits are the file's. Products: product.ts. Test: test/kernels/columns.test.ts.
+ * All bits are the file's. Products: product.ts. Test: test/kernels/columnForm.test.ts.
  */
 import { groupBytes, isSuper, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
@@ -71,7 +74,8 @@ function putScales<L>(block: usize, superblock: usize, row: i32, b: i32, tile: u
   }
   const ends = tile + <usize>(UNIT / stepCols<L>()) * stepBytes<L>(), pair = <usize>(b >> 1);
   if (the<L>().mins) {
-    store<u8>(ends + (t >> 2 << 5) + (pair << 3) + ((t & 3) << 1) + <usize>(b & 1), load<u8>(superblock + 64 + (pair << 4) + (lane << 1) + <usize>(b & 1)));
+    const to = ends + (t >> 2 << 5) + (pair << 3) + ((t & 3) << 1) + <usize>(b & 1);
+    store<u8>(to, load<u8>(superblock + 64 + (pair << 4) + (lane << 1) + <usize>(b & 1)));
   }
   const factors = ends + minBytes<L>() + eight * the<L>().factorBytes;
   for (let i: usize = 0; i < the<L>().factorBytes; i += 16) {

@@ -1,14 +1,14 @@
 /**
  * x [cols] as the column form (form.ts) multiplies it: rounded as kernels/quantize does it, the inputs that are not zero listed block by
- * block. Made once for all matrices of x that read the same kind of list: blocks of 32 with a scale each; of superblocks; halves of 16.
+ * block. Made once for all matrices of x whose layouts have the same columnsKind.
  *
- * A ListRecord is followed by UnitRecords of units that are not all zero, each by its steps (StepRecord) of blocks that are not, each by two
- * lists. Of a list, inputs come in pairs: u16, where their bytes are in a plane, and FACTORS behind those 4 B their q: [q r q r] as bytes,
- * or, for products of 16 bits, [q r]; an odd one's partner is input 0, times zero.
+ * A ListRecord is followed by UnitRecords of units that are not all zero, each by its steps (StepRecord) of blocks that are not, each by
+ * two lists. Of a list, inputs come in pairs: u16, where their bytes are in the block, and FACTORS behind those 4 B their q: [q r q r] as
+ * bytes, or, for products of 16 bits, [q r]; an odd one's partner is input 0, times zero.
  *
- * Sums of a block must fit 16 bits: |q - middle| is 16 at most for quants of 5 bits (15 for 4 without one), 32 for 6, so sum |x| must not be above 2047, or
- * 1023. Where it is, which takes large x throughout, the step is there twice, each with half of the inputs.
- * Test: test/kernels/columns.test.ts.
+ * Sums of a block must fit 16 bits: quants less their middle are 16 at most for 5 bits (15 for 4 as they are), 32 for 6, so sum |x| must
+ * not be above 2047, or 1023. Where it is, which takes large x throughout, the step is there twice, each with half of the inputs.
+ * Test: test/kernels/columnForm.test.ts.
  */
 import { TWO80, hmaxInt, hsumInt, rounded, roundedInt, swizzle } from '../../base/simd';
 import { isSuper } from '../../layouts/kinds';
@@ -16,9 +16,10 @@ import { forLayout } from '../../layouts/table';
 import { pack4 } from '../neurons/select';
 import { bitsOf, hasForms, scaleCols } from '../neurons/source';
 import { peakOf } from '../quantize/rounding';
+import { inputBytes } from './planes';
 
-/** What is listed, and how, as bits; a number below 8. */
-const SUPER: i32 = 1, HALVES: i32 = 2, PAIRS: i32 = 4;
+/** What is listed, and how, as bits; above them the bytes of an input. */
+const SUPER: i32 = 1, HALVES: i32 = 2, PAIRS: i32 = 4, BYTES_SHIFT: i32 = 3;
 
 @unmanaged export class ListRecord {
   end: usize;
@@ -55,13 +56,15 @@ export const FACTORS: usize = 80;
 /** Bytes of scratch for the list of `cols` inputs. */
 export function columnsScratch(cols: i32): usize {
   const steps = <usize>((cols + 31) >> 5);
-  return offsetof<ListRecord>() + <usize>((cols + 255) >> 8) * offsetof<UnitRecord>() + steps * (2 * offsetof<StepRecord>() + 4 * FACTORS);
+  const units = <usize>((cols + 255) >> 8) * offsetof<UnitRecord>();
+  return offsetof<ListRecord>() + units + steps * (2 * offsetof<StepRecord>() + 4 * FACTORS);
 }
 
 @unmanaged class ColumnsKind {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return 0;
-    return (isSuper<L>() ? SUPER : 0) | (scaleCols<L>() == 16 ? HALVES : 0) | (ASC_FEATURE_RELAXED_SIMD && bitsOf<L>() == 8 ? PAIRS : 0);
+    const kind = (isSuper<L>() ? SUPER : 0) | (scaleCols<L>() == 16 ? HALVES : 0);
+    return kind | (ASC_FEATURE_RELAXED_SIMD && bitsOf<L>() == 8 ? PAIRS : 0) | inputBytes<L>() << BYTES_SHIFT;
   }
 }
 
@@ -78,21 +81,23 @@ export function columnsKind(layout: i32): i32 { return <i32>forLayout<ColumnsKin
 // [q r q r] as bytes of four pairs of i16
 const BYTES: usize = memory.data<u32>([0x02000200, 0x06040604, 0x0a080a08, 0x0e0c0e0c], 16);
 
-@inline function blockOf(step: StepRecord, second: usize): StepRecord { return changetype<StepRecord>(changetype<usize>(step) + second * BLOCK_FIELDS); }
+@inline function blockOf(step: StepRecord, second: usize): StepRecord {
+  return changetype<StepRecord>(changetype<usize>(step) + second * BLOCK_FIELDS);
+}
 
 /**
  * Lists `inputs` values at x, in units of 1 / `inverse`, at `list`, as the first block of `block`; returns the sum of |q|.
  */
-@inline function enter(block: StepRecord, x: usize, inputs: i32, inverse: v128, list: usize): i32 {
+@inline function enter(block: StepRecord, x: usize, inputs: i32, inverse: v128, list: usize, bytes: i32): i32 {
   const zero = i32x4.splat(0);
-  let e = list, total = zero, weights = zero, at = i16x8(0, 16, 32, 48, 0, 0, 0, 0);
+  let e = list, total = zero, weights = zero, at = i16x8.mul(i16x8(0, 1, 2, 3, 0, 0, 0, 0), i16x8.splat(<i16>bytes));
   for (const stop = x + (<usize>inputs << 2); x < stop; x += 16) {
     const q = roundedInt(rounded(f32x4.mul(v128.load(x), inverse))), kept = i32x4.bitmask(i32x4.ne(q, zero));
     total = i32x4.add(total, q);
     weights = i32x4.add(weights, i32x4.abs(q));
     pack4(i16x8.narrow_i32x4_s(q, q), kept, e + FACTORS);
     e = pack4(at, kept, e);
-    at = i16x8.add(at, i16x8.splat(64));
+    at = i16x8.add(at, i16x8.splat(<i16>(bytes << 2)));
   }
   store<u16>(e, 0);
   store<u16>(e, 0, FACTORS);
@@ -119,7 +124,7 @@ function cut(step: StepRecord, more: StepRecord): void {
   step.firstEnd = middle; step.firstSum = sum; step.firstMiddle = -8 * sum;
 }
 
-/** relaxed: the factors of a list as bytes. Apart from `enter`: what was written in pieces is read whole only when the pieces have arrived. */
+/** relaxed: the factors of a list as bytes. Apart from `enter`: what was written in pieces is read whole only when all have come. */
 @inline function toBytes(list: usize, inputs: i32): void {
   const order = v128.load(BYTES);
   for (let p = list + FACTORS, end = p + <usize>(2 * inputs); p < end; p += 16) v128.store(p, swizzle(v128.load(p), order));
@@ -156,7 +161,7 @@ function cut(step: StepRecord, more: StepRecord): void {
       }
       block.first = entries; block.firstEnd = entries;
       if (!live) continue;
-      heavy = max(heavy, enter(block, x, inputs, inverse, entries));
+      heavy = max(heavy, enter(block, x, inputs, inverse, entries, kind >> BYTES_SHIFT));
       any |= block.firstEnd - entries;
       if (!(kind & SUPER)) close(block, s);
       else if (!(kind & HALVES)) store<i16>(sums + (i << 2) + (second << 1), block.firstSum);
@@ -183,12 +188,13 @@ export function listColumns(kind: i32, x: usize, cols: i32, dst: usize): void {
   list.poison = 0;
   let to = dst + offsetof<ListRecord>();
   for (let index = 0; x < end; index++) {
-    const unit = changetype<UnitRecord>(to), stop = min(x + 1024, end), top = kind & SUPER ? peak(x, stop) : 0, amax = reinterpret<f32>(top);
+    const unit = changetype<UnitRecord>(to), stop = min(x + 1024, end), top = kind & SUPER ? peak(x, stop) : 0;
+    const amax = reinterpret<f32>(top);
     memory.fill(to, 0, offsetof<UnitRecord>());
     if (kind & SUPER && !(amax > 1e-30 && amax < Infinity)) list.poison += amax * 0;
     else {
       unit.index = index;
-      to = inputs == 16 ? listUnit(kind, x, stop, 16, unit, top, list) : listUnit(kind, x, stop, 32, unit, top, list);
+      to = listUnit(kind, x, stop, inputs, unit, top, list);
       unit.next = to;
       if (ASC_FEATURE_RELAXED_SIMD && to != changetype<usize>(unit) && !(kind & PAIRS)) bytesOf(unit, inputs);
     }

@@ -6,10 +6,11 @@
  */
 import { mask000f, nibbleMask } from '../../base/simd';
 import { FACTORS } from './list';
-import { PLANE } from './planes';
 
 /** The bytes of two inputs interleaved: of their first, of their last 8. */
-@inline export function nearBytes(v: v128, u: v128): v128 { return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+@inline export function nearBytes(v: v128, u: v128): v128 {
+  return i8x16.shuffle(v, u, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
 @inline export function farBytes(v: v128, u: v128): v128 {
   return i8x16.shuffle(v, u, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
@@ -33,7 +34,7 @@ import { PLANE } from './planes';
       a0 = addDot(a0, h, v128.and(near, low)); a1 = addDot(a1, h, v128.and(far, low));
       a2 = addDot(a2, h, v128.and(i16x8.shr_u(near, 4), low)); a3 = addDot(a3, h, v128.and(i16x8.shr_u(far, 4), low));
       if (p == 0) break;
-      v = v128.load(p, PLANE); u = v128.load(r, PLANE); near = nearBytes(v, u); far = farBytes(v, u);
+      v = v128.load(p, 16); u = v128.load(r, 16); near = nearBytes(v, u); far = farBytes(v, u);
       a4 = addDot(a4, h, v128.and(near, low)); a5 = addDot(a5, h, v128.and(far, low));
       a6 = addDot(a6, h, v128.and(i16x8.shr_u(near, 4), low)); a7 = addDot(a7, h, v128.and(i16x8.shr_u(far, 4), low));
     } while (false);
@@ -44,7 +45,7 @@ import { PLANE } from './planes';
 
 @inline export function nibbleWide<L>(at: usize, from: usize, end: usize, sum: i32, to: usize): void {
   const low = mask000f(), lift = i16x8.splat(<i16>(sum << 3));
-  for (const stop = to + 128; to < stop; to += 64, at += PLANE) {
+  for (const stop = to + 128; to < stop; to += 64, at += 16) {
     let a0 = i32x4.splat(0), a1 = a0, s0 = a0, s1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0;
     for (let e = from; e < end; e += 4) {
       const p = at + <usize>load<u16>(e), r = at + <usize>load<u16>(e, 2), h = v128.load32_splat(e, FACTORS);
@@ -60,7 +61,8 @@ import { PLANE } from './planes';
     }
     v128.store(to, i16x8.narrow_i32x4_s(b0, b1));
     v128.store(to, i16x8.narrow_i32x4_s(c0, c1), 16);
-    const n0 = i32x4.shr_s(i32x4.sub(i32x4.sub(a0, i32x4.shl(s0, 8)), b0), 4), n1 = i32x4.shr_s(i32x4.sub(i32x4.sub(a1, i32x4.shl(s1, 8)), b1), 4);
+    const n0 = i32x4.shr_s(i32x4.sub(i32x4.sub(a0, i32x4.shl(s0, 8)), b0), 4);
+    const n1 = i32x4.shr_s(i32x4.sub(i32x4.sub(a1, i32x4.shl(s1, 8)), b1), 4);
     v128.store(to, i16x8.narrow_i32x4_s(n0, n1), 32);
     const last = i16x8.narrow_i32x4_s(i32x4.shr_s(i32x4.sub(s0, c0), 4), i32x4.shr_s(i32x4.sub(s1, c1), 4));
     v128.store(to, i16x8.add(last, lift), 48);

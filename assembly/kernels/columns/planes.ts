@@ -3,13 +3,13 @@
  * side by side. A shift of 16 bits lets bits of another input into a byte, so those that come in must be masked away, which decides where
  * what lies.
  */
-import { bitsOf, scaleCols } from '../neurons/source';
+import { bitsOf } from '../neurons/source';
+
+/** Bytes of an input in a tile of 64 outputs. */
+@inline export function inputBytes<L>(): usize { return <usize>(8 * bitsOf<L>()); }
 
 /** Bytes meet x in pairs of 16 bits. */
 @inline export function inPairs<L>(): bool { return !ASC_FEATURE_RELAXED_SIMD || bitsOf<L>() == 8; }
-
-/** Bytes of a plane of a block; of 16 inputs. */
-export const PLANE: usize = 512, HALF_PLANE: usize = 256;
 
 /** One byte after the other of both halves. */
 @inline function halvesSide(v: v128): v128 { return i8x16.shuffle(v, v, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15); }
@@ -28,7 +28,7 @@ export const PLANE: usize = 512, HALF_PLANE: usize = 256;
 
 /** q of 16 outputs, those of part 0 .. 3 of a tile, to where input j of `block` has them; parts come in this order, upon zeros. */
 export function putQuants<L>(q: v128, part: i32, block: usize, j: usize): void {
-  const plane = scaleCols<L>() == 16 ? HALF_PLANE : PLANE, p = block + (j << 4);
+  const p = block + j * inputBytes<L>(), plane: usize = 16;
   if (inPairs<L>()) q = halvesSide(q);
   if (bitsOf<L>() == 8) {
     v128.store(p + <usize>part * plane, v128.xor(q, i16x8.splat(0x80)));
@@ -38,12 +38,13 @@ export function putQuants<L>(q: v128, part: i32, block: usize, j: usize): void {
     else or(to, v128.xor(i16x8.shl(q, 4), i16x8.splat(ASC_FEATURE_RELAXED_SIMD ? 0 : -0x8000)));
   } else if (bitsOf<L>() == 6) {
     if (part < 3) { v128.store(p + <usize>part * plane, q); return; }
-    const rest = v128.xor(v128.xor(q, i16x8.shr_u(v128.load(p), 2)), v128.xor(i16x8.shr_u(v128.load(p + plane), 4), i16x8.shr_u(v128.load(p + 2 * plane), 6)));
+    const near = v128.xor(q, i16x8.shr_u(v128.load(p), 2));
+    const rest = v128.xor(near, v128.xor(i16x8.shr_u(v128.load(p, 16), 4), i16x8.shr_u(v128.load(p, 32), 6)));
     or(p, i8x16.shl(and8(rest, 0x30), 2));
     or(p + plane, i8x16.shl(and8(rest, 0x0c), 4));
     or(p + 2 * plane, i8x16.shl(and8(rest, 0x03), 6));
   } else {
-    const second = p + plane, bits = block + 2 * plane + (j << 3);
+    const second = p + plane, bits = p + 32;
     if (part == 0) v128.store(p, q);
     else if (part == 2) v128.store(second, i8x16.shl(q, 3));
     else if (part == 1) {

@@ -1,10 +1,10 @@
 /**
- * y[rows] = W x for W in column form (form.ts) and x as list.ts lists it. What is computed is what kernels/matvec computes, but for the order
- * of f32 sums, and for columns whose x is zero, which cost nothing but the reading of their bytes. Sums of a block are integers of 16 bits
- * (8-bit quants: 32), which its end multiplies with the scales; superblocks add up integers until their own end. Sums of a step wait in
- * scratch, because registers hold one block's.
+ * y[rows] = W x for W in column form (form.ts) and x as list.ts lists it. What is computed is what kernels/matvec computes, but for the
+ * order of f32 sums, and for columns whose x is zero, which cost nothing but the reading of their bytes. Sums of a block are integers of
+ * 16 bits (8-bit quants: 32), which its end multiplies with the scales; superblocks add up integers until their own end. Sums of a step
+ * wait in scratch, because registers hold one block's.
  * Error: as kernels/matvec.
- * Test: test/kernels/columns.test.ts.
+ * Test: test/kernels/columnForm.test.ts.
  */
 import { times32 } from '../../base/simd';
 import { isSuper, the } from '../../layouts/kinds';
@@ -39,7 +39,8 @@ export function productScratch(): usize { return 768; }
 
 /** y += a step's sums of blocks that stand alone. */
 @inline function addStep<L>(scales: usize, step: StepRecord, sums: usize, y: usize): void {
-  const first = changetype<usize>(step) + offsetof<StepRecord>("firstTail"), second = changetype<usize>(step) + offsetof<StepRecord>("secondTail");
+  const first = changetype<usize>(step) + offsetof<StepRecord>("firstTail");
+  const second = changetype<usize>(step) + offsetof<StepRecord>("secondTail");
   const a = step.firstSum, b = step.secondSum;
   for (let i: usize = 0; i < 16; i += 2) {
     const at = scales + (i >> 1) * the<L>().scaleBytes - the<L>().quantBytes, p = y + (i << 4);
@@ -130,8 +131,8 @@ function multiply<L>(form: usize, rows: i32, cols: i32, entries: usize, scratch:
 export function columnTiles(rows: i32): i32 { return tilesOf(rows); }
 
 /**
- * y [rows padded to 64] = W (column form, rows x cols) times x, listed at `entries` (listColumns, of the layout's kind): outputs of the tiles
- * fromTile .. toTile - 1 alone, which are overwritten. `scratch` [productScratch()] of this thread.
+ * y [rows padded to 64] = W (column form, rows x cols) times x, listed at `entries` (listColumns, of the layout's kind): outputs of the
+ * tiles fromTile .. toTile - 1 alone, which are overwritten. `scratch` [productScratch()] of this thread.
  */
 export function columnsProduct(
   layout: i32, form: usize, rows: i32, cols: i32, entries: usize, scratch: usize, y: usize, fromTile: i32, toTile: i32,

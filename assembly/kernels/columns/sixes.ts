@@ -2,13 +2,12 @@
 import { mask3f } from '../../base/simd';
 import { FACTORS } from './list';
 import { addDot, addPairs, farBytes, farPairs, nearBytes, nearPairs } from './nibbles';
-import { HALF_PLANE } from './planes';
 import { storeWide } from './wide';
 
 /** Q3 of the input at p. */
 @inline function fourth<L>(p: usize, mask: v128): v128 {
-  const v = v128.xor(i16x8.shr_u(v128.load(p), 2), i16x8.shr_u(v128.load(p, HALF_PLANE), 4));
-  return v128.and(v128.xor(v, i16x8.shr_u(v128.load(p, 2 * HALF_PLANE), 6)), mask);
+  const v = v128.xor(i16x8.shr_u(v128.load(p), 2), i16x8.shr_u(v128.load(p, 16), 4));
+  return v128.and(v128.xor(v, i16x8.shr_u(v128.load(p, 2 * 16), 6)), mask);
 }
 
 @inline export function sixSums<L>(at: usize, e: usize, end: usize, sum: i32, to: usize): void {
@@ -19,10 +18,10 @@ import { storeWide } from './wide';
     let v = v128.load(p), u = v128.load(r);
     a0 = addDot(a0, h, v128.and(nearBytes(v, u), low)); a1 = addDot(a1, h, v128.and(farBytes(v, u), low));
     if (p == 0) break;
-    v = v128.load(p, HALF_PLANE); u = v128.load(r, HALF_PLANE);
+    v = v128.load(p, 16); u = v128.load(r, 16);
     a2 = addDot(a2, h, v128.and(nearBytes(v, u), low)); a3 = addDot(a3, h, v128.and(farBytes(v, u), low));
     if (r == 0) break;
-    v = v128.load(p, 2 * HALF_PLANE); u = v128.load(r, 2 * HALF_PLANE);
+    v = v128.load(p, 2 * 16); u = v128.load(r, 2 * 16);
     a4 = addDot(a4, h, v128.and(nearBytes(v, u), low)); a5 = addDot(a5, h, v128.and(farBytes(v, u), low));
     if (e == 0) break;
     v = fourth<L>(p, low); u = fourth<L>(r, low);
@@ -38,14 +37,14 @@ import { storeWide } from './wide';
     let a0 = start, a1 = start, a2 = start, a3 = start, o0 = other, o1 = other, o2 = other, o3 = other;
     for (let e = from; e < end; e += 4) {
       const p = at + <usize>load<u16>(e), r = at + <usize>load<u16>(e, 2), h = v128.load32_splat(e, FACTORS);
-      const first = part ? 2 * HALF_PLANE : 0;
+      const first = part ? 2 * 16 : 0;
       let v = v128.and(v128.load(p + first), low), u = v128.and(v128.load(r + first), low), q = nearPairs(v, u);
       a0 = addPairs(a0, h, q); o0 = addPairs(o0, h, i16x8.shr_u(q, 8));
       q = farPairs(v, u);
       a1 = addPairs(a1, h, q); o1 = addPairs(o1, h, i16x8.shr_u(q, 8));
       if (p == 0) break;
       if (part) { v = fourth<L>(p, low); u = fourth<L>(r, low); }
-      else { v = v128.and(v128.load(p, HALF_PLANE), low); u = v128.and(v128.load(r, HALF_PLANE), low); }
+      else { v = v128.and(v128.load(p, 16), low); u = v128.and(v128.load(r, 16), low); }
       q = nearPairs(v, u);
       a2 = addPairs(a2, h, q); o2 = addPairs(o2, h, i16x8.shr_u(q, 8));
       q = farPairs(v, u);
