@@ -164,7 +164,7 @@ async function readTensors(
 }
 
 /** Methods whose levels are a density: they have no thresholds. */
-const masks = ['griffin', 'mask'];
+const masks = ['griffin', 'mask', 'teal', 'wina'];
 
 function bad({ name }: ByteSource, found: string, expected: string): never {
   throw new FormatError('E_CALIBRATION', { subject: name, found, expected, remedy: 'Calibrate again: clada calibrate -m MODEL.' });

@@ -105,7 +105,8 @@ function needsCalibration(method: MethodName): never {
  */
 export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, calibration: Calibration | undefined): Resolved {
   checkSparsity(options);
-  const method = (options.method ?? 'clada') as MethodName;
+  const asked = (options.method ?? 'clada') as MethodName, blind = calibration !== undefined && !calibration.attnInSensitivity;
+  const method = asked === 'clada' && blind && traits.gated ? 'cascade' : asked;
   const { gated, relu, ffn } = traits;
   const lacks = (what: string, remedy: string): never => {
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
@@ -163,12 +164,13 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     warnings.push('no calibration of this model: clada falls back to wina, whose loss is not known here; run clada calibrate once');
     return { ...selecting({ ...largest('columnNorm'), cogLoad: noCogLoad }), method: 'wina' };
   }
-  if (method === 'clada' && !calibration.attnInSensitivity) {
+  if (method === 'clada' && blind) {
     throw new ModelError('E_CALIBRATION', {
-      subject: 'method clada', found: 'a calibration of an earlier version, without sensitivities of inputs', expected: 'one that has them',
-      remedy: 'Calibrate again (clada calibrate -m MODEL), or use cascade, which this one knows.',
+      subject: 'method clada', found: 'a calibration without sensitivities of inputs', expected: 'one that has them',
+      remedy: 'Calibrate again: clada calibrate -m MODEL.',
     });
   }
+  if (method !== asked) warnings.push('this calibration knows nothing of inputs: clada falls back to cascade; calibrate again for all of it');
   const whole = options.density === 1, own = given !== undefined && (method === 'clada' || method === 'cascade');
   const level = whole || own ? undefined : levelFor(method, options, calibration);
   const factor = given !== undefined && !own ? given : 1;

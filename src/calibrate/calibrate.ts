@@ -20,7 +20,8 @@ import { Sequence } from '../session/sequence.ts';
 import { load } from '../text/load.ts';
 import { sampleDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
-import { candidates, cascade, denseRows, levelsOf, measure } from './grid.ts';
+import { candidates, cascade, denseRows, levelsOf, measure, overInputs } from './grid.ts';
+import type { Selection } from '../adapt/selection.ts';
 import { estimateGradientNorms } from './perturb.ts';
 import type { StatisticsState } from './statistics.ts';
 import { collectStatistics, meansOf } from './statistics.ts';
@@ -180,12 +181,12 @@ async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | und
   }
 }
 
-/** Budgets from gentle to hard, so that the cascade's cost goes from above 0.92 to below 0.48. */
+/** Budgets from gentle to hard, so that the method's cost goes from above 0.92 to below `hardest`. */
 async function budgets(
-  sequence: Sequence, ids: readonly number[], signal: AbortSignal | undefined,
+  sequence: Sequence, ids: readonly number[], select: (tau: number) => Selection, hardest: number, signal: AbortSignal | undefined,
 ): Promise<{ taus: number[]; middle: number }> {
   const cost = async (tau: number): Promise<number> => {
-    const selection = cascade(tau, false);
+    const selection = select(tau);
     let sum = 0, n = 0;
     for (let fed = 0; fed <= 24; fed++) {
       await sequence.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, {
@@ -197,7 +198,7 @@ async function budgets(
   const ratio = 1.45, found = new Map<number, number>();
   let low = 0.004, high = low;
   while (found.set(low, await cost(low)).get(low)! < 0.92 && low > 1e-9) low /= ratio;
-  while ((found.get(high) ?? found.set(high, await cost(high)).get(high)!) > 0.48 && high < 1e6) high *= ratio;
+  while ((found.get(high) ?? found.set(high, await cost(high)).get(high)!) > hardest && high < 1e6) high *= ratio;
   const taus = [...found.keys()].filter((tau) => found.get(tau)! < 0.97).sort((a, b) => a - b);
   const middle = [...taus].sort((a, b) => Math.abs(found.get(a)! - 0.6) - Math.abs(found.get(b)! - 0.6))[0]!;
   return { taus, middle };
@@ -224,7 +225,11 @@ async function tables(
   const upSquare = asKept(statistics.upSq), hSquare = asKept(statistics.hSq);
   const heldOut = state.heldOut!;
   engine.forms.place({ sensitivity, upSquare, hSquare, columnNorm });
-  const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, signal) : { taus: [], middle: 0 };
+  const { attnInSensitivity: attentionSensitivity, outInSensitivity: outputSensitivity, ffnInSensitivity: ffnSensitivity } = inputs;
+  engine.forms.place({ attentionSensitivity, outputSensitivity, ffnSensitivity });
+  const none = { taus: [] as number[], middle: 0 };
+  const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, (tau) => cascade(tau, false), 0.48, signal) : none;
+  const ofInputs = attentionSensitivity ? await budgets(sequence, heldOut[0]!, overInputs, 0.55, signal) : none;
   const probed = state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
   const curves = await measureCurves(engine, sequence, probed, {
     hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal,
@@ -233,8 +238,8 @@ async function tables(
   const mean = gated ? asKept(curves.mean) : undefined, meanOut = mean && asKept(engine.forms.throughDown(mean));
   engine.forms.place({ mean, meanOut });
 
-  const settings: Candidate[] = candidates(curves, nLayers, gated, taus), damages: Damage[][] = [];
-  const middleIndex = settings.findIndex(({ method, parameter }) => method === 'clada' && parameter === middle);
+  const settings: Candidate[] = candidates(curves, nLayers, gated, taus, ofInputs.taus), damages: Damage[][] = [];
+  const middleIndex = settings.findIndex(({ method, parameter }) => method === 'cascade' && parameter === middle);
   const rows = (state.rows ??= []);
   for (const [i, ids] of heldOut.entries()) {
     const known = rows[i], dense = await denseRows(sequence, ids, promptTokens, signal), own: Row[] = [], damage: Damage[] = [];

@@ -5,7 +5,7 @@
 import type { Level } from '../adapt/levels.ts';
 import type { MethodName } from '../adapt/methods.ts';
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection } from '../adapt/selection.ts';
+import { denseSelection, everywhere } from '../adapt/selection.ts';
 import { deltaNll, estimate, klDivergence } from '../eval/metrics.ts';
 import { Stage } from '../model/enums.ts';
 import type { Sequence } from '../session/sequence.ts';
@@ -29,8 +29,18 @@ export function cascade(tau: number, compensate: boolean): Selection {
   };
 }
 
-/** All settings, gentle before hard within each method. */
-export function candidates(curves: Curves, nLayers: number, gated: boolean, taus: readonly number[]): Candidate[] {
+/** Every input of a layer's matrices under one budget. */
+export function overInputs(tau: number): Selection {
+  return {
+    ...denseSelection, stages: Stage.inputs | Stage.product, inputBase: everywhere(tau), productBase: tau, inputWeights: 'sensitivity',
+    productWeights: 'sensitivity',
+  };
+}
+
+/** All settings, gentle before hard within each method; budgets of the cascade and of inputs. */
+export function candidates(
+  curves: Curves, nLayers: number, gated: boolean, taus: readonly number[], inputTaus: readonly number[],
+): Candidate[] {
   const mask = (method: MethodName, rule: Selection['rule']): Candidate[] =>
     masks.map((density) => ({
       method, parameter: density, thresholds: [], selection: { ...denseSelection, stages: Stage.mask, rule, density },
@@ -47,6 +57,9 @@ export function candidates(curves: Curves, nLayers: number, gated: boolean, taus
       cogLoad: { mode: 'measured', surprisalWeight: 0.5, entropyWeight: 0.5, gain: 0.08, linear: true, clamp: 2, warmup: 8 },
     }))),
   ];
+  for (const tau of inputTaus) {
+    all.push({ method: 'clada', parameter: tau, thresholds: new Float32Array(nLayers).fill(tau), selection: overInputs(tau) });
+  }
   if (!gated) return all;
   for (const density of gates) {
     const gateBase = curves.gate(density)!;

@@ -159,7 +159,7 @@ test('loading: auto finds it, a foreign one is refused, false ignores it, none i
       loaded.close();
     }
   };
-  const fallback = 'griffin - 1', found = 'clada 0.01 0';
+  const fallback = 'wina - 1', found = 'clada 0.01 0';
   assert.is(await run(path), fallback, 'none there');
   writeFileSync(beside, bytes);
   assert.is(await run(path), found);

@@ -8,7 +8,7 @@ import { boundOf, checkSparsity, methodNames, skippingOf } from '../../src/adapt
 import type { ModelTraits } from '../../src/adapt/resolve.ts';
 import { resolveSparsity } from '../../src/adapt/resolve.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
-import { denseSelection, scaled, withForcedCogLoad } from '../../src/adapt/selection.ts';
+import { denseSelection, everywhere, scaled, withForcedCogLoad } from '../../src/adapt/selection.ts';
 import type { CladaError } from '../../src/errors.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { madeUpLevels } from '../helpers/calibrated.ts';
@@ -19,7 +19,7 @@ const calibration: Calibration = {
   version: 2, fingerprint: 'f', modelName: 'm', nLayers, ffn: 4, hidden: 4, headWidth: 4, tokens: 1, heldOutTokens: 1, seed: 1, gradients: 'fisher', sensitivity: ones, upSquare: ones, hSquare: ones, mean: ones, meanOut: ones,
   attnInSensitivity: ones, attnInSquare: ones, outInSensitivity: ones, outInSquare: ones, ffnInSensitivity: ones, ffnInSquare: ones,
   surprisalWeight: 0.75, entropyWeight: 0.25,
-  levels: new Map((['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'] as const).map((name) => [name, madeUpLevels(nLayers, name !== 'griffin' && name !== 'mask')])),
+  levels: new Map((['griffin', 'mask', 'teal', 'wina', 'tt', 'cats', 'clada-paper', 'cascade', 'clada'] as const).map((name, i) => [name, madeUpLevels(nLayers, i > 3)])),
 };
 const swiglu: ModelTraits = { nLayers, ffn, gated: true, relu: false, downShare: 0.3 }, reglu: ModelTraits = { nLayers, ffn, gated: true, relu: true, downShare: 0.3 };
 const gelu: ModelTraits = { nLayers, ffn, gated: false, relu: false, downShare: 0.3 }, relu: ModelTraits = { nLayers, ffn, gated: false, relu: true, downShare: 0.3 };
@@ -75,13 +75,13 @@ test('auto takes a bound or a density: a row or a threshold is of one method', (
 
 test('a method that the model has nothing for', () => {
   const code = (method: MethodName, traits: ModelTraits, known: Calibration | undefined = calibration): string => refusal(() => resolveSparsity({ method }, traits, known)).code;
-  for (const method of ['cats', 'clada'] as const) {
+  for (const method of ['cats', 'cascade'] as const) {
     assert.is(code(method, gelu), 'E_METHOD');
     assert.is(code(method, gelu, undefined), 'E_METHOD', 'the model, not the calibration, is what lacks');
     assert.is(code(method, swiglu), 'none');
   }
-  assert.is(refusal(() => resolveSparsity({}, gelu, calibration)).code, 'E_METHOD', 'clada by default');
-  for (const method of ['griffin', 'mask', 'tt', 'clada-paper', 'dense'] as const) assert.is(code(method, gelu), 'none', method);
+  assert.is(resolveSparsity({}, gelu, calibration).method, 'clada', 'by default; it needs no gate');
+  for (const method of ['griffin', 'mask', 'tt', 'clada-paper', 'clada', 'teal', 'wina', 'dense'] as const) assert.is(code(method, gelu), 'none', method);
   assert.is(code('exact', swiglu), 'E_METHOD');
   assert.is(code('exact', gelu), 'E_METHOD');
   for (const traits of [reglu, relu]) for (const known of [calibration, undefined]) assert.is(code('exact', traits, known), 'none');
@@ -95,19 +95,21 @@ test('a method that the model has nothing for', () => {
 });
 
 test('without a calibration: what needs one says so, clada falls back and warns', () => {
-  for (const method of ['tt', 'cats', 'mask', 'clada-paper'] as const) {
+  for (const method of ['tt', 'cats', 'mask', 'clada-paper', 'cascade'] as const) {
     const { code, message } = refusal(() => resolveSparsity({ method }, swiglu, undefined));
     assert.is(code, 'E_CALIBRATION', method);
     assert.match(message, /clada calibrate/);
   }
-  for (const method of ['clada', 'griffin'] as const) for (const target of [{ maxKl: 0.1 }, { minTop1: 0.9 }, { level: 0 }]) {
+  for (const method of ['clada', 'griffin', 'teal', 'wina'] as const) for (const target of [{ maxKl: 0.1 }, { minTop1: 0.9 }, { level: 0 }]) {
     assert.is(refusal(() => resolveSparsity({ method, ...target }, swiglu, undefined)).code, 'E_CALIBRATION', `${method}: nothing is known of its loss`);
   }
   const { method, selection, warnings, expected } = resolveSparsity({ density: 0.5 }, swiglu, undefined);
-  assert.is(method, 'griffin');
-  assert.equal([selection.stages, selection.rule, selection.density], [Stage.mask, 'topK', 0.5]);
+  assert.is(method, 'wina');
+  assert.equal([selection.stages, selection.inputWeights, selection.productWeights], [Stage.inputs | Stage.product, 'columnNorm', 'columnNorm']);
+  const { inputShare: s, share } = selection; // of every place s, of down s^3
+  assert.ok(Math.abs(0.7 * s + 0.3 * s ** 3 - 0.5) < 1e-6 && Math.abs(share - s ** 3) < 1e-9, `${s} ${share}`);
   assert.is(expected, undefined);
-  assert.match(warnings[0]!, /no calibration.*griffin/);
+  assert.match(warnings[0]!, /no calibration.*wina/);
   assert.equal(resolveSparsity({ method: 'griffin' }, swiglu, undefined).warnings, [], 'what was asked for');
 });
 
@@ -145,13 +147,13 @@ test('dense is dense, whatever else is said', () => {
 });
 
 /** Every threshold of the selection, layer by layer. */
-const thresholdsOf = ({ scoreBase, gateBase, productBase }: Selection): number[] =>
-  [scoreBase, gateBase, productBase].flatMap((base) => (typeof base === 'number' ? [base, base] : Array.from(base)));
+const thresholdsOf = ({ scoreBase, gateBase, productBase, inputBase }: Selection): number[] =>
+  [scoreBase, gateBase, productBase, ...Object.values(inputBase)].flatMap((base) => (typeof base === 'number' ? [base, base] : Array.from(base)));
 
 test('density 1 keeps all', () => {
   for (const method of methodNames) {
     if (method === 'exact') continue; // skips zeros only
-    for (const known of method === 'griffin' || method === 'clada' ? [calibration, undefined] : [calibration]) {
+    for (const known of ['griffin', 'clada', 'teal', 'wina'].includes(method) ? [calibration, undefined] : [calibration]) {
       const { selection } = resolveSparsity({ method, density: 1 }, swiglu, known);
       assert.ok(thresholdsOf(selection).every((value) => value < 0), `${method}: ${thresholdsOf(selection).join(' ')}`);
       assert.is(selection.density, 1, method);
@@ -163,7 +165,7 @@ test('targets: density, level, bounds and thresholds become what the table says'
   const row = calibration.levels.get('clada')![1]!;
   for (const target of [{ density: row.cost }, { level: 1 }, { minTop1: row.top1 }, { maxKl: row.kl + 2 * row.klError }]) {
     const { selection, expected } = resolveSparsity({ method: 'clada', ...target }, swiglu, calibration);
-    for (const base of [selection.gateBase, selection.productBase] as ArrayLike<number>[]) {
+    for (const base of [...Object.values(selection.inputBase), selection.productBase] as ArrayLike<number>[]) {
       assert.is(base.length, nLayers);
       Array.from(base).forEach((value, l) => assert.ok(Math.abs(value / row.thresholds[l]! - 1) < 1e-9, JSON.stringify(target)));
     }
@@ -173,7 +175,7 @@ test('targets: density, level, bounds and thresholds become what the table says'
   assert.is(refusal(() => resolveSparsity({ method: 'clada', level: 3 }, swiglu, calibration)).code, 'E_OPTION');
   assert.is(refusal(() => resolveSparsity({ method: 'clada', maxKl: 1e-6 }, swiglu, calibration)).code, 'E_OPTION');
   const own = resolveSparsity({ method: 'clada', threshold: 0.004 }, swiglu, calibration);
-  assert.equal([own.selection.gateBase, own.selection.productBase, own.expected], [0.004, 0.004, undefined]);
+  assert.equal([own.selection.inputBase, own.selection.productBase, own.expected], [everywhere(0.004), 0.004, undefined]);
   const times = resolveSparsity({ method: 'tt', threshold: 2 }, swiglu, calibration);
   const once = resolveSparsity({ method: 'tt' }, swiglu, calibration).selection.productBase as ArrayLike<number>;
   assert.equal(Array.from(times.selection.productBase as ArrayLike<number>), Array.from(once, (value) => 2 * value));
@@ -182,10 +184,11 @@ test('targets: density, level, bounds and thresholds become what the table says'
 });
 
 test('each method: its stage, its weights', () => {
-  const { mask, gate, product, scores } = Stage;
+  const { mask, gate, product, scores, inputs } = Stage;
   const want: [MethodName, number, Selection['rule'], Selection['gateWeights'], Selection['productWeights']][] = [
     ['griffin', mask, 'topK', 'ones', 'ones'], ['mask', mask, 'global', 'ones', 'ones'], ['tt', product, 'none', 'ones', 'columnNorm'], ['cats', gate, 'none', 'ones', 'ones'],
-    ['clada-paper', scores, 'cett', 'ones', 'ones'], ['clada', gate | product, 'cascade', 'scores', 'sensitivity'],
+    ['clada-paper', scores, 'cett', 'ones', 'ones'], ['cascade', gate | product, 'cascade', 'scores', 'sensitivity'],
+    ['teal', inputs | product, 'none', 'ones', 'ones'], ['wina', inputs | product, 'none', 'ones', 'columnNorm'], ['clada', inputs | product, 'none', 'ones', 'sensitivity'],
   ];
   for (const [method, ...rest] of want) {
     const { selection: { stages, rule, gateWeights, productWeights } } = resolveSparsity({ method }, swiglu, calibration);
@@ -205,9 +208,10 @@ test('load: the paper\'s own by default, weights from the calibration, all of it
 
 test('compensation: where the calibration has means', () => {
   const compensate = (options: SparsityOptions, known: Calibration): boolean => resolveSparsity(options, swiglu, known).selection.compensate;
-  assert.is(compensate({}, calibration), true);
-  assert.is(compensate({ compensate: false }, calibration), false);
-  assert.is(compensate({}, { ...calibration, mean: undefined, meanOut: undefined }), false);
+  assert.is(compensate({ method: 'cascade' }, calibration), true);
+  assert.is(compensate({ method: 'cascade', compensate: false }, calibration), false);
+  assert.is(compensate({}, calibration), false, 'clada takes what it drops as zero');
+  assert.is(compensate({ method: 'cascade' }, { ...calibration, mean: undefined, meanOut: undefined }), false);
 });
 
 test('bounds: which, and how often they are checked', () => {

@@ -24,7 +24,7 @@ export function madeUpCalibration({ fingerprint, plan: { hparams: { nLayers, ffn
     version: CALIBRATION_VERSION, fingerprint, modelName: name, nLayers, ffn, hidden, headWidth, tokens: 12_640, heldOutTokens: 768, seed: 7, gradients: 'fisher', sensitivity: floats(ffn), upSquare: floats(ffn), hSquare: floats(ffn),
     mean: floats(ffn), meanOut: floats(hidden), attnInSensitivity: floats(hidden), attnInSquare: floats(hidden), outInSensitivity: floats(headWidth), outInSquare: floats(headWidth),
     ffnInSensitivity: floats(hidden), ffnInSquare: floats(hidden), surprisalWeight: 0.75, entropyWeight: 0.25,
-    levels: new Map(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada'].map((method) => [method, madeUpLevels(nLayers, method !== 'griffin' && method !== 'mask')])),
+    levels: new Map(['griffin', 'mask', 'teal', 'wina', 'tt', 'cats', 'clada-paper', 'cascade', 'clada'].map((method, i) => [method, madeUpLevels(nLayers, i > 3)])),
   };
 }
 
