@@ -29,7 +29,8 @@ import { product } from './product';
   }
 
   @inline product(
-    i: i32, layout: i32, w: usize, columns: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize, yStride: usize,
+    i: i32, layout: i32, w: usize, columns: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize,
+    yStride: usize,
   ): void {
     this.multiply(layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }

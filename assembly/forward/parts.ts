@@ -33,9 +33,14 @@ export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: 
 export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, ffn = layer.ffn, xStride = rowStride(hidden), hStride = rowStride(ffn), input = <usize>pass.normedPtr;
   enterFfn<P>(pass, model, layer, x, nTokens);
-  pass.product(0, layer.upLayout, layer.upPtr, layer.upColumnsPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride);
+  pass.product(
+    0, layer.upLayout, layer.upPtr, layer.upColumnsPtr, layer.upBiasPtr, ffn, hidden, input, xStride, nTokens, pass.upPtr, hStride,
+  );
   if (layer.gatePtr) {
-    pass.product(1, layer.gateLayout, layer.gatePtr, layer.gateColumnsPtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr, hStride);
+    pass.product(
+      1, layer.gateLayout, layer.gatePtr, layer.gateColumnsPtr, layer.gateBiasPtr, ffn, hidden, input, xStride, nTokens, pass.gatePtr,
+      hStride,
+    );
   }
   pass.finish(layer.gatePtr ? 2 : 1);
 }
@@ -58,9 +63,15 @@ export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord
   const formats = pass.formats(layer.qLayout, layer.qColumnsPtr) | pass.formats(layer.kLayout, layer.kColumnsPtr)
     | pass.formats(layer.vLayout, layer.vColumnsPtr);
   pass.enter(model, layer, Place.attention, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
-  pass.product(0, layer.qLayout, layer.qPtr, layer.qColumnsPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride);
-  pass.product(1, layer.kLayout, layer.kPtr, layer.kColumnsPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride);
-  pass.product(2, layer.vLayout, layer.vPtr, layer.vColumnsPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride);
+  pass.product(
+    0, layer.qLayout, layer.qPtr, layer.qColumnsPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride,
+  );
+  pass.product(
+    1, layer.kLayout, layer.kPtr, layer.kColumnsPtr, layer.kBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.kPtr, kvStride,
+  );
+  pass.product(
+    2, layer.vLayout, layer.vPtr, layer.vColumnsPtr, layer.vBiasPtr, kvWidth, hidden, input, xStride, nTokens, pass.vPtr, kvStride,
+  );
   pass.finish(3);
 }
 

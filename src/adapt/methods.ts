@@ -21,7 +21,10 @@ export interface SparsityOptions {
    * `maxKl` or `minTop1`. Default 'auto' with a bound, else 'clada'.
    */
   method?: MethodName | 'auto';
-  /** Share to use of the weights that the method may leave out (clada, teal, wina: all of the layers; others: feed-forward), in (0, 1]. Default 0.6. */
+  /**
+   * Share to use of the weights that the method may leave out, in (0, 1]: of clada, teal and wina all of the layers, of others the
+   * feed-forward parts. Default 0.6.
+   */
   density?: number;
   /** Instead of a density: a row of the calibration's table, 0 the gentlest. */
   level?: number;

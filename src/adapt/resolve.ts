@@ -170,7 +170,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
       remedy: 'Calibrate again: clada calibrate -m MODEL.',
     });
   }
-  if (method !== asked) warnings.push('this calibration knows nothing of inputs: clada falls back to cascade; calibrate again for all of it');
+  if (method !== asked) warnings.push('this calibration knows nothing of inputs: clada falls back to cascade; run clada calibrate again');
   const whole = options.density === 1, own = given !== undefined && (method === 'clada' || method === 'cascade');
   const level = whole || own ? undefined : levelFor(method, options, calibration);
   const factor = given !== undefined && !own ? given : 1;

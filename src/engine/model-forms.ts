@@ -145,7 +145,8 @@ export class ModelForms {
   /** The same of the matrices that read the inputs of the other places: of an input, of all columns that it meets together. */
   inputNorms(): Required<Pick<Constants, 'attentionNorm' | 'outputNorm' | 'ffnNorm'>> {
     const { hidden, nLayers, heads, headDim } = this.plan.hparams, qWidth = heads * headDim, { arena } = this;
-    const norms = { attentionNorm: new Float32Array(nLayers * hidden), outputNorm: new Float32Array(nLayers * qWidth), ffnNorm: new Float32Array(nLayers * hidden) };
+    const zeros = (width: number): Float32Array => new Float32Array(nLayers * width);
+    const norms = { attentionNorm: zeros(hidden), outputNorm: zeros(qWidth), ffnNorm: zeros(hidden) };
     const row = arena.take(2 * aligned(4 * Math.max(hidden, qWidth))), x = row + aligned(4 * Math.max(hidden, qWidth));
     for (const [i, { role, layer, layout, rows, cols }] of this.plan.tensors.entries()) {
       const place = inputPlaces.find((name) => readers[name].includes(role.field));

@@ -60,7 +60,7 @@ export function skippingBytes(h: Hparams): { shared: number; sequence: number } 
 }
 
 /** assembly/kernels/columns/list.ts */
-const columnsScratch = (cols: number): number => 64 * Math.ceil((16 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * (2 * 76 + 320)) / 64);
+const columnsScratch = (cols: number): number => 64 * Math.ceil((80 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * 480) / 64);
 const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
 const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 

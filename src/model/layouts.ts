@@ -10,7 +10,7 @@ interface LayoutRow {
   /** Columns that cannot be parted, and bytes of 8 rows of them. */
   readonly cols: number;
   readonly bytes: number;
-  /** Bytes of a row's four blocks, where there are forms that leave out rows or columns (assembly/kernels/neurons/rows.ts, columns/form.ts). */
+  /** Bytes of a row's four blocks, where there are forms that leave out rows or columns (assembly/kernels/neurons, kernels/columns). */
   readonly rowUnit?: number;
 }
 

@@ -59,8 +59,8 @@ export const reportFields = {
 } as const satisfies Fields;
 
 export const adaptFields = {
-  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', inputShare: 'f32', shrink: 'f32',
-  compensate: 'i32', nStat: 'i32', skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32',
+  stages: 'i32', rule: 'i32', collect: 'i32', dirty: 'i32', layersPtr: 'u32', density: 'f32', share: 'f32', inputShare: 'f32',
+  shrink: 'f32', compensate: 'i32', nStat: 'i32', skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32',
   entropyWeight: 'f32', tokenCogLoadPtr: 'u32', gain: 'f32', linear: 'i32', clamp: 'f32', warmup: 'i32', cogLoadCount: 'i32',
   cogLoadMean: 'f32', cogLoadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32', highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32',
   factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32',

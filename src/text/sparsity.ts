@@ -122,8 +122,10 @@ export class Sparsity {
     const { forms } = this.pool.engine;
     if (!this.#placed && this.calibration) {
       const { sensitivity, upSquare, hSquare, mean, meanOut } = this.calibration;
-      const { attnInSensitivity: attentionSensitivity, outInSensitivity: outputSensitivity, ffnInSensitivity: ffnSensitivity } = this.calibration;
-      forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity, outputSensitivity, ffnSensitivity });
+      forms.place({
+        sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity: this.calibration.attnInSensitivity,
+        outputSensitivity: this.calibration.outInSensitivity, ffnSensitivity: this.calibration.ffnInSensitivity,
+      });
     }
     this.#placed = true;
     if (!this.#norms && (resolved.selection.productWeights === 'columnNorm' || resolved.selection.rule === 'cett')) {
