@@ -31,7 +31,7 @@ const map = new NeuronMap(byId<HTMLCanvasElement>('map'), (point) => {
   if (!point || !use) { drawMap(); return; }
   const { layer, from, to, share } = point, [first, last] = order ? [from, to].map((i) => order![layer * use!.neurons + i]!) : [from, to];
   const which = from === to ? `neuron ${first}` : order ? `neurons ${first} and ${last}` : `neurons ${first} to ${last}`;
-  byId('map-line').textContent = `Layer ${layer}, ${which}: ran for ${percent(share)} % of ${wholeAnswer() ? `${use.steps} words` : to > from ? 'them' : 'this word'}`;
+  byId('map-line').textContent = `Layer ${layer}, ${which}: ran for ${percent(share)} % of ${wholeAnswer() ? `${use.steps} tokens` : to > from ? 'them' : 'this token'}`;
 });
 const controls = new Controls(() => { preview(); });
 
@@ -154,9 +154,9 @@ function drawMap(): void {
   const shares = whole ? use.shares() : use.sharesOf(ran), line = byId('map-line');
   order = byId<HTMLInputElement>('sorted').checked ? use.order() : undefined;
   map.show(order ? reorder(shares, order, use.layers) : shares, use.layers);
-  if (whole) line.textContent = use.steps > 0 ? `Over ${use.steps} words, ${describe(shares, use.layers)}.` : '';
-  else if (ran === undefined) line.textContent = shown.tokens.length > 0 ? 'The first word comes out of the question, which is read with every neuron.' : '';
-  else line.textContent = `Word ${index + 1}: ${describe(shares, use.layers)}.`;
+  if (whole) line.textContent = use.steps > 0 ? `Over ${use.steps} tokens, ${describe(shares, use.layers)}.` : '';
+  else if (ran === undefined) line.textContent = shown.tokens.length > 0 ? 'The first token comes out of the question, which is read with every neuron.' : '';
+  else line.textContent = `Token ${index + 1}: ${describe(shares, use.layers)}.`;
 }
 
 function progress({ phase: step, loaded, total }: Extract<Report, { kind: 'progress' }>): void {
