@@ -44,14 +44,12 @@ export function verdictOf(answer: Answer, ready: Ready, running: boolean): Verdi
   if (method === 'dense') return { tone: 'good', sentence: bound === undefined ? 'Nothing was skipped.' : whyDense(bound, ready), beside: [streamed, ...warnings].filter(Boolean).join('. ') };
   const numbers = [
     loss ? `Loss measured here over ${loss.count} tokens: KL ${nats(loss.kl)}${Number.isFinite(loss.error) ? ` ± ${nats(loss.error)}` : ''} nats` : '',
-    bound === undefined ? '' : `allowed ${bound}`, expected ? `promised ${nats(expected.kl)}` : '',
+    `${bound === undefined ? 'the roughest preset allows' : 'allowed'} ${bound ?? roughest}`, expected ? `promised ${nats(expected.kl)}` : '',
     checked && checked.adjustments > 0 ? `made gentler ${checked.adjustments} times on the way` : '', method && !running ? `by ${method}` : '', running ? streamed : '',
   ].filter(Boolean).join('; ');
   if (broken) {
-    return {
-      tone: 'broken', beside: numbers,
-      sentence: `Quality broke: ${loss ? nats(loss.kl) : nats(checked?.kl)} nats lost, more than the ${bound ?? `${roughest} of the roughest preset`}${bound === undefined ? '' : ' allowed'}. Ask again, more exactly.`,
-    };
+    const top1 = loss?.top1 ?? checked!.top1;
+    return { tone: 'broken', sentence: `Quality broke: it picks another next word ${digits(100 * (1 - top1), 0)} times in 100. Ask again, more exactly.`, beside: numbers };
   }
   if (running) return { tone: 'plain', sentence: 'Skipping as it goes; what that gains and costs is measured at the end.', beside: numbers };
   const top1 = loss?.top1 ?? expected?.top1, words = top1 === undefined ? 'what it loses is not known' : `${loss ? 'it picks' : 'promised to pick'} the same next word ${digits(100 * top1, 0)} times in 100`;
