@@ -1,79 +1,76 @@
-/** Method, how far it goes, and two switches: what the reader sets becomes SparsityOptions. */
+/** How exact: a preset, or behind a disclosure a research method with its density and load. What is set becomes SparsityOptions. */
 import type { SparsityOptions } from 'clada';
 import { byId, element, nats, percent } from './dom.ts';
+import { presets } from './presets.ts';
 import type { Expected, Failure, Ready } from './protocol.ts';
 
-type Choice = NonNullable<SparsityOptions['method']>;
+/** A setting and what it is called. */
+export interface Asked { readonly title: string; readonly options: SparsityOptions }
+
+type Method = NonNullable<SparsityOptions['method']>;
 
 /** In the order of the buttons, each in a line. */
-const methods: readonly [Choice, string][] = [
-  ['dense', 'Every neuron, for every token: the reference.'],
+const methods: readonly [Method, string][] = [
   ['griffin', 'One mask for the whole answer: the neurons that the prompt used most.'],
   ['mask', 'One mask for the whole answer, from the prompt and from what the calibration knows of each neuron.'],
   ['tt', 'Threshold truncation: drops what adds little to the sum. Gate and up matrix are read whole.'],
   ['cats', 'Reads the gate first and goes on only where it is open wide enough.'],
   ['clada-paper', 'A backbone from the prompt, moved for every token by how hard it is (arXiv 2502.19078, reconstructed).'],
   ['clada', 'Gate first, then the product, under one budget of damage for all layers; anew for every token.'],
-  ['auto', 'Say what may be lost: the fastest method on this device within the bound, dense included.'],
 ];
-/** Bounds on the mean KL to dense, nats. */
-const bounds = [0.01, 0.02, 0.05, 0.1, 0.2];
-/** With a bound: tokens between two checks against dense. */
-const checkEvery = 16;
 
 export class Controls {
   readonly #density = byId<HTMLInputElement>('density');
-  readonly #bound = byId<HTMLInputElement>('bound');
   readonly #load = byId<HTMLInputElement>('load');
+  readonly #research = byId<HTMLDetailsElement>('research');
   #levels: Ready['levels'] = {};
   #pending: ReturnType<typeof setTimeout> | undefined;
+  /** The preset that holds when the research methods are folded in. */
+  #preset: string = 'balanced';
 
   /** `changed` hears when the setting is another one. */
   constructor(private readonly changed: () => void) {
-    for (const [name] of methods) {
-      byId('methods').append(element('label', {}, element('input', { type: 'radio', name: 'method', value: name, checked: name === 'clada' }), element('span', {}, name)));
+    for (const { name, title, line } of presets) {
+      const id = `${name}-line`, input = element('input', { type: 'radio', name: 'method', value: name, checked: name === this.#preset, 'aria-label': title, 'aria-describedby': id });
+      byId('presets').append(element('label', {}, input, element('span', {}, element('b', {}, title), element('small', { id }, line))));
     }
-    byId('methods').addEventListener('change', () => { this.#load.checked = this.method === 'clada-paper'; this.#update(); });
-    for (const input of [this.#density, this.#bound, this.#load]) input.addEventListener('input', () => { this.#update(); });
+    for (const [name] of methods) byId('methods').append(element('label', {}, element('input', { type: 'radio', name: 'method', value: name }), element('span', {}, name)));
+    byId('presets').addEventListener('change', () => { this.#preset = this.#chosen; this.#update(); });
+    byId('methods').addEventListener('change', () => { this.#load.checked = this.#chosen === 'clada-paper'; this.#update(); });
+    for (const input of [this.#density, this.#load]) input.addEventListener('input', () => { this.#update(); });
+    this.#research.addEventListener('toggle', () => {
+      if (this.#research.open || !this.isResearch) return;
+      document.querySelector<HTMLInputElement>(`input[name=method][value=${this.#preset}]`)!.checked = true; // what holds is never out of sight
+      this.#update();
+    });
     this.#show();
   }
 
-  get method(): Choice {
-    return document.querySelector<HTMLInputElement>('input[name=method]:checked')!.value as Choice;
-  }
+  get #chosen(): string { return document.querySelector<HTMLInputElement>('input[name=method]:checked')!.value; }
+
+  get isResearch(): boolean { return methods.some(([name]) => name === this.#chosen); }
 
   get compares(): boolean { return byId<HTMLInputElement>('compare').checked; }
 
-  get options(): SparsityOptions {
-    const { method } = this;
-    if (method === 'dense') return { method };
-    if (method === 'auto') return { method, maxKl: bounds[Number(this.#bound.value)]!, checkEvery };
-    const load = this.#load.checked;
-    return { method, density: Number(this.#density.value), ...(load === (method === 'clada-paper') ? {} : { cogLoad: load }) };
-  }
-
-  /** The setting in a few words. */
-  get line(): string {
-    const { method } = this;
-    if (method === 'dense') return 'dense';
-    if (method === 'auto') return `auto, at most ${bounds[Number(this.#bound.value)]} nats from dense`;
-    return `${method}, density ${Number(this.#density.value).toFixed(2)}${this.options.cogLoad === true ? ', load on' : this.options.cogLoad === false ? ', load off' : ''}`;
+  get asked(): Asked {
+    const preset = presets.find(({ name }) => name === this.#chosen);
+    if (preset) return preset;
+    const method = this.#chosen as Method, load = this.#load.checked, density = Number(this.#density.value), own = method === 'clada-paper';
+    return { title: `${method}, density ${density.toFixed(2)}${load === own ? '' : load ? ', load on' : ', load off'}`, options: { method, density, ...(load === own ? {} : { cogLoad: load }) } };
   }
 
   /** Methods without a calibration cannot be chosen. */
   ready(levels: Ready['levels']): void {
     this.#levels = levels;
-    for (const input of document.querySelectorAll<HTMLInputElement>('input[name=method]')) {
-      input.disabled = !['dense', 'griffin', 'clada', 'auto'].includes(input.value) && !levels[input.value];
-    }
+    for (const input of byId('methods').querySelectorAll('input')) input.disabled = !['griffin', 'clada'].includes(input.value) && !levels[input.value];
     this.#update();
   }
 
-  /** What the calibration says of the setting. */
+  /** What the calibration says of a research method as it is set. */
   promise(expected: Expected | undefined, failure: Failure | undefined): void {
     const place = byId('promise');
     if (failure) { place.textContent = failure.remedy; return; }
-    if (!expected) { place.textContent = this.method === 'dense' || this.method === 'auto' ? '' : 'Its loss was not measured at calibration.'; return; }
+    if (!expected) { place.textContent = 'Its loss was not measured at calibration.'; return; }
     place.replaceChildren('Calibration: KL ', element('b', {}, nats(expected.kl)), ' nats, same top token ', element('b', {}, `${percent(expected.top1)} %`), this.#reach(expected));
   }
 
@@ -92,18 +89,11 @@ export class Controls {
   }
 
   #show(): void {
-    const { method } = this, rows = this.#levels[method];
-    byId('method-line').textContent = methods.find(([name]) => name === method)![1];
-    byId('density-dial').hidden = method === 'auto';
-    byId('bound-dial').hidden = method !== 'auto';
-    this.#density.disabled = method === 'dense';
-    this.#load.disabled = method === 'dense' || method === 'auto' || method === 'griffin';
-    byId('density-value').textContent = method === 'dense' ? '1.00' : Number(this.#density.value).toFixed(2);
-    const bound = bounds[Number(this.#bound.value)]!;
-    byId('bound-value').textContent = `${bound} nats`;
-    this.#bound.setAttribute('aria-valuetext', `${bound} nats`);
-    if (method === 'dense') byId('promise').textContent = 'Nothing is skipped, nothing is lost.';
-    if (method === 'auto') byId('promise').textContent = `Every ${checkEvery}th token is also computed dense, and held against the bound.`;
+    const chosen = this.#chosen, rows = this.#levels[chosen];
+    byId('method-line').textContent = methods.find(([name]) => name === chosen)?.[1] ?? '';
+    this.#density.disabled = !this.isResearch;
+    this.#load.disabled = !this.isResearch || chosen === 'griffin';
+    byId('density-value').textContent = Number(this.#density.value).toFixed(2);
     if (rows?.length) this.#density.title = `calibrated from ${rows.at(-1)!.cost.toFixed(2)} to ${rows[0]!.cost.toFixed(2)}`;
     else this.#density.removeAttribute('title');
   }

@@ -1,20 +1,22 @@
 /** The conversation on the page: questions, answers token by token, failures; and stepping through the tokens of an answer. */
 import { byId, digits, element, percent } from './dom.ts';
-import type { Comparison, Failure, Token } from './protocol.ts';
+import type { Asked } from './controls.ts';
+import type { Checked, Comparison, Failure, Token } from './protocol.ts';
+import type { Verdict } from './verdict.ts';
 
 /** An answer and what was seen of it. */
 export interface Answer {
   readonly id: number;
   readonly question: string;
-  /** Method and setting as they were asked for. */
-  readonly asked: string;
+  /** The setting as it was when it was asked. */
+  readonly asked: Asked;
   readonly tokens: Token[];
   text: string;
   perSecond: number;
   density: number;
   method: string | undefined;
   expected: { kl: number; top1: number } | undefined;
-  checked: { checks: number; kl: number; top1: number; adjustments: number } | undefined;
+  checked: Checked | undefined;
   comparison: Comparison | undefined;
   warnings: readonly string[];
 }
@@ -49,7 +51,7 @@ export class Conversation {
 
   begin(answer: Answer): void {
     const text = element('div', { class: 'text', tabindex: 0, role: 'group', 'aria-label': 'Answer. The arrow keys step through its tokens.' });
-    const end = element('p', { class: 'end' }), article = element('article', { class: 'answer running', 'aria-label': `Answer, ${answer.asked}` }, element('p', { class: 'by' }, answer.asked), text, end);
+    const end = element('p', { class: 'end' }), article = element('article', { class: 'answer running', 'aria-label': `Answer, ${answer.asked.title}` }, element('p', { class: 'by' }, answer.asked.title), text, end);
     this.#nodes.set(answer, { article, text, end });
     this.#log.setAttribute('aria-busy', 'true'); // a screen reader hears the answer once, whole
     this.#log.append(article);
@@ -88,6 +90,12 @@ export class Conversation {
     const near = this.#nearEnd();
     this.#nodes.get(answer)!.end.textContent = line;
     this.#toEnd(near);
+  }
+
+  /** The colour of what an answer came to. */
+  tone(answer: Answer, tone: Verdict['tone']): void {
+    const article = this.#nodes.get(answer)?.article;
+    if (article && article.dataset['tone'] !== tone) article.dataset['tone'] = tone;
   }
 
   end(answer: Answer): void {

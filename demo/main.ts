@@ -9,9 +9,11 @@ import type { Ran } from './neurons.ts';
 import { NeuronUse, reorder } from './neurons.ts';
 import { paced } from './paced.ts';
 import type { Failure, Ready, Report, Request, Token } from './protocol.ts';
-import { showReadouts } from './readouts.ts';
+import { showReadouts, showVerdict } from './readouts.ts';
 import { Series } from './series.ts';
+import { startTabs } from './tabs.ts';
 import { startTheme } from './theme.ts';
+import { verdictOf } from './verdict.ts';
 
 type Phase = 'loading' | 'failed' | 'ready' | 'answering' | 'comparing';
 
@@ -36,11 +38,13 @@ const controls = new Controls(() => { preview(); });
 /** While tokens come: their text, and the newest one's map and figures. */
 const live = paced(() => {
   if (running) conversation.catchUp(running);
-  if (!shown || at !== undefined) return;
-  series.mark(undefined);
+  drawFigures();
+  if (at !== undefined) return;
   drawMap();
-  showReadouts(shown, ready);
+  if (figures.open) series.mark(undefined);
 }, 80);
+/** What nobody sees is not drawn: it comes up to date when it is opened. */
+const instruments = byId('instruments'), figures = byId<HTMLDetailsElement>('figures');
 const wholeAnswer = (): boolean => document.querySelector<HTMLInputElement>('input[name=map-view]:checked')!.value === 'answer';
 const ranOf = (token: Token | undefined): Ran => (token === undefined || !Number.isFinite(token.density) ? undefined : (token.neurons ?? 'all'));
 
@@ -71,18 +75,19 @@ function enter(next: Phase): void {
 function loadModel(): void {
   byId('welcome').hidden = false;
   enter('loading');
+  showVerdict({ tone: 'plain', sentence: 'Loading the model…', beside: '' });
   post({ kind: 'load' });
 }
 
 function fail(failure: Failure): void {
   enter('failed');
+  showVerdict({ tone: 'plain', sentence: 'The model is not loaded.', beside: '' });
   conversation.fail(failure, { label: 'Try again', run: () => { if (failure.code === 'E_WORKER') worker = startWorker(); loadModel(); } });
 }
 
 function preview(): void {
   previews++; // what was asked before is of another setting
-  if (!ready || controls.method === 'dense' || controls.method === 'auto') return; // auto measures: not before it is wanted
-  post({ kind: 'preview', id: previews, sparsity: controls.options });
+  if (ready && controls.isResearch) post({ kind: 'preview', id: previews, sparsity: controls.asked.options }); // presets measure: not before it is wanted
 }
 
 /** Asks; `repeat`: the last question once more, with the method as it is set now. */
@@ -91,12 +96,13 @@ function ask(text: string, repeat = false): void {
   if (repeat) history = history.slice(0, -2);
   else conversation.question(text);
   running = {
-    id: ++requests, question: text, asked: controls.line, tokens: [], text: '', perSecond: NaN, density: NaN, method: undefined, expected: undefined, checked: undefined, comparison: undefined, warnings: [],
+    id: ++requests, question: text, asked: controls.asked, tokens: [], text: '', perSecond: NaN, density: NaN, method: undefined, expected: undefined, checked: undefined, comparison: undefined, warnings: [],
   };
   conversation.begin(running);
-  show(running, undefined);
-  post({ kind: 'ask', id: running.id, history, text, sparsity: controls.options, compare: controls.compares });
+  if (running.asked.options.method === 'auto') conversation.status(running, 'finding out what is fastest on this machine…');
+  post({ kind: 'ask', id: running.id, history, text, sparsity: running.asked.options, compare: controls.compares });
   enter('answering');
+  show(running, undefined);
 }
 
 function newChat(): void {
@@ -107,9 +113,9 @@ function newChat(): void {
   series.show([]);
   series.mark(undefined);
   map.show(undefined, 1);
-  byId('map-line').textContent = 'Ask something: each row is a layer, each point a feed-forward neuron, lit where it ran.';
-  showReadouts(undefined, ready);
+  byId('map-line').textContent = 'Each row is a layer, each point a neuron, lit where it ran.';
   if (phase !== 'loading' && phase !== 'failed') enter('ready');
+  drawFigures();
   question.focus();
 }
 
@@ -118,23 +124,38 @@ function show(answer: Answer, index: number | undefined): void {
   if (answer !== shown && ready) {
     use = new NeuronUse(ready.info.layers, ready.info.neurons);
     answer.tokens.forEach((token) => { use!.add(ranOf(token)); });
-    series.show(answer.tokens);
   }
   shown = answer;
   at = index;
-  series.mark(index);
+  drawAll();
+}
+
+/** Everything that is in sight. */
+function drawAll(): void {
   drawMap();
-  showReadouts(answer, ready);
+  drawFigures();
+  if (figures.open) series.mark(at);
+}
+
+/** Verdict, figures and curves. */
+function drawFigures(): void {
+  if (!ready) return;
+  if (running) conversation.tone(running, verdictOf(running, ready, phase === 'answering').tone);
+  showVerdict(shown ? verdictOf(shown, ready, shown === running && phase === 'answering')
+    : { tone: 'plain', sentence: `Exact runs at ${digits(ready.densePerSecond, 0)} tokens a second on this machine. Ask, and see what skipping gains.`, beside: '' });
+  if (!figures.open || instruments.hidden) return;
+  showReadouts(shown, ready);
+  series.show(shown?.tokens ?? []);
 }
 
 function drawMap(): void {
-  if (!shown || !use) return;
+  if (!shown || !use || instruments.hidden) return;
   const whole = wholeAnswer(), index = at ?? shown.tokens.length - 1, ran = ranOf(shown.tokens[index]);
   const shares = whole ? use.shares() : use.sharesOf(ran), line = byId('map-line');
   order = byId<HTMLInputElement>('sorted').checked ? use.order() : undefined;
   map.show(order ? reorder(shares, order, use.layers) : shares, use.layers);
   if (whole) line.textContent = use.steps > 0 ? `Over ${use.steps} tokens, ${describe(shares, use.layers)}.` : '';
-  else if (ran === undefined) line.textContent = shown.tokens.length > 0 ? 'The first token comes out of the prompt, which runs dense.' : '';
+  else if (ran === undefined) line.textContent = shown.tokens.length > 0 ? 'The first token comes out of the question, which is read with every neuron.' : '';
   else line.textContent = `Token ${index + 1}: ${describe(shares, use.layers)}.`;
 }
 
@@ -147,11 +168,11 @@ function progress({ phase: step, loaded, total }: Extract<Report, { kind: 'progr
 }
 
 function showFacts({ info, file, bandwidth, kept }: Ready): void {
-  byId('facts').textContent = [
-    file.replace(/\.gguf$/, ''), `${info.layers} layers × ${info.neurons.toLocaleString('en')} neurons`, `${info.tier} build`, `${digits(info.memoryBytes / 1e6, 0)} MB`,
-    `read at ${digits(bandwidth, 1)} GB/s`,
+  byId('facts').textContent = `${file.replace(/\.gguf$/, '')} · ${digits(info.memoryBytes / 1e6, 0)} MB`;
+  byId('machine').textContent = [
+    info.name, `${info.layers} layers × ${info.neurons.toLocaleString('en')} neurons`, `${info.tier} build: ${info.tierReason}`, `memory read at ${digits(bandwidth, 1)} GB/s`,
+    `loaded in ${digits(info.loadMs / 1000, 1)} s`,
   ].join(' · ');
-  byId('facts').title = `${info.name}; ${info.tierReason}; loaded in ${digits(info.loadMs / 1000, 1)} s`;
   byId('kept').hidden = !kept || !navigator.serviceWorker?.controller;
 }
 
@@ -163,8 +184,8 @@ function receive(report: Report): void {
       ready = report.ready;
       showFacts(ready);
       controls.ready(ready.levels);
-      showReadouts(undefined, ready);
       enter('ready');
+      drawFigures();
       return;
     case 'previewed':
       if (report.id === previews) controls.promise(report.expected, report.failure);
@@ -180,11 +201,9 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
     case 'token':
       if (answer.tokens.length === 0) conversation.status(answer, '');
       answer.tokens.push(report.token);
-      answer.perSecond = report.perSecond;
+      Object.assign(answer, { perSecond: report.perSecond, method: report.method, checked: report.checked });
+      if (shown === answer) use?.add(ranOf(report.token)); // else the reader is at an older one
       live();
-      if (shown !== answer) return; // the reader is at an older one
-      use?.add(ranOf(report.token));
-      series.show(answer.tokens);
       return;
     case 'answered': {
       const { stats, text, stopped } = report;
@@ -194,7 +213,7 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
       conversation.catchUp(answer);
       conversation.end(answer);
       conversation.status(answer, [
-        `${stats.generatedTokens} tokens at ${digits(stats.generatePerSecond, 1)} tok/s`, ...(controls.method === 'auto' && stats.method ? [`chosen: ${stats.method}`] : []),
+        `${stats.generatedTokens} tokens at ${digits(stats.generatePerSecond, 1)} tok/s`, 
         ...(stopped ? ['stopped'] : stats.stopReason === 'length' ? ['cut at its longest'] : stats.stopReason === 'context' ? ['the context is full'] : []), ...(compares ? ['measuring against dense…'] : []),
       ].join(' · '));
       enter(compares ? 'comparing' : 'ready');
@@ -203,11 +222,12 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
     }
     case 'compared':
       answer.comparison = report.comparison;
-      if (shown === answer) showReadouts(answer, ready);
+      drawFigures();
       return;
     case 'idle':
-      conversation.status(answer, byIdle(answer));
       if (phase === 'answering' || phase === 'comparing') enter('ready');
+      conversation.status(answer, byIdle(answer));
+      drawFigures();
       return;
     case 'refused':
       conversation.catchUp(answer);
@@ -218,10 +238,9 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
 }
 
 /** The line below an answer once nothing runs. */
-function byIdle({ tokens, perSecond, method, asked, comparison }: Answer): string {
-  const parts = [`${tokens.length} tokens at ${digits(perSecond, 1)} tok/s`, ...(asked.startsWith('auto') && method ? [`chosen: ${method}`] : [])];
-  if (comparison) parts.push(`in turns with dense × ${digits(comparison.sparsePerSecond / comparison.densePerSecond, 2)}`, `KL ${digits(comparison.kl, 3)} nats`);
-  return parts.join(' · ');
+function byIdle(answer: Answer): string {
+  const { sentence, tone } = verdictOf(answer, ready!, false);
+  return `${answer.tokens.length} tokens at ${digits(answer.perSecond, 1)} tok/s${answer.asked.options.method === 'dense' && tone !== 'broken' ? '' : `. ${sentence}`}`;
 }
 
 function submit(): void {
@@ -241,8 +260,10 @@ again.addEventListener('click', () => { const last = history.at(-2); if (last) a
 byId('new-chat').addEventListener('click', newChat);
 byId('suggestions').addEventListener('click', ({ target }) => { if (target instanceof HTMLButtonElement) { ask(target.textContent!); question.focus(); } });
 for (const id of ['map-view', 'sorted']) byId(id).addEventListener('change', drawMap);
+figures.addEventListener('toggle', drawAll);
 
 startTheme();
+startTabs(drawAll);
 loadModel();
 if (navigator.serviceWorker) {
   navigator.serviceWorker.addEventListener('controllerchange', () => { if (ready) showFacts(ready); });

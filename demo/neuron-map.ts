@@ -10,7 +10,7 @@ export class NeuronMap {
   #shares: Float32Array | undefined;
   #layers = 1;
   #frame = 0;
-  #palette: Uint8ClampedArray<ArrayBuffer> | undefined;
+  #palette: Uint32Array | undefined;
 
   /** `point` hears of the layer, first and last neuron under the pointer and their share; undefined when it leaves. */
   constructor(private readonly canvas: HTMLCanvasElement, point: (at: { layer: number; from: number; to: number; share: number } | undefined) => void) {
@@ -52,7 +52,7 @@ export class NeuronMap {
   }
 
   /** 256 colours from "never" to "always". */
-  #colours(): Uint8ClampedArray<ArrayBuffer> {
+  #colours(): Uint32Array {
     if (this.#palette) return this.#palette;
     const [off, mid, on] = [channels('--map-off'), channels('--map-mid'), channels('--map-on')], palette = new Uint8ClampedArray(4 * 256);
     for (let i = 0; i < 256; i++) {
@@ -60,7 +60,7 @@ export class NeuronMap {
       for (let c = 0; c < 3; c++) palette[4 * i + c] = a[c]! + (b[c]! - a[c]!) * u;
       palette[4 * i + 3] = 255;
     }
-    return (this.#palette = palette);
+    return (this.#palette = new Uint32Array(palette.buffer));
   }
 
   #draw(): void {
@@ -69,16 +69,14 @@ export class NeuronMap {
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (columns <= 0) return;
     const layers = this.#shares ? this.#layers : 30, shares = this.#shares ?? new Float32Array(layers), neurons = shares.length / layers;
-    const palette = this.#colours(), rows = Math.max(1, Math.round((rowHeight - rowGap) * ratio)), image = context.createImageData(columns, rows), means = byLayer(shares, layers);
+    const palette = this.#colours(), rows = Math.max(1, Math.round((rowHeight - rowGap) * ratio)), means = byLayer(shares, layers);
+    const image = context.createImageData(columns, Math.round(height * ratio)), pixels = new Uint32Array(image.data.buffer);
     for (let layer = 0; layer < layers; layer++) {
-      const line = squeeze(shares.subarray(layer * neurons, (layer + 1) * neurons), columns);
-      for (let x = 0; x < columns; x++) {
-        const from = 4 * Math.round(255 * line[x]!);
-        image.data.set(palette.subarray(from, from + 4), 4 * x);
-      }
-      for (let y = 1; y < rows; y++) image.data.copyWithin(4 * columns * y, 0, 4 * columns);
-      context.putImageData(image, Math.round(left * ratio), Math.round(layer * rowHeight * ratio));
+      const line = squeeze(shares.subarray(layer * neurons, (layer + 1) * neurons), columns), from = Math.round(layer * rowHeight * ratio) * columns;
+      for (let x = 0; x < columns; x++) pixels[from + x] = palette[Math.round(255 * line[x]!)]!;
+      for (let y = 1; y < rows; y++) pixels.copyWithin(from + y * columns, from, from + columns);
     }
+    context.putImageData(image, Math.round(left * ratio), 0);
     context.scale(ratio, ratio);
     context.font = '10px system-ui, sans-serif';
     context.textBaseline = 'middle';

@@ -1,6 +1,9 @@
 /** What page and worker say to each other. Plain data only: everything here crosses a structured clone. */
 import type { ChatMessage, GenerationStats, Level, MethodName, ModelInfo, SparsityOptions } from 'clada';
 
+/** What a bound's checks against dense have found so far. */
+export type Checked = NonNullable<GenerationStats['measured']>;
+
 /** What the page asks. A new request of kind `ask` or `load` ends the one that runs. */
 export type Request =
   | { kind: 'load' }
@@ -65,7 +68,7 @@ export type Report =
   | { kind: 'ready'; ready: Ready }
   | { kind: 'failed'; failure: Failure }
   | { kind: 'prompt'; id: number; done: number; total: number }
-  | { kind: 'token'; id: number; token: Token; perSecond: number }
+  | { kind: 'token'; id: number; token: Token; perSecond: number; method: MethodName | undefined; checked: Checked | undefined }
   | { kind: 'answered'; id: number; text: string; stats: GenerationStats; stopped: boolean }
   | { kind: 'compared'; id: number; comparison: Comparison }
   | { kind: 'idle'; id: number }

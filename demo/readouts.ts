@@ -1,12 +1,21 @@
-/** The four figures of an answer, each beside what it is held against. */
+/** The verdict on an answer, and its four figures, each beside what it is held against. */
 import type { Answer } from './conversation.ts';
 import { byId, digits, nats, percent } from './dom.ts';
 import type { Ready } from './protocol.ts';
+import type { Verdict } from './verdict.ts';
 
 function set(id: string, text: string): void {
   const place = byId(id);
   place.textContent = text;
   place.classList.toggle('none', text === '–');
+}
+
+/** Text that did not change is not written again: it is a live region. */
+export function showVerdict({ tone, sentence, beside }: Verdict): void {
+  const place = byId('verdict');
+  byId('result').dataset['tone'] = tone;
+  if (place.textContent !== sentence) place.textContent = sentence;
+  byId('verdict-beside').textContent = beside;
 }
 
 /** `dense`: tokens a second measured at load, until an answer brings a measurement of its own. */
@@ -27,7 +36,5 @@ export function showReadouts(answer: Answer | undefined, ready: Ready | undefine
   const error = here && Number.isFinite(here.klError) ? `± ${nats(here.klError)} ` : '';
   set('kl-beside', isDense || !answer ? '' : [here ? `${error}here, ${here.count} tokens` : '', expected ? `calibration ${nats(expected.kl)}` : method ? 'not calibrated' : ''].filter(Boolean).join('; '));
   set('top1-beside', isDense || !answer ? '' : [here ? `here, ${here.count} tokens` : '', expected ? `calibration ${percent(expected.top1)} %` : ''].filter(Boolean).join('; '));
-  const note = byId('note');
-  note.textContent = checked && checked.checks > 0
-    ? `Bound: ${checked.checks} tokens checked on the way, KL ${nats(checked.kl)} nats, ${checked.adjustments} adjustments. Chosen: ${method}.` : (answer?.warnings ?? []).join(' ');
+  byId('note').textContent = (answer?.warnings ?? []).join(' ');
 }

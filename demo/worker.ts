@@ -88,7 +88,8 @@ async function answer({ id, history, text, sparsity, compare: wanted }: Extract<
         text: part, surprisal, entropy, load: step && step.factor !== 1 ? step.cogLoad : own, factor: step?.factor ?? 1,
         density: step?.density ?? NaN, weightBytes: step?.weightBytes ?? NaN, ...(step?.neurons ? { neurons: step.neurons } : {}),
       };
-      post({ kind: 'token', id, token, perSecond: generation.stats().generatePerSecond }, step?.neurons ? [step.neurons.buffer] : []);
+      const { generatePerSecond: perSecond, method, measured: checked } = generation.stats();
+      post({ kind: 'token', id, token, perSecond, method, checked }, step?.neurons ? [step.neurons.buffer] : []);
     }
   } catch (error) {
     if (!(error instanceof AbortedError)) throw error;
