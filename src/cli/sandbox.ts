@@ -54,15 +54,21 @@ cd "$root"; pivot_root . old; umount -l /old; umount -l /proc; cd /work
 exec prlimit "$@" setpriv --no-new-privs --inh-caps=-all --bounding-set=-all "$python" -I -S -B -
 `;
 
-/** @throws Error where a tool is missing or the kernel does not allow it: the run then says why on stderr */
-async function runIn(python: string, home: string, program: string, { seconds = 10, megabytes = 1024 }: SandboxLimits = {}): Promise<SandboxRun> {
+interface Interpreter { readonly python: string; /** Folder of its libraries. */ readonly home: string }
+
+/** @throws Error where a tool is missing; where the kernel does not allow it, the run says so on stderr */
+async function runIn(
+  { python, home }: Interpreter, program: string, { seconds = 10, megabytes = 1024 }: SandboxLimits = {},
+): Promise<SandboxRun> {
   const root = await mkdtemp(join(tmpdir(), 'clada-sandbox-'));
   const limits = [
-    `--as=${megabytes * 2 ** 20}`, `--cpu=${Math.ceil(seconds)}`, `--fsize=${diskMegabytes * 2 ** 20}`, '--core=0', '--nofile=64', `--nproc=${mostProcesses}`,
+    `--as=${megabytes * 2 ** 20}`, `--cpu=${Math.ceil(seconds)}`, `--fsize=${diskMegabytes * 2 ** 20}`, '--core=0', '--nofile=64',
+    `--nproc=${mostProcesses}`,
   ];
   // timeout stands outside, so that the end comes although this process may be gone
   const child = spawn('timeout', [
-    '--signal=KILL', String(seconds + 1), 'unshare', '--user', '--map-root-user', '--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child',
+    '--signal=KILL', String(seconds + 1),
+    'unshare', '--user', '--map-root-user', '--net', '--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child',
     'sh', '-euc', script, 'sh', root, python, home, ...limits,
   ], { env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C.UTF-8' }, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   let ended: SandboxRun['ended'] = 'code';
@@ -92,9 +98,10 @@ async function runIn(python: string, home: string, program: string, { seconds = 
   }
 }
 
-/** The interpreter behind a name, which may be a shim, and the folder of its libraries. */
-async function locate(name: string): Promise<{ python: string; home: string }> {
-  const { stdout } = await promisify(execFile)(name, ['-I', '-S', '-c', 'import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)'], { timeout: 10_000 });
+/** The interpreter behind a name, which may be a shim. */
+async function locate(name: string): Promise<Interpreter> {
+  const ask = 'import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)';
+  const { stdout } = await promisify(execFile)(name, ['-I', '-S', '-c', ask], { timeout: 10_000 });
   const [python, home] = stdout.trim().split('\n') as [string, string];
   return { python, home: python.startsWith(`${home}/`) ? home : dirname(python) };
 }
@@ -107,7 +114,7 @@ export async function openSandbox(names: readonly string[] = ['python3', '/usr/b
   const reasons: string[] = [];
   for (const name of names) {
     try {
-      const { python, home } = await locate(name), sandbox: Sandbox = (program, limits) => runIn(python, home, program, limits);
+      const interpreter = await locate(name), sandbox: Sandbox = (program, limits) => runIn(interpreter, program, limits);
       const { ok, stdout, stderr } = await sandbox('import math, collections, typing\nprint(6 * 7)');
       if (ok && stdout === '42\n') return sandbox;
       reasons.push(`${name}: ${stderr.trim().split('\n').at(-1) ?? 'it said nothing'}`);
@@ -116,7 +123,8 @@ export async function openSandbox(names: readonly string[] = ['python3', '/usr/b
     }
   }
   throw new InputError('E_OPTION', {
-    subject: 'sandbox for generated code', found: reasons.join('; '), expected: 'Python 3, unshare, prlimit and setpriv, and user namespaces that a user may make',
+    subject: 'sandbox for generated code', found: reasons.join('; '),
+    expected: 'Python 3, unshare, prlimit and setpriv, and user namespaces that a user may make',
     remedy: 'Leave the task humaneval out, or run it on a Linux that allows them: generated code is not run unguarded.',
   });
 }

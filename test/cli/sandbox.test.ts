@@ -30,7 +30,7 @@ if (typeof opened !== 'function') {
 
   test('an endless loop is ended, and what it started with it', async () => {
     const started = performance.now(), name = `clada_${process.pid}_${Date.now()}`;
-    const endless = await run(`import os\nif os.fork() == 0:\n    os.setsid()\n    open('/work/${name}', 'w')\nwhile True: pass  # ${name}`, 1);
+    const endless = await run(`import os\nif os.fork() == 0:\n    os.setsid()\n    open('here_${name}', 'w')\nwhile True: pass  # ${name}`, 1);
     assert.equal([endless.ok, endless.ended], [false, 'time']);
     assert.ok(performance.now() - started < 4000);
     const asleep = await run('import signal, time\nfor s in range(1, 32):\n    if s not in (9, 19): signal.signal(s, signal.SIG_IGN)\nwhile True: time.sleep(9)', 1);
@@ -69,7 +69,7 @@ if (typeof opened !== 'function') {
     const { ok, stdout, stderr } = await run(`
 import os
 print(os.getcwd(), os.listdir("."), os.path.exists("/proc/1"), sorted(os.listdir("/dev")))
-for path in ["/x", "/usr/x", "/tmp/x", ${JSON.stringify(`${homedir()}/x`)}]:
+for path in ["/x", "/usr/x", ${JSON.stringify(tmpdir())} + "/x", ${JSON.stringify(homedir())} + "/x"]:
     try: open(path, "w")
     except OSError: continue
     print("wrote", path)
