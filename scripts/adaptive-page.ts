@@ -6,7 +6,7 @@
  * A results file is what `clada eval --out` writes (*.jsonl; or *.json, one array of the same records): format in src/eval/records.ts. Each file is
  * a section of its own, so that numbers of different runs, machines or documents never stand in one table; more methods are added to a file by
  * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
- * tokens, load, tasks, generation, claim (which joins files); curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
+ * tokens, load, tasks, generation, paper (of files named so), claim (which joins files); curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -22,6 +22,7 @@ import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
 import { withParts } from './page.ts';
+import { paperTable } from './paper-table.ts';
 
 export interface ResultFile {
   /** Without folder and ending: heads its section and its curves. */
@@ -129,11 +130,19 @@ const sections: Readonly<Record<string, Section>> = {
       `<details><summary>Task by task</summary>\n\n${taskDetails(summaries)}\n\n</details>`, sources(file, 'task').join('\n'),
     ];
   },
+  paper: (file) => {
+    const lines = paperTable(file.records);
+    const from = (['token', 'kl', 'task', 'generation'] as const).flatMap((type) => sources(file, type));
+    return lines.length === 0 ? [] : [...lines, `<details><summary>Runs</summary>\n\n${[...new Set(from)].join('\n')}\n\n</details>`];
+  },
   generation: (file) => {
     const summaries = summariseGeneration(of(file, 'generation'));
     return summaries.length === 0 ? [] : [generationTable(summaries), sources(file, 'generation').join('\n')];
   },
 };
+
+/** Files of bench/paper.ts, each of a model of its own, stand in a section of their own. */
+const isPaper = ({ name }: ResultFile): boolean => name.startsWith('paper-');
 
 /** What several files say of the same subjects, side by side. */
 type Joint = (files: readonly ResultFile[], images: Images, folder: string) => string[];
@@ -174,13 +183,14 @@ const joints: Readonly<Record<string, Joint>> = {
 export function renderPage(page: string, files: readonly ResultFile[], folder: string): { page: string; images: Images } {
   const images: Images = new Map();
   const parts: Record<string, readonly string[]> = {};
+  const others = files.filter((file) => !isPaper(file));
   for (const [name, section] of Object.entries(sections)) {
-    parts[name] = files.flatMap((file) => {
+    parts[name] = (name === 'paper' ? files.filter(isPaper) : others).flatMap((file) => {
       const lines = section(file, images, folder);
       return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
     });
   }
-  for (const [name, joint] of Object.entries(joints)) parts[name] = joint(files, images, folder);
+  for (const [name, joint] of Object.entries(joints)) parts[name] = joint(others, images, folder);
   return { page: withParts(page, parts), images };
 }
 

@@ -71,6 +71,9 @@ export const denseSelection: Selection = {
   gateWeights: 'ones', productWeights: 'ones', cogLoad: noCogLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
 };
 
+/** True where both say the same: what was made for one serves the other. */
+export const sameSelection = (a: Selection, b: Selection): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
 /** True where the prompt's statistics decide. */
 export const usesStatistics = ({ rule }: Selection): boolean => rule !== 'none';
 /** True where a gate is needed: selections by |g|. */

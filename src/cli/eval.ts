@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import type { Model } from 'clada';
 import { InputError } from 'clada';
 import { compareToDense, defaultPrompt, readDocuments, summariseComparison } from '../eval/compare.ts';
-import { readGenerationItems, runGeneration, summariseGeneration, type GenerationItem, type GenerationName } from '../eval/generation.ts';
+import type { GenerationItem, GenerationName, Turn } from '../eval/generation.ts';
+import { generationTasks, readGenerationItems, runGeneration, summariseGeneration } from '../eval/generation.ts';
 import { readItems, taskNames, type TaskItem, type TaskName } from '../eval/items.ts';
 import type { ResultLog, ResultRecord } from '../eval/records.ts';
-import { parseMethod, subjectFor, type Subject } from '../eval/subject.ts';
+import { parseMethod, subjectFor } from '../eval/subject.ts';
 import { comparisonTable, generationTable, taskDetails, taskTable } from '../eval/tables.ts';
 import { runTasks, summariseTasks } from '../eval/tasks.ts';
 import type { Values } from './commands.ts';
 import { openModel } from './model.ts';
 import { note, print, printJson } from './output.ts';
 import { headerFor, openLog } from './results.ts';
+import { openSandbox } from './sandbox.ts';
 import { readText } from './text.ts';
 
 type EvalValues = Values<'eval'>;
@@ -76,12 +78,12 @@ async function evaluateMethods(values: EvalValues, signal: AbortSignal): Promise
   await compareToDense(dense, subjects, list, {
     prompt, log, signal, onDocument: ({ subject, document }) => progress(`${subject} on ${document}`),
   });
-  for (const subject of subjects) {
-    const onItem = ({ item }: { item: string }): void => progress(`${subject.label} on ${item}`);
-    await runTasks(subject, model.tokenizer, {
-      tasks: scored, contextSize, log, signal, protocol: values.protocol ?? 'generation', onItem,
-    });
-    for (const [task, some] of answered) await answer(model, subject, task, some, log, signal, onItem);
+  const onItem = ({ subject, item }: { subject: string; item: string }): void => progress(`${subject} on ${item}`);
+  await runTasks(subjects, model.tokenizer, { tasks: scored, contextSize, log, signal, protocol: values.protocol ?? 'generation', onItem });
+  const run = runsCode(answered.map(([task]) => task)) ? await openSandbox() : undefined;
+  for (const [task, some] of answered) {
+    const tooLong = await runGeneration(task, some, subjects, { encode: encoderFor(model), contextSize, run, log, signal, onItem });
+    if (tooLong > 0) note(`${task}: ${tooLong} items do not fit into a context of ${contextSize} and were left out`);
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   report(log, values.json === true);
@@ -89,21 +91,11 @@ async function evaluateMethods(values: EvalValues, signal: AbortSignal): Promise
 
 const isLikelihood = (task: string): task is TaskName => (taskNames as readonly string[]).includes(task);
 
-async function answer(
-  model: Model, subject: Subject, task: GenerationName, items: readonly GenerationItem[], log: ResultLog, signal: AbortSignal,
-  onItem: (record: { item: string }) => void,
-): Promise<void> {
-  if (!subject.generate) throw new InputError('E_OPTION', {
-    subject: `method ${subject.label}`, found: `task ${task}`, expected: 'a task that is scored without generating',
-    remedy: 'Leave the task out for this method.',
-  });
-  const { contextSize } = model.info;
-  const tooLong = await runGeneration(task, items, {
-    subject: subject.label, contextSize, log, onItem, encode: (content) => model.encodeChat([{ role: 'user', content }]),
-    generate: (ids, maxTokens) => subject.generate!(ids, maxTokens, signal),
-  });
-  if (tooLong > 0) note(`${task}: ${tooLong} items do not fit into a context of ${contextSize} and were left out`);
-}
+export const runsCode = (tasks: readonly GenerationName[]): boolean => tasks.some((task) => 'runs' in generationTasks[task]);
+
+/** Prompts of generation tasks in the model's chat template. */
+export const encoderFor = (model: Model) => (turns: readonly Turn[], start: string): number[] =>
+  [...model.encodeChat(turns.map((turn) => ({ ...turn }))), ...(start === '' ? [] : model.tokenizer.encode(start))];
 
 function report({ records }: ResultLog, json: boolean): void {
   type Of<T> = Extract<ResultRecord, { type: T }>;

@@ -1,34 +1,68 @@
 /**
  * Generation tasks: greedy answers in the model's chat template, the prompt dense, the answer with the method. xsum is scored by ROUGE-L
- * against the reference summary, gsm8k by the last number of the answer. Test: test/eval/generation.test.ts.
+ * against the reference summary, gsm8k by the last number of the answer, humaneval by running what it wrote.
+ * Test: test/eval/generation.test.ts.
  */
+import type { RunCode } from './code.ts';
+import { askForCode, codeStart, codeStops, passes } from './code.ts';
 import type { Estimate } from './metrics.ts';
-import { estimate } from './metrics.ts';
+import { estimate, meanOf, pairedDifference } from './metrics.ts';
 import { Raw } from './items.ts';
 import type { GenerationRecord, ResultLog } from './records.ts';
 import { groupBy, parseLines } from './records.ts';
 import { rougeL } from './rouge.ts';
+import type { Subject } from './subject.ts';
+import { inTurn } from './subject.ts';
+
+export interface Turn { readonly role: 'user' | 'assistant'; readonly content: string }
 
 export interface GenerationItem {
   readonly id: string;
-  readonly prompt: string;
-  /** What the answer is held against: a summary, a number. */
-  readonly truth: string;
+  /** What the user says. */
+  readonly message: string;
+  /** 0 … 1. */
+  readonly score: (answer: string, run: RunCode | undefined) => number | Promise<number>;
 }
 
 export interface GenerationSpec {
   readonly metric: string;
   /** Tokens of an answer at most. */
   readonly maxTokens: number;
-  /** Field of a line that holds the truth. */
-  readonly field: 'reference' | 'answer';
-  /** 0 … 1. */
-  readonly score: (answer: string, truth: string) => number;
+  /** What was said before, to show how answers look. */
+  readonly shown?: readonly Turn[];
+  /** How the assistant begins, before the answer. */
+  readonly start?: string;
+  readonly stop?: readonly string[];
+  /** What is written has to be run. */
+  readonly runs?: boolean;
+  readonly convert: (raw: Raw) => Omit<GenerationItem, 'id'>;
 }
 
+/**
+ * Left to themselves, models write headings and formulas for 300 tokens before they come to a number; after two short answers, in the way
+ * of the data set's own, they take 140. The problems are of our making.
+ */
+const shownAnswers: readonly Turn[] = [
+  {
+    role: 'user',
+    content: 'Nora picks 14 pears on Monday and twice as many on Tuesday. She gives 9 pears to her neighbour. How many pears has she left?',
+  },
+  {
+    role: 'assistant',
+    content: 'On Tuesday she picks 14 * 2 = 28 pears.\nTogether that is 14 + 28 = 42 pears.\nShe has 42 - 9 = 33 pears left.\n#### 33',
+  },
+  { role: 'user', content: 'A ticket costs $12, and children pay half. What does a family of 2 adults and 3 children pay?' },
+  {
+    role: 'assistant',
+    content: 'A child pays 12 / 2 = $6.\nThe adults pay 2 * 12 = $24.\nThe children pay 3 * 6 = $18.\n'
+      + 'The family pays 24 + 18 = $42.\n#### 42',
+  },
+];
+
 export const generationTasks = {
-  xsum: { metric: 'ROUGE-L', maxTokens: 64, field: 'reference', score: rougeL },
-  gsm8k: { metric: 'exact match', maxTokens: 320, field: 'answer', score: sameNumber },
+  xsum: { metric: 'ROUGE-L', maxTokens: 64, convert: summary },
+  gsm8k: { metric: 'exact match', maxTokens: 320, shown: shownAnswers, convert: arithmetic },
+  humaneval: { metric: 'pass@1', maxTokens: 384, start: codeStart, stop: codeStops, runs: true, convert: code },
 } as const satisfies Record<string, GenerationSpec>;
 
 export type GenerationName = keyof typeof generationTasks;
@@ -38,8 +72,23 @@ export const generationNames = Object.keys(generationTasks) as readonly Generati
 export function readGenerationItems(task: GenerationName, text: string, limit = Infinity): GenerationItem[] {
   return parseLines(text, `${task}.jsonl`).slice(0, limit).map(({ value, line }) => {
     const raw = new Raw(value, `${task}.jsonl, line ${line}`);
-    return { id: raw.text('id'), prompt: raw.text('prompt'), truth: raw.text(generationTasks[task].field) };
+    return { id: raw.text('id'), ...generationTasks[task].convert(raw) };
   });
+}
+
+function summary(raw: Raw): Omit<GenerationItem, 'id'> {
+  const reference = raw.text('reference');
+  return { message: raw.text('prompt'), score: (answer) => rougeL(answer, reference) };
+}
+
+function arithmetic(raw: Raw): Omit<GenerationItem, 'id'> {
+  const truth = lastNumber(raw.text('answer'));
+  return { message: raw.text('prompt'), score: (answer) => Number(lastNumber(answer) === truth) };
+}
+
+function code(raw: Raw): Omit<GenerationItem, 'id'> {
+  const problem = { prompt: raw.text('prompt'), entry: raw.text('entry_point'), test: raw.text('test') };
+  return { message: askForCode(problem.prompt), score: (answer, run) => passes(problem, answer, run!) };
 }
 
 /** The last number of a text: "$1,234.50." → 1234.5; NaN where there is none. */
@@ -48,44 +97,45 @@ export function lastNumber(text: string): number {
   return numbers ? Number(numbers.at(-1)!.replace(/[$,]/g, '')) : NaN;
 }
 
-function sameNumber(answer: string, truth: string): number {
-  return Number(lastNumber(answer) === lastNumber(truth));
-}
-
-/** Greedy continuation of a prompt, without its end token. */
-export type Generate = (prompt: ArrayLike<number>, maxTokens: number) => Promise<string>;
-
 export interface GenerationRun {
-  /** Label of the subject behind `generate`. */
-  readonly subject: string;
-  readonly generate: Generate;
-  /** A user's message in the chat template, up to where the assistant begins. */
-  readonly encode: (message: string) => ArrayLike<number>;
+  /** Turns in the chat template, up to what the assistant begins with. */
+  readonly encode: (turns: readonly Turn[], start: string) => ArrayLike<number>;
   readonly contextSize: number;
+  /** Absent: tasks that run what was written cannot be scored. */
+  readonly run?: RunCode | undefined;
   readonly log: ResultLog;
+  readonly signal?: AbortSignal;
   readonly onItem?: (record: GenerationRecord) => void;
+  /** Asked before every answer; true ends the run there. */
+  readonly isOver?: () => boolean;
 }
 
 /**
- * Appends one record per item, unless the log has it already.
+ * Appends one record per item and subject that can generate, unless the log has it already. Subjects take turns, so that a prompt is
+ * computed once.
  * @returns how many items were left out because prompt and answer do not fit into the context
  */
 export async function runGeneration(
-  task: GenerationName, items: readonly GenerationItem[], { subject, generate, encode, contextSize, log, onItem }: GenerationRun,
+  task: GenerationName, items: readonly GenerationItem[], subjects: readonly Subject[],
+  { encode, contextSize, run, log, signal, onItem, isOver }: GenerationRun,
 ): Promise<number> {
-  const spec: GenerationSpec = generationTasks[task];
-  const done = new Set(log.records.flatMap((record) => (
-    record.type === 'generation' && record.subject === subject && record.task === task ? [record.item] : []
-  )));
+  const { maxTokens, shown = [], start = '', stop = [] }: GenerationSpec = generationTasks[task];
+  const keyOf = (subject: string, item: string): string => JSON.stringify([subject, item]);
+  const known = log.records.filter((record) => record.type === 'generation' && record.task === task) as GenerationRecord[];
+  const done = new Set(known.map((record) => keyOf(record.subject, record.item)));
   let tooLong = 0;
-  for (const { id, prompt, truth } of items) {
-    if (done.has(id)) continue;
-    const ids = encode(prompt);
-    if (ids.length + spec.maxTokens > contextSize) { tooLong++; continue; }
-    const text = await generate(ids, spec.maxTokens);
-    const record: GenerationRecord = { type: 'generation', subject, task, item: id, score: spec.score(text, truth), text };
-    log.append(record);
-    onItem?.(record);
+  for (const { id, message, score } of items) {
+    const open = inTurn(subjects).filter(({ label }) => !done.has(keyOf(label, id)));
+    if (open.length === 0) continue;
+    const ids = encode([...shown, { role: 'user', content: message }], start);
+    if (ids.length + maxTokens > contextSize) { tooLong++; continue; }
+    for (const subject of open) {
+      if (isOver?.() === true) return tooLong;
+      const text = await subject.generate!(ids, { maxTokens, stop, ...(signal ? { signal } : {}) });
+      const record: GenerationRecord = { type: 'generation', subject: subject.label, task, item: id, score: await score(text, run), text };
+      log.append(record);
+      onItem?.(record);
+    }
   }
   return tooLong;
 }
@@ -95,14 +145,25 @@ export interface GenerationSummary {
   readonly task: GenerationName;
   readonly metric: string;
   readonly score: Estimate;
+  /** Over the items that both have: the dense score, the difference to it with a standard error from the pairs, and the share kept. */
+  readonly versusDense: { readonly dense: number; readonly difference: Estimate; readonly retained: number } | undefined;
 }
 
 /** Tables from records alone. */
-export function summariseGeneration(records: readonly GenerationRecord[]): GenerationSummary[] {
+export function summariseGeneration(records: readonly GenerationRecord[], dense = 'dense'): GenerationSummary[] {
   const ofTasks = records.filter(({ task }) => Object.hasOwn(generationTasks, task));
+  const ofDense = ofTasks.filter(({ subject }) => subject === dense);
+  const reference = new Map(ofDense.map(({ task, item, score }) => [JSON.stringify([task, item]), score]));
   const groups = groupBy(ofTasks, ({ subject, task }) => JSON.stringify([subject, task]));
   return [...groups.values()].map((group) => {
     const { subject } = group[0]!, task = group[0]!.task as GenerationName;
-    return { subject, task, metric: generationTasks[task].metric, score: estimate(group.map(({ score }) => score)) };
+    const both = group.filter(({ item }) => subject !== dense && reference.has(JSON.stringify([task, item])));
+    const theirs = both.map(({ item }) => reference.get(JSON.stringify([task, item]))!), own = both.map(({ score }) => score);
+    return {
+      subject, task, metric: generationTasks[task].metric, score: estimate(group.map(({ score }) => score)),
+      versusDense: both.length === 0 ? undefined : {
+        dense: meanOf(theirs), difference: pairedDifference(theirs, own), retained: meanOf(own) / meanOf(theirs),
+      },
+    };
   });
 }

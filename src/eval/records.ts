@@ -12,6 +12,7 @@
  *   {"type":"load","method":"clada","density":0.6,"control":"shuffled","documents":16,
  *    "cost":…,"kl":…,"fixedKl":…,"change":…,"se":…}
  *   {"type":"speed","subject":"clada 0.6","cost":…,"kl":…,"top1":…,"ms":[…],"token":[…],"ffn":[…]}
+ *   {"type":"token","subject":"clada 0.6","rounds":8,"threads":1,"cost":…,"ms":[…],"token":[…]}
  *   {"type":"generation","subject":…,"task":"gsm8k","item":"gsm8k-1","score":1,"text":…}
  */
 import { FormatError, InputError } from '../errors.ts';
@@ -125,7 +126,19 @@ export interface SpeedRecord {
   readonly ffn: Spread;
 }
 
-export type ResultRecord = HeaderRecord | KlRecord | TaskRecord | GenerationRecord | LoadRecord | SpeedRecord;
+/** Wall time of whole tokens, each run between two dense ones (bench/paper.ts). */
+export interface TokenRecord {
+  readonly type: 'token';
+  readonly subject: string;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly cost: number;
+  readonly ms: Spread;
+  /** Dense over this. */
+  readonly token: Spread;
+}
+
+export type ResultRecord = TokenRecord | HeaderRecord | KlRecord | TaskRecord | GenerationRecord | LoadRecord | SpeedRecord;
 
 /** Records so far, and where the next ones go. */
 export interface ResultLog {
@@ -140,6 +153,8 @@ export function memoryLog(records: readonly ResultRecord[] = []): ResultLog {
 }
 
 export const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+/** To so many digits behind the point; null where there is no number. A file of results need not hold sixteen digits of each. */
+export const rounded = (value: number, digits: number): number | null => (Number.isFinite(value) ? Number(value.toFixed(digits)) : null);
 export const known = (value: number | null): number => value ?? NaN;
 
 /** Entries by key, in the order in which keys first appear. */
@@ -156,7 +171,8 @@ export function groupBy<T>(entries: readonly T[], key: (entry: T) => string): Ma
 const fields = {
   header: ['command', 'machine', 'date', 'model'], kl: ['subject', 'kind', 'document', 'prompt', 'positions'],
   task: ['subject', 'protocol', 'task', 'item', 'right', 'logprobs'], generation: ['subject', 'task', 'item', 'score'],
-  load: ['method', 'density', 'control', 'change', 'se'], speed: ['subject', 'cost', 'kl', 'ms', 'token', 'ffn'],
+  token: ['subject', 'rounds', 'cost', 'ms', 'token'], load: ['method', 'density', 'control', 'change', 'se'],
+  speed: ['subject', 'cost', 'kl', 'ms', 'token', 'ffn'],
 } as const;
 
 /**

@@ -7,6 +7,7 @@ import { methodNames } from '../adapt/methods.ts';
 import { InputError } from '../errors.ts';
 import { nearest, show } from '../options.ts';
 import type { Model } from '../text/model.ts';
+import type { GenerateOptions } from '../text/types.ts';
 
 /** What is known after one token. The logits beside it are a view: valid during the call only. */
 export interface SubjectStep {
@@ -31,6 +32,16 @@ export interface FollowRange {
    * Default 0.
    */
   readonly from?: number;
+  /** A subject that skips nothing may compute the continuation in passes of many tokens, without a time for each. Default false. */
+  readonly together?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface AnswerOptions {
+  /** Tokens at most. */
+  readonly maxTokens: number;
+  /** Texts that end the answer, and are no part of it. */
+  readonly stop?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +60,15 @@ export interface Subject {
    */
   follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, range?: FollowRange): Promise<void>;
   /** Greedy continuation of a prompt: the prompt dense, the answer with this subject's method. Absent where it cannot. */
-  generate?(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string>;
+  generate?(prompt: ArrayLike<number>, options: AnswerOptions): Promise<string>;
+  /** It takes statistics of prompts, and so has to compute those that another left without. */
+  readonly counts?: boolean;
+}
+
+/** Subjects in the order in which each can go on from what the one before left in the cache: those that count, others, dense. */
+export function inTurn<S extends Pick<Subject, 'label' | 'counts'>>(subjects: readonly S[]): S[] {
+  const rank = ({ label, counts = false }: S): number => (counts ? 0 : label === 'dense' ? 2 : 1);
+  return [...subjects].sort((a, b) => rank(a) - rank(b));
 }
 
 /** All weights of every token. The reference, and the baseline in time. */
@@ -60,7 +79,16 @@ export class DenseSubject implements Subject {
 
   constructor(private readonly model: Model) {}
 
-  async follow(prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { signal }: FollowRange = {}): Promise<void> {
+  async follow(
+    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep,
+    { from = 0, together = false, signal }: FollowRange = {},
+  ): Promise<void> {
+    if (together) {
+      await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken }, fed) => {
+        each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost: 1 } : {}) });
+      }, { sparsity: { method: 'dense' }, together, from, ...(signal ? { signal } : {}) });
+      return;
+    }
     const ids = Array.from(prompt), options = signal ? { signal } : {};
     if (!this.#held || !same(this.#held.ids, ids)) {
       const { logits, report: { logSumExp, entropy, topToken } } = await this.model.evaluate(ids, options);
@@ -75,8 +103,8 @@ export class DenseSubject implements Subject {
     }
   }
 
-  async generate(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string> {
-    return this.model.generate(prompt, { temperature: 0, maxTokens, ...(signal ? { signal } : {}) }).text();
+  async generate(prompt: ArrayLike<number>, options: AnswerOptions): Promise<string> {
+    return this.model.generate(prompt, { ...greedily(options), sparsity: { method: 'dense' } }).text();
   }
 }
 
@@ -84,13 +112,21 @@ function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
+const greedily = ({ maxTokens, stop = [], signal }: AnswerOptions): GenerateOptions =>
+  ({ temperature: 0, maxTokens, stop, ...(signal ? { signal } : {}) });
+
+/** Methods that look at the token alone. */
+const blind: ReadonlySet<string> = new Set(['tt', 'cats', 'exact', 'teal', 'wina']);
+
 /** A method of skipping neurons at a density: prompts dense, what follows by its rule. */
 export class MethodSubject implements Subject {
   readonly label: string;
+  readonly counts: boolean;
 
   /** @throws as `resolveSparsity`, at the first token */
   constructor(private readonly model: Model, private readonly sparsity: SparsityOptions, label?: string) {
     this.label = label ?? `${sparsity.method} ${sparsity.density ?? ''}`.trim();
+    this.counts = !blind.has(sparsity.method ?? '');
   }
 
   async follow(
@@ -104,8 +140,8 @@ export class MethodSubject implements Subject {
     }, { sparsity: this.sparsity, owner: this, from, ...(signal ? { signal } : {}) });
   }
 
-  async generate(prompt: ArrayLike<number>, maxTokens: number, signal?: AbortSignal): Promise<string> {
-    return this.model.generate(prompt, { temperature: 0, maxTokens, sparsity: this.sparsity, ...(signal ? { signal } : {}) }).text();
+  async generate(prompt: ArrayLike<number>, options: AnswerOptions): Promise<string> {
+    return this.model.generate(prompt, { ...greedily(options), sparsity: this.sparsity }).text();
   }
 }
 

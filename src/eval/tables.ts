@@ -90,6 +90,7 @@ export function taskDetails(summaries: readonly TaskSummary[]): string {
 }
 
 export function generationTable(summaries: readonly GenerationSummary[]): string {
-  return markdown(['task', 'method', 'metric', 'items', 'score'], summaries.map(({ task, subject, metric, score }) =>
-    [task, subject, metric, String(score.n), percent(score)]));
+  const head = ['task', 'method', 'metric', 'items', 'score', 'to dense'];
+  return markdown(head, summaries.map(({ task, subject, metric, score, versusDense }) =>
+    [task, subject, metric, String(score.n), percent(score), versusDense ? percent(versusDense.difference) : '–']));
 }

@@ -6,13 +6,15 @@
  * tokens dense, the rest of the context and the answer sparse. Test: test/eval/tasks.test.ts.
  */
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { EncodedRequest, TaskItem, TaskName, TaskSpec } from './items.ts';
+import type { TaskItem, TaskName, TaskSpec } from './items.ts';
 import { encodeRequest, likelihoodTasks } from './items.ts';
 import type { Estimate } from './metrics.ts';
 import { accuracy, meanOf, pairedDifference } from './metrics.ts';
 import type { Protocol, ResultLog, TaskRecord } from './records.ts';
-import { finite, groupBy, known } from './records.ts';
+import { groupBy, known, rounded } from './records.ts';
+import { ItemScorer, type Scores } from './scoring.ts';
 import type { Subject } from './subject.ts';
+import { inTurn } from './subject.ts';
 
 export interface TaskOptions {
   readonly tasks: Readonly<Partial<Record<TaskName, readonly TaskItem[]>>>;
@@ -28,64 +30,56 @@ export interface TaskOptions {
   readonly log: ResultLog;
   readonly signal?: AbortSignal;
   readonly onItem?: (record: TaskRecord) => void;
+  /** Asked before every item; true ends the run there. */
+  readonly isOver?: () => boolean;
 }
 
 /** Tokens that run dense under the strict protocol. */
 export const strictPrompt = 16;
 
-/** Appends one record per task and item. @throws as `subject.follow` */
-export async function runTasks(subject: Subject, tokenizer: Tokenizer, options: TaskOptions): Promise<void> {
-  const { log, limit = Infinity, contextSize, signal, onItem } = options;
-  const protocol = subject.label === 'dense' ? 'generation' : options.protocol ?? 'generation';
+/**
+ * Appends one record per task, item and subject. Subjects take turns on every item, so that its context is computed once for all of them.
+ * @throws as `subject.follow`
+ */
+export async function runTasks(subjects: readonly Subject[], tokenizer: Tokenizer, options: TaskOptions): Promise<void> {
+  const { log, limit = Infinity, contextSize, signal, onItem, isOver } = options;
   const done = new Set(log.records.flatMap((record) => (record.type === 'task' ? [keyOf(record)] : [])));
   for (const [task, items] of Object.entries(options.tasks) as [TaskName, readonly TaskItem[]][]) {
     for (const item of items.slice(0, limit)) {
-      if (done.has(keyOf({ subject: subject.label, protocol, task, item: item.id }))) continue;
-      const encoded = item.requests.map((request) => encodeRequest(tokenizer, request, contextSize));
-      const record = await runItem(subject, task, item, encoded, protocol, signal);
-      log.append(record);
-      onItem?.(record);
+      const open = inTurn(subjects).map((subject) => ({ subject, protocol: protocolOf(subject, options) }))
+        .filter(({ subject: { label }, protocol }) => !done.has(keyOf({ subject: label, protocol, task, item: item.id })));
+      if (open.length === 0) continue;
+      if (isOver?.() === true) return;
+      const requests = item.requests.map((request) => encodeRequest(tokenizer, request, contextSize));
+      for (const [protocol, group] of groupBy(open, (one) => one.protocol) as Map<Protocol, typeof open>) {
+        const isStrict = protocol === 'strict';
+        const scorer = new ItemScorer(requests, requests.map(({ split }) => (isStrict ? Math.min(strictPrompt, split) : split)));
+        for (const { subject } of group) {
+          const record = recordOf(subject, task, item, protocol, await scorer.score(subject, signal));
+          log.append(record);
+          onItem?.(record);
+        }
+      }
     }
   }
 }
 
+const protocolOf = ({ label }: Subject, { protocol = 'generation' }: TaskOptions): Protocol =>
+  (label === 'dense' ? 'generation' : protocol);
+
 const keyOf = ({ subject, protocol, task, item }: Pick<TaskRecord, 'subject' | 'protocol' | 'task' | 'item'>): string =>
   JSON.stringify([subject, protocol, task, item]);
 
-/** Running sums of one request, or of all that are fed the same tokens. */
-interface Scored { logprob: number; greedy: boolean }
-
-async function runItem(
-  subject: Subject, task: TaskName, item: TaskItem, encoded: readonly EncodedRequest[], protocol: Protocol, signal: AbortSignal | undefined,
-): Promise<TaskRecord> {
+function recordOf(
+  { label: subject }: Subject, task: TaskName, { id, label, bytes }: TaskItem, protocol: Protocol,
+  { sums, greedy, costs, times, scored, sparse }: Scores,
+): TaskRecord {
   const spec: TaskSpec = likelihoodTasks[task];
-  const scores = encoded.map((): Scored => ({ logprob: 0, greedy: true }));
-  const costs: number[] = [], times: number[] = [];
-  let scored = 0, sparse = 0;
-  // choices of one token are fed the same: one pass serves them all
-  const passes = groupBy([...encoded.keys()], (i) => JSON.stringify([encoded[i]!.split, encoded[i]!.ids.slice(0, -1)]));
-  for (const members of passes.values()) {
-    const { ids, split } = encoded[members[0]!]!;
-    const dense = protocol === 'strict' ? Math.min(strictPrompt, split) : split;
-    await subject.follow(ids.slice(0, dense), ids.slice(dense, -1), (logits, { fed, logSumExp, topToken, cost = NaN, ms = NaN }) => {
-      if (fed > 0) { costs.push(cost); times.push(ms); }
-      const next = dense + fed;
-      if (next < split || next >= ids.length) return;
-      for (const i of members) {
-        const id = encoded[i]!.ids[next]!, score = scores[i]!;
-        score.logprob += logits[id]! - logSumExp;
-        score.greedy &&= id === topToken;
-        scored++;
-        if (fed > 0) sparse++;
-      }
-    }, { from: split - dense, signal });
-  }
-  const sums = scores.map(({ logprob }) => logprob);
   return {
-    type: 'task', subject: subject.label, protocol, task, item: item.id, label: item.label, logprobs: sums.map(finite),
-    right: Number(spec.kind === 'greedy' ? scores[0]!.greedy : largest(sums) === item.label),
-    ...(spec.norm ? { rightNorm: Number(largest(sums.map((sum, i) => sum / item.bytes[i]!)) === item.label) } : {}),
-    tokens: costs.length, cost: finite(meanOf(costs)), ms: finite(meanOf(times)), scored, sparse,
+    type: 'task', subject, protocol, task, item: id, label, logprobs: sums.map((sum) => rounded(sum, 4)),
+    right: Number(spec.kind === 'greedy' ? greedy[0] : largest(sums) === label),
+    ...(spec.norm ? { rightNorm: Number(largest(sums.map((sum, i) => sum / bytes[i]!)) === label) } : {}),
+    tokens: costs.length, cost: rounded(meanOf(costs), 4), ms: rounded(meanOf(times), 2), scored, sparse,
   };
 }
 

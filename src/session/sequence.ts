@@ -6,7 +6,7 @@
  * run one after the other, each to its end. What has to be computed for it the scheduler puts into passes with what others ask for.
  */
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection, usesStatistics } from '../adapt/selection.ts';
+import { denseSelection, sameSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
@@ -57,7 +57,7 @@ export class Sequence {
   #select(selection: Selection, room = selection): void {
     if (selection === this.#selection) return;
     if (room.stages !== 0) this.engine.makeForms(this.#ptr, room);
-    this.adapt.configure(selection);
+    if (!sameSelection(selection, this.#selection)) this.adapt.configure(selection); // else a mask would be made anew
     this.#selection = selection;
   }
 
@@ -133,17 +133,21 @@ export class Sequence {
   }
 
   /**
-   * Feeds `tokens` from an empty cache and hands over the logits after every one of them (a view, valid during the call) with its report.
+   * Has `tokens` computed dense and together, and hands over the logits after every one from index `from` on (a view, valid during the
+   * call) with its report. Of those before, what the cache holds is not computed again.
    * @throws as {@link evaluate}
    */
   async score(
     tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void,
-    { signal, onProgress }: EvaluateOptions = {},
+    { signal, onProgress }: EvaluateOptions = {}, from = 0,
   ): Promise<void> {
     return this.#enqueue(async () => {
       checkTokens(tokens, this.engine);
-      if (this.#rows.counted > 0) this.#forget();
-      this.#truncate(0);
+      this.#select(denseSelection);
+      const same = this.engine.resumable(this.#ptr, Math.min(this.#reusable(tokens, tokens.length), from));
+      if (same < this.#rows.counted) this.#forget();
+      this.#truncate(same);
+      if (same < from) await this.#join(tokens, from, { logits: 'none', counts: false, signal }, false, () => undefined);
       await this.#join(tokens, tokens.length, { logits: 'all', counts: false, signal }, false, (count, row) => {
         for (let i = 0; i < count; i++) {
           const at = row === undefined ? undefined : row + i;

@@ -22,10 +22,7 @@ import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
 /** How a saved conversation goes on. */
-export interface RestoreOptions {
-  /** How the conversation goes on skipping. Default: as it did. */
-  sparsity?: SparsityOptions;
-}
+export interface RestoreOptions { /** How the conversation goes on skipping. Default: as it did. */ sparsity?: SparsityOptions }
 
 /** How a text is followed. */
 export interface FollowOptions {
@@ -38,6 +35,8 @@ export interface FollowOptions {
   from?: number;
   /** Who follows. Default: this call. */
   owner?: object;
+  /** Where nothing is skipped the continuation is computed in passes of many tokens: the same numbers, sooner. Default false. */
+  together?: boolean;
   /** Ends it between two steps. */
   signal?: AbortSignal;
 }
@@ -241,10 +240,13 @@ export class Model implements AsyncDisposable {
     prompt: ArrayLike<number>, continuation: ArrayLike<number>,
     each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {},
   ): Promise<void> {
-    const { sparsity = this.#default, from = 0, signal } = options;
+    const { sparsity = this.#default, from = 0, together = false, signal } = options;
     const { selection } = await this.#sparsity.resolve(sparsity)(signal);
     const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
     await this.#pool.run(tokens, signal, async (sequence) => {
+      if (together && selection.stages === 0) {
+        return sequence.score(tokens, (report, logits, i) => { each(logits, report, i + 1 - at); }, { signal }, at - 1 + from);
+      }
       if (from === 0) await sequence.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
       await sequence.evaluate(tokens, () => undefined, {
         selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal,

@@ -1,9 +1,11 @@
 /** ROUGE-L and numbers by hand, answers scored and resumed. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { generationTasks, lastNumber, readGenerationItems, runGeneration, summariseGeneration, type GenerationName } from '../../src/eval/generation.ts';
+import { codeOf, programOf } from '../../src/eval/code.ts';
+import { generationTasks, lastNumber, readGenerationItems, runGeneration, summariseGeneration, type GenerationName, type GenerationRun } from '../../src/eval/generation.ts';
 import { memoryLog, type GenerationRecord } from '../../src/eval/records.ts';
 import { rougeL } from '../../src/eval/rouge.ts';
+import type { Subject } from '../../src/eval/subject.ts';
 import { madeUp } from '../helpers/items.ts';
 
 const test = suite('generation');
@@ -33,30 +35,57 @@ test('the last number of an answer', () => {
     assert.is(lastNumber(text), number, text);
   }
   assert.ok(Number.isNaN(lastNumber('none')));
-  assert.is(generationTasks.gsm8k.score('no idea', '7'), 0);
 });
 
 test('answers are scored, appended, not generated twice; what does not fit is counted', async () => {
   const log = memoryLog(), asked: string[] = [];
   const answers: Record<string, string> = { Tom: 'He has 3 * 4 = 12.', 'A tram': 'There are 400 people.' };
-  const run = (task: GenerationName, contextSize = 9999): Promise<number> => runGeneration(task, readGenerationItems(task, madeUp[task]), {
-    subject: 'toy', contextSize, log, encode: (message) => Array.from(message, (c) => c.codePointAt(0)!),
-    generate: async (prompt, maxTokens) => {
-      assert.is(maxTokens, generationTasks[task].maxTokens);
+  const subject = (label: string): Subject => ({
+    label, follow: () => Promise.reject(new Error('not asked')),
+    generate: async (prompt, { maxTokens }) => {
       const text = String.fromCodePoint(...Array.from(prompt));
-      asked.push(text);
-      return Object.entries(answers).find(([start]) => text.startsWith(start))?.[1] ?? 'A bakery made a loaf.';
+      assert.ok(maxTokens === 64 || maxTokens === 320);
+      asked.push(`${label}: ${text}`);
+      return label === 'dense' ? Object.entries(answers).find(([start]) => text.includes(`user ${start}`))?.[1] ?? 'A bakery made a loaf.' : 'It is 12';
     },
   });
-  assert.is(await run('gsm8k', 320 + 65), 1); // the second prompt is longer
+  const dense = subject('dense'), toy = { ...subject('toy 0.5'), counts: true };
+  const run = (task: GenerationName, contextSize = 9999, subjects = [dense], more: Partial<GenerationRun> = {}): Promise<number> => runGeneration(task, readGenerationItems(task, madeUp[task]), subjects, {
+    contextSize, log, encode: (turns, start) => Array.from(turns.map(({ role, content }) => `${role} ${content}`).join('') + start, (c) => c.codePointAt(0)!), ...more,
+  });
+  const shown = generationTasks.gsm8k.shown.map(({ role, content }) => `${role} ${content}`).join('').length;
+  assert.is(await run('gsm8k', 320 + shown + 70), 1); // the second prompt is longer
   assert.is(await run('gsm8k'), 0);
   assert.is(await run('xsum'), 0);
   assert.is(asked.length, 4);
   await run('gsm8k');
   assert.is(asked.length, 4);
-  const [gsm8k, xsum] = summariseGeneration(log.records as GenerationRecord[]);
-  assert.equal([gsm8k!.task, gsm8k!.score.mean, gsm8k!.score.n], ['gsm8k', 0.5, 2]);
+  await run('gsm8k', 9999, [dense, toy], { isOver: () => asked.length === 5 });
+  assert.is(asked.length, 5);
+  await run('gsm8k', 9999, [dense, toy]);
+  assert.equal(asked.slice(4).map((text) => text.split(':')[0]), ['toy 0.5', 'toy 0.5']);
+  const [gsm8k, xsum, sparse] = summariseGeneration(log.records as GenerationRecord[]);
+  assert.equal([gsm8k!.task, gsm8k!.score.mean, gsm8k!.score.n, gsm8k!.versusDense], ['gsm8k', 0.5, 2, undefined]);
   assert.is(xsum!.metric, 'ROUGE-L');
+  assert.equal(sparse!.versusDense, { dense: 0.5, difference: { mean: 0, se: 0, n: 2 }, retained: 1 });
+});
+
+test('subjects take turns so that a prompt is computed once: who counts comes first, dense last; the log keeps all', async () => {
+  const order: string[] = [], log = memoryLog();
+  const subjects = ['dense', 'tt 0.8', 'griffin 0.6'].map((label): Subject => ({ label, counts: label.startsWith('griffin'), follow: () => Promise.reject(new Error()), generate: async () => { order.push(label); return '12'; } }));
+  await runGeneration('gsm8k', readGenerationItems('gsm8k', madeUp.gsm8k, 1), subjects, { contextSize: 999, log, encode: () => [1] });
+  assert.equal(order, ['griffin 0.6', 'tt 0.8', 'dense']);
+});
+
+test('humaneval: the program has what stands before the function, the answer, the test; only its last word counts', async () => {
+  assert.is(codeOf('def f():\n    return 1'), 'def f():\n    return 1');
+  assert.is(codeOf('Here:\n```python\ndef f():\n    return 1\n```\nIt works.'), 'def f():\n    return 1');
+  const problem = { prompt: 'import math\n\ndef half(x):\n    return x / 2\n\ndef area(r):\n    pass\n', entry: 'area', test: 'def check(candidate): pass' };
+  assert.is(programOf(problem, 'def area(r):\n    return half(r)', 'w'), 'import math\n\ndef half(x):\n    return x / 2\n\n\n\ndef area(r):\n    return half(r)\n\ndef check(candidate): pass\n\ncheck(area)\n\nprint("\\n" + "w")');
+  const [area] = readGenerationItems('humaneval', madeUp.humaneval, 1), programs: string[] = [];
+  const score = (ok: boolean, stdout: string): number | Promise<number> => area!.score('x', async (program) => { programs.push(program); return { ok, stdout }; });
+  assert.equal(await Promise.all([score(true, 'noise\n\npassed-area\n'), score(true, '\npassed-area\n'), score(true, ''), score(false, '\npassed-area\n'), score(true, 'passed-area no')]), [1, 1, 0, 0, 0]);
+  assert.match(programs[0]!, /^import math/);
 });
 
 test.run();

@@ -1,6 +1,7 @@
 /** What every subject must keep to, whatever its method: a method that is added to subjectNames is tested here without further ado. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { AdaptState } from '../../src/engine/adapt.ts';
 import type { Subject, SubjectStep } from '../../src/eval/subject.ts';
 import { parseMethod, subjectFor, subjectNames } from '../../src/eval/subject.ts';
 import { load } from '../../src/index.ts';
@@ -62,6 +63,29 @@ for (const name of subjectNames.filter((method) => method !== 'exact')) { // tha
     assert.is(seen, 3);
   });
 }
+
+test('dense: together, from any token on, the same numbers as one by one', async () => {
+  const subject = subjectFor(model, 'dense');
+  for (const from of [0, 1, 7, 0]) {
+    const list: Row[] = [];
+    await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); }, { from, together: true });
+    assert.equal(list.map(({ ms: _, ...row }) => row), dense.slice(from).map(({ ms: _, ...row }) => row));
+    await rows(subjectFor(model, 'griffin')); // its steps are nobody else's
+  }
+});
+
+test('a mask is made once for all answers to a prompt, and anew for another density', async () => {
+  const real = AdaptState.prototype.configure;
+  let made = 0;
+  AdaptState.prototype.configure = function count(...selection): void { made++; real.apply(this, selection); };
+  try {
+    const [half, most] = [0.5, 0.8].map((density) => subjectFor(model, 'griffin', { density }));
+    for (const subject of [half!, half!, most!, half!]) await subject.follow(prompt, continuation, () => undefined, { from: 1 });
+    assert.is(made, 3);
+  } finally {
+    AdaptState.prototype.configure = real;
+  }
+});
 
 test('names and densities', () => {
   assert.equal(parseMethod('clada:0.6'), { name: 'clada', options: { density: 0.6 } });

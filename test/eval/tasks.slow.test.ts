@@ -17,7 +17,7 @@ else test('five items of each task', async () => {
   await using model = await load(embeddedModel);
   const log = memoryLog();
   const tasks = Object.fromEntries(taskNames.map((task) => [task, readItems(task, readFileSync(`${data}${task}.jsonl`, 'utf8'), 5)]));
-  await runTasks(new DenseSubject(model), model.tokenizer, { tasks, contextSize: model.info.contextSize, log });
+  await runTasks([new DenseSubject(model)], model.tokenizer, { tasks, contextSize: model.info.contextSize, log });
   const records = log.records as TaskRecord[], summaries = summariseTasks(records);
   assert.is(summaries.length, 9);
   for (const { acc, task } of summaries) assert.ok(acc.n === 5, task);

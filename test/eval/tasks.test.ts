@@ -28,7 +28,7 @@ class Renamed implements Subject {
   }
 }
 
-const run = (subject: Subject, log: TaskOptions['log'], more: Partial<TaskOptions> = {}): Promise<void> => runTasks(subject, tokenizer, { tasks, contextSize, log, ...more });
+const run = (subject: Subject, log: TaskOptions['log'], more: Partial<TaskOptions> = {}): Promise<void> => runTasks([subject], tokenizer, { tasks, contextSize, log, ...more });
 
 const dense = memoryLog();
 
@@ -68,14 +68,38 @@ test('protocols: what runs dense, and how much of the score sparsity reaches', a
 
 test('a run that was cut goes on to the same result, and computes nothing twice', async () => {
   const few = { tasks: { boolq: tasks.boolq, winogrande: tasks.winogrande, lambada: tasks.lambada } }, part = memoryLog(), timeless = (records: readonly TaskRecord[]): unknown[] => records.map((record) => ({ ...record, ms: 0, subject: '' }));
-  await run(new Renamed('renamed', new DenseSubject(model), 4), part, few).then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'cut'));
-  assert.is(part.records.length, 3); // two of boolq in a pass each, one of winogrande in two
+  await run(new Renamed('renamed', new DenseSubject(model), 6), part, few).then(() => assert.unreachable(), (error: Error) => assert.is(error.message, 'cut'));
+  assert.is(part.records.length, 3); // two of boolq, which the context alone decides, one of winogrande with two contexts of a continuation each
   const resumed = memoryLog(parseRecords(`${part.records.map((record) => JSON.stringify(record)).join('\n')}\n{"type":"ta`).records);
   await run(new Renamed('renamed', new DenseSubject(model)), resumed, few);
   assert.equal(timeless(recordsOf(resumed)), timeless(recordsOf(dense).filter(({ task }) => task in few.tasks)));
   const again = new Renamed('renamed', new DenseSubject(model));
   await run(again, resumed, few);
   assert.is(again.calls, 0);
+});
+
+test('a context is computed once for all subjects, what choices share once for each, and what it decides alone by nobody', async () => {
+  const log = memoryLog(), seen: string[] = [], real = new DenseSubject(model);
+  const subject = (label: string): Subject => ({
+    label, follow: (prompt, continuation, each, range) => {
+      seen.push(`${label} ${continuation.length === 0 ? 'context' : `from ${range!.from}`}`);
+      return real.follow(prompt, continuation, each, range);
+    },
+  });
+  const item: TaskItem = { id: 'one', label: 0, bytes: [1, 1, 1], requests: ['the red house', 'the red garden wall', 'a dog'].map((text) => ({ context: 'He painted', continuation: ` ${text}` })) };
+  await runTasks([subject('dense'), subject('x'), { ...subject('y'), counts: true }], tokenizer, { tasks: { piqa: [item, { ...item, id: 'two', requests: item.requests.map((request) => ({ ...request, continuation: ' x' })) }] }, contextSize, log });
+  assert.equal(seen.slice(0, 3), ['y context', 'y from 1', 'y from 1']);
+  const own = seen.slice(0, -1).filter((text) => text.startsWith('x')), [last] = seen.slice(-1);
+  assert.equal([own.filter((text) => text.includes('context')).length, last], [0, 'y context']); // of the second item nothing but the context
+  assert.ok(own.includes('x from 3'), own.join()); // "the red" is there
+  const records = recordsOf(log);
+  assert.equal(records.map(({ subject: label }) => label), ['y', 'x', 'dense', 'y', 'x', 'dense']);
+  for (const { logprobs } of records.slice(1, 3)) assert.equal(logprobs, records[0]!.logprobs);
+  for (const [i, request] of item.requests.entries()) {
+    const { ids, split } = encodeRequest(tokenizer, request, contextSize);
+    const expected = -(await model.score(ids)).tokens.slice(split).reduce((sum, { surprisal }) => sum + surprisal, 0);
+    assert.ok(Math.abs(records[0]!.logprobs[i]! - expected) < 1e-3);
+  }
 });
 
 test('limit: the first items of each task', async () => {

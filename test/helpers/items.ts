@@ -47,6 +47,10 @@ export const madeUp: Record<TaskName | GenerationName, string> = {
     { prompt: 'Article: A bakery in Oss has baked a loaf of nine metres.\n\nSummarize the above article in 1 sentence.\n', reference: 'A bakery in Oss made a nine-metre loaf.', prompt_1shot: '' },
     { prompt: 'Article: The lighthouse keeper retired after forty years.\n\nSummarize the above article in 1 sentence.\n', reference: 'A lighthouse keeper has retired.', prompt_1shot: '' },
   ]),
+  'humaneval': lines('humaneval', [
+    { prompt: 'import math\n\ndef half(x):\n    return x / 2\n\ndef area(r):\n    """Half of a disc."""\n', entry_point: 'area', test: 'def check(candidate):\n    assert abs(candidate(2) - 6.283185) < 1e-5\n' },
+    { prompt: 'def double(x):\n    """Twice x."""\n', entry_point: 'double', test: 'def check(candidate):\n    assert candidate(4) == 8\n' },
+  ]),
   'gsm8k': lines('gsm8k', [
     { prompt: 'Tom has 3 nets with 4 lemons each. How many lemons has he?', reference: '3 x 4 = 12\n#### 12', answer: '12' },
     { prompt: 'A tram holds 1,000 people and is half full. How many people are in it?', reference: '1000 / 2 = 500\n#### 500', answer: '500' },

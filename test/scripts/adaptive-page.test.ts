@@ -27,7 +27,7 @@ const records: ResultRecord[] = [
   { type: 'load', method: 'clada', density: 0.6, control: 'shuffled', documents: 16, cost: 0.601, kl: 0.21, fixedKl: 0.2, change: 0.05, se: 0.012 },
   { type: 'speed', subject: 'clada 0.6', cost: 0.6, kl: 0.2, top1: 0.75, ms: [8, 7, 9], token: [1.25, 1.1, 1.4], ffn: [1.5, 1.25, 2] },
 ];
-const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'claim'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
+const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'paper', 'claim'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
 
 test('tables: every figure with its error, and where it came from', () => {
   const { page } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
@@ -42,13 +42,21 @@ test('tables: every figure with its error, and where it came from', () => {
   assert.not.match(page, /old/);
 });
 
+test("the paper's terms: a file of its own section, accuracy kept, answers, the last speed measured", () => {
+  const speed = (ratio: number): ResultRecord => ({ type: 'token', subject: 'clada 0.6', rounds: 4, threads: 1, cost: 0.6, ms: [8, 7, 9], token: [ratio, 1.1, 1.4] });
+  const own = [...records.filter(({ type }) => type !== 'load' && type !== 'speed'), speed(9), speed(1.25), { type: 'generation', subject: 'clada 0.6', task: 'gsm8k', item: '1', score: 0, text: '' } as const];
+  const { page } = renderPage(blank, [{ name: 'paper-toy', records: own }], 'adaptive');
+  assert.match(page, /\| clada 0\.6 +\| 1\.25 \(1\.10 … 1\.40\) \| 0\.600 \| +4 \| +75\.0 \| 75\.0 ± 25\.0 \| 0\.2000 ± 0\.0000 \| 0\.900 \| +0\.0 \(1\) \| +-100\.0 \|/);
+  assert.match(page, /# quality\n<!-- results:quality -->\n+No results/);
+});
+
 test('made twice it is the same; without results it says so', () => {
   const files = [{ name: 'toy', records }];
   const once = renderPage(blank, files, 'adaptive');
   assert.equal(renderPage(once.page, files, 'adaptive'), once);
   const { page, images } = renderPage(once.page, [], 'adaptive');
   assert.is(images.size, 0);
-  assert.is(page.split('No results in this checkout yet.').length, 8);
+  assert.is(page.split('No results in this checkout yet.').length, 9);
   assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:quality -->/);
   assert.throws(() => renderPage(blank, [{ name: 'toy', records: records.slice(1) }], 'adaptive'), /before any header/);
 });
