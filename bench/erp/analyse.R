@@ -29,6 +29,10 @@ runs <- function(corpus) {
 of <- function(list, model, method) Find(function(r) r$model == model && r$method == method, list)
 done <- function(run, analysis) !is.null(rows) && any(rows$analysis == analysis & rows$model == run$model & rows$corpus == run$corpus & rows$method == run$method)
 
+finish <- function(use) { # rows of one analysis are kept together: a run that is cut begins it anew
+  found <- NULL; use(function(new) found <<- rbind(found, new)); if (!is.null(found)) save(found)
+}
+
 # ---- people ----
 words <- people("frank2015-words.tsv"); trials <- people("frank2015-trials.tsv")
 trials <- trials[trials$reject_data == "false" & trials$reject_word == "false", ]
@@ -57,7 +61,7 @@ strict <- paste("N400 ~ z(baseline) + ns(frequency, 4) + ns(subtlex, 4) + z(nr_c
   "z(surprisal.previous) + z(frequency.previous) + z(length.previous) + (1 | subj_nr) + (1 | item) + (1 | type)")
 
 # ---- what explains the N400 of a trial ----
-for (run in runs("alone")) if (!done(run, "trial")) {
+for (run in runs("alone")) if (!done(run, "trial")) finish(function(save) {
   message("trials: ", run$model, ", ", run$method)
   d <- withWords(run); dense <- run$method == "dense"
   ask <- function(term, base, beside = NULL, name = term, ...) save(question(run, "trial", d, base, beside, term, name, ...))
@@ -80,7 +84,7 @@ for (run in runs("alone")) if (!done(run, "trial")) {
     d$logRefined <- log1p(d$refinedBefore)
     ask("logRefined", plain, NULL, "rows refined"); ask("logRefined", strict, c("surprisal", "entropyBefore"), "rows refined | surprisal, entropy, strict", cv = TRUE)
   }
-}
+})
 
 # ---- how much of dense's fit a method's own surprisal keeps ----
 lists <- runs("listed")
@@ -98,7 +102,7 @@ for (run in Filter(function(r) r$method == "dense", runs("alone"))) if (!done(ru
 
 # ---- reading times ----
 stories <- people("naturalstories-words.tsv"); counts <- table(tolower(gsub("[^A-Za-z']", "", stories$word)))
-for (run in runs("stories")) if (!done(run, "reading")) {
+for (run in runs("stories")) if (!done(run, "reading")) finish(function(save) {
   message("reading: ", run$model, ", ", run$method)
   t <- read(run$path); t$length <- nchar(gsub("[^A-Za-z']", "", t$word)); t <- lag(t)
   d <- merge(stories[, c("story", "zone", "mean_rt", "gmean_rt", "n_readers")], t, by.x = c("story", "zone"), by.y = c("text", "position"))
@@ -106,7 +110,6 @@ for (run in runs("stories")) if (!done(run, "reading")) {
   d$mark <- grepl("[^A-Za-z']$", d$word); d$last <- grepl("[.!?][\"')]*$", d$word)
   d <- d[!is.na(d$surprisal.previous) & !is.na(d$surprisal.next) & !d$last & d$type != "" & d$gmean_rt > 100 & d$gmean_rt < 3000, ]
   times <- paste("rt ~ ns(rank, 4) + ns(count, 4) + z(length) + mark + ns(zone, 4) + z(rank.previous) + z(length.previous) + (1 | story) + (1 | type)")
-  if (!"rank" %in% names(d)) next
   spill <- paste(times, "+ z(surprisal.previous) + z(entropyBefore.previous)")
   ask <- function(term, base, beside = NULL, name = term, ...) save(question(run, "reading", d, base, beside, term, name, ...))
   both <- c("surprisal", "entropyBefore")
@@ -120,4 +123,4 @@ for (run in runs("stories")) if (!done(run, "reading")) {
     ask("damageAfter", spill, c(both, "entropyAfter"), "damage | surprisal, entropy, entropy after, spill-over", cv = TRUE)
     if (sd(d$load) > 0) ask("load", spill, both, "load | surprisal, entropy, spill-over", cv = TRUE)
   }
-}
+})

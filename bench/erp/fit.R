@@ -4,7 +4,10 @@ row <- function(run, analysis, term, n = NA, estimate = NA, se = NA, chi2 = NA, 
   data.frame(analysis, model = run$model, corpus = run$corpus, method = run$method, term, n, estimate = signif(estimate, 5), se = signif(se, 4), chi2 = signif(chi2, 5),
     df, p = signif(p, 3), aic = signif(aic, 5), cv = signif(cv, 5), cvse = signif(cvse, 4), text = as.character(text))
 add <- function(base, terms) as.formula(paste(c(base, sprintf("z(%s)", terms)), collapse = " + "))
-fit <- function(formula, d) suppressMessages(suppressWarnings(lmer(formula, d, REML = FALSE, control = lmerControl(calc.derivs = FALSE))))
+# `near`: variances to begin with, of a model that differs little; `kept`: they stay what they are, which is a solution of one step.
+fit <- function(formula, d, near = NULL, kept = FALSE) suppressMessages(suppressWarnings(lmer(
+  formula, d, REML = FALSE, start = if (!is.null(near)) getME(near, "theta"),
+  control = if (kept) lmerControl(optimizer = NULL, calc.derivs = FALSE) else lmerControl(calc.derivs = FALSE, optCtrl = list(xtol_abs = 1e-6, ftol_abs = 1e-6)))))
 complete <- function(d, formula) d[complete.cases(d[, intersect(all.vars(formula), names(d))]), ]
 
 # z and ns must mean the same in every fold: columns are made once, over all rows.
@@ -15,14 +18,14 @@ design <- function(formula, d) {
   list(d = cbind(d, setNames(as.data.frame(fixed), names)), formula = as.formula(paste(all.vars(formula)[1], "~", paste(c(names, random), collapse = " + "))))
 }
 
-# log-likelihood of each sentence when the model has not seen it: what subjects (stories) are like is known, what its items are like is not, so the trials of an
+# log-likelihood of each sentence when the coefficients have not seen it (the ratios of variances are those of all sentences): what subjects (stories) are like is known, what its items are like is not, so the trials of an
 # item share a deviation with the variance of items (and word types): closed form for sigma^2 I + tau^2 J.
 foldwise <- function(formula, d, known, within, folds = 10) {
   made <- design(formula, d); groups <- unique(d$group); set.seed(1)
   fold <- setNames(sample(rep(seq_len(folds), length.out = length(groups))), groups)
-  total <- setNames(numeric(length(groups)), groups)
+  total <- setNames(numeric(length(groups)), groups); near <- fit(made$formula, made$d)
   for (k in seq_len(folds)) {
-    test <- fold[as.character(d$group)] == k; m <- fit(made$formula, made$d[!test, ]); t <- made$d[test, ]
+    test <- fold[as.character(d$group)] == k; m <- fit(made$formula, made$d[!test, ], near, TRUE); t <- made$d[test, ]
     residual <- t[[all.vars(formula)[1]]] - predict(m, t, re.form = known, allow.new.levels = TRUE)
     v <- as.data.frame(VarCorr(m)); sigma2 <- v$vcov[v$grp == "Residual"]; tau2 <- sum(v$vcov[v$grp %in% within])
     item <- if ("item" %in% names(t)) t$item else seq_len(nrow(t))
@@ -41,7 +44,7 @@ heldOut <- function(d, base, beside, term) {
 # One term beside others.
 question <- function(run, analysis, d, base, beside, term, name, cv = FALSE) {
   more <- add(base, c(beside, term)); d <- complete(d, more)
-  a <- fit(if (length(beside)) add(base, beside) else as.formula(base), d); b <- fit(more, d)
+  a <- fit(if (length(beside)) add(base, beside) else as.formula(base), d); b <- fit(more, d, a)
   chi2 <- as.numeric(2 * (logLik(b) - logLik(a))); effect <- coef(summary(b))[sprintf("z(%s)", term), ]
   gain <- if (cv) heldOut(d, base, beside, term) else NA
   row(run, analysis, name, nrow(d), effect[1], effect[2], chi2, 1, pchisq(chi2, 1, lower.tail = FALSE), AIC(b) - AIC(a), sum(gain), if (cv) sqrt(length(gain)) * sd(gain) else NA)
@@ -60,7 +63,7 @@ shuffled <- function(run, analysis, d, base, beside, term, by, and, times = 40) 
   d <- complete(d, add(base, c(beside, term))); a <- fit(if (length(beside)) add(base, beside) else as.formula(base), d)
   item <- d[!duplicated(d$item), ]; bin <- function(x, k) findInterval(x, unique(quantile(x, seq(0, 1, length.out = k + 1))), rightmost.closed = TRUE)
   cell <- paste(bin(item[[by]], 10), bin(item[[and]], 4)); set.seed(1)
-  chi2 <- function(values) { e <- d; e[[term]] <- values[match(d$item, item$item)]; as.numeric(2 * (logLik(fit(add(base, c(beside, term)), e)) - logLik(a))) }
+  chi2 <- function(values) { e <- d; e[[term]] <- values[match(d$item, item$item)]; as.numeric(2 * (logLik(fit(add(base, c(beside, term)), e, a)) - logLik(a))) }
   real <- chi2(item[[term]]); random <- replicate(times, chi2(ave(item[[term]], cell, FUN = function(x) x[sample.int(length(x))])))
   row(run, analysis, paste("shuffled within frequency and length:", term), nrow(d), mean(random), sd(random), real, 1, (1 + sum(random >= real)) / (times + 1))
 }

@@ -54,7 +54,10 @@ function batches(passages: readonly Tokens[], most: number): Tokens[][] {
   let room = 0, prompt = '';
   for (const passage of passages) {
     const own = passage.prompt.join();
-    if (result.length === 0 || own !== prompt || passage.ids.length > room) [room, prompt] = [most, result.push([]) && own];
+    if (result.length === 0 || own !== prompt || passage.ids.length > room) {
+      [room, prompt] = [most, own];
+      result.push([]);
+    }
     room -= passage.ids.length;
     result.at(-1)!.push(passage);
   }
