@@ -33,8 +33,8 @@ export interface SparsityOptions {
   /** Instead of a density: a bound on the share of tokens whose most likely successor is that of dense. */
   minTop1?: number;
   /**
-   * Instead of a density: the method's own threshold (clada, cascade: budget of damage tau; tt, cats: multiplies the calibrated thresholds of
-   * density 0.6).
+   * Instead of a density: the method's own threshold (clada, cascade: budget of damage tau; tt, cats: multiplies the calibrated
+   * thresholds of density 0.6).
    */
   threshold?: number;
   /**
