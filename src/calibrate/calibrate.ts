@@ -9,6 +9,7 @@ import { CALIBRATION_VERSION, asKept } from '../adapt/calibration.ts';
 import { openSource } from '../bytes/open.ts';
 import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
+import { chooseThreads } from '../engine/threads.ts';
 import { InputError, throwIfAborted } from '../errors.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import { checkOneFfn } from '../model/experts.ts';
@@ -18,7 +19,7 @@ import { checkNames, checkNumber } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
 import { Sequence } from '../session/sequence.ts';
 import { load } from '../text/load.ts';
-import { sampleDocuments } from './documents.ts';
+import { completeDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
 import { candidates, cascade, denseRows, levelsOf, measure, overInputs } from './grid.ts';
 import type { Selection } from '../adapt/selection.ts';
@@ -34,10 +35,10 @@ export type CalibrationPhase = 'samples' | 'statistics' | 'thresholds' | 'levels
 export interface CalibrationState {
   /** Of the model and the options: a state of something else is not taken. */
   readonly key: string;
-  /** Token ids of the documents to measure on. */
-  documents?: number[][];
+  /** Token ids of the documents to measure on, as far as they are written. */
+  documents?: (number[] | undefined)[];
   /** Token ids of those that levels are measured on. */
-  heldOut?: number[][];
+  heldOut?: (number[] | undefined)[];
   /** The sums so far. */
   statistics?: StatisticsState;
   /** They are complete. */
@@ -65,6 +66,8 @@ export interface CalibrateOptions {
    * of the neuron's column; for comparison (it costs more time than it saves).
    */
   readonly gradients?: 'fisher' | 'perturbation' | undefined;
+  /** Of the stages that only run the model. Default 'auto': as many as pay. */
+  readonly threads?: number | 'auto' | undefined;
   /** Default 'auto'. */
   readonly tier?: Tier | 'auto' | undefined;
   /** Ends it: the last state goes on. */
@@ -77,7 +80,11 @@ export interface CalibrateOptions {
   readonly onState?: ((state: CalibrationState) => void) | undefined;
 }
 
-const optionNames = ['count', 'tokens', 'heldOut', 'seed', 'documents', 'gradients', 'tier', 'signal', 'onProgress', 'state', 'onState'];
+const optionNames = [
+  'count', 'tokens', 'heldOut', 'seed', 'documents', 'gradients', 'threads', 'tier', 'signal', 'onProgress', 'state', 'onState',
+];
+/** Sequences that samples are written in side by side. */
+const together = 4;
 const heldOutTokens = 128, promptTokens = 64, fewestHeldOut = 80, probedDocuments = 4, probedTokens = 100, shakenDocuments = 6;
 
 /**
@@ -89,13 +96,13 @@ const heldOutTokens = 128, promptTokens = 64, fewestHeldOut = 80, probedDocument
  */
 export async function calibrate(path: string, options: CalibrateOptions = {}): Promise<Calibration> {
   checkNames('calibration options', options, optionNames);
-  const { signal, onProgress = () => undefined, onState = () => undefined, tier = 'auto' } = options;
+  const { signal, onProgress = () => undefined, onState = () => undefined, tier = 'auto', threads = 'auto' } = options;
   const seed = checkNumber('seed', seedRange, options.seed ?? 1), counts = { min: 1, integer: true } as const;
   const count = checkNumber('count', counts, options.count ?? 32), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
   const heldOutCount = checkNumber('heldOut', { min: 2, integer: true }, options.heldOut ?? 12);
   if (options.documents) checkDocuments(options.documents, heldOutCount);
 
-  const opened = await open(path, tier, signal);
+  const opened = await open(path, tier, threads, signal);
   const { engine } = opened, { hparams } = engine.plan;
   const key = JSON.stringify([
     CALIBRATION_VERSION, engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
@@ -103,30 +110,11 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   ]);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
   try {
-    if (options.documents) {
-      state.documents = options.documents.slice(0, -heldOutCount).map((ids) => [...ids]);
-      state.heldOut = options.documents.slice(-heldOutCount).map((ids) => ids.slice(0, heldOutTokens));
-    }
-    if (!state.documents || !state.heldOut) {
-      const model = await load(path, {
-        tier, contextSize: Math.min(512, hparams.contextLength), calibration: false, ...(signal ? { signal } : {}),
-      });
-      const total = count + heldOutCount;
-      const sample = (many: number, size: number, from: number, first: number): Promise<number[][]> =>
-        sampleDocuments(model, {
-          count: many, tokens: Math.min(size, model.info.contextSize), seed: from, signal,
-          onProgress: (done) => onProgress('samples', first + done, total),
-        });
-      try {
-        state.documents = await sample(count, tokens, seed, 0);
-        state.heldOut = await sample(heldOutCount, heldOutTokens, (seed + 0x5eed) >>> 0, count);
-      } finally {
-        model.close();
-      }
-      onState(state);
-    }
+    const { documents, heldOut } = options.documents
+      ? split(options.documents, heldOutCount)
+      : await writeSamples(path, state, { count, tokens, heldOutCount, contextLength: hparams.contextLength, seed }, options);
     if (!state.statisticsDone) {
-      await collectStatistics(path, state.documents, {
+      await collectStatistics(path, documents, {
         seed, tier, signal, state: state.statistics, gradients: options.gradients !== 'perturbation',
         onProgress: ({ documents, totalDocuments, state: sums }) => {
           state.statistics = sums;
@@ -135,17 +123,50 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
         },
       });
       if (options.gradients === 'perturbation') {
-        const { scale } = await estimateGradientNorms(path, state.documents.slice(0, shakenDocuments), {
+        const { scale } = await estimateGradientNorms(path, documents.slice(0, shakenDocuments), {
           seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total),
         });
         state.scale = scale;
       }
       state.statisticsDone = true;
     }
-    return await tables(opened, state, seed, options);
+    return await tables(opened, state, { documents, heldOut }, seed, options);
   } finally {
     engine.close();
   }
+}
+
+/** Token ids to measure constants on, and those that levels are measured on. */
+interface Documents { readonly documents: readonly (readonly number[])[]; readonly heldOut: readonly (readonly number[])[] }
+
+const split = (given: readonly (readonly number[])[], heldOut: number): Documents =>
+  ({ documents: given.slice(0, -heldOut), heldOut: given.slice(-heldOut).map((ids) => ids.slice(0, heldOutTokens)) });
+
+/** The documents that the state lacks, each kept as it is done. */
+async function writeSamples(
+  path: string, state: CalibrationState,
+  sizes: { readonly count: number; readonly tokens: number; readonly heldOutCount: number; readonly contextLength: number; readonly seed: number },
+  { tier = 'auto', threads = 'auto', signal, onProgress = () => undefined, onState = () => undefined }: CalibrateOptions,
+): Promise<Documents> {
+  const { count, tokens, heldOutCount, seed } = sizes, documents = (state.documents ??= []), heldOut = (state.heldOut ??= []);
+  const isDone = (some: readonly unknown[], wanted: number): boolean => some.length >= wanted && !some.includes(undefined);
+  const all = { documents, heldOut } as Documents;
+  if (isDone(documents, count) && isDone(heldOut, heldOutCount)) return all;
+  const model = await load(path, {
+    tier, contextSize: Math.min(512, sizes.contextLength), calibration: false, threads, sequences: together, ...(signal ? { signal } : {}),
+  });
+  const sample = (into: (number[] | undefined)[], many: number, size: number, from: number, first: number): Promise<void> =>
+    completeDocuments(model, into, {
+      count: many, tokens: Math.min(size, model.info.contextSize), seed: from, together, signal,
+      onProgress: (done) => { onProgress('samples', first + done, count + heldOutCount); onState(state); },
+    });
+  try {
+    await sample(documents, count, tokens, seed, 0);
+    await sample(heldOut, heldOutCount, heldOutTokens, (seed + 0x5eed) >>> 0, count);
+  } finally {
+    model.close();
+  }
+  return all;
 }
 
 /** Enough documents, and held-out ones long enough to be measured on behind their prompt. */
@@ -169,12 +190,13 @@ function digestOf(documents: readonly (readonly number[])[]): number {
 
 interface Opened { readonly engine: Engine; readonly sequence: Sequence }
 
-async function open(path: string, tier: Tier | 'auto', signal: AbortSignal | undefined): Promise<Opened> {
+async function open(path: string, tier: Tier | 'auto', threads: number | 'auto', signal: AbortSignal | undefined): Promise<Opened> {
   const source = await openSource(path);
   try {
     const file = await readGguf(source, signal), plan = planModel(file);
     checkOneFfn(plan.hparams, 'calibration');
-    const engine = await Engine.open(file, plan, { tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
+    const choice = await chooseThreads(threads, file.size);
+    const engine = await Engine.open(file, plan, { ...choice, tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
     return { engine, sequence: new Sequence(engine) };
   } finally {
     await source.close();
@@ -210,7 +232,7 @@ const nothingOfInputs = {
 };
 
 async function tables(
-  { engine, sequence }: Opened, state: CalibrationState, seed: number, options: CalibrateOptions,
+  { engine, sequence }: Opened, state: CalibrationState, { documents, heldOut }: Documents, seed: number, options: CalibrateOptions,
 ): Promise<Calibration> {
   const { signal, onProgress = () => undefined, onState = () => undefined } = options;
   const { hparams } = engine.plan, { nLayers, ffn, hidden, name } = hparams, gated = isGated(hparams);
@@ -223,14 +245,13 @@ async function tables(
     ffnInSensitivity: root(statistics.ffnInFisher), ffnInSquare: asKept(statistics.ffnInSq),
   };
   const upSquare = asKept(statistics.upSq), hSquare = asKept(statistics.hSq);
-  const heldOut = state.heldOut!;
   engine.forms.place({ sensitivity, upSquare, hSquare, columnNorm });
   const { attnInSensitivity: attentionSensitivity, outInSensitivity: outputSensitivity, ffnInSensitivity: ffnSensitivity } = inputs;
   engine.forms.place({ attentionSensitivity, outputSensitivity, ffnSensitivity });
   const none = { taus: [] as number[], middle: 0 };
   const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, (tau) => cascade(tau, false), 0.48, signal) : none;
   const ofInputs = attentionSensitivity ? await budgets(sequence, heldOut[0]!, overInputs, 0.55, signal) : none;
-  const probed = state.documents!.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
+  const probed = documents.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
   const curves = await measureCurves(engine, sequence, probed, {
     hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal,
     onProgress: (done, total) => onProgress('thresholds', done, total),

@@ -20,6 +20,8 @@ export interface SampleOptions {
   readonly tokens?: number | undefined;
   /** Default 1. */
   readonly seed?: number | undefined;
+  /** Documents that are written side by side; the same ones whatever this is. Default 1; as many as the model has sequences pay. */
+  readonly together?: number | undefined;
   /** Ends it between two tokens. */
   readonly signal?: AbortSignal | undefined;
   /** After every document. */
@@ -37,19 +39,34 @@ const sampling = { temperature: 0.9, topK: 0, topP: 1, minP: 0 } as const;
  * @throws as `model.generate`
  */
 export async function sampleDocuments(model: Model, options: SampleOptions = {}): Promise<number[][]> {
-  checkNames('sample options', options, ['count', 'tokens', 'seed', 'signal', 'onProgress']);
+  const documents: number[][] = [];
+  await completeDocuments(model, documents, options);
+  return documents;
+}
+
+/** Writes those of the documents that are not there yet. */
+export async function completeDocuments(model: Model, documents: (number[] | undefined)[], options: SampleOptions): Promise<void> {
+  checkNames('sample options', options, ['count', 'tokens', 'seed', 'together', 'signal', 'onProgress']);
   const count = checkNumber('count', { min: 1, integer: true }, options.count ?? 32);
   const { contextSize } = model.info, most = Math.min(MAX_DOCUMENT, contextSize);
   const size = checkNumber('tokens', { min: 16, max: most, integer: true }, options.tokens ?? Math.min(320, contextSize));
   const random = new Random(checkNumber('seed', seedRange, options.seed ?? 1)), { signal } = options, chats = canChat(model);
+  const together = checkNumber('together', { min: 1, integer: true }, options.together ?? 1);
   const ask = inRandomOrder(questions, random), open = inRandomOrder(openings, random);
-  const documents: number[][] = [];
-  for (let i = 0; i < count; i++) {
+  // what begins each document, and a generator of its own: it depends on none beside it
+  const begun = Array.from({ length: count }, (_, i) => {
     const chat = chats && i % 4 !== 3;
-    documents.push(await (chat ? chatDocument(model, ask, size, random, signal) : plainDocument(model, open(), size, random, signal)));
-    options.onProgress?.(i + 1, count);
-  }
-  return documents;
+    return { chat, opening: chat ? ask() : open(), own: new Random(random.uint32()) };
+  });
+  let next = 0, done = 0;
+  const write = async (): Promise<void> => {
+    while (next < count) {
+      const i = next++, { chat, opening, own } = begun[i]!;
+      documents[i] ??= await (chat ? chatDocument : plainDocument)(model, opening, size, own, signal);
+      options.onProgress?.(++done, count);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(together, count) }, write));
 }
 
 function canChat({ template }: Model): boolean {
@@ -72,11 +89,11 @@ function inRandomOrder<T>(entries: readonly T[], random: Random): () => T {
 }
 
 async function chatDocument(
-  model: Model, ask: () => string, size: number, random: Random, signal: AbortSignal | undefined,
+  model: Model, question: string, size: number, random: Random, signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  const messages: ChatMessage[] = [];
-  for (;;) {
-    messages.push({ role: 'user', content: ask() });
+  const messages: ChatMessage[] = [], ask = inRandomOrder(questions, random);
+  for (let content = question; ; content = ask()) {
+    messages.push({ role: 'user', content });
     const ids = [...model.template.encode(messages, { addGenerationPrompt: true })];
     if (ids.length >= size) return ids.slice(0, size);
     let answer = '';

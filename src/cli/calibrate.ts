@@ -29,8 +29,8 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
     remedy: 'Name a file; later commands take it as --calibration FILE.',
   });
   const out = values.out ?? calibrationPath(path), partial = `${out}.partial`;
-  const { count, tokens, heldOut, seed, gradients, tier, file } = values;
-  const options: CalibrateOptions = { count, tokens, heldOut, seed, gradients, tier, signal };
+  const { count, tokens, heldOut, seed, gradients, threads, tier, file } = values;
+  const options: CalibrateOptions = { count, tokens, heldOut, seed, gradients, threads, tier, signal };
   if (values.verify) await verifyCopy(path, values, signal);
   const text = file === undefined ? undefined : await readText({ file }, 'calibrate', { signal });
   const documents = text === undefined ? undefined : await documentsOf(path, text, values, signal);

@@ -199,7 +199,7 @@ export const commands = {
         help: 'by a backward pass, or by forward passes alone', default: 'fisher',
       },
       seed: { kind: 'number', name: 'seed', short: 's', value: 'N', range: seedRange, help: 'of the samples and labels', default: 1 },
-      tier: loading.tier, verify, json,
+      tier: loading.tier, threads, verify, json,
     },
   },
   pull: {
