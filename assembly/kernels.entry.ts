@@ -17,6 +17,10 @@ export { addTap, convolve, convolutionRow, convolutionRows } from './kernels/con
 export { route, addWeighted, sigmoid } from './kernels/experts/experts';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
+export { firstBytes, planesFormat, secondBytes } from './kernels/planes/planes';
+export { bothProduct, firstProduct } from './kernels/planes/product';
+export { completeRecords } from './kernels/planes/records';
+export { joinPlanes, splitPlanes } from './kernels/planes/split';
 export { layoutBytes } from './layouts/sizes';
 export { repack } from './kernels/repack/repack';
 export { dequantRow, expand } from './kernels/embed/embed';
