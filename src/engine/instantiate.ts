@@ -16,6 +16,8 @@ export interface LoaderExports {
   selfTest(): number;
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
+  /** Only of engines: calibration reads heads in one piece. */
+  splitPlanes?(layout: number, src: number, groups: number, cols: number, first: number, second: number): number;
   fingerprint(ptr: number, bytes: number, state: number): void;
   prepare(model: number): void;
 }
@@ -30,6 +32,7 @@ export interface EngineExports extends LoaderExports {
   readMemory(ptr: number, bytes: number): number;
   prefill(work: number, nTokens: number): number;
   step(work: number, sequence: number, token: number): number;
+  refine(work: number, sequence: number, floor: number, ids: number, count: number): void;
   forget(work: number, sequence: number): void;
   reselect(work: number, sequence: number): void;
   unorder(work: number): void;
@@ -50,7 +53,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 8;
+export const ABI_VERSION = 9;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

@@ -4,6 +4,7 @@
  *                d^2 |x|^2 times the row's mean square of what is left
  *   bothEights   from both, the same bits as kernels/matvec/bytes.ts: a block's sums are integers, whichever way they are added up
  * Sums of nibbles, and the branches that are never taken: kernels/matvec/nibbles.ts.
+ * Test: test/kernels/planes.test.ts.
  */
 import { half4, madd, nibbleMask, ones16, times32 } from '../../base/simd';
 import { dotNibbles } from '../matvec/dots';

@@ -1,4 +1,7 @@
-/** Products of one x with a matrix in planes (planes.ts), by the number of the layout that both together are. */
+/**
+ * Products of one x with a matrix in planes (planes.ts), by the number of the layout that both together are.
+ * Test: test/kernels/planes.test.ts.
+ */
 import { bothEights, firstEights } from './eights';
 import { isEights } from './planes';
 import { bothSixes, firstSixes } from './sixes';

@@ -3,6 +3,7 @@
  *   X4 records   +24  f32 s 2^80 times 7.5 / 16 of the sum of q: r at its mean         +28  f32 norm of the block, times 2^100
  *   superblocks                                                                        +4   f32 norm of the superblock, times 2^100
  * of x as it was rounded; f16 factors lack 2^112 (base/simd.ts), and the rest comes at the end of a row.
+ * Test: test/kernels/planes.test.ts.
  */
 import { TWO80, hsumInt } from '../../base/simd';
 import { x4Data, x4Stride } from '../quantize/quantize';

@@ -3,6 +3,7 @@
  *   firstSixes  from the first plane alone: a quant less its middle is 4 (n - 8) + 1.5, a superblock sums 4 n x and -30.5 x, times scales;
  *               the deviation is the square root of the sum over superblocks of mean square times |x|^2
  *   bothSixes   from both, the same bits as kernels/matvec/super.ts: all that a superblock adds up is integers
+ * Test: test/kernels/planes.test.ts.
  */
 import { half4, madd, nibbleMask } from '../../base/simd';
 import { Q6_K } from '../../layouts/q6_k';

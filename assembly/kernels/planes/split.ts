@@ -6,7 +6,9 @@ import { toHalf4 } from '../../base/half';
 import { half4Exact } from '../../base/simd';
 import { groupBytes } from '../../layouts/kinds';
 import { Q6_K } from '../../layouts/q6_k';
-import { EIGHT_HEAD, EIGHT_REST, EIGHT_UNIT, SIX_QUANTS, SIX_REST, SIX_RMS, SIX_UNIT, firstBytes, isEights, secondBytes, wholeBytes } from './planes';
+import {
+  EIGHT_HEAD, EIGHT_REST, EIGHT_UNIT, SIX_QUANTS, SIX_REST, SIX_RMS, SIX_UNIT, firstBytes, isEights, secondBytes, wholeBytes,
+} from './planes';
 
 @inline function signs(): v128 { return i16x8.splat(-0x8000); }
 @inline function lows(): v128 { return i8x16.splat(15); }
