@@ -1,6 +1,7 @@
 /** The shipped engine: few exports, fixed arity, integers in and out. Status 0 or a negative `Status`. */
 import { ModelRecord, SequenceRecord, WorkspaceRecord } from './abi/records';
 import { adaptOf, layerOf } from './adapt/state';
+import { refineLogits } from './forward/head';
 import { pass } from './forward/pass';
 import { fillFrequencies } from './forward/rotate';
 import { unorderLayer } from './forward/order';
@@ -10,6 +11,7 @@ import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack } from './kernels/repack/repack';
+export { splitPlanes } from './kernels/planes/split';
 export { expand } from './kernels/embed/embed';
 export { packRows, rowBytes } from './kernels/neurons/rows';
 export { packColumns, columnBytes } from './kernels/columns/form';
@@ -40,6 +42,14 @@ export function step(workPtr: usize, sequencePtr: usize, id: i32): i32 {
   token.position = changetype<SequenceRecord>(sequencePtr).position;
   token.wanted = 1;
   return decode(work);
+}
+
+/**
+ * Logits of a sequence from `floor` up become exact, of the `count` tokens at `ids` (i32) as well; -infinity: all of them
+ * (forward/head.ts).
+ */
+export function refine(workPtr: usize, sequencePtr: usize, floor: f32, ids: usize, count: i32): void {
+  refineLogits(changetype<WorkspaceRecord>(workPtr), changetype<SequenceRecord>(sequencePtr), floor, ids, count);
 }
 
 /** Forgets what a sequence has shown of its neurons and its load. */

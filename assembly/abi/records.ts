@@ -14,10 +14,13 @@
   norm: i32;          // Norm
   normEps: f32;
   embedPtr: u32; embedLayout: i32;      // [vocab, hidden]
+  embedRestPtr: u32;                    // its second plane, where it lies in two (kernels/planes); 0 = it does not
   embedScale: f32;                      // of its rows, 1 = none
   positionPtr: u32;                     // [context, hidden] f32, learned positions
   outNormPtr: u32; outNormBiasPtr: u32; // [hidden]
   headPtr: u32; headLayout: i32;        // [vocab, hidden]
+  headRestPtr: u32;                     // the same of the head
+  deviations: f32;                      // so many of them a logit of the first plane may be off (forward/head.ts); 0 = both are read
   headBiasPtr: u32;                     // [vocab]
   logitScale: f32; logitCap: f32;       // logits times the first (1 = none), then bent to stay within the second (0 = not at all)
   nRopes: i32; ropesPtr: u32;           // [nRopes] RopeRecord
@@ -126,6 +129,11 @@
   scoresPtr: u32; scoresBytes: u32; // of each thread scratch of attention (kernels/attention/scratch.ts)
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
+  // for a head in two planes; 0 = it is not
+  deviationsPtr: u32; // [vocab padded to 8] f32: of every logit of `partialPtr`, 0 = it is exact
+  groupsPtr: u32;     // [vocab / 8] i32: groups of rows to refine
+  partialPtr: u32;    // SequenceRecord whose logits those are
+  joinedPtr: u32; joinedBytes: u32; // of each thread a few groups of rows in one piece
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
   hPtr: u32;          // [ffn padded to 32] f32
@@ -177,6 +185,9 @@
   keysPtr: u32; valuesPtr: u32;   // key/value heads of all layers, see kernels/attention
   logitsPtr: u32;     // [vocab padded to 8]
   reportPtr: u32;     // StepReport
+  normedPtr: u32;     // [hidden] what the head read for the last token
+  margin: f32;        // logits are wanted exactly that are at most so far below the largest; infinity = all
+  floor: f32;         // logits are exact from here up; -infinity = all
   adaptPtr: u32;      // AdaptRecord
   convPtr: u32;       // inputs of the convolutions of all layers, see kernels/convolution; 0 = the model has none
 }
@@ -189,12 +200,14 @@
   entropy: f32;       // of the distribution after it
   maxLogit: f32;
   logSumExp: f32;
+  tailError: f32;     // standard error of logSumExp, from logits that are not exact; 0 = all are
   topToken: i32;      // the most likely next token, lowest id on ties
   weightWords: u32;   // weights that the pass read, in words of 4 bytes
   cogLoad: f32;       // standardised load that moved the thresholds, clamped; 0 where none did
   factor: f32;        // what the thresholds were multiplied by
   cost: f32;          // share of the feed-forward weights used, each matrix a third; 1 = dense
   flags: i32;         // StepFlag
+  refined: i32;       // rows of the head whose logits are exact
 }
 
 /** How a sequence skips feed-forward neurons, the state of its controller, and what the last step did. */

@@ -8,17 +8,17 @@ import type { ModelError } from '../errors.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { KvKind, Stage, Status } from '../model/enums.ts';
-import { compactBytes, layoutSkipping, skippingBytes } from '../model/forms.ts';
+import { Stage, Status } from '../model/enums.ts';
+import { compactBytes, layoutSkipping } from '../model/forms.ts';
 import type { SequenceOptions } from '../model/memory.ts';
 import { CHUNK, LOGIT_ROWS, layoutSequence, layoutWorkspace, planMemory } from '../model/memory.ts';
+import { wholePlan } from '../model/head.ts';
 import type { ModelPlan } from '../model/plan.ts';
-import { RecordView, adaptFields, recordBytes, reportFields, sequenceFields, workspaceFields } from '../model/records.ts';
+import { RecordView, recordBytes, reportFields, sequenceFields, workspaceFields } from '../model/records.ts';
 import { AdaptState } from './adapt.ts';
 import type { Arena } from './arena.ts';
 import { breakEven, decideTime } from './break-even.ts';
 import type { Tier } from './binaries.ts';
-import { ConvolutionRows } from './convCache.ts';
 import type { Instance } from './instantiate.ts';
 import type { PlacingTimes } from './weights.ts';
 import { ModelForms } from './model-forms.ts';
@@ -27,15 +27,13 @@ import { placeModel } from './place.ts';
 import { readReport, type StepReport } from './report.ts';
 import { bindingOf, restoreState, saveState, type Binding, type SequenceState } from './state.ts';
 import { forgotten, startEngine, type EngineOptions, type Started } from './start.ts';
+import { hasRoom, openIn, type Open } from './opened.ts';
 import { checkStatus, notFinite, poisoned } from './status.ts';
 
 export type { PassPart } from './pass.ts';
 export type { StepReport } from './report.ts';
 export type { EngineOptions } from './start.ts';
 export type { Binding, SequenceState } from './state.ts';
-
-/** What is a sequence's: the blocks that hold it, what skipping remembers, once it does, and which rows of convolutions are there. */
-interface Open { readonly blocks: readonly number[]; adapt: AdaptState | undefined; readonly rows: ConvolutionRows | undefined }
 
 export class Engine {
   /** Most tokens of one pass, and of those that leave logits. */
@@ -57,8 +55,9 @@ export class Engine {
   /** Reads the weights and prepares the records. Nothing is left behind when it throws. */
   static async open(file: GgufFile, plan: ModelPlan, options: EngineOptions): Promise<Engine> {
     planMemory(plan, options, options.maxBytes);
-    const asked = performance.now(), started = await startEngine(options), compileMs = performance.now() - asked;
-    const { instance, arena } = started;
+    const asked = performance.now(), started = await startEngine(options), { instance, arena } = started;
+    const compileMs = performance.now() - asked;
+    if (instance.tier === 'base') plan = wholePlan(plan); // four bits are no faster than eight there
     const later = layoutWorkspace(plan, options.threads).bytes + layoutSequence(plan.hparams, options).bytes;
     try {
       const { records, addresses, fingerprint, times } = await placeModel(file, plan, instance, arena, later, options.contextSize, options);
@@ -94,25 +93,17 @@ export class Engine {
   get kv(): KvName { return this.options.kv; }
   get vocab(): number { return this.plan.hparams.vocab; }
   get arena(): Arena { return this.#arena; }
-
   get binding(): Binding { return bindingOf(this); }
 
   /** Whether another sequence finds room and leaves what all of them need to skip neurons: what works alone works beside others. */
   get hasRoom(): boolean {
-    const { hparams } = this.plan, { shared, sequence } = skippingBytes(hparams);
-    const without = 1 + [...this.#open.values()].filter(({ adapt }) => !adapt).length;
-    const skipping = (this.#used === 0 ? shared : 0) + without * sequence;
-    return !this.#ordered && this.#arena.fits(layoutSequence(hparams, this.options).bytes + skipping);
+    return !this.#ordered && hasRoom(this.#arena, this.plan, this.options, this.#open.values(), this.#used !== 0);
   }
 
   /** Lays out a sequence in memory and returns its address. @throws ModelError `E_WONT_FIT` */
   openSequence(): number {
-    const { capacity, buffers } = layoutSequence(this.plan.hparams, this.options);
-    const records = { ptr: recordBytes(sequenceFields), adaptPtr: recordBytes(adaptFields) };
-    const { ptr, adaptPtr, ...pointers } = this.#arena.takeAll({ ...records, ...buffers });
-    this.#sequence(ptr).assign({ ...pointers, adaptPtr, position: 0, hasLogits: 0, capacity, kvKind: KvKind[this.options.kv] });
-    const { convTaps } = this.plan.hparams, rows = convTaps > 0 ? new ConvolutionRows(convTaps) : undefined;
-    this.#open.set(ptr, { blocks: [ptr, adaptPtr, ...Object.values<number>(pointers)], adapt: undefined, rows });
+    const { ptr, open } = openIn(this.#arena, this.plan.hparams, this.options);
+    this.#open.set(ptr, open);
     return ptr;
   }
 
@@ -166,9 +157,9 @@ export class Engine {
     if (tier !== 'base') this.forms.model.assign(breakEven(this.#trial(exports, sequence), nLayers, ffn, this.forms.complete));
   }
 
-  #trial({ trial }: Instance['exports'], sequence: number): (layer: number, part: number, count: number) => void {
-    return (layer, part, count) => { trial(this.workspace, sequence, layer, part, count); };
-  }
+  #trial = ({ trial }: Instance['exports'], sequence: number) => (layer: number, part: number, count: number): void => {
+    trial(this.workspace, sequence, layer, part, count);
+  };
 
   /**
    * Runs tokens of several sequences dense, `chunkSize` with `logitRows` rows at most. Logits and reports of several rows are kept in their
@@ -177,10 +168,11 @@ export class Engine {
    */
   pass(parts: readonly PassPart[]): (ModelError | undefined)[] {
     const { exports } = this.#live, table = this.#arena.i32(this.#record.get('tokensPtr'), tokenWords * CHUNK);
-    const nTokens = fillTable(table, parts, ({ sequence, tokens, counts }) => {
+    const nTokens = fillTable(table, parts, ({ sequence, tokens, counts, margin = Infinity }) => {
       const position = this.#sequence(sequence).get('position'), { rows, adapt } = this.#open.get(sequence)!;
       rows?.wrote(position + tokens.length);
       adapt?.record.set('collect', counts ? 1 : 0);
+      this.#sequence(sequence).set('margin', margin);
       return position;
     });
     const status = this.#run(() => exports.prefill(this.workspace, nTokens), nTokens);
@@ -189,11 +181,23 @@ export class Engine {
   }
 
   /** Decodes one token with whatever the sequence's selection skips; `watch`: notes which neurons that leaves ({@link used}). */
-  step(sequence: number, token: number, watch = false): void {
+  step(sequence: number, token: number, watch = false, margin = Infinity): void {
     const { exports } = this.#live;
     this.#record.set('usedPtr', watch ? this.#used : 0);
+    this.#sequence(sequence).set('margin', margin);
     this.#open.get(sequence)!.rows?.wrote(this.#sequence(sequence).get('position') + 1);
     this.#call(() => exports.step(this.workspace, sequence, token), 1);
+  }
+
+  /** From here up a sequence's logits are exact, and none is missing; -Infinity: all are. */
+  floor(sequence: number): number { return this.#sequence(sequence).get('floor'); }
+
+  /** Makes logits exact from `floor` up, and those of `ids`, no more than the vocabulary; -Infinity: all. The report is made anew. */
+  refine(sequence: number, floor = -Infinity, ids: readonly number[] = []): void {
+    if (this.floor(sequence) === -Infinity) return;
+    const { exports } = this.#live, room = this.#record.get('logitsPtr'); // nobody's now
+    this.#arena.i32(room, ids.length).set(ids);
+    this.#call(() => { exports.refine(this.workspace, sequence, floor, room, ids.length); }, 1);
   }
 
   /** Neurons whose down column the last step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted where the step was watched. */
@@ -242,6 +246,7 @@ export class Engine {
 
   /** A copy of the first `length` tokens of a sequence, with what else there is of them where `what` says so. */
   saveState(sequence: number, length: number, what: { logits: boolean; load: boolean; statistics: boolean }): SequenceState {
+    if (what.logits) this.refine(sequence);
     return saveState(this.#place(sequence), length, what);
   }
 
@@ -265,10 +270,8 @@ export class Engine {
 
   /** The same of the report. */
   report(sequence: number, row?: number): StepReport {
-    const ptr = row === undefined
-      ? this.#sequence(sequence).get('reportPtr')
-      : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
-    return readReport(this.#live.memory, ptr);
+    const own = row === undefined, rows = own ? 0 : this.#record.get('reportsPtr') + row * recordBytes(reportFields);
+    return readReport(this.#live.memory, own ? this.#sequence(sequence).get('reportPtr') : rows);
   }
 
   /** Reads all weights once and returns the bytes: the memory bandwidth that decode is held against, when the caller times it. */
@@ -286,10 +289,7 @@ export class Engine {
   }
 
   get #record(): RecordView<typeof workspaceFields> { return new RecordView(this.#arena.memory, this.workspace, workspaceFields); }
-
-  #sequence(ptr: number): RecordView<typeof sequenceFields> {
-    return new RecordView(this.#live.memory, ptr, sequenceFields);
-  }
+  #sequence(ptr: number): RecordView<typeof sequenceFields> { return new RecordView(this.#live.memory, ptr, sequenceFields); }
 
   get #live(): Instance {
     if (this.#poison !== undefined) throw poisoned(this.#poison);

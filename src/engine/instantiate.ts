@@ -16,6 +16,8 @@ export interface LoaderExports {
   selfTest(): number;
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
+  /** Only of engines: calibration reads heads in one piece. */
+  splitPlanes?(layout: number, src: number, groups: number, cols: number, first: number, second: number): number;
   fingerprint(ptr: number, bytes: number, state: number): void;
   prepare(model: number): void;
 }
@@ -30,6 +32,7 @@ export interface EngineExports extends LoaderExports {
   readMemory(ptr: number, bytes: number): number;
   prefill(work: number, nTokens: number): number;
   step(work: number, sequence: number, token: number): number;
+  refine(work: number, sequence: number, floor: number, ids: number, count: number): void;
   forget(work: number, sequence: number): void;
   reselect(work: number, sequence: number): void;
   unorder(work: number): void;

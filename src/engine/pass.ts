@@ -8,6 +8,8 @@ export interface PassPart {
   readonly rows: number;
   /** Whether they join its statistics. */
   readonly counts: boolean;
+  /** Logits are wanted exactly that are at most so far below the largest. Default: all. */
+  readonly margin?: number | undefined;
 }
 
 /** Words of a TokenRecord. */

@@ -57,7 +57,7 @@ function takeRecords(arena: Arena, { nLayers, ropes }: Hparams): Records {
 }
 
 function fillRecords(
-  { family, hparams: h, tensors, tiedHead }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records,
+  { family, hparams: h, tensors, tiedHead, deviations }: ModelPlan, addresses: readonly number[], memory: WebAssembly.Memory, at: Records,
   contextSize: number,
 ): void {
   const view = <F extends Fields>(ptr: number, fields: F, i: number): RecordView<F> =>
@@ -66,7 +66,7 @@ function fillRecords(
   const ropes = h.ropes.map((_, i) => view(at.ropes, ropeFields, i));
   const { hidden, ffn, nLayers, headDim, headStride, vocab, normEps, embedScale, logitScale, logitCap } = h;
   model.assign({
-    hidden, ffn, nLayers, headDim, headStride, vocab, normEps, embedScale, logitScale, logitCap,
+    hidden, ffn, nLayers, headDim, headStride, vocab, normEps, embedScale, logitScale, logitCap, deviations,
     norm: Norm[family.norm], nRopes: ropes.length, ropesPtr: at.ropes, layersPtr: at.layers,
   });
   h.ropes.forEach(({ kind, dim, base, scale, magnitude, factors }, i) => {
@@ -83,16 +83,18 @@ function fillRecords(
       ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });
-  for (const [i, { role, layer, layout }] of tensors.entries()) {
+  for (const [i, { role, layer, layout, planes }] of tensors.entries()) {
     const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
     ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
     if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
     for (const field of [role.field, ...(role.also ?? [])]) {
       const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
+      if (planes) model.set(field === 'head' ? 'headRestPtr' : 'embedRestPtr', addresses[i]! + planes.secondAt);
       (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });
     }
   }
-  if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
+  const [headPtr, headLayout, headRestPtr] = [model.get('embedPtr'), model.get('embedLayout'), model.get('embedRestPtr')];
+  if (tiedHead) model.assign({ headPtr, headLayout, headRestPtr });
 }
 
 /** Frequencies are divided by them. */

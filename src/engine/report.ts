@@ -15,6 +15,8 @@ export interface StepReport {
   readonly maxLogit: number;
   /** log of the sum of exp over all logits. */
   readonly logSumExp: number;
+  /** Standard error of logSumExp where only `refined` logits are exact; 0 where all are. Nats. */
+  readonly tailError: number;
   /** The most likely next token; the lowest id on ties. */
   readonly topToken: number;
   /** Bytes of weights that the pass read. */
@@ -27,6 +29,8 @@ export interface StepReport {
   readonly cost: number;
   /** StepFlag bits. */
   readonly flags: number;
+  /** Logits that are exact, rows of the output matrix that were read whole: all of them, or in two stages those that may matter. */
+  readonly refined: number;
 }
 
 /** The report at `ptr`, copied. */

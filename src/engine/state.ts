@@ -127,7 +127,7 @@ export function restoreState({ memory, sequence, hparams, kv, adapt, rows }: Pla
     rows.low = convolutions.low;
     copyConvolutions(hparams, length, rows.low, { bytes: convolutions.rows, capacity }, keptRows(memory, sequence, hparams));
   }
-  sequence.assign({ position: length, hasLogits: logits ? 1 : 0 });
+  sequence.assign({ position: length, hasLogits: logits ? 1 : 0, floor: -Infinity });
   if (logits && report) {
     new Float32Array(memory.buffer, sequence.get('logitsPtr'), hparams.vocab).set(logits);
     new Int32Array(memory.buffer, sequence.get('reportPtr'), reportWords).set(report);

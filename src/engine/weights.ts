@@ -7,7 +7,7 @@ import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.t
 import { dtypes } from '../format/gguf/types.ts';
 import { Status } from '../model/enums.ts';
 import { Layout } from '../model/layouts.ts';
-import type { ModelPlan, PlannedTensor } from '../model/plan.ts';
+import type { ModelPlan, PlannedTensor, Planes } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { largestPiece, piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
@@ -57,16 +57,17 @@ export async function loadWeights(
       ahead = read(n + 1); // the system reads while this piece is repacked
       ahead.catch(() => undefined); // if that fails, this read is nobody's
     }
-    const tensor = plan.tensors[i]!, { through } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
+    const tensor = plan.tensors[i]!, { through, planes } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
     const groupBytes = tensor.layout === 'vector' ? (8 * matrixBytes) / tensor.rows : matrixBytes / Math.ceil(tensor.rows / 8);
     const from = staging + (n % 2) * area, bytes = rows * rowBytesOf(tensor);
     exports.fingerprint(from, bytes, state);
     const target = addresses[i]! + matrix * matrixBytes + (row / 8) * groupBytes;
     const status = exports.repack(
-      dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], from, through ? middle : target, rows, tensor.cols,
+      dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], from, through || planes ? middle : target, rows, tensor.cols,
     );
     if (status !== Status.ok) refuse(tensor, status);
     if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + stagingOf(tensor).repacked, target);
+    if (planes) split(exports, tensor, planes, middle, row / 8, rows, addresses[i]!);
     repackMs += performance.now() - here;
     loaded += bytes;
     onProgress?.({ phase: 'weights', loaded, total });
@@ -74,6 +75,16 @@ export async function loadWeights(
   arena.u8(staging, stagingBytes(plan)).fill(0); // they start from zeros
   const fingerprint = [...arena.u8(state, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return { addresses, fingerprint, times: { readMs, repackMs } };
+}
+
+/** Rows in one piece at `from` into the planes of their tensor. @throws ModelError `E_NAN_WEIGHTS` */
+function split(exports: LoaderExports, tensor: PlannedTensor, planes: Planes, from: number, group: number, rows: number, at: number): void {
+  const first = at + group * planes.first, second = at + planes.secondAt + group * planes.second;
+  if (exports.splitPlanes!(Layout[tensor.layout], from, Math.ceil(rows / 8), tensor.cols, first, second) === 1) return;
+  throw new ModelError('E_NAN_WEIGHTS', {
+    subject: `tensor ${tensor.source.name}`, found: 'rows whose lower bits have no finite norm', expected: 'finite weights',
+    remedy: "The file is damaged or the conversion overflowed; fetch or convert the model again, or load it with head: 'whole'.",
+  });
 }
 
 /** Bytes of a row in the file. */

@@ -12,6 +12,9 @@ import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
 
+/** A tensor in planes: bytes of 8 rows in each (assembly/kernels/planes/planes.ts), where the second begins, and of all in one piece. */
+export interface Planes { readonly first: number; readonly second: number; readonly secondAt: number; readonly whole: number }
+
 export interface PlannedTensor {
   readonly role: TensorRole;
   /** Undefined for tensors of the model, else the layer's index. */
@@ -28,6 +31,8 @@ export interface PlannedTensor {
   readonly layout: LayoutName;
   /** The layout that the file's blocks are repacked to first, where `layout` is their expansion to f32. */
   readonly through: LayoutName | undefined;
+  /** Where it lies in two planes instead of one piece (head.ts). */
+  readonly planes?: Planes | undefined;
   /** Bytes of all of them in the file and in the arena. */
   readonly fileBytes: number;
   readonly bytes: number;
@@ -43,6 +48,8 @@ export interface ModelPlan {
   readonly tensors: readonly PlannedTensor[];
   /** True where the head is the embedding. */
   readonly tiedHead: boolean;
+  /** By how many deviations the head's rows are chosen that are read whole (head.ts); 0: all are. */
+  readonly deviations: number;
   /** Bytes of all tensors in the arena, alignment included. */
   readonly weightBytes: number;
   /** Bytes that a dense decode step reads: all matrices but an embedding that is only looked up, and of experts those that are used. */
@@ -142,7 +149,7 @@ export function planModel(file: GgufFile, precision: Precision = 'fast'): ModelP
   const tiedHead = !tensors.some(({ role }) => role.field === 'head');
   const matrices = tensors.filter(({ role }) => role.kind === 'matrix');
   return {
-    family, hparams, tensors, tiedHead,
+    family, hparams, tensors, tiedHead, deviations: 0,
     weightBytes: tensors.reduce((sum, { bytes }) => sum + aligned(bytes), 0),
     weightBytesPerToken: matrices.reduce(
       (sum, tensor) => sum + (tensor.role.field === 'embed' && !tiedHead ? 0 : usedBytes(tensor, hparams)), 0,
@@ -171,8 +178,8 @@ function refuseUnused(file: GgufFile, used: ReadonlySet<string>, architecture: s
 /** Lines for people: one for each kind of conversion, then totals. */
 export function describePlan(plan: ModelPlan): string[] {
   const kinds = new Map<string, { count: number; fileBytes: number; bytes: number }>();
-  for (const { dtype, layout, fileBytes, bytes } of plan.tensors) {
-    const key = `${dtype} → ${layout === 'vector' ? 'f32 vector' : `${layout}, 8 rows interleaved`}`;
+  for (const { dtype, layout, planes, fileBytes, bytes } of plan.tensors) {
+    const key = `${dtype} → ${layout === 'vector' ? 'f32 vector' : `${layout}, 8 rows interleaved`}${planes ? ', 2 planes' : ''}`;
     const kind = kinds.get(key) ?? { count: 0, fileBytes: 0, bytes: 0 };
     kinds.set(key, { count: kind.count + 1, fileBytes: kind.fileBytes + fileBytes, bytes: kind.bytes + bytes });
   }

@@ -4,7 +4,8 @@ export type Fields = Readonly<Record<string, FieldType>>;
 
 export const modelFields = {
   hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', headStride: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32',
-  embedLayout: 'i32', embedScale: 'f32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32', headLayout: 'i32',
+  embedLayout: 'i32', embedRestPtr: 'u32', embedScale: 'f32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32',
+  headLayout: 'i32', headRestPtr: 'u32', deviations: 'f32',
   headBiasPtr: 'u32', logitScale: 'f32', logitCap: 'f32', nRopes: 'i32', ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32',
   columnsBelow: 'i32',
 } as const satisfies Fields;
@@ -37,7 +38,8 @@ export const workspaceFields = {
   listBytes: 'u32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
   xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
   sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
-  scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', deviationsPtr: 'u32', groupsPtr: 'u32',
+  partialPtr: 'u32', joinedPtr: 'u32', joinedBytes: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
   expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 
@@ -50,12 +52,13 @@ export const tokenFields = { id: 'i32', sequencePtr: 'u32', position: 'i32', wan
 
 export const sequenceFields = {
   position: 'i32', hasLogits: 'i32', lost: 'i32', capacity: 'i32', kvKind: 'i32', keysPtr: 'u32', valuesPtr: 'u32',
-  logitsPtr: 'u32', reportPtr: 'u32', adaptPtr: 'u32', convPtr: 'u32',
+  logitsPtr: 'u32', reportPtr: 'u32', normedPtr: 'u32', margin: 'f32', floor: 'f32', adaptPtr: 'u32', convPtr: 'u32',
 } as const satisfies Fields;
 
 export const reportFields = {
-  token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', topToken: 'i32', weightWords: 'u32',
-  cogLoad: 'f32', factor: 'f32', cost: 'f32', flags: 'i32',
+  token: 'i32', position: 'i32', surprisal: 'f32', entropy: 'f32', maxLogit: 'f32', logSumExp: 'f32', tailError: 'f32', topToken: 'i32',
+  weightWords: 'u32',
+  cogLoad: 'f32', factor: 'f32', cost: 'f32', flags: 'i32', refined: 'i32',
 } as const satisfies Fields;
 
 export const adaptFields = {

@@ -20,12 +20,12 @@ export function* piecesOf(tensor: PlannedTensor): Generator<{ matrix: number; ro
   }
 }
 
-/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded further. */
+/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded or parted. */
 export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
-  const rows = rowsPerPiece(tensor);
+  const rows = rowsPerPiece(tensor), before = tensor.planes ? tensor.layout : tensor.through;
   return {
     piece: aligned((tensor.fileBytes / (tensor.matrices * tensor.rows)) * rows),
-    repacked: tensor.through ? aligned(layoutBytes(tensor.through, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
+    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
   };
 }
 

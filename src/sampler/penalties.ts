@@ -58,6 +58,9 @@ export class PenaltyWindow {
     }
   }
 
+  /** Every token whose logit that changes. */
+  changed(): Iterable<number> { return this.counts.keys(); }
+
   clear(): void {
     this.counts.clear();
     this.start = 0;

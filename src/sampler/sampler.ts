@@ -6,12 +6,17 @@
 import { InputError } from '../errors.ts';
 import { show } from '../options.ts';
 import { Candidates } from './candidates.ts';
-import { argmax, badLogit, checkToken, noToken } from './check.ts';
+import { allExact, type Exact } from './exact.ts';
+import { exp, log } from './exp.ts';
+import { argmax, badLogit, checkToken, nextAbove, noToken } from './check.ts';
 import { logprobs, type Logprobs } from './logprobs.ts';
 import { resolveSamplerOptions, type ResolvedSamplerOptions, type SamplerOptions } from './options.ts';
 import { MAX_ENTRIES } from './rank.ts';
 import { PenaltyWindow } from './penalties.ts';
 import { Random, type RandomState } from './random.ts';
+
+/** Nats by which more is asked for than is sure to be needed: a second look costs more than a few rows. */
+const SLACK = 0.5;
 
 /** Everything that the next tokens depend on besides logits and options. Plain JSON. */
 export interface SamplerState {
@@ -29,8 +34,11 @@ export interface Sampler {
    * not accept the token.
    * @throws ModelError `E_LOGITS` for NaN, +Infinity or nothing finite; InputError `E_TOKEN_RANGE` for a bias or accepted
    * token outside the vocabulary
+   * @param exact which logits are exact, and more of them where the choice depends on it; what it changes `logits` shows
    */
-  sample(logits: Float32Array): number;
+  sample(logits: Float32Array, exact?: Exact): number;
+  /** Logits that are further than this below the largest are hardly ever asked for; 0: greedy; Infinity: all are. */
+  readonly margin: number;
   /** Adds a token to the penalty window: each prompt token, then each chosen one. @throws InputError `E_TOKEN_RANGE` */
   accept(id: number): void;
   /** Back to the start: the seed's first number, an empty window. */
@@ -70,7 +78,14 @@ class ChainSampler implements Sampler {
     this.window = new PenaltyWindow(resolved);
   }
 
-  sample(logits: Float32Array): number {
+  get margin(): number {
+    const { temperature, typicalP, minP, topK, topP } = this.options;
+    if (temperature === 0) return 0;
+    if (typicalP < 1 || (minP <= 0 && (topK <= 0 || topP < 1))) return Infinity;
+    return minP > 0 ? -log(minP) + SLACK : SLACK;
+  }
+
+  sample(logits: Float32Array, exact: Exact = allExact): number {
     const { temperature, typicalP, topP, minP } = this.options;
     if (logits.length > MAX_ENTRIES) {
       throw new InputError('E_TOKEN_RANGE', {
@@ -78,7 +93,7 @@ class ChainSampler implements Sampler {
         remedy: 'Pass the logits of one position.',
       });
     }
-    const biased = this.edit(logits);
+    const biased = this.settle(logits, exact);
     if (temperature === 0) return argmax(biased);
     const candidates = this.take(biased);
     candidates.typical(typicalP);
@@ -117,6 +132,49 @@ class ChainSampler implements Sampler {
 
   logprobs(logits: Float32Array, id: number, topN?: number, logSumExp?: number): Logprobs {
     return logprobs(logits, id, topN, logSumExp);
+  }
+
+  /** The logits after bias and penalties, of which all that the choice depends on are exact. */
+  private settle(logits: Float32Array, exact: Exact): Float32Array {
+    if (exact.floor === -Infinity) return this.edit(logits);
+    if (this.margin === Infinity) exact.refine();
+    else {
+      const biases = [...this.options.logitBias].filter(([id, bias]) => bias !== -Infinity && id < logits.length);
+      const ids = [...biases.map(([id]) => id), ...this.window.changed()];
+      if (ids.length > 0) exact.refine(exact.floor, ids);
+    }
+    for (let step = SLACK; ; step *= 2) {
+      const biased = this.edit(logits), { floor } = exact;
+      if (floor === -Infinity || this.isSettled(biased, exact)) return biased;
+      // each time at least a step lower, until it is all of them
+      exact.refine(step > 8 ? -Infinity : Math.min(biased[argmax(biased)]! - this.margin, floor - step));
+    }
+  }
+
+  /**
+   * Whether the same token would be drawn whatever the logits below the floor are. Nothing below the least that min-p keeps is drawn; of
+   * top-k it matters whether it is full; of top-p where it ends, between the mass that is known and the most there may be.
+   */
+  private isSettled(logits: Float32Array, { floor, logSumExp, tailError }: Exact): boolean {
+    const { temperature, topK, topP, minP } = this.options, max = logits[argmax(logits)]!, known: number[] = [];
+    if (temperature === 0) return max >= floor;
+    for (let i = nextAbove(logits, 0, floor); i < logits.length; i = nextAbove(logits, i + 1, floor)) known.push(logits[i]!);
+    if (topK > 0 && known.length >= topK) return true;
+    const least = minP > 0 ? max + log(minP) : -Infinity;
+    if (least <= floor) return false;
+    if (topP >= 1) return true;
+    known.sort((a, b) => b - a);
+    let sum = 0;
+    const mass = known.map((logit) => (sum += exp(logit - max)));
+    // no more than there is in all, nor than the places that are left have room for
+    const all = logits === this.edited ? Infinity : exp(logSumExp - max) * (1 + 6 * tailError) - sum;
+    const tail = Math.max(0, Math.min(topK > 0 ? (topK - known.length) * exp(floor - max) : Infinity, all));
+    const kept = known.filter((logit) => logit >= least).length;
+    const end = (total: number): number => {
+      const at = mass.findIndex((m) => m >= topP * total);
+      return at < 0 ? kept : Math.min(kept, at + 1);
+    };
+    return end(sum) === end(sum + tail);
   }
 
   /** The logits after bias and penalties: a copy if anything changes, else `logits` itself. */

@@ -2,11 +2,13 @@
 import type { Selection } from '../adapt/selection.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import type { Exact } from '../sampler/exact.ts';
 
 /** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
 export interface State {
-  /** Logits after the last token, [vocab] f32: a view of engine memory. */
+  /** Logits after the last token, [vocab] f32: a view of engine memory. Where a `margin` was asked for, `exact` says which are. */
   readonly logits: Float32Array;
+  readonly exact: Exact;
   /** What the last token decided. */
   readonly report: StepReport;
   /** Tokens taken from the cache, and tokens computed. */
@@ -47,6 +49,8 @@ export interface EvaluateOptions {
    * from there. Default false.
    */
   readonly check?: boolean | undefined;
+  /** @internal Logits are wanted exactly that are at most so far below the largest. Default: all. */
+  readonly margin?: number | undefined;
   /** @internal Who decodes: tokens that another one decoded are decoded again, even where they are the same. Default: the selection. */
   readonly owner?: object | undefined;
   /** Ends it between two steps. */

@@ -22,6 +22,8 @@ export interface Asked {
   readonly logits: 'none' | 'last' | 'all';
   /** Whether they join its statistics. */
   readonly counts: boolean;
+  /** Of the last token: logits are wanted exactly that are at most so far below the largest. Default: all. */
+  readonly margin?: number | undefined;
   readonly signal: AbortSignal | undefined;
   /**
    * So many more are done; called before anybody else computes. `row`: where in the workspace the first of their logits lie; undefined
@@ -135,7 +137,7 @@ export class Scheduler {
 
   #pass(counts: ReadonlyMap<Filed, number>): void {
     const parts = [...counts].map(([{ asked, taken }, count]): PassPart => ({
-      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts,
+      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, margin: asked.margin,
       rows: asked.logits === 'all' ? count : asked.logits === 'last' && taken + count === asked.tokens.length ? 1 : 0,
     }));
     const rows = parts.reduce((sum, part) => sum + part.rows, 0), ended = new Set<Filed>();

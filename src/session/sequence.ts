@@ -11,6 +11,7 @@ import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
+import { exactOf } from './exact.ts';
 import type { EvaluateOptions, State } from './request.ts';
 import { checkTokens } from './request.ts';
 import { goesOnAt } from './resume.ts';
@@ -73,7 +74,7 @@ export class Sequence {
   async evaluate<T>(tokens: ArrayLike<number>, use: (state: State) => T, options: EvaluateOptions = {}): Promise<T> {
     const {
       signal, onProgress, onStep, selection = denseSelection, decodeFrom = tokens.length, computeFrom = Infinity, keepSparse = false,
-      watch = false, owner = selection,
+      watch = false, owner = selection, margin = Infinity,
     } = options;
     return this.#enqueue(async () => {
       throwIfAborted(signal, 'evaluation');
@@ -84,19 +85,20 @@ export class Sequence {
       const reused = this.#resumable(goesOnAt(this.#selection, place), decodeFrom);
       this.#truncate(reused);
       this.#owner = owner;
-      const computed = tokens.length - reused, finish = (): T => use({ ...this.#now, reused, computed });
+      const computed = tokens.length - reused, finish = (): T => use({ ...this.#now(margin), reused, computed });
       const counts = usesStatistics(selection), promptEnd = Math.min(decodeFrom, tokens.length);
       while (this.#rows.length < promptEnd) {
         const again = this.#rows.length < this.#rows.counted; // computed again, but not counted again
         const end = again ? Math.min(this.#rows.counted, promptEnd) : promptEnd;
-        await this.#join(tokens, end, { logits: end === promptEnd ? 'last' : 'none', counts: counts && !again, signal }, counts, () => {
+        const how = { logits: end === promptEnd ? 'last' : 'none', counts: counts && !again, signal, margin } as const;
+        await this.#join(tokens, end, how, counts, () => {
           if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
         });
       }
       if (selection.stages === 0) {
         while (this.#rows.length < tokens.length) {
-          await this.#join(tokens, this.#rows.length + 1, { logits: 'last', counts: false, signal }, false, () => {
-            onStep?.(this.#now, this.#rows.length - 1);
+          await this.#join(tokens, this.#rows.length + 1, { logits: 'last', counts: false, signal, margin }, false, () => {
+            onStep?.(this.#now(margin), this.#rows.length - 1);
           });
         }
         return finish();
@@ -106,8 +108,8 @@ export class Sequence {
         await this.scheduler.alone(this.#ptr, () => {
           throwIfAborted(signal, 'evaluation');
           if (this.#rows.length === decodeFrom) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
-          this.#step(tokens[this.#rows.length]!, watch);
-          onStep?.(this.#now, this.#rows.length - 1);
+          this.#step(tokens[this.#rows.length]!, watch, margin);
+          onStep?.(this.#now(margin), this.#rows.length - 1);
           // before anybody else gets a turn: a step's telemetry lies in the workspace
           if (this.#rows.length === tokens.length) result = { of: options.check ? this.#recheck(use, reused, computed) : finish() };
         });
@@ -125,11 +127,14 @@ export class Sequence {
     const [error] = this.engine.pass([{ sequence: this.#ptr, tokens, rows: 1, counts: false }]);
     if (error) throw error;
     this.#rows.add(1, sparse, true); // part of an answer: statistics do not ask for it
-    return use({ ...this.#now, reused, computed, sparse: before });
+    return use({ ...this.#now(Infinity), reused, computed, sparse: before });
   }
 
-  get #now(): Pick<State, 'logits' | 'report'> {
-    return { logits: this.engine.logits(this.#ptr), report: this.engine.report(this.#ptr) };
+  /** Logits that an earlier request did not want may not be exact yet. */
+  #now(margin: number): Pick<State, 'logits' | 'report' | 'exact'> {
+    const { engine } = this, ptr = this.#ptr;
+    if (margin === Infinity) engine.refine(ptr);
+    return { logits: engine.logits(ptr), report: engine.report(ptr), exact: exactOf(engine, ptr) };
   }
 
   /**
@@ -259,7 +264,8 @@ export class Sequence {
 
   /** Has the tokens from the end of the cache up to `end` computed dense; `done` is told after each pass. */
   async #join(
-    tokens: ArrayLike<number>, end: number, how: Pick<Asked, 'logits' | 'counts' | 'signal'>, statistics: boolean, done: Asked['done'],
+    tokens: ArrayLike<number>, end: number, how: Pick<Asked, 'logits' | 'counts' | 'signal' | 'margin'>, statistics: boolean,
+    done: Asked['done'],
   ): Promise<void> {
     try {
       await this.scheduler.join({
@@ -284,11 +290,11 @@ export class Sequence {
     throw error;
   }
 
-  #step(token: number, watch: boolean): void {
+  #step(token: number, watch: boolean, margin: number): void {
     const counts = usesStatistics(this.#selection);
     this.#rows.tokens[this.#rows.length] = token;
     try {
-      this.engine.step(this.#ptr, token, watch);
+      this.engine.step(this.#ptr, token, watch, margin);
     } catch (error) {
       this.#failed(error, counts);
     }

@@ -1,6 +1,6 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection } from '../adapt/selection.ts';
+import { denseSelection, followsLogits } from '../adapt/selection.ts';
 import type { Resolved } from '../adapt/resolve.ts';
 import { AbortedError, InputError } from '../errors.ts';
 import { checkNumber } from '../options.ts';
@@ -268,10 +268,10 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
     const { signal, onPrompt, telemetry } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
-    const choose = ({ logits, report }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
-      const id = this.#sampler.sample(logits);
+    const choose = ({ logits, report, exact }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
+      const id = this.#sampler.sample(logits, exact);
       this.#sampler.accept(id);
-      const logprob = logits[id]! - report.logSumExp;
+      const logprob = logits[id]! - exact.logSumExp;
       return {
         id, logprob,
         ...(this.#logprobs > 0 ? { top: this.#sampler.logprobs(logits, id, this.#logprobs, report.logSumExp).top } : {}),
@@ -294,6 +294,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, room: this.selections.widest,
       decodeFrom: this.#decodeFrom, keepSparse: true, owner: this.#owner,
       watch: telemetry === 'neurons', check: contract !== undefined,
+      margin: contract || this.#logprobs > 0 || followsLogits(this.#selection) ? Infinity : this.#sampler.margin,
     }));
   }
 }

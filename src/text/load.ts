@@ -13,6 +13,8 @@ import { readGguf } from '../format/gguf/read.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
 import { checkOneFfn } from '../model/experts.ts';
+import type { HeadOption } from '../model/head.ts';
+import { checkHead, stagedPlan } from '../model/head.ts';
 import type { MemoryPlan, SequenceOptions, Skipping } from '../model/memory.ts';
 import { defaultKv, describeMemory, planMemory } from '../model/memory.ts';
 import type { ModelPlan, Precision } from '../model/plan.ts';
@@ -54,6 +56,11 @@ export interface PlanOptions extends NetworkOptions {
    * between threads, a page that is not cross-origin isolated for example: `model.info.threadsReason` says so.
    */
   threads?: number | 'auto';
+  /**
+   * How logits are computed where a token is drawn: 'whole' ('auto', the default, for now), or in two stages at so many `deviations`
+   * (docs/head.md). What is drawn is the same; log-probabilities and entropies are then only nearly known.
+   */
+  head?: HeadOption;
   /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */
   sparsity?: SparsityOptions;
 }
@@ -87,7 +94,7 @@ export interface Progress {
   download?: { readonly loaded: number; readonly total: number };
 }
 
-const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'threads', 'sparsity', ...networkNames];
+const planNames = ['contextSize', 'kv', 'precision', 'maxBytes', 'sequences', 'threads', 'sparsity', 'head', ...networkNames];
 const defaultContext = 4096;
 
 /** What loading would do and need. */
@@ -131,7 +138,7 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
       subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.',
     });
   }
-  const model = planModel(file, precision);
+  const model = stagedPlan(planModel(file, precision), checkHead(options.head));
   const contextSize = options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext);
   const session = { contextSize, kv: options.kv ?? defaultKv(model), threads };
   const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOn(model, options.sparsity), options.sequences);

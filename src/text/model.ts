@@ -81,6 +81,8 @@ export interface ModelInfo {
   readonly threads: number;
   /** Why so many. */
   readonly threadsReason: string;
+  /** By how many deviations rows of the output matrix are chosen that are read whole, where it is read in two stages; 0: all are. */
+  readonly headDeviations: number;
   /** Milliseconds that loading took. */
   readonly loadMs: number;
   /** What of them went where; the rest is planning, records and growing the memory. */
@@ -129,14 +131,14 @@ export class Model implements AsyncDisposable {
     this.#sparsity = new Sparsity(pool, calibration);
     this.#default = sparsity;
     this.#sparsity.resolve(sparsity); // refuses now what this model cannot do
-    const { hparams, params, fileBytes, weightBytes, weightBytesPerToken } = engine.plan;
+    const { hparams, params, fileBytes, weightBytes, weightBytesPerToken, deviations } = engine.plan;
     const { tier, tierReason, threads, threadsReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
       name: hparams.name, file, architecture: hparams.architecture, params,
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes,
-      tier, tierReason, threads, threadsReason, loadMs, loadParts, warnings: tokenizer.warnings,
+      tier, tierReason, threads, threadsReason, headDeviations: deviations, loadMs, loadParts, warnings: tokenizer.warnings,
     };
   }
 

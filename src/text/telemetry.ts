@@ -6,11 +6,12 @@ import type { StepTelemetry } from './types.ts';
 
 /** `level`: the method's own setting; `neurons`: which ran, too. */
 export function telemetryOf(
-  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes }: StepReport, level: number | undefined, neurons: boolean,
+  sequence: Sequence, { cogLoad, factor, cost, flags, weightBytes, refined, tailError }: StepReport, level: number | undefined,
+  neurons: boolean,
 ): StepTelemetry {
   const has = (flag: number): boolean => (flags & flag) !== 0, sparse = has(StepFlag.sparse);
   return {
-    cogLoad, factor, density: cost, level, thresholds: sparse ? sequence.adapt.thresholds(factor) : {}, weightBytes,
+    cogLoad, factor, density: cost, level, thresholds: sparse ? sequence.adapt.thresholds(factor) : {}, weightBytes, refined, tailError,
     refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
     layers: sparse ? sequence.adapt.counts() : [],
     ...(sparse && !has(StepFlag.reran) && neurons ? { neurons: sequence.engine.used() } : {}),

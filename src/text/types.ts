@@ -93,6 +93,10 @@ export interface StepTelemetry {
   readonly prior: boolean;
   /** Bytes of weights read. */
   readonly weightBytes: number;
+  /** Rows of the output matrix that were read whole: all of them, or in two stages those that mattered for this token. */
+  readonly refined: number;
+  /** Standard error of logprob, and about that of entropy, from rows that were not, nats; 0: both are exact. */
+  readonly tailError: number;
 }
 
 /** @internal what a generation runs on */

@@ -95,7 +95,7 @@ test('sparkline: least to largest, never wider than asked, one level for equal v
 const texts = ['plain', 'a "quoted" word', 'comma, and\nline\r\nbreak', '\\n', '', '€😀'];
 const made = texts.map((text, i): GeneratedToken => ({
   id: i, text, logprob: -1.5, surprisal: 1.5, entropy: 2,
-  ...(i > 0 ? { step: { cogLoad: -0.25, factor: 1.02, density: 0.5, level: 0.004, thresholds: { gate: 0.00408, product: [0.1, 0.2] }, layers: [{ gate: 3, up: 2, down: 1 }], refreshed: false, reran: i === 2, prior: false, weightBytes: 100 } } : {}),
+  ...(i > 0 ? { step: { cogLoad: -0.25, factor: 1.02, density: 0.5, level: 0.004, thresholds: { gate: 0.00408, product: [0.1, 0.2] }, layers: [{ gate: 3, up: 2, down: 1 }], refreshed: false, reran: i === 2, prior: false, weightBytes: 100, refined: 40, tailError: 0.001 } } : {}),
 }));
 
 test('telemetry as JSON lines and as CSV: a row a token, whatever its text', async () => {

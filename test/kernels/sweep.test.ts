@@ -8,13 +8,13 @@ for (const build of builds) {
   const test = suite(`sweep (${build})`);
   const k = new Kernels(build, 32);
 
-  function sweep(logits: Float32Array): { entropy: number; max: number; lse: number; top: number } {
+  function sweep(logits: Float32Array, deviations?: Float32Array): { entropy: number; max: number; lse: number; error: number; top: number } {
     k.reset();
     const report = k.alloc(32);
-    k.call('sweepLogitsAt', k.putF32(logits), logits.length, report);
+    k.call('sweepLogitsAt', k.putF32(logits), logits.length, report, deviations ? k.putF32(deviations) : 0);
     k.checkCanaries();
-    const [, , , entropy, max, lse] = k.f32(report, 8);
-    return { entropy: entropy!, max: max!, lse: lse!, top: k.i32(report, 8)[6]! };
+    const [, , , entropy, max, lse, error] = k.f32(report, 8);
+    return { entropy: entropy!, max: max!, lse: lse!, error: error!, top: k.i32(report, 8)[7]! };
   }
 
   test('maximum, log-sum-exp and entropy against float64', () => {
@@ -30,6 +30,35 @@ for (const build of builds) {
       assert.ok(Math.abs(got.lse - (max + Math.log(sum))) < 4e-6 + 1e-6 * Math.abs(max), `lse ${got.lse}, ${vocab} entries`);
       assert.ok(Math.abs(got.entropy - (Math.log(sum) - moment / sum)) < 1e-5, `entropy ${got.entropy}, ${vocab} entries`);
     }
+  });
+
+  test('logits with deviations are taken at their mean, and say how far off that may be', () => {
+    const random = new Random(4), vocab = 4099, known = 100;
+    const logits = Float32Array.from({ length: vocab }, (_, i) => (i < known ? 2 : -4) * random.float64() + (i < known ? 4 : 0));
+    const deviations = Float32Array.from({ length: vocab }, (_, i) => (i < known ? 0 : 0.3 * random.float64()));
+    let sum = 0, moment = 0, variance = 0;
+    const max = Math.max(...logits);
+    for (const [i, v] of logits.entries()) {
+      const square = deviations[i]! ** 2, e = Math.exp(v - max + square / 2);
+      sum += e; moment += e * (v - max + square); variance += e * e * square;
+    }
+    const got = sweep(logits, deviations);
+    assert.ok(Math.abs(got.lse - (max + Math.log(sum))) < 1e-5, `lse ${got.lse}`);
+    assert.ok(Math.abs(got.entropy - (Math.log(sum) - moment / sum)) < 1e-5, `entropy ${got.entropy}`);
+    assert.ok(Math.abs(got.error - Math.sqrt(variance) / sum) < 1e-6, `error ${got.error}`);
+    assert.is(sweep(logits).error, 0);
+  });
+
+  test('groups that may reach a floor are listed, but for exact ones', () => {
+    k.reset();
+    const logits = new Float32Array(32).fill(-1), deviations = new Float32Array(32);
+    logits[9] = 0.5; deviations[9] = 0.25; // two deviations reach 1
+    logits[17] = 3; // exact
+    logits[31] = 0.4; deviations[31] = 0.25;
+    const list = k.alloc(16), found = k.call('candidates', k.putF32(logits), k.putF32(deviations), 4, 2, 1, list);
+    assert.equal([...k.i32(list, found)], [1]);
+    assert.is(k.call('maximum', k.putF32(logits), 32), 3);
+    k.checkCanaries();
   });
 
   test('ties go to the lowest index', () => {

@@ -1,0 +1,13 @@
+/** What of a sequence's logits is exact, and more of it where somebody asks. */
+import type { Engine } from '../engine/engine.ts';
+import type { Exact } from '../sampler/exact.ts';
+
+/** Of the sequence at `ptr`, as it is whenever it is looked at. */
+export function exactOf(engine: Engine, ptr: number): Exact {
+  return {
+    get floor() { return engine.floor(ptr); },
+    get logSumExp() { return engine.report(ptr).logSumExp; },
+    get tailError() { return engine.report(ptr).tailError; },
+    refine: (floor, ids) => { engine.refine(ptr, floor, ids); },
+  };
+}
