@@ -21,8 +21,9 @@ import { Sequence } from '../session/sequence.ts';
 import { load } from '../text/load.ts';
 import { completeDocuments } from './documents.ts';
 import type { Candidate, Damage, Row } from './grid.ts';
+import { budgets } from './budgets.ts';
 import { candidates, cascade, denseRows, levelsOf, measure, overInputs } from './grid.ts';
-import type { Selection } from '../adapt/selection.ts';
+
 import { estimateGradientNorms } from './perturb.ts';
 import type { StatisticsState } from './statistics.ts';
 import { collectStatistics, meansOf } from './statistics.ts';
@@ -145,7 +146,9 @@ const split = (given: readonly (readonly number[])[], heldOut: number): Document
 /** The documents that the state lacks, each kept as it is done. */
 async function writeSamples(
   path: string, state: CalibrationState,
-  sizes: { readonly count: number; readonly tokens: number; readonly heldOutCount: number; readonly contextLength: number; readonly seed: number },
+  sizes: {
+    readonly count: number; readonly tokens: number; readonly heldOutCount: number; readonly contextLength: number; readonly seed: number;
+  },
   { tier = 'auto', threads = 'auto', signal, onProgress = () => undefined, onState = () => undefined }: CalibrateOptions,
 ): Promise<Documents> {
   const { count, tokens, heldOutCount, seed } = sizes, documents = (state.documents ??= []), heldOut = (state.heldOut ??= []);
@@ -196,34 +199,12 @@ async function open(path: string, tier: Tier | 'auto', threads: number | 'auto',
     const file = await readGguf(source, signal), plan = planModel(file);
     checkOneFfn(plan.hparams, 'calibration');
     const choice = await chooseThreads(threads, file.size);
-    const engine = await Engine.open(file, plan, { ...choice, tier, contextSize: Math.min(512, plan.hparams.contextLength), kv: 'q8', signal });
+    const contextSize = Math.min(512, plan.hparams.contextLength);
+    const engine = await Engine.open(file, plan, { ...choice, tier, contextSize, kv: 'q8', signal });
     return { engine, sequence: new Sequence(engine) };
   } finally {
     await source.close();
   }
-}
-
-/** Budgets from gentle to hard, so that the method's cost goes from above 0.92 to below `hardest`. */
-async function budgets(
-  sequence: Sequence, ids: readonly number[], select: (tau: number) => Selection, hardest: number, signal: AbortSignal | undefined,
-): Promise<{ taus: number[]; middle: number }> {
-  const cost = async (tau: number): Promise<number> => {
-    const selection = select(tau);
-    let sum = 0, n = 0;
-    for (let fed = 0; fed <= 24; fed++) {
-      await sequence.evaluate(ids.slice(0, promptTokens + fed), ({ report }) => { if (fed > 0) { sum += report.cost; n++; } }, {
-        selection, decodeFrom: promptTokens, signal,
-      });
-    }
-    return sum / n;
-  };
-  const ratio = 1.45, found = new Map<number, number>();
-  let low = 0.004, high = low;
-  while (found.set(low, await cost(low)).get(low)! < 0.92 && low > 1e-9) low /= ratio;
-  while ((found.get(high) ?? found.set(high, await cost(high)).get(high)!) > hardest && high < 1e6) high *= ratio;
-  const taus = [...found.keys()].filter((tau) => found.get(tau)! < 0.97).sort((a, b) => a - b);
-  const middle = [...taus].sort((a, b) => Math.abs(found.get(a)! - 0.6) - Math.abs(found.get(b)! - 0.6))[0]!;
-  return { taus, middle };
 }
 
 const nothingOfInputs = {
@@ -249,8 +230,8 @@ async function tables(
   const { attnInSensitivity: attentionSensitivity, outInSensitivity: outputSensitivity, ffnInSensitivity: ffnSensitivity } = inputs;
   engine.forms.place({ attentionSensitivity, outputSensitivity, ffnSensitivity });
   const none = { taus: [] as number[], middle: 0 };
-  const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, (tau) => cascade(tau, false), 0.48, signal) : none;
-  const ofInputs = attentionSensitivity ? await budgets(sequence, heldOut[0]!, overInputs, 0.55, signal) : none;
+  const { taus, middle } = gated ? await budgets(sequence, heldOut[0]!, promptTokens, (tau) => cascade(tau, false), 0.48, signal) : none;
+  const ofInputs = attentionSensitivity ? await budgets(sequence, heldOut[0]!, promptTokens, overInputs, 0.55, signal) : none;
   const probed = documents.slice(0, probedDocuments).map((ids) => ids.slice(0, probedTokens));
   const curves = await measureCurves(engine, sequence, probed, {
     hSquare: statistics.hSq, gateSquare: statistics.gateSq, columnNorm, tau: middle, signal,

@@ -12,12 +12,10 @@ import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import { exactOf } from './exact.ts';
-import type { EvaluateOptions, State } from './request.ts';
-import { checkTokens } from './request.ts';
+import { checkTokens, type EvaluateOptions, type State } from './request.ts';
 import { goesOnAt } from './resume.ts';
 import { Rows } from './rows.ts';
-import type { Parked, SavedSequence } from './saved.ts';
-import { RowKind } from './saved.ts';
+import { RowKind, type Parked, type SavedSequence } from './saved.ts';
 import type { Asked } from './scheduler.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -231,10 +229,7 @@ export class Sequence {
     this.engine.truncate(this.#ptr, length);
   }
 
-  /**
-   * Tokens of the cache that can stay: all but the last must be computed again if the logits after it are gone; the first `denseTo` must be
-   * dense.
-   */
+  /** Tokens of the cache that can stay: all but the last where the logits after it are gone; the first `denseTo` must be dense. */
   #reusable(tokens: ArrayLike<number>, denseTo: number): number {
     let same = this.#rows.commonDense(tokens, denseTo);
     if (same < this.#rows.counted) this.#forget(); // the statistics know tokens that are no longer there
