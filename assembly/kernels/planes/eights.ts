@@ -17,6 +17,7 @@ const RECORD: usize = 64, DATA: usize = 32;
 @inline function add(a: v128, sum: v128): v128 { return i16x8.add(a, sum); }
 
 export function firstEights(w: usize, groups: i32, cols: i32, x0: usize, y: usize, dev: usize): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
   const low = nibbleMask(), one = ones16(), xEnd = x0 + <usize>(cols >> 5) * RECORD;
   for (const end = y + (<usize>groups << 5); y < end; y += 32, dev += 32) {
     let f0 = f32x4.splat(0), f1 = f0, e0 = f0, e1 = f0;
@@ -60,6 +61,7 @@ export function firstEights(w: usize, groups: i32, cols: i32, x0: usize, y: usiz
 }
 
 export function bothEights(w: usize, rest: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
   const low = nibbleMask(), one = ones16(), xEnd = x0 + <usize>(cols >> 5) * RECORD;
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0;

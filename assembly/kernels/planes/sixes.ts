@@ -36,6 +36,7 @@ const RECORD: usize = 384, DATA: usize = 256;
 }
 
 export function firstSixes(w: usize, groups: i32, cols: i32, x0: usize, y: usize, dev: usize): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
   const low = nibbleMask(), xEnd = x0 + <usize>(cols >> 8) * RECORD;
   for (const end = y + (<usize>groups << 5); y < end; y += 32, dev += 32) {
     let f0 = f32x4.splat(0), f1 = f0, e0 = f0, e1 = f0;
@@ -75,6 +76,7 @@ export function firstSixes(w: usize, groups: i32, cols: i32, x0: usize, y: usize
 }
 
 export function bothSixes(w: usize, rest: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
   const low = nibbleMask(), three = i8x16.splat(3), xEnd = x0 + <usize>(cols >> 8) * RECORD, six = changetype<Q6_K>(0);
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0;
