@@ -22,6 +22,28 @@ async function documentsOf(path: string, text: string, values: Values<'calibrate
   return Array.from({ length: Math.floor(ids.length / tokens) }, (_, i) => [...ids.subarray(i * tokens, (i + 1) * tokens)]);
 }
 
+/** How long a stage has to go, from its own speed in this run; nothing before it is known. */
+function timeLeft(): (phase: string, done: number, total: number) => string {
+  let current = '', from = 0, started = 0;
+  return (phase, done, total) => {
+    if (phase !== current) { current = phase; from = done; started = performance.now(); }
+    if (done <= from) return '';
+    const seconds = ((performance.now() - started) / 1000 / (done - from)) * (total - done);
+    return seconds < 90 ? `, ${Math.ceil(seconds)} s left` : `, ${Math.ceil(seconds / 60)} min left`;
+  };
+}
+
+/** What a run that was cut left; a file that cannot be read is not gone on from. */
+async function stateFrom(partial: string): Promise<CalibrationState | undefined> {
+  if (!existsSync(partial)) return undefined;
+  try {
+    return v8.deserialize(await readFile(partial)) as CalibrationState;
+  } catch {
+    note(`${partial} is damaged: beginning anew`);
+    return undefined;
+  }
+}
+
 export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal): Promise<void> {
   const path = modelPath(values.model);
   if (isRemote(path) && values.out === undefined) throw new InputError('E_USAGE', {
@@ -34,7 +56,7 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
   if (values.verify) await verifyCopy(path, values, signal);
   const text = file === undefined ? undefined : await readText({ file }, 'calibrate', { signal });
   const documents = text === undefined ? undefined : await documentsOf(path, text, values, signal);
-  const state = existsSync(partial) ? (v8.deserialize(await readFile(partial)) as CalibrationState) : undefined;
+  const state = await stateFrom(partial), left = timeLeft();
   const started = performance.now();
   let saved: CalibrationState | undefined, writing: Promise<void> = Promise.resolve(), lastSave = 0;
   const save = (current: CalibrationState): void => {
@@ -49,7 +71,8 @@ export async function calibrate(values: Values<'calibrate'>, signal: AbortSignal
     const result = await measure(path, {
       ...options, documents, state, onState: save,
       onProgress: (phase, done, total) => {
-        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${phase.padEnd(10)} ${bar(done / total)} ${done} of ${total}`);
+        if (!process.stderr.isTTY) return;
+        process.stderr.write(`\r\x1b[K${phase.padEnd(10)} ${bar(done / total)} ${done} of ${total}${left(phase, done, total)}`);
       },
     });
     await writing;

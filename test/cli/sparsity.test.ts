@@ -219,10 +219,10 @@ async function phasesOf(options: CalibrateOptions): Promise<string[]> {
 }
 
 test('a calibration that was cut goes on, and ends as one that was not', async () => {
-  assert.is(states.length, 1 + 2 + 2, 'after the samples, every document, every held-out document');
-  for (const i of [1, 3]) assert.equal(plain(await calibrate(model, { ...small, state: stored(i) })), plain(whole), `state ${i}`);
-  assert.equal(await phasesOf({ ...small, state: stored(0) }), ['statistics', 'thresholds']);
-  assert.equal(await phasesOf({ ...small, state: stored(2) }), ['thresholds']);
+  assert.is(states.length, 4 + 2 + 2, 'after every sample, document and held-out document');
+  for (const i of [0, 4, 6]) assert.equal(plain(await calibrate(model, { ...small, state: stored(i) })), plain(whole), `state ${i}`);
+  assert.equal(await phasesOf({ ...small, state: stored(3) }), ['statistics', 'thresholds']);
+  assert.equal(await phasesOf({ ...small, state: stored(5) }), ['thresholds']);
 });
 
 test('an abort leaves a state that is sound', async () => {
@@ -234,7 +234,7 @@ test('an abort leaves a state that is sound', async () => {
 
 test('a state of something else is not taken', async () => {
   const all = ['samples', 'statistics', 'thresholds'];
-  for (const other of [{ seed: 2 }, { count: 3 }, { tokens: 40 }, { heldOut: 3 }]) assert.equal(await phasesOf({ ...small, ...other, state: stored(2) }), all, JSON.stringify(other));
+  for (const other of [{ seed: 2 }, { count: 3 }, { tokens: 40 }, { heldOut: 3 }]) assert.equal(await phasesOf({ ...small, ...other, state: stored(5) }), all, JSON.stringify(other));
   const document = (seed: number): number[] => Array.from({ length: 96 }, (_, i) => 3 + ((i * (89 + seed)) % 440)), documents = [1, 2, 3, 4].map(document);
   let ofThese: CalibrationState | undefined;
   const keep = (state: CalibrationState): void => { ofThese = v8.deserialize(v8.serialize(state)) as CalibrationState; };
@@ -250,9 +250,18 @@ test('documents that are too short to be measured on', async () => {
   for (const wrong of [{ count: 0 }, { heldOut: 1 }, { tokens: 1.5 }, { seed: -1 }, { contexts: 1 }]) assert.is(await codeOf(() => calibrate(model, wrong)), 'E_OPTION', JSON.stringify(wrong));
 });
 
+test('a damaged partial is said to be, and not gone on from', () => {
+  const out = join(folder, 'damaged.clada.gguf');
+  writeFileSync(`${out}.partial`, states[5]!.subarray(0, states[5]!.length >> 1));
+  const { status, stderr } = clada(['calibrate', '-m', model, ...smallFlags, '--out', out]);
+  assert.is(status, 0, stderr);
+  assert.match(stderr, /damaged: beginning anew/);
+  assert.equal(readFileSync(out), readFileSync(beside));
+});
+
 test('the command goes on from NAME.clada.gguf.partial and removes it', async () => {
   const out = join(folder, 'resumed.clada.gguf'), partial = `${out}.partial`;
-  writeFileSync(partial, states[2]!);
+  writeFileSync(partial, states[5]!);
   const { status, stderr } = clada(['calibrate', '-m', model, ...smallFlags, '--out', out]);
   assert.is(status, 0, stderr);
   assert.match(stderr, /going on from .*resumed/);
