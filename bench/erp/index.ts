@@ -32,7 +32,7 @@ const calibrated = [
 ];
 /** What runs where nothing else was asked for, of the methods that this build has. */
 const plan = (isCalibrated: boolean): Record<string, readonly string[]> => ({
-  alone: ['dense', ...(isCalibrated ? ['clada:0.7', 'cascade:0.7', load] : [])],
+  alone: ['dense', ...(isCalibrated ? ['clada:0.7', 'cascade:0.7', 'cascade:0.6', 'clada-paper:0.6', load] : [])],
   listed: ['dense', ...(isCalibrated ? calibrated : uncalibrated)],
   stories: ['dense', ...(isCalibrated ? ['clada:0.7', 'cascade:0.7'] : [])],
 });
