@@ -19,6 +19,7 @@ import { withParts } from './page.ts';
 export interface Fit {
   readonly analysis: string;
   readonly model: string;
+  readonly corpus: string;
   readonly method: string;
   readonly term: string;
   readonly n: number;
@@ -63,26 +64,26 @@ const terms = (fits: readonly Fit[], analysis: string, methods: (method: string)
 const grouped = (fits: readonly Fit[], analysis: string): Map<string, Map<string, Fit>> => {
   const groups = new Map<string, Map<string, Fit>>();
   for (const fit of byModel(fits.filter((one) => one.analysis === analysis))) {
-    const key = `${fit.model}\t${fit.method}`, group = groups.get(key) ?? new Map<string, Fit>();
+    const key = `${fit.model}\t${fit.method}\t${fit.corpus}`, group = groups.get(key) ?? new Map<string, Fit>();
     groups.set(key, group.set(fit.term, fit));
   }
   return groups;
 };
 
 /** Dense first, then by method, the gentlest setting first. */
-const inOrder = (groups: Map<string, Map<string, Fit>>): [model: string, method: string, terms: Map<string, Fit>][] => {
+const inOrder = (groups: Map<string, Map<string, Fit>>): [model: string, method: string, corpus: string, terms: Map<string, Fit>][] => {
   const name = (method: string): string => method.split(' ')[0]!, cost = (terms: Map<string, Fit>): number => terms.get('density')?.estimate ?? 1;
-  return [...groups].map(([key, terms]): [string, string, Map<string, Fit>] => [...(key.split('\t') as [string, string]), terms]).sort(([modelA, a, termsA], [modelB, b, termsB]) =>
-    place(modelA) - place(modelB) || Number(b === 'dense') - Number(a === 'dense') || name(a).localeCompare(name(b)) || cost(termsB) - cost(termsA));
+  return [...groups].map(([key, terms]): [string, string, string, Map<string, Fit>] => [...(key.split('\t') as [string, string, string]), terms]).sort(([modelA, a, corpusA, termsA], [modelB, b, corpusB, termsB]) =>
+    place(modelA) - place(modelB) || corpusB.localeCompare(corpusA) || Number(b === 'dense') - Number(a === 'dense') || name(a).localeCompare(name(b)) || cost(termsB) - cost(termsA));
 };
 
 const keptTable = (fits: readonly Fit[]): string[] => {
   const rows = inOrder(grouped(fits, 'kept'));
   if (rows.length === 0) return [];
-  return [markdown(['model', 'method', 'weights used', 'KL to dense', 'surprisal, nats a word', 'µV per sd', 'chi²', 'share of dense\'s held-out fit', 'difference, nats'], rows.map(([model, method, terms]) => {
+  return [markdown(['model', 'sentences', 'method', 'weights used', 'KL to dense', 'surprisal, nats a word', 'µV per sd', 'chi²', 'share of dense\'s held-out fit', 'difference, nats'], rows.map(([model, method, corpus, terms]) => {
     const own = terms.get('surprisal'), share = terms.get('share');
     return [
-      modelName(model), methodName(method), digits(terms.get('density')?.estimate ?? NaN, 2), digits(terms.get('damage')?.estimate ?? NaN, 3), digits(terms.get('nll')?.estimate ?? NaN, 2), pair(own?.estimate ?? NaN, own?.se ?? NaN, 3),
+      modelName(model), corpus, methodName(method), digits(terms.get('density')?.estimate ?? NaN, 2), digits(terms.get('damage')?.estimate ?? NaN, 3), digits(terms.get('nll')?.estimate ?? NaN, 2), pair(own?.estimate ?? NaN, own?.se ?? NaN, 3),
       digits(own?.chi2 ?? NaN, 1), method === 'dense' ? '1' : pair(share?.estimate ?? NaN, share?.se ?? NaN, 2), method === 'dense' ? '–' : pair(share?.cv ?? NaN, share?.cvse ?? NaN, 1),
     ];
   }))];
@@ -90,9 +91,9 @@ const keptTable = (fits: readonly Fit[]): string[] => {
 
 const keptCurves = (fits: readonly Fit[], model: string): Series[] => {
   const series = new Map<string, { x: number; y: number; error: number }[]>();
-  for (const [of, method, terms] of inOrder(grouped(fits, 'kept'))) {
+  for (const [of, method, corpus, terms] of inOrder(grouped(fits, 'kept'))) {
     const damage = terms.get('damage'), share = terms.get('share'), name = method.split(' ')[0]!;
-    if (of === model && method !== 'dense' && damage && share) series.set(name, [...(series.get(name) ?? []), { x: damage.estimate, y: share.estimate, error: share.se }]);
+    if (of === model && corpus === 'listed' && method !== 'dense' && damage && share) series.set(name, [...(series.get(name) ?? []), { x: damage.estimate, y: share.estimate, error: share.se }]);
   }
   return [...series].map(([name, points]) => ({ name, points }));
 };

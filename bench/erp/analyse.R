@@ -87,7 +87,8 @@ for (run in runs("alone")) if (!done(run, "trial")) finish(function(save) {
 })
 
 # ---- how much of dense's fit a method's own surprisal keeps ----
-lists <- runs("listed")
+for (corpus in c("listed", "alone")) {
+lists <- runs(corpus)
 for (model in unique(vapply(lists, `[[`, "", "model"))) {
   reference <- of(lists, model, "dense"); if (is.null(reference)) next
   todo <- Filter(function(r) r$model == model && !done(r, "kept"), lists); if (!length(todo)) next
@@ -95,6 +96,7 @@ for (model in unique(vapply(lists, `[[`, "", "model"))) {
   sentencewise <- function(run, base) heldOut(withWords(run), base, NULL, "surprisal")
   dense <- sentencewise(reference, plain)
   for (run in todo) { message("  ", run$method); d <- withWords(run); save(kept(run, d, plain, dense)) }
+}
 }
 
 # ---- word means ----

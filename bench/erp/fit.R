@@ -91,17 +91,18 @@ means <- function(run, words, lexical, trials) {
   }
   crossed10 <- function(formula, d) mean(replicate(10, crossed(formula, d)))
   boot <- function(formula, d) { rows <- base::split(seq_len(nrow(d)), d$sent_nr); sd(replicate(200, r2(formula, d[unlist(rows[sample(length(rows), replace = TRUE)]), ]))) }
-  show <- function(name, formula, d, cv = TRUE) row(run, "mean", name, nrow(d), r2(formula, d), if (cv) boot(formula, d) else NA, cv = if (cv) crossed10(formula, d) else NA)
+  show <- function(name, formula, d, cv = TRUE) { d <- complete(d, formula); row(run, "mean", name, nrow(d), r2(formula, d), if (cv) boot(formula, d) else NA, cv = if (cv) crossed10(formula, d) else NA) }
   base <- "frequency + length + word_pos"; f <- function(y, ...) as.formula(paste(y, "~", paste(c(base, ...), collapse = " + ")))
-  component <- function(y) { c <- coef(summary(lm(f(y, "z(surprisal)"), m)))["z(surprisal)", ]; row(run, "mean", paste(y, "by surprisal"), nrow(m), c[1], c[2], p = c[4]) }
+  second <- function(...) as.formula(paste("N400 ~ ", paste(c("Subtlex_log10 + length + word_pos + surprisal + entropyBefore", ...), collapse = " + "))) # log_freq is not known of the last words
+  component <- function(y) { c <- coef(summary(lm(f(y, "z(surprisal)"), m)))["z(surprisal)", ]; row(run, "mean", paste(y, "by surprisal"), sum(!is.na(m$frequency)), c[1], c[2], p = c[4]) }
   odd <- replicate(200, { # reliability of a mean over all readers from that of two halves (Spearman and Brown)
     half <- sample(rep(0:1, length.out = 24)); side <- half[match(trials$subj_nr, sort(unique(trials$subj_nr)))]; keep <- trials$is_start_end == 0
     r <- cor(tapply(trials$N400[keep & side == 0], factor(trials$item)[keep & side == 0], mean), tapply(trials$N400[keep & side == 1], factor(trials$item)[keep & side == 1], mean), use = "complete.obs")
     2 * r / (1 + r) })
-  sentence <- transform(m, sent_nr = factor(sent_nr)); inside <- sentence; for (x in c("N400", "frequency", "length", "word_pos", "surprisal", "entropyBefore")) inside[[x]] <- ave(sentence[[x]], sentence$sent_nr, FUN = function(v) v - mean(v))
   rbind(show("base", f("N400"), m), show("base + surprisal", f("N400", "surprisal"), m), show("base + surprisal + entropy", f("N400", "surprisal", "entropyBefore"), m),
     row(run, "mean", "noise ceiling", nrow(m), mean(odd), sd(odd)),
-    show("sentence-final words left in", f("N400", "surprisal", "entropyBefore"), all), show("sentence-final words left in, and their flag", f("N400", "surprisal", "entropyBefore", "is_start_end"), all),
+    show("with Subtlex's norm", second(), m), show("with Subtlex's norm, sentence-final words left in", second(), all),
+    show("with Subtlex's norm, sentence-final words left in, and their flag", second("is_start_end"), all),
     show("the flag of sentence-final words alone", N400 ~ is_start_end, all), show("sentences as fixed effects", f("N400", "surprisal", "entropyBefore", "factor(sent_nr)"), m, FALSE),
     component("N400"), component("P600"), component("ELAN"), component("LAN"), component("EPNP"), component("PNP"))
 }

@@ -12,7 +12,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { methodNames } from 'clada';
 import { realModelPath, realModels } from '../../scripts/models.ts';
+import { parseMethod } from '../../src/eval/subject.ts';
 import { modelFile } from '../model.ts';
 import { predict } from './predict.ts';
 
@@ -22,18 +24,20 @@ const { values } = parseArgs({ options: {
   all: { type: 'boolean' }, 'no-page': { type: 'boolean' },
 } });
 
-const load = 'clada:maxKl=0.02+cogLoad=true+cogLoadWarmup=2'; // sentences are shorter than the eight tokens before which loads do not count
-const uncalibrated = ['griffin:0.8', 'griffin:0.6', 'cats:0.8+topK=true', 'tt:0.8+topK=true'];
+const load = 'cascade:maxKl=0.02+cogLoad=true+cogLoadWarmup=2'; // sentences are shorter than the eight tokens before which loads do not count
+const uncalibrated = ['griffin:0.8', 'griffin:0.6', 'cats:0.8+topK=true', 'tt:0.8+topK=true', 'teal:0.8', 'teal:0.6', 'wina:0.8', 'wina:0.6'];
 const calibrated = [
-  ...['0.9', '0.8', '0.7', '0.6', '0.5', 'maxKl=0.02'].map((budget) => `clada:${budget}`),
-  ...['griffin', 'mask', 'cats', 'clada-paper'].flatMap((name) => [`${name}:0.8`, `${name}:0.6`]), 'tt:0.8', 'tt:0.733',
+  ...['clada', 'cascade'].flatMap((name) => ['0.9', '0.8', '0.7', '0.6', '0.5', 'maxKl=0.02'].map((budget) => `${name}:${budget}`)),
+  ...['griffin', 'mask', 'cats', 'clada-paper', 'teal', 'wina'].flatMap((name) => [`${name}:0.8`, `${name}:0.6`]), 'tt:0.8', 'tt:0.733',
 ];
-/** What runs where nothing else was asked for. */
+/** What runs where nothing else was asked for, of the methods that this build has. */
 const plan = (isCalibrated: boolean): Record<string, readonly string[]> => ({
-  alone: ['dense', ...(isCalibrated ? ['clada:0.7', load] : [])],
+  alone: ['dense', ...(isCalibrated ? ['clada:0.7', 'cascade:0.7', 'cascade:0.6', 'clada-paper:0.6', load] : [])],
   listed: ['dense', ...(isCalibrated ? calibrated : uncalibrated)],
-  stories: ['dense', ...(isCalibrated ? ['clada:0.7'] : [])],
+  stories: ['dense', ...(isCalibrated ? ['clada:0.7', 'cascade:0.7'] : [])],
 });
+
+const isKnown = (method: string): boolean => (methodNames as readonly string[]).includes(parseMethod(method).name);
 
 function fail(text: string): never {
   console.error(text);
@@ -59,7 +63,7 @@ for (const model of models) {
   const calibration = [join(root, 'models', basename(model).replace(/\.gguf$/, '.clada.gguf')), model.replace(/\.gguf$/, '.clada.gguf')].find((path) => existsSync(path));
   for (const [corpus, methods] of Object.entries(plan(calibration !== undefined))) {
     if (values.corpus !== undefined && values.corpus !== corpus) continue;
-    await predict({ model, calibration, corpus, methods: values.methods?.split(',') ?? methods, data: values.data, out: words });
+    await predict({ model, calibration, corpus, methods: values.methods?.split(',') ?? methods.filter(isKnown), data: values.data, out: words });
   }
 }
 execFileSync('Rscript', [join(root, 'bench/erp/analyse.R'), values.data, words, results, ...(values.all ? ['all'] : [])], { stdio: 'inherit' });

@@ -1,7 +1,7 @@
 /**
  * What a model and a method make of every word of a corpus, teacher-forced: surprisal, entropy, load, weights used, damage (KL from dense).
  *
- *   npx tsx bench/erp/predict.ts --model FILE.gguf [--calibration FILE] --corpus alone|listed|stories --methods dense,clada:0.7,… [--data DIR] [--out DIR]
+ *   npx tsx bench/erp/predict.ts --model FILE.gguf [--calibration FILE] --corpus alone|listed|stories --methods dense,griffin:0.8,… [--data DIR] [--out DIR]
  *
  * alone: each sentence behind the token that ends texts. listed: behind eight other sentences, which methods that learn from a prompt need.
  * stories: each window of a story behind all of the story before it. What stands before is dense, the words follow by the method. Writes

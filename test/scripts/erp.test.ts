@@ -60,7 +60,7 @@ kept\tmodel\tlisted\tclada 0.6\tshare\t9\t0.75\t0.1\t\t\t\t\t-3\t2\t\nmean\tmode
 mean\tmodel\talone\tdense\tP600 by surprisal\t1521\t0.01\t0.02\t\t\t.6\t\t\t\t\n`);
   const { page } = renderErp(empty, fits, [{ name: 'model', corpus: 'alone', method: 'dense', machine: 'Abacus', commit: 'abc', date: '2026-01-02T', runtime: 'Node 20', tier: 'base' }]);
   assert.match(page, /\| model \| surprisal \| -0\.180 ± 0\.035 \| 26\.6 \| < \.001 \| -24\.6 \| +11\.4 ± 5\.1 \|/);
-  assert.match(page, /\| model \| clada 0\.6 \|.*\| 20\.0 \| +0\.75 ± 0\.10 \| +-3\.0 ± 2\.0 \|/);
+  assert.match(page, /\| model \|  *listed \| +clada 0\.6 \|.*\| 20\.0 \| +0\.75 ± 0\.10 \| +-3\.0 ± 2\.0 \|/);
   assert.match(page, /\| noise ceiling +\| 0\.350 ± 0\.020 \|/);
   assert.match(page, /\| P600 +\| 0\.010 ± 0\.020 \|/);
   assert.match(page, /- model, alone, base build; Abacus, Node 20, commit abc, 2026-01-02: dense/);
