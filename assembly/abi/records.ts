@@ -106,9 +106,9 @@
   teamPtr: u32;       // TeamRecord; 0 = one thread, in builds that know no others
   weightWords: u32;   // weights read by the pass under way, in words of 4 bytes: a pass and its rerun may read 8 GiB
   sparse: i32;        // 1: the pass under way may skip neurons
-  listed: i32;        // bits: kinds in which the inputs of the products under way are listed
+  listed: i32;        // kinds in which the inputs of the products under way are listed
   kept: i32;          // of those inputs, how many are
-  listsPtr: u32; listBytes: u32; // a list of inputs of each kind, bytes of each; 0 = no sequence leaves out inputs
+  listsPtr: u32; listBytes: u32; // lists of inputs in three kinds, bytes of each; 0 = no sequence leaves out inputs
   chunk: i32;         // most tokens of one pass
   logitRows: i32;     // most tokens of one pass whose logits are wanted
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for

@@ -7,17 +7,18 @@ import { columnsKind, listColumns } from '../kernels/columns/list';
 import { columnBytes } from '../kernels/columns/form';
 import { columnsProduct } from '../kernels/columns/product';
 
-/** Kinds have numbers below 8, of which a model meets few: blocks, superblocks, halves of those, and bytes. */
-@inline function slotOf(kind: i32): i32 { return kind == 4 ? 2 : kind; }
+/** Before each list: its kind. No more kinds are wanted at once than matrices read the same inputs, three. */
+const KIND: usize = 16;
 
 /** The list of x [cols] that a layout reads. */
 export function listed(work: WorkspaceRecord, layout: i32, x: usize, cols: i32): usize {
-  const kind = columnsKind(layout), list = <usize>work.listsPtr + <usize>slotOf(kind) * <usize>work.listBytes;
-  if (!(work.listed >> kind & 1)) {
-    listColumns(kind, x, cols, list);
-    work.listed |= 1 << kind;
-  }
-  return list;
+  const kind = columnsKind(layout), bytes = <usize>work.listBytes;
+  let list = <usize>work.listsPtr;
+  for (let i = 0; i < work.listed; i++, list += bytes) if (load<i32>(list) == kind) return list + KIND;
+  store<i32>(list, kind);
+  listColumns(kind, x, cols, list + KIND);
+  work.listed++;
+  return list + KIND;
 }
 
 /** Other inputs are ready, `kept` of them not zero. */

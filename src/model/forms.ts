@@ -71,7 +71,7 @@ export function layoutSkipping(
   const widest = Math.max(ffn, hidden, heads * headDim); // inputs are listed too
   const buffers = {
     listPtr: 3 * listOf(widest), hPtr: 4 * 32 * Math.ceil(widest / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
-    listsPtr: 4 * columnsScratch(widest), usedPtr: nLayers * Math.ceil(ffn / 8),
+    listsPtr: 3 * columnsScratch(widest), usedPtr: nLayers * Math.ceil(ffn / 8),
   };
   return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0), listBytes: columnsScratch(widest) };
 }
