@@ -51,7 +51,7 @@ export interface CalibrationState {
 
 /** How a model is measured. */
 export interface CalibrateOptions {
-  /** Documents to measure constants on, and tokens of each. Default 32 of 320. */
+  /** Documents to measure constants on. Default 13, of 320 tokens: what more of them change is noise (docs/adaptive.md). */
   readonly count?: number | undefined;
   /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;
@@ -98,7 +98,7 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   checkNames('calibration options', options, optionNames);
   const { signal, onProgress = () => undefined, onState = () => undefined, tier = 'auto', threads = 'auto' } = options;
   const seed = checkNumber('seed', seedRange, options.seed ?? 1), counts = { min: 1, integer: true } as const;
-  const count = checkNumber('count', counts, options.count ?? 32), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
+  const count = checkNumber('count', counts, options.count ?? 13), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
   const heldOutCount = checkNumber('heldOut', { min: 2, integer: true }, options.heldOut ?? 12);
   if (options.documents) checkDocuments(options.documents, heldOutCount);
 
