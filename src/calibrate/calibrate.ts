@@ -53,7 +53,7 @@ export interface CalibrationState {
 
 /** How a model is measured. */
 export interface CalibrateOptions {
-  /** Documents to measure constants on, and tokens of each. Default 32 of 320. */
+  /** Documents to measure constants on. Default 13, of 320 tokens: what more of them change is noise (docs/adaptive.md). */
   readonly count?: number | undefined;
   /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;
@@ -100,41 +100,46 @@ export async function calibrate(path: string, options: CalibrateOptions = {}): P
   checkNames('calibration options', options, optionNames);
   const { signal, onProgress = () => undefined, onState = () => undefined, tier = 'auto', threads = 'auto' } = options;
   const seed = checkNumber('seed', seedRange, options.seed ?? 1), counts = { min: 1, integer: true } as const;
-  const count = checkNumber('count', counts, options.count ?? 32), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
+  const count = checkNumber('count', counts, options.count ?? 13), tokens = checkNumber('tokens', counts, options.tokens ?? 320);
   const heldOutCount = checkNumber('heldOut', { min: 2, integer: true }, options.heldOut ?? 12);
   if (options.documents) checkDocuments(options.documents, heldOutCount);
 
-  const opened = await open(path, tier, threads, signal);
-  const { engine } = opened, { hparams } = engine.plan;
+  // one copy of the weights at a time: this one is for its fingerprint
+  const { fingerprint, contextLength } = await open(path, tier, threads, signal).then(({ engine }) => {
+    const known = { fingerprint: engine.fingerprint, contextLength: engine.plan.hparams.contextLength };
+    engine.close();
+    return known;
+  });
   const key = JSON.stringify([
-    CALIBRATION_VERSION, engine.fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
+    CALIBRATION_VERSION, fingerprint, seed, count, tokens, heldOutCount, options.documents ? digestOf(options.documents) : 0,
     options.gradients ?? 'fisher',
   ]);
   const state: CalibrationState = options.state?.key === key ? options.state : { key };
-  try {
-    const { documents, heldOut } = options.documents
-      ? split(options.documents, heldOutCount)
-      : await writeSamples(path, state, { count, tokens, heldOutCount, contextLength: hparams.contextLength, seed }, options);
-    if (!state.statisticsDone) {
-      await collectStatistics(path, documents, {
-        seed, tier, signal, state: state.statistics, gradients: options.gradients !== 'perturbation',
-        onProgress: ({ documents, totalDocuments, state: sums }) => {
-          state.statistics = sums;
-          onProgress('statistics', documents, totalDocuments);
-          onState(state);
-        },
+  const { documents, heldOut } = options.documents
+    ? split(options.documents, heldOutCount)
+    : await writeSamples(path, state, { count, tokens, heldOutCount, contextLength, seed }, options);
+  if (!state.statisticsDone) {
+    await collectStatistics(path, documents, {
+      seed, tier, signal, state: state.statistics, gradients: options.gradients !== 'perturbation',
+      onProgress: ({ documents, totalDocuments, state: sums }) => {
+        state.statistics = sums;
+        onProgress('statistics', documents, totalDocuments);
+        onState(state);
+      },
+    });
+    if (options.gradients === 'perturbation') {
+      const { scale } = await estimateGradientNorms(path, documents.slice(0, shakenDocuments), {
+        seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total),
       });
-      if (options.gradients === 'perturbation') {
-        const { scale } = await estimateGradientNorms(path, documents.slice(0, shakenDocuments), {
-          seed, tier, signal, onProgress: (done, total) => onProgress('statistics', done, total),
-        });
-        state.scale = scale;
-      }
-      state.statisticsDone = true;
+      state.scale = scale;
     }
+    state.statisticsDone = true;
+  }
+  const opened = await open(path, tier, threads, signal);
+  try {
     return await tables(opened, state, { documents, heldOut }, seed, options);
   } finally {
-    engine.close();
+    opened.engine.close();
   }
 }
 

@@ -185,7 +185,7 @@ export const commands = {
       model,
       out: { kind: 'text', name: 'out', value: 'FILE', help: 'where to write', default: 'NAME.clada.gguf beside the model' },
       file: { kind: 'text', name: 'file', short: 'f', value: 'FILE', help: "a text to calibrate on", default: "the model's own samples" },
-      count: { kind: 'number', name: 'count', value: 'N', range: count, help: 'documents to measure on', default: 32 },
+      count: { kind: 'number', name: 'count', value: 'N', range: count, help: 'documents to measure on', default: 13 },
       tokens: {
         kind: 'number', name: 'tokens', value: 'N', range: { min: 32, max: 512, integer: true },
         help: 'tokens of each', default: 320,
