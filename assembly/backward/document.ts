@@ -17,8 +17,6 @@ import { product } from './product';
     meetInput(this, this.part + 1, x, xStride, cols);
   }
 
-  @inline formats(layout: i32, columns: usize): i32 { return 0; }
-
   @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {}
 
   @inline enter(

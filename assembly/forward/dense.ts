@@ -11,7 +11,8 @@ import { convolutionRow, convolutionRows, convolve } from '../kernels/convolutio
 import { mixedStride } from './convolution';
 import { normInput, prepareInput } from './input';
 import { chooseInputs, choosesInputs } from './inputs';
-import { columnProduct, finishProducts, formatOf, linear, product } from './linear';
+import { fewInputs } from './columns';
+import { columnProduct, finishProducts, linear, product } from './linear';
 import { headsStride, rowStride } from './norms';
 import { narrowBuffer, narrowRows, noteLost, runFrom, sequenceOf, tokenOf } from './tokens';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
@@ -27,9 +28,6 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
   @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
     prepareInput(this, x, xStride, cols, nTokens, formats);
   }
-
-  /** What a matrix wants x quantised to; nothing where its column form is read instead. */
-  @inline formats(layout: i32, columns: usize): i32 { return columns && choosesInputs(this) ? 0 : formatOf(layout); }
 
   /** What is left of x [cols] at a place of the layer where the token leaves out inputs. */
   @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {
@@ -52,7 +50,7 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
     i: i32, layout: i32, w: usize, columns: usize, bias: usize, rows: i32, cols: i32, x: usize, xStride: usize, nTokens: i32, y: usize,
     yStride: usize,
   ): void {
-    if (columns && choosesInputs(this)) columnProduct(this, i, layout, columns, bias, rows, cols, x, y);
+    if (columns && choosesInputs(this) && fewInputs(this, cols)) columnProduct(this, i, layout, columns, bias, rows, cols, x, y);
     else product(this, i, layout, w, bias, rows, cols, x, xStride, nTokens, y, yStride);
   }
 

@@ -25,7 +25,7 @@ export function leave(model: ModelRecord, layer: LayerRecord, x: usize, out: usi
 
 /** The feed-forward part's input, norm(x), ready for the products that read it. */
 export function enterFfn<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
-  const formats = pass.formats(layer.gateLayout, layer.gateColumnsPtr) | pass.formats(layer.upLayout, layer.upColumnsPtr);
+  const formats = formatOf(layer.gateLayout) | formatOf(layer.upLayout);
   pass.enter(model, layer, Place.ffn, x, layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, formats);
 }
 
@@ -48,7 +48,7 @@ export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x:
 /** out = down h. */
 export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
   const hStride = rowStride(layer.ffn);
-  pass.prepare(h, hStride, layer.ffn, nTokens, pass.formats(layer.downLayout, layer.downColumnsPtr));
+  pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
   pass.product(
     0, layer.downLayout, layer.downPtr, layer.downColumnsPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr,
     rowStride(model.hidden),
@@ -60,8 +60,7 @@ export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usiz
 export function queryKeyValue<P>(pass: P, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
   const hidden = model.hidden, qWidth = layer.heads * model.headDim, kvWidth = layer.kvHeads * model.headDim, xStride = rowStride(hidden);
   const qStride = headsStride(model, layer.heads), kvStride = headsStride(model, layer.kvHeads), input = <usize>pass.normedPtr;
-  const formats = pass.formats(layer.qLayout, layer.qColumnsPtr) | pass.formats(layer.kLayout, layer.kColumnsPtr)
-    | pass.formats(layer.vLayout, layer.vColumnsPtr);
+  const formats = formatOf(layer.qLayout) | formatOf(layer.kLayout) | formatOf(layer.vLayout);
   pass.enter(model, layer, Place.attention, x, layer.attnNormPtr, layer.attnNormBiasPtr, nTokens, formats);
   pass.product(
     0, layer.qLayout, layer.qPtr, layer.qColumnsPtr, layer.qBiasPtr, qWidth, hidden, input, xStride, nTokens, pass.qPtr, qStride,
@@ -103,7 +102,7 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
   pass.choose(model, layer, Place.output, pass.attnPtr, qWidth);
-  pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, pass.formats(layer.oLayout, layer.oColumnsPtr));
+  pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.product(
     0, layer.oLayout, layer.oPtr, layer.oColumnsPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr,
     rowStride(hidden),
