@@ -146,14 +146,14 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
     return selecting(griffin);
   }
   const inputs = { stages: Stage.inputs | Stage.product } as const;
-  const largest = (weights: 'ones' | 'columnNorm'): Partial<Selection> => ({
-    ...inputs, ...inputShares(pick(options, 'density'), traits.downShare), inputBase: everywhere(0), productBase: 0, inputWeights: weights,
-    productWeights: weights,
+  const largest = (weights: 'ones' | 'columnNorm', density = pick(options, 'density')): Partial<Selection> => ({
+    ...inputs, inputWeights: weights, productWeights: weights,
+    ...(density === 1 ? {} : { ...inputShares(density, traits.downShare), inputBase: everywhere(0), productBase: 0 }),
   });
   if (method === 'teal' || method === 'wina') {
     if (needsTable && !calibration?.levels.has(method)) needsCalibration(method);
     const level = needsTable ? levelFor(method, options, calibration!) : undefined;
-    return selecting(largest(method === 'teal' ? 'ones' : 'columnNorm'), level);
+    return selecting(largest(method === 'teal' ? 'ones' : 'columnNorm', level?.parameter), level);
   }
   if (share > 0) {
     const stage = method === 'cats' ? { stages: Stage.gate } : { stages: Stage.product, productWeights: 'columnNorm' as const };

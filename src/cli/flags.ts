@@ -109,11 +109,11 @@ export const chatTemplate = {
 export const skipping = {
   sparsity: {
     kind: 'choice', name: 'sparsity', choices: [...methodNames, 'auto'],
-    help: 'how feed-forward neurons are skipped while generating', default: 'dense; clada where a density is given, auto where a bound is',
+    help: 'what a token leaves out while generating', default: 'dense; clada where a density is given, auto where a bound is',
   },
   density: {
     kind: 'number', name: 'density', value: 'N', range: { min: Number.MIN_VALUE, max: 1 },
-    help: 'share of the feed-forward weights to use', default: 0.6,
+    help: 'share of the weights to use', default: 0.6,
   },
   maxKl: {
     kind: 'number', name: 'max-kl', value: 'N', range: { min: Number.MIN_VALUE },

@@ -32,10 +32,13 @@ function commandHelp(name: CommandName, style: Style): string {
   ].join('\n');
 }
 
+/** Choices that do not fit on a line are told in words. */
 function flagRow(flag: Flag): [string, string] {
-  const value = flag.kind === 'switch' ? '' : ` ${flag.kind === 'choice' ? flag.choices.join('|') : flag.value}`;
+  const joined = flag.kind === 'choice' ? flag.choices.join('|') : '', shown = joined.length > 60 ? 'NAME' : joined;
+  const words = shown === joined ? '' : `: ${joined.replaceAll('|', ', ')}`;
+  const value = flag.kind === 'switch' ? '' : ` ${flag.kind === 'choice' ? shown : flag.value}`;
   const short = flag.two ? flag.name : flag.short, left = `${short ? `-${short}, ` : '    '}--${flag.name}${value}`;
-  return [left, flag.default === undefined ? flag.help : `${flag.help} (default ${flag.default})`];
+  return [left, flag.default === undefined ? flag.help + words : `${flag.help}${words} (default ${flag.default})`];
 }
 
 /** Two columns, the second wrapped; a left part too wide for its column gets a line of its own. */

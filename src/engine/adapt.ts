@@ -21,6 +21,10 @@ export interface StepThresholds {
   readonly gate?: number | readonly number[];
   /** Of |product|. */
   readonly product?: number | readonly number[];
+  /** Of the inputs of q, k and v, of o, of gate and up. */
+  readonly attention?: number | readonly number[];
+  readonly output?: number | readonly number[];
+  readonly ffn?: number | readonly number[];
 }
 
 /**
@@ -189,7 +193,11 @@ export class AdaptState {
       const values = Array.from({ length: this.h.nLayers }, (_, i) => base(this.layer(i)) * factor);
       return values.every((value) => value === values[0]) ? values[0]! : values;
     };
+    const inputs = (stages & Stage.inputs) === 0 ? {} : {
+      attention: of((layer) => layer.get('attentionBase')), output: of((layer) => layer.get('outputBase')), ffn: of((layer) => layer.get('ffnBase')),
+    };
     return {
+      ...inputs,
       ...(stages & Stage.scores ? { scores: of((layer) => layer.get('scoreBase') / layer.get('scoreScale')) } : {}),
       ...(stages & Stage.gate ? { gate: of((layer) => layer.get('gateBase')) } : {}),
       ...(stages & Stage.product ? { product: of((layer) => layer.get('productBase')) } : {}),

@@ -53,9 +53,10 @@ export function formBytes(plan: ModelPlan, stages: number): number {
 }
 
 /** Bytes beside those copies: the constants of a calibration and a pass's lists, shared; and what each sequence remembers. */
-export function skippingBytes(h: Hparams): { shared: number; sequence: number } {
+export function skippingBytes(h: Hparams, inputs = true): { shared: number; sequence: number } {
   const { nLayers, ffn, hidden, heads, headDim } = h, floats = (n: number): number => aligned(4 * pad8(n));
-  const constants = nLayers * (5 * floats(ffn) + floats(hidden) + 2 * (2 * floats(hidden) + floats(heads * headDim)));
+  const ofInputs = 2 * floats(hidden) + floats(heads * headDim);
+  const constants = nLayers * (5 * floats(ffn) + floats(hidden) + (inputs ? ofInputs : 0));
   return { shared: constants + layoutSkipping(h).bytes, sequence: layoutSequenceSkipping(h).bytes };
 }
 

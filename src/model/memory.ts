@@ -135,7 +135,7 @@ export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions)
  * Ceilings of runtimes, in bytes of WebAssembly memory. `edge`: what 128 MB for JavaScript and WebAssembly together leave with the embedded
  * model: its tokenizer, the engine and the runtime take 14 MB.
  */
-export const ceilings = { wasm32: MAX_BYTES, edge: 111_500_000 } as const;
+export const ceilings = { wasm32: MAX_BYTES, edge: 112_000_000 } as const;
 
 /** What a method skips, as far as memory cares; stages 0 = dense. */
 export interface Skipping { readonly stages: number; readonly density: number }
@@ -168,9 +168,12 @@ export interface MemoryPlan {
 /** Records and static data. */
 const overheadBytes = 512 * 1024;
 
+/** Whether a method may leave out inputs: those do, and 'auto', which stands for all. */
+const ofInputs = (stages: number): boolean => (stages & (Stage.inputs | Stage.scores)) !== 0;
+
 /** What the model and its workspace need, and what each sequence adds; without second copies. */
 function parts(plan: ModelPlan, options: SequenceOptions, { stages }: Skipping): { shared: number; sequence: number } {
-  const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
+  const { hparams } = plan, skips = stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams, ofInputs(stages));
   const sequence = layoutSequence(hparams, options).bytes + skips.sequence;
   const shared = layoutWorkspace(plan, options.threads).bytes + skips.shared;
   return { shared: plan.weightBytes + overheadBytes + Math.max(shared, stagingBytes(plan) - sequence), sequence };
@@ -202,7 +205,7 @@ export function planMemory(
   // a mask without copies orders the model's rows, which only one sequence may
   const n = sequences ?? (masks && !hasCopies ? 1 : Math.max(1, Math.min(SEQUENCES, Math.floor((limit - shared - forms) / each))));
   const { kvBytes, convBytes, bytes } = layoutSequence(hparams, options), kv = 2 * kvBytes + convBytes;
-  const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams);
+  const skips = skipping.stages === 0 ? { shared: 0, sequence: 0 } : skippingBytes(hparams, ofInputs(skipping.stages));
   return {
     weights: plan.weightBytes, sequences: n, kv: n * kv,
     activations: layoutWorkspace(plan, options.threads).bytes + n * (bytes - kv),

@@ -131,10 +131,10 @@ test('a telemetry file that cannot be written', async () => {
 test('clada calibrate writes a file that load accepts and run uses', async () => {
   const { status, stdout, stderr } = clada(['calibrate', '-m', model, ...smallFlags]);
   assert.is(status, 0, stderr);
-  assert.match(stdout, /tiny\.clada\.gguf: 56 tokens, 6 methods/);
+  assert.match(stdout, /tiny\.clada\.gguf: 56 tokens, 7 methods/);
   assert.equal(readdirSync(folder).filter((name) => /clada|partial|new/.test(name)), ['tiny.clada.gguf'], 'nothing else is left');
   const c = await readCalibration(new MemorySource(readFileSync(beside)));
-  assert.equal([...c.levels.keys()].sort(), ['cats', 'clada', 'clada-paper', 'griffin', 'mask', 'tt']);
+  assert.equal([...c.levels.keys()].sort(), ['cascade', 'cats', 'clada', 'clada-paper', 'griffin', 'mask', 'tt']);
   for (const [method, levels] of c.levels) for (const [i, { cost, kl, top1, up, down }] of levels.entries()) {
     assert.ok(cost >= 0 && cost <= 1 && up >= 0 && up <= 1 && down >= 0 && down <= 1 && kl > -1e-6 && top1 >= 0 && top1 <= 1, `${method} ${i}`);
     if (i > 0) assert.ok(cost < levels[i - 1]!.cost, `${method}: from gentle to hard`);
@@ -189,7 +189,7 @@ test('run: what cannot be is refused, a missing calibration only warned of', () 
   }
   const { status, stderr } = clada(['run', '-p', 'The', '-n', '4', '-m', bare, '--density', '0.6', '--stats']);
   assert.is(status, 0, stderr);
-  assert.match(stderr, /sparsity: no calibration of this model: clada falls back to griffin/);
+  assert.match(stderr, /sparsity: no calibration of this model: clada falls back to wina/);
   assert.match(stderr, /griffin: 40 % .* · loss not calibrated/);
 });
 
@@ -197,7 +197,7 @@ test('inspect shows the tables of a calibration', () => {
   const { status, stdout, stderr } = clada(['inspect', beside]);
   assert.is(status, 0, stderr);
   assert.match(stdout, /clada\.fingerprint/);
-  for (const method of ['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'clada']) assert.match(stdout, new RegExp(`^ *${method} +0 .*\\d`, 'm'));
+  for (const method of ['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'clada']) assert.match(stdout, new RegExp(`^ *${method} +0 .*\\d`, 'm'));
   const json = clada(['inspect', beside, '--json']);
   assert.is(json.status, 0, json.stderr);
   assert.is((JSON.parse(json.stdout) as { levels: Record<string, unknown[]> }).levels['griffin']!.length, 6);
@@ -279,7 +279,7 @@ test('a model without a gate: calibrated for what it can do', async () => {
     await generation.text();
     assert.ok(generation.stats().density < 0.98, `${method}: ${generation.stats().density}`);
   }
-  assert.is(await codeOf(() => loaded.generate([5], { sparsity: { method: 'clada' } })), 'E_METHOD');
+  assert.is(await codeOf(() => loaded.generate([5], { sparsity: { method: 'cascade' } })), 'E_METHOD');
   loaded.close();
 });
 

@@ -20,7 +20,7 @@ test('bytes of a matrix', () => {
 test('bytes of a matrix by rows, by columns', () => {
   for (const name of matrices) for (const rows of [1, 8, 31, 576]) for (const cols of [32, 33, 64, 96, 128, 160, 192, 224, 256, 512, 576, 1536]) {
     assert.is(rowFormBytes(name, rows, cols), rows * k.call('rowBytes', Layout[name], cols), `${name} ${rows}x${cols}, rows`);
-    assert.is(columnFormBytes(name, rows, cols), k.call('columnBytes', Layout[name], rows, cols), `${name} ${rows}x${cols}, columns`);
+    assert.is(columnFormBytes(name, rows, cols), k.call('columnFormBytes', Layout[name], rows, cols), `${name} ${rows}x${cols}, columns`);
   }
 });
 
