@@ -194,7 +194,8 @@ export class AdaptState {
       return values.every((value) => value === values[0]) ? values[0]! : values;
     };
     const inputs = (stages & Stage.inputs) === 0 ? {} : {
-      attention: of((layer) => layer.get('attentionBase')), output: of((layer) => layer.get('outputBase')), ffn: of((layer) => layer.get('ffnBase')),
+      attention: of((layer) => layer.get('attentionBase')), output: of((layer) => layer.get('outputBase')),
+      ffn: of((layer) => layer.get('ffnBase')),
     };
     return {
       ...inputs,

@@ -190,7 +190,7 @@ test('run: what cannot be is refused, a missing calibration only warned of', () 
   const { status, stderr } = clada(['run', '-p', 'The', '-n', '4', '-m', bare, '--density', '0.6', '--stats']);
   assert.is(status, 0, stderr);
   assert.match(stderr, /sparsity: no calibration of this model: clada falls back to wina/);
-  assert.match(stderr, /griffin: 40 % .* · loss not calibrated/);
+  assert.match(stderr, /wina: 40 % .* · loss not calibrated/);
 });
 
 test('inspect shows the tables of a calibration', () => {
