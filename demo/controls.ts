@@ -16,7 +16,9 @@ const methods: readonly [Method, string][] = [
   ['tt', 'Threshold truncation: drops what adds little to the sum. Gate and up matrix are read whole.'],
   ['cats', 'Reads the gate first and goes on only where it is open wide enough.'],
   ['clada-paper', 'A backbone from the prompt, moved for every token by how hard it is (arXiv 2502.19078, reconstructed).'],
-  ['clada', 'Gate first, then the product, under one budget of damage for all layers; anew for every token.'],
+  ['clada', 'Inputs of every matrix of a layer, under one budget of damage; anew for every token.'],
+  ['wina', 'The inputs that are largest, times the columns that they meet; without a calibration.'],
+  ['cascade', 'Neurons: gate first, then the product, under one budget of damage for all layers; anew for every token.'],
 ];
 
 export class Controls {
@@ -62,7 +64,7 @@ export class Controls {
   /** Methods without a calibration cannot be chosen. */
   ready(levels: Ready['levels']): void {
     this.#levels = levels;
-    for (const input of byId('methods').querySelectorAll('input')) input.disabled = !['griffin', 'clada'].includes(input.value) && !levels[input.value];
+    for (const input of byId('methods').querySelectorAll('input')) input.disabled = !['griffin', 'wina', 'clada'].includes(input.value) && !levels[input.value];
     this.#update();
   }
 

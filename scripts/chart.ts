@@ -35,7 +35,7 @@ const palette = ['#2a85cc', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 const lineHeight = 16, labelWidth = 100;
 
 /** Colours of methods stay the same from chart to chart. */
-const knownNames = ['clada', 'griffin', 'cats', 'tt', 'clada-paper', 'mask', 'exact'];
+const knownNames = ['clada', 'griffin', 'cats', 'tt', 'clada-paper', 'mask', 'exact', 'cascade', 'wina', 'teal'];
 
 /** "clada 0.6" has the colour of clada. */
 const known = (name: string): string => name.split(' ')[0]!;

@@ -125,7 +125,7 @@ test('eval: tasks and documents, a results file that goes on, and what is refuse
   writeFileSync(join(folder, 'lambada.jsonl'), madeUp.lambada);
   writeFileSync(join(folder, 'gsm8k.jsonl'), madeUp.gsm8k.split('\n')[0]!);
   writeFileSync(documents, JSON.stringify([{ kind: 'a', id: '1', ids: [504, 2365, 6354, 16438, 27003] }, { kind: 'b', id: '2', ids: [504, 3575, 282, 4649, 314, 7042] }]));
-  const args = ['eval', '--tasks', 'lambada,gsm8k', '--data', folder, '--documents', documents, '--prompt', '2', '--limit', '2', '-c', '512', '--tier', 'base', '--out', out];
+  const args = ['eval', '--tasks', 'lambada,gsm8k', '--data', folder, '--documents', documents, '--prompt', '2', '--limit', '2', '-c', '1024', '--tier', 'base', '--out', out];
   const first = clada(args);
   assert.is(first.status, 0, first.stderr);
   assert.match(first.stdout, /\| dense +\| +2 \| 1\.000 \|[^]*lambada[^]*exact match/);
