@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { klDivergence } from '../../src/adapt/divergence.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { resolveSparsity } from '../../src/adapt/resolve.ts';
-import { denseSelection } from '../../src/adapt/selection.ts';
+import { denseSelection, everywhere } from '../../src/adapt/selection.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { isGated } from '../../src/model/hparams.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
@@ -42,21 +42,25 @@ async function placeOnes(sequence: Sequence): Promise<void> {
 
 const traits = ({ engine: { plan: { hparams } } }: Sequence): { nLayers: number; ffn: number; gated: boolean; downShare: number } => ({ nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), downShare: 1 / 3 });
 
-const { gate, product, mask, scores } = Stage;
+const { gate, product, mask, scores, inputs } = Stage;
 const whole: Record<string, Selection> = {
   griffin: { ...denseSelection, stages: mask, rule: 'topK', density: 1 },
   mask: { ...denseSelection, stages: mask, rule: 'global', density: 1 },
   tt: { ...denseSelection, stages: product, productWeights: 'columnNorm' },
   cats: { ...denseSelection, stages: gate },
   'clada-paper': { ...denseSelection, stages: scores, rule: 'cett' },
-  clada: { ...denseSelection, stages: gate | product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', compensate: true },
+  cascade: { ...denseSelection, stages: gate | product, rule: 'cascade', gateWeights: 'scores', productWeights: 'sensitivity', compensate: true },
+  teal: { ...denseSelection, stages: inputs | product, inputShare: 1, share: 1 },
+  clada: { ...denseSelection, stages: inputs | product },
 };
 /** The same, dropping about half. */
 const some = (threshold: number): Record<string, Selection> => ({
   griffin: { ...whole['griffin']!, density: 0.5 }, 'griffin, down no smaller': { ...whole['griffin']!, density: 0.9 }, mask: { ...whole['mask']!, density: 0.5 }, tt: { ...whole['tt']!, productBase: threshold },
   cats: { ...whole['cats']!, gateBase: threshold }, 'clada-paper': { ...whole['clada-paper']!, scoreBase: threshold },
-  clada: { ...whole['clada']!, gateBase: threshold, productBase: threshold, compensate: false },
+  cascade: { ...whole['cascade']!, gateBase: threshold, productBase: threshold, compensate: false },
+  teal: { ...whole['teal']!, inputShare: 0.7, share: 0.5 }, 'q, k and v': inputsAbove({ attention: 0.3 }), o: inputsAbove({ output: 0.1 }), 'gate and up': inputsAbove({ ffn: 0.3 }),
 });
+const inputsAbove = (bases: Partial<Selection['inputBase']>): Selection => ({ ...denseSelection, stages: inputs, inputBase: { ...everywhere(-1), ...bases } });
 
 const pathOf = async (file: string): Promise<string> => (file in tinyModels ? tinyModelPath(file) : file.includes(':') ? variantPath(file) : tinyPath(file));
 
@@ -150,7 +154,7 @@ test('a step that is too uncertain runs again, dense, and says so', async () => 
   const sequence = await openSequence(tinyPath('llama.gguf'));
   await placeOnes(sequence);
   const dense = await decode(sequence, denseSelection);
-  const { rows, costs } = await decode(sequence, { ...some(0.02)['clada']!, rerunAbove: 0 });
+  const { rows, costs } = await decode(sequence, { ...some(0.02)['cascade']!, rerunAbove: 0 });
   assert.ok(sameBits(rows, dense.rows));
   assert.ok(costs.every((cost) => cost > 1 && cost < 2));
 });
@@ -159,7 +163,7 @@ test('a prompt of one token: the prior stands alone, and the report says so', as
   const sequence = await openSequence(tinyPath('llama.gguf'));
   await placeOnes(sequence);
   let flags = 0;
-  const selection = some(0.02)['clada']!;
+  const selection = some(0.02)['cascade']!;
   await sequence.evaluate(ids.slice(0, 1), () => undefined, { selection, decodeFrom: 1 });
   await sequence.evaluate(ids.slice(0, 2), ({ report }) => { flags = report.flags; }, { selection, decodeFrom: 1 });
   assert.is(flags & 8, 8);
@@ -204,7 +208,7 @@ if (existsSync(`${shared}fixtures/method`)) test('the cascade loses what the ref
   const documents = JSON.parse(readFileSync(`${shared}fixtures/method/documents.json`, 'utf8')) as { ids: number[] }[];
   const sequence = await openSequence(embeddedModel, { kv: 'f32', contextSize: 256, tier: 'relaxed' });
   sequence.engine.forms.place({ sensitivity: read('calibration/fisher.f32').map(Math.sqrt), upSquare: read('calibration/up_sq.f32') });
-  const selection: Selection = { ...whole['clada']!, gateBase: 0.004, productBase: 0.004, compensate: false };
+  const selection: Selection = { ...whole['cascade']!, gateBase: 0.004, productBase: 0.004, compensate: false };
   let kl = 0, cost = 0, n = 0;
   for (const { ids: tokens } of documents.filter((_, i) => i % 16 === 0)) {
     const part = tokens.slice(0, 160);
