@@ -51,12 +51,15 @@ const place = (name: string): number => (order.includes(name) ? order.indexOf(na
 const methodName = (name: string): string => name.replace('+cogLoad=true+cogLoadWarmup=2', ', moved by load').replace('+topK=true', ', share');
 const byModel = (fits: readonly Fit[]): Fit[] => fits.map((fit, i) => ({ fit, i })).sort((a, b) => place(a.fit.model) - place(b.fit.model) || a.i - b.i).map(({ fit }) => fit);
 
+/** "surprisal | strict": a bar would end a table's cell. */
+const words = (term: string): string => term.replaceAll(' | ', ' over ');
+
 const terms = (fits: readonly Fit[], analysis: string, methods: (method: string) => boolean, unit: string): string[] => {
   const rows = byModel(fits.filter((fit) => fit.analysis === analysis && methods(fit.method) && !fit.term.startsWith('shuffled') && Number.isFinite(fit.se)));
   if (rows.length === 0) return [];
   const several = new Set(rows.map(({ method }) => method)).size > 1 || rows[0]!.method !== 'dense';
   return [markdown(['model', ...(several ? ['method'] : []), 'term', `${unit} per sd`, 'chi²', 'p', 'AIC', 'held-out, nats'], rows.map(({ model, method, term, estimate, se, chi2, p, aic, cv, cvse, text }) => [
-    modelName(model), ...(several ? [methodName(method)] : []), term + (text === '' || text === 'converged' ? '' : ` (${text})`), pair(estimate, se, 3), digits(chi2, 1), probability(p), digits(aic, 1), pair(cv, cvse, 1),
+    modelName(model), ...(several ? [methodName(method)] : []), words(term) + (text === '' || text === 'converged' ? '' : ` (${text})`), pair(estimate, se, 3), digits(chi2, 1), probability(p), digits(aic, 1), pair(cv, cvse, 1),
   ]))];
 };
 
@@ -102,7 +105,7 @@ const meansTable = (fits: readonly Fit[]): string[] => {
   const groups = [...grouped(fits, 'mean')];
   if (groups.length === 0) return [];
   const names = [...groups[0]![1].keys()].filter((term) => !term.endsWith('by surprisal'));
-  return [markdown(['word means of the N400, R²', ...groups.map(([key]) => modelName(key.split('\t')[0]!))], names.map((name) => [name, ...groups.map(([, terms]) => {
+  return [markdown(['word means of the N400, R²', ...groups.map(([key]) => modelName(key.split('\t')[0]!))], names.map((name) => [words(name), ...groups.map(([, terms]) => {
     const fit = terms.get(name);
     return fit ? pair(fit.estimate, fit.se, 3) + (Number.isFinite(fit.cv) ? ` (${digits(fit.cv, 3)})` : '') : '–';
   })]))];
