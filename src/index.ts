@@ -10,7 +10,9 @@
 export { load, plan } from './text/load.ts';
 export type { LoadOptions, Plan, PlanOptions, Progress } from './text/load.ts';
 export { Model } from './text/model.ts';
-export type { FollowOptions, LoadTimes, ModelInfo, RestoreOptions } from './text/model.ts';
+export type { FollowOptions, LoadTimes, ModelInfo } from './text/model.ts';
+export type { RestoreOptions } from './text/restoring.ts';
+export type { HeadOption } from './model/head.ts';
 export type { ModelSource } from './format/gguf/parts.ts';
 export { snapshotInfo } from './text/snapshot.ts';
 export type { SnapshotInfo, SnapshotKind } from './text/snapshot.ts';

@@ -21,9 +21,11 @@ export interface StepThresholds {
   readonly gate?: number | readonly number[];
   /** Of |product|. */
   readonly product?: number | readonly number[];
-  /** Of the inputs of q, k and v, of o, of gate and up. */
+  /** Of the inputs of q, k and v. */
   readonly attention?: number | readonly number[];
+  /** Of the inputs of o. */
   readonly output?: number | readonly number[];
+  /** Of the inputs of gate and up. */
   readonly ffn?: number | readonly number[];
 }
 

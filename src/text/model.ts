@@ -12,16 +12,13 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
 import { Chat } from './chat.ts';
 import { Generation } from './generate.ts';
-import type { Restored } from './restoring.ts';
+import type { Restored, RestoreOptions } from './restoring.ts';
 import { scoreTokens, type Score, type ScoreOptions } from './score.ts';
 import type { SnapshotKind } from './snapshot.ts';
 import { generationState, goingOn } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
 import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
-
-/** How a saved conversation goes on. */
-export interface RestoreOptions { /** How the conversation goes on skipping. Default: as it did. */ sparsity?: SparsityOptions }
 
 /** How a text is followed. */
 export interface FollowOptions {

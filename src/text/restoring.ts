@@ -1,4 +1,5 @@
 /** Restoring snapshots: checks all of one before anything is restored, and is fetched when one is. */
+import type { SparsityOptions } from '../adapt/methods.ts';
 import type { Binding, Engine } from '../engine/engine.ts';
 import { InputError, ModelError } from '../errors.ts';
 import { inRange, show } from '../options.ts';
@@ -10,6 +11,12 @@ import type { ChatState, GenerationHeader, SnapshotHeader, SnapshotKind } from '
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): boolean => inRange({ min: 0, max: 2 ** 31, integer: true }, value);
+
+/** How a saved conversation goes on. */
+export interface RestoreOptions {
+  /** How the conversation goes on skipping. Default: as it did. */
+  sparsity?: SparsityOptions;
+}
 
 /** A snapshot taken apart, with everything checked that can be before a model is touched. */
 export interface Restored {
