@@ -8,8 +8,8 @@
  * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
  * tokens, load, tasks, generation, paper (of files named so), claim (which joins files); curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Comparison } from '../src/eval/compare.ts';
@@ -21,7 +21,7 @@ import { comparisonTable, fixed, generationTable, markdown, percent, taskDetails
 import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
-import { withParts } from './page.ts';
+import { publish, withParts } from './page.ts';
 import { paperTable } from './paper-table.ts';
 
 export interface ResultFile {
@@ -208,19 +208,8 @@ export function readResults(folder: string): ResultFile[] {
 function main(): void {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const { values } = parseArgs({ options: { results: { type: 'string', default: join(root, 'bench/results') }, page: { type: 'string', default: join(root, 'docs/adaptive.md') }, check: { type: 'boolean' } } });
-  const folder = basename(values.page, '.md'), target = join(dirname(values.page), folder);
-  const before = readFileSync(values.page, 'utf8');
-  const { page, images } = renderPage(before, readResults(values.results), folder);
-  const stale = [...(page === before ? [] : [values.page]), ...[...images].filter(([name, svg]) => !existsSync(join(target, name)) || readFileSync(join(target, name), 'utf8') !== svg).map(([name]) => join(target, name))];
-  if (values.check) {
-    for (const path of stale) console.error(`${path} is not what the results give: run tsx scripts/adaptive-page.ts`);
-    process.exitCode = stale.length > 0 ? 1 : 0;
-    return;
-  }
-  writeFileSync(values.page, page);
-  if (images.size > 0) mkdirSync(target, { recursive: true });
-  for (const [name, svg] of images) writeFileSync(join(target, name), svg);
-  console.error(`${values.page}: ${images.size} curves, ${stale.length} files changed`);
+  const made = renderPage(readFileSync(values.page, 'utf8'), readResults(values.results), basename(values.page, '.md'));
+  publish(values.page, made, values.check, 'scripts/adaptive-page.ts');
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main();

@@ -4,8 +4,7 @@
  *
  *   tsx scripts/benchmarks-page.ts [--results FILE.jsonl] [--page FILE.md] [--check]      --check writes nothing and fails where the page is not up to date
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { LegRecord, PeerRecord, RunRecord, Topic } from '../bench/records.ts';
@@ -13,7 +12,7 @@ import { readRecords } from '../bench/records.ts';
 import { spreadOf } from '../bench/report.ts';
 import { markdown } from '../src/eval/tables.ts';
 import { barChart, lineChart } from './chart.ts';
-import { showSpread, withParts, type Spread } from './page.ts';
+import { publish, showSpread, withParts, type Spread } from './page.ts';
 
 type Pick = (run: RunRecord) => number | undefined;
 type Images = Map<string, string>;
@@ -187,17 +186,7 @@ export const pictures = 'benchmarks';
 
 function main(): void {
   const { values: flags } = parseArgs({ options: { results: { type: 'string', default: results }, page: { type: 'string', default: page }, check: { type: 'boolean' } } });
-  const target = join(dirname(flags.page), pictures), before = readFileSync(flags.page, 'utf8'), made = renderPage(before, readRecords(flags.results), pictures);
-  const files: [string, string][] = [[flags.page, made.page], ...[...made.images].map(([name, svg]): [string, string] => [join(target, name), svg])];
-  const stale = files.filter(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text);
-  if (flags.check) {
-    for (const [file] of stale) console.error(`${file} is not what the results give: run tsx scripts/benchmarks-page.ts`);
-    process.exitCode = stale.length > 0 ? 1 : 0;
-    return;
-  }
-  if (made.images.size > 0) mkdirSync(target, { recursive: true });
-  for (const [file, text] of stale) writeFileSync(file, text);
-  console.error(`${flags.page}: ${stale.length} files changed`);
+  publish(flags.page, renderPage(readFileSync(flags.page, 'utf8'), readRecords(flags.results), pictures), flags.check, 'scripts/benchmarks-page.ts');
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main();

@@ -5,15 +5,15 @@
  *
  * Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->. `--check` writes nothing and fails where the page is not up to date.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parseTable } from '../bench/erp/corpus.ts';
 import { markdown } from '../src/eval/tables.ts';
 import type { Series } from './chart.ts';
 import { lineChart } from './chart.ts';
-import { withParts } from './page.ts';
+import { publish, withParts } from './page.ts';
 
 /** One fitted term; see bench/erp/fit.R. Numbers that a row does not have are NaN. */
 export interface Fit {
@@ -155,19 +155,9 @@ function main(): void {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const { values } = parseArgs({ options: { results: { type: 'string', default: join(root, 'bench/results/erp') }, page: { type: 'string', default: join(root, 'docs/erp.md') }, check: { type: 'boolean' } } });
   const read = (file: string): string => (existsSync(join(values.results, file)) ? readFileSync(join(values.results, file), 'utf8') : '');
-  const before = readFileSync(values.page, 'utf8'), table = read('fits.tsv'), target = join(dirname(values.page), 'erp');
+  const before = readFileSync(values.page, 'utf8'), table = read('fits.tsv');
   const runs = read('runs.jsonl').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Run);
-  const { page, images } = renderErp(before, table === '' ? [] : parseFits(table), runs);
-  const stale = [...(page === before ? [] : [values.page]), ...[...images].map(([name, svg]) => [join(target, name), svg] as const).filter(([path, svg]) => !existsSync(path) || readFileSync(path, 'utf8') !== svg).map(([path]) => path)];
-  if (values.check) {
-    for (const path of stale) console.error(`${path} is not what the results give: run tsx scripts/erp-page.ts`);
-    process.exitCode = stale.length > 0 ? 1 : 0;
-    return;
-  }
-  writeFileSync(values.page, page);
-  if (images.size > 0) mkdirSync(target, { recursive: true });
-  for (const [name, svg] of images) writeFileSync(join(target, name), svg);
-  console.error(`${values.page}: ${images.size} curves, ${stale.length} files changed`);
+  publish(values.page, renderErp(before, table === '' ? [] : parseFits(table), runs), values.check, 'scripts/erp-page.ts');
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main();

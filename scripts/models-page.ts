@@ -4,12 +4,12 @@
  *
  *   tsx scripts/models-page.ts [--check]      --check writes nothing and fails where the page is not up to date
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { namedModels, type NamedModel } from '../src/cli/names.ts';
 import { markdown } from '../src/eval/tables.ts';
 import { architectures } from '../src/model/family.ts';
-import { empty, showSpread as spread, withParts, type Spread } from './page.ts';
+import { empty, publish, showSpread as spread, withParts, type Spread } from './page.ts';
 
 interface Engine { name: string; prefill: Spread; decode: Spread; prefillRatio: Spread; decodeRatio: Spread }
 
@@ -77,10 +77,6 @@ export function renderPage(text: string, records: readonly RealRecord[]): string
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const before = readFileSync(page, 'utf8'), after = renderPage(before, readRecords());
-  if (!process.argv.includes('--check')) writeFileSync(page, after);
-  else if (after !== before) {
-    console.error(`${page} is not what the results give: run tsx scripts/models-page.ts`);
-    process.exitCode = 1;
-  }
+  const made = { page: renderPage(readFileSync(page, 'utf8'), readRecords()), images: new Map<string, string>() };
+  publish(page, made, process.argv.includes('--check'), 'scripts/models-page.ts');
 }
