@@ -15,7 +15,6 @@ export { splitPlanes } from './kernels/planes/split';
 export { expand } from './kernels/embed/embed';
 export { packRows, rowBytes } from './kernels/neurons/rows';
 export { packColumns, columnBytes } from './kernels/columns/form';
-export { columnsScratch } from './kernels/columns/list';
 export { columnNorms, dequantMatvec } from './kernels/embed/norms';
 export { fingerprint } from './kernels/fingerprint/fingerprint';
 export { readMemory } from './kernels/bandwidth/bandwidth';

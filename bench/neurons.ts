@@ -50,7 +50,7 @@ class Place {
 function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] {
   k.reset();
   const { layout } = kind, rowsFormat = k.call('rowsFormat', layout), slotFormat = k.call('compactFormat', layout), dense = formatOf(k, kind);
-  const random = new Random(1), ahead = cold ? 32 : 0, e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
+  const listKind = k.call('columnsKind', layout), tiles = k.call('columnTiles', hidden), random = new Random(1), ahead = cold ? 32 : 0, e = k.exports as Record<string, (...args: number[]) => number>, tasks: Task[] = [];
   const bytes = k.call('layoutBytes', layout, ffn, hidden), groups = ffn / 8, downGroups = hidden / 8;
   const gate = randomMatrix(k, kind, ffn, hidden, random).ptr, up = randomMatrix(k, kind, ffn, hidden, random).ptr, down = randomMatrix(k, kind, hidden, ffn, random).ptr;
   const rowsSize = ffn * k.call('rowBytes', layout, hidden), columnsSize = k.call('columnBytes', layout, hidden, ffn);
@@ -63,7 +63,7 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
   const inputs = Array.from({ length: 16 }, () => Float32Array.from({ length: hidden }, () => random.float64() - 0.5)), normed = inputs.map((input) => k.putF32(input)), x = putActivations(k, kind, [inputs[0]!]).ptr;
   // listed neurons are the large ones: none rounds to zero, which a kernel would skip
   const h = k.putF32(Float32Array.from({ length: ffn }, () => { const u = uniform(random); return u ** 3 + 0.05 * Math.sign(u); })), slots = k.alloc(ffn * 4), hx = k.alloc((ffn / 32) * 96), permuted = k.alloc(k.call('permutedBytes', rowsFormat, hidden)), rx = k.alloc((hidden / 32) * 96);
-  const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), scratch = k.alloc(k.call('columnsScratch', ffn)), out = k.alloc(2 * (ffn + 8)), ones = k.putF32(new Float32Array(ffn).fill(1));
+  const y = k.alloc(ffn * 4), g = k.alloc(ffn * 4), list = k.alloc(k.call('columnsScratch', ffn)), sums = k.alloc(k.call('productScratch')), out = k.alloc(2 * (ffn + 8)), ones = k.putF32(new Float32Array(ffn).fill(1));
   k.call('quantize', h, ffn, dense, hx, hx, hx);
   k.call('quantize', normed[0]!, hidden, rowsFormat, rx, rx, rx);
   k.call('permute', rowsFormat, rx, hidden, permuted);
@@ -77,10 +77,14 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     const all = lists(share);
     tasks.push({ name: `rows ${share}`, base: 'dense up', run: (i) => { const { ptr, n } = all[i & 15]!; e['rowsMatvec']!(layout, rows.at(i), hidden, ptr, n, permuted, ahead, y); } });
   }
+  const columnsProduct = (i: number, from: number): void => {
+    e['listColumns']!(listKind, from, ffn, list);
+    e['columnsProduct']!(layout, columns.at(i), hidden, ffn, list, sums, y, 0, tiles);
+  };
   tasks.push({ name: 'dense down', base: 'dense down', run: (i) => e['matvec']!(layout, downs.at(i), downGroups, ffn, hx, y) });
   for (const share of columnShares) {
     const all = lists(share);
-    tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, all[i & 15]!.h, scratch, y) });
+    tasks.push({ name: `columns ${share}`, base: 'dense down', run: (i) => columnsProduct(i, all[i & 15]!.h) });
   }
 
   const gateAndUp = (i: number): void => {
@@ -115,7 +119,7 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
         e['permute']!(rowsFormat, rowsFormat === dense ? x : rx, hidden, permuted);
         e['rowsMatvec']!(layout, rows.at(i), hidden, out, n, permuted, ahead, y);
         e['multiplyAbove']!(g, y, ones, t2, ffn);
-        e['columnsMatvec']!(layout, columns.at(i), hidden, ffn, g, scratch, y);
+        columnsProduct(i, g);
       },
     });
   }

@@ -60,8 +60,8 @@ export function skippingBytes(h: Hparams, inputs = true): { shared: number; sequ
   return { shared: constants + layoutSkipping(h).bytes, sequence: layoutSequenceSkipping(h).bytes };
 }
 
-/** assembly/kernels/columns/list.ts */
-const columnsScratch = (cols: number): number => 64 * Math.ceil((80 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * 480) / 64);
+/** Room for a list of inputs with its kind before it (assembly/forward/columns.ts, kernels/columns/list.ts). */
+export const listRoom = (cols: number): number => 64 * Math.ceil((80 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * 480) / 64);
 const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
 const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 
@@ -72,9 +72,9 @@ export function layoutSkipping(
   const widest = Math.max(ffn, hidden, heads * headDim); // inputs are listed too
   const buffers = {
     listPtr: 3 * listOf(widest), hPtr: 4 * 32 * Math.ceil(widest / 32), scratchPtr: 16 * Math.max(pad8(ffn), hidden) + 1024,
-    listsPtr: 3 * columnsScratch(widest), usedPtr: nLayers * Math.ceil(ffn / 8),
+    listsPtr: 3 * listRoom(widest), usedPtr: nLayers * Math.ceil(ffn / 8),
   };
-  return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0), listBytes: columnsScratch(widest) };
+  return { buffers, bytes: Object.values(buffers).reduce((sum, bytes) => sum + aligned(bytes), 0), listBytes: listRoom(widest) };
 }
 
 /** Bytes of what a sequence remembers, one block: its AdaptLayers, then for each layer these, field → bytes. */

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { dtypes } from '../../src/format/gguf/types.ts';
 import type { DtypeName, LayoutName } from '../../src/model/layouts.ts';
 import { Layout, columnFormBytes, heldAs, layoutBytes, rowFormBytes } from '../../src/model/layouts.ts';
+import { listRoom } from '../../src/model/forms.ts';
 import { Kernels } from '../helpers/kernels.ts';
 
 const test = suite('layouts');
@@ -20,8 +21,12 @@ test('bytes of a matrix', () => {
 test('bytes of a matrix by rows, by columns', () => {
   for (const name of matrices) for (const rows of [1, 8, 31, 576]) for (const cols of [32, 33, 64, 96, 128, 160, 192, 224, 256, 512, 576, 1536]) {
     assert.is(rowFormBytes(name, rows, cols), rows * k.call('rowBytes', Layout[name], cols), `${name} ${rows}x${cols}, rows`);
-    assert.is(columnFormBytes(name, rows, cols), k.call('columnFormBytes', Layout[name], rows, cols), `${name} ${rows}x${cols}, columns`);
+    assert.is(columnFormBytes(name, rows, cols), k.call('columnBytes', Layout[name], rows, cols), `${name} ${rows}x${cols}, columns`);
   }
+});
+
+test('room for a list of inputs with its kind', () => {
+  for (const cols of [32, 64, 96, 256, 288, 576, 896, 1536, 4864, 8960]) assert.ok(listRoom(cols) >= 16 + k.call('columnsScratch', cols), String(cols));
 });
 
 test('every dtype is held in its layout and no other', () => {

@@ -20,7 +20,7 @@
  *   An input lies in one piece: parts of a block apart from each other, so that each line served four inputs, were read three times slower
  *   from memory, because they are two walks.
  *
- * All bits are the file's. Products: product.ts. Test: test/kernels/columnForm.test.ts.
+ * All bits are the file's. Products: product.ts. Test: test/kernels/columns.test.ts.
  */
 import { groupBytes, isSuper, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';

@@ -8,7 +8,7 @@
  *
  * Sums of a block must fit 16 bits: quants less their middle are 16 at most for 5 bits (15 for 4 as they are), 32 for 6, so sum |x| must
  * not be above 2047, or 1023. Where it is, which takes large x throughout, the step is there twice, each with half of the inputs.
- * Test: test/kernels/columnForm.test.ts.
+ * Test: test/kernels/columns.test.ts.
  */
 import { TWO80, hmaxInt, hsumInt, rounded, roundedInt, swizzle } from '../../base/simd';
 import { isSuper } from '../../layouts/kinds';

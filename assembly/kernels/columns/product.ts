@@ -4,7 +4,7 @@
  * 16 bits (8-bit quants: 32), which its end multiplies with the scales; superblocks add up integers until their own end. Sums of a step
  * wait in scratch, because registers hold one block's.
  * Error: as kernels/matvec.
- * Test: test/kernels/columnForm.test.ts.
+ * Test: test/kernels/columns.test.ts.
  */
 import { times32 } from '../../base/simd';
 import { isSuper, the } from '../../layouts/kinds';
