@@ -35,16 +35,9 @@
   inputSqPtr: u32; inputFisherPtr: u32;         // of every layer the inputs of its matrices but h, see backward/inputs.ts
   inputBytes: i32;                // from layer to layer of these
   layerGradSqPtr: u32;            // [nLayers] f64
-  part: i32;          // where the next input stands: the first Place of a part, or none
-  collect: i32;       // its squares join their sums
+  collect: i32;       // squares of inputs join their sums
   iLayer: i32;        // of the pass at hand
   nudgeLayer: i32;    // layer whose activations are perturbed, -1: none
   nudgePlace: i32;    // Place of what is perturbed there
   nudgePtr: u32;      // [capacity, its width] added to it
 }
-
-/**
- * What a part of a layer reads: the normed stream before q, k and v; the joined heads before o; the normed stream before gate and up; h
- * before down. `output`: what down gives.
- */
-export const enum Place { none = -2, attention = 0, heads = 1, ffn = 2, h = 3, output = 4 }

@@ -18,8 +18,11 @@ export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
  */
 export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8, inputs = 16 }
 
-/** Places of a layer whose products may leave out inputs; those of down are the product stage. */
-export const enum Place { attention = 0, output = 1, ffn = 2, none = 3 }
+/**
+ * What a part of a layer reads: the normed stream before q, k and v; the joined heads before o; the normed stream before gate and up; h
+ * before down. `output`: what down gives.
+ */
+export const enum Place { none = -1, attention = 0, heads = 1, ffn = 2, h = 3, output = 4 }
 
 /** Where the load of a token comes from (adapt/cogLoad.ts), and how it moves thresholds. */
 export const enum CogLoadMode { off = 0, measured = 1, forced = 2 }

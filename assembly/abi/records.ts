@@ -137,7 +137,7 @@
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
   hPtr: u32;          // [ffn padded to 32] f32
-  scratchPtr: u32;    // permuted activations, then those of the columns kernel
+  scratchPtr: u32;    // permuted activations
   usedPtr: u32;       // [nLayers, ffn padded to 8] bits: neurons whose down column the last step used; 0 = nobody asks
   // for mixtures of experts; 0 = the model has none
   expertWeightsPtr: u32; // [chunk, experts padded to 8] f32 weights of the experts, 0 = not chosen

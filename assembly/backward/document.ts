@@ -1,5 +1,6 @@
 /** A pass over a whole document in f32: nothing is quantised, keys and values are rows beside the queries. */
 import { CalibrateRecord } from '../abi/calibrate';
+import { Place } from '../abi/enums';
 import { LayerRecord, ModelRecord } from '../abi/records';
 import { mixedStride } from '../forward/convolution';
 import { headsStride, normRows, rowStride } from '../forward/norms';
@@ -12,18 +13,17 @@ import { product } from './product';
   /** Rows that a table of angles has. */
   @inline get rows(): i32 { return this.capacity; }
 
-  /** A part has two inputs, the first normed. */
-  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {
-    meetInput(this, this.part + 1, x, xStride, cols);
+  @inline prepare(x: usize, xStride: usize, cols: i32, nTokens: i32, formats: i32): void {}
+
+  @inline choose(model: ModelRecord, layer: LayerRecord, place: Place, x: usize, xStride: usize, cols: i32): void {
+    meetInput(this, place, x, xStride, cols);
   }
 
-  @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {}
-
   @inline enter(
-    model: ModelRecord, layer: LayerRecord, place: i32, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
+    model: ModelRecord, layer: LayerRecord, place: Place, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
   ): void {
     normRows(model, x, weight, bias, nTokens, this.normedPtr);
-    meetInput(this, this.part, this.normedPtr, rowStride(model.hidden), model.hidden);
+    meetInput(this, place, this.normedPtr, rowStride(model.hidden), model.hidden);
   }
 
   @inline product(

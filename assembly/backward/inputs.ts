@@ -3,7 +3,8 @@
  * perturbed is. Sums of a layer lie side by side, [hidden] before attention, [hidden] before the feed-forward part, [heads * headDim]
  * before o; h has its own (activation.ts). Test: test/calibrate/gradient.test.ts.
  */
-import { CalibrateRecord, Place } from '../abi/calibrate';
+import { CalibrateRecord } from '../abi/calibrate';
+import { Place } from '../abi/enums';
 import { ModelRecord } from '../abi/records';
 import { rowStride } from '../forward/norms';
 import { add } from '../kernels/activation/activation';

@@ -3,9 +3,9 @@
  * What the backward pass needs is computed again from the layer's input (its slot) rather than kept: a quarter more time, ten times less
  * memory. Gradient at h: dh = dy W_down, where dy is the gradient at down's output y. Test: test/calibrate/gradient.test.ts.
  */
-import { CalibrateRecord, Place } from '../abi/calibrate';
+import { CalibrateRecord } from '../abi/calibrate';
 import { LayerRecord, ModelRecord } from '../abi/records';
-import { HeadNorm } from '../abi/enums';
+import { HeadNorm, Place } from '../abi/enums';
 import { layerOf } from '../adapt/state';
 import { convolutionInput, convolutionPart, mixedStride } from '../forward/convolution';
 import { joinHeads, padHeads } from '../forward/heads';
@@ -32,10 +32,8 @@ import { transposed } from './product';
 /** mid = slot + attention, or convolution; leaves q, k (normed and turned), v and attention's output before o. */
 function attentionInto(pass: DocumentPass, model: ModelRecord, layer: LayerRecord, x: usize): void {
   memory.copy(pass.midPtr, x, <usize>pass.nTokens * rowStride(model.hidden));
-  pass.part = layer.convTaps ? Place.none : Place.attention;
   if (layer.convTaps) convolutionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
   else attentionPart<DocumentPass>(pass, model, layer, pass.midPtr, pass.nTokens, false);
-  pass.part = Place.ffn;
 }
 
 /** h = act(gate) up, or act(up); gate and up stay as they are. */

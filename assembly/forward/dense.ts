@@ -30,13 +30,13 @@ import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
   }
 
   /** What is left of x [cols] at a place of the layer where the token leaves out inputs. */
-  @inline choose(model: ModelRecord, layer: LayerRecord, place: i32, x: usize, cols: i32): void {
+  @inline choose(model: ModelRecord, layer: LayerRecord, place: Place, x: usize, xStride: usize, cols: i32): void {
     if (choosesInputs(this)) chooseInputs(this, model, layer, place, x, cols);
   }
 
   /** Both of norm(x), which lies in `normedPtr` then. */
   @inline enter(
-    model: ModelRecord, layer: LayerRecord, place: i32, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
+    model: ModelRecord, layer: LayerRecord, place: Place, x: usize, weight: usize, bias: usize, nTokens: i32, formats: i32,
   ): void {
     if (place != Place.none && choosesInputs(this)) {
       normInput(this, model, x, weight, bias, nTokens, 0);

@@ -6,8 +6,7 @@
 import { Place, Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
-import { keepAbove } from '../kernels/neurons/keep';
-import { selectTop } from '../kernels/neurons/select';
+import { keepSome } from '../kernels/neurons/keep';
 import { relist } from './columns';
 import { sequenceOf } from './tokens';
 
@@ -16,37 +15,21 @@ import { sequenceOf } from './tokens';
   return work.sparse != 0 && (adaptOf(sequenceOf(work, 0)).stages & Stage.inputs) != 0;
 }
 
-/** The `share` of n values with the largest |value_i| * weights_i stay, in `scores` their scores are left; the others become zero. */
-export function keepTop(values: usize, weights: usize, share: f32, n: i32, scores: usize, list: usize): i32 {
-  for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
-    const v = abs(load<f32>(values + i));
-    store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
-  }
-  const count = selectTop(scores, n, max(1, <i32>nearest<f32>(share * <f32>n)), list);
-  let from = 0;
-  for (const end = list + (<usize>count << 1); list < end; list += 2) {
-    const i = <i32>load<u16>(list);
-    memory.fill(values + (<usize>from << 2), 0, <usize>(i - from) << 2);
-    from = i + 1;
-  }
-  memory.fill(values + (<usize>from << 2), 0, <usize>(n - from) << 2);
-  return count;
-}
-
 /** Of the n inputs at x those stay that the sequence's selection wants at this place of the layer. */
-export function chooseInputs(work: WorkspaceRecord, model: ModelRecord, layer: LayerRecord, place: i32, x: usize, n: i32): void {
+export function chooseInputs(work: WorkspaceRecord, model: ModelRecord, layer: LayerRecord, place: Place, x: usize, n: i32): void {
   const adapt = adaptOf(sequenceOf(work, 0));
   const iLayer = <i32>((changetype<usize>(layer) - <usize>model.layersPtr) / offsetof<LayerRecord>()), own = adaptLayer(adapt, iLayer);
-  let threshold: f32 = 0, weights: usize = 0, count = n;
-  if (place == Place.attention) { threshold = own.attentionBase; weights = own.attentionWeightPtr; }
-  else if (place == Place.output) { threshold = own.outputBase; weights = own.outputWeightPtr; }
-  else { threshold = own.ffnBase; weights = own.ffnWeightPtr; }
-  if (adapt.inputShare > 0) { if (adapt.inputShare < 1) count = keepTop(x, weights, adapt.inputShare, n, work.hPtr, work.listPtr); }
-  else if (threshold >= 0) count = keepAbove(x, weights, threshold * adapt.factor, n, work.listPtr);
+  let base = own.productBase, weights = <usize>own.productWeightPtr, share = adapt.inputShare;
+  if (place == Place.attention) { base = own.attentionBase; weights = own.attentionWeightPtr; }
+  else if (place == Place.heads) { base = own.outputBase; weights = own.outputWeightPtr; }
+  else if (place == Place.ffn) { base = own.ffnBase; weights = own.ffnWeightPtr; }
+  else share = adapt.share;
+  const count = keepSome(x, weights, share, base < 0 ? base : base * adapt.factor, n, work.hPtr, work.listPtr);
   relist(work, count);
   if (place == Place.attention) own.nAttention = count;
-  else if (place == Place.output) own.nOutput = count;
-  else own.nFfn = count;
+  else if (place == Place.heads) own.nOutput = count;
+  else if (place == Place.ffn) own.nFfn = count;
+  else own.nDown = count;
 }
 
 /** Weights of a layer that a token used, in elements; `whole`: that it has. */

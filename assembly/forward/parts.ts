@@ -48,6 +48,7 @@ export function gateAndUp<P>(pass: P, model: ModelRecord, layer: LayerRecord, x:
 /** out = down h. */
 export function down<P>(pass: P, model: ModelRecord, layer: LayerRecord, h: usize, nTokens: i32): void {
   const hStride = rowStride(layer.ffn);
+  pass.choose(model, layer, Place.h, h, hStride, layer.ffn);
   pass.prepare(h, hStride, layer.ffn, nTokens, formatOf(layer.downLayout));
   pass.product(
     0, layer.downLayout, layer.downPtr, layer.downColumnsPtr, layer.downBiasPtr, model.hidden, layer.ffn, h, hStride, nTokens, pass.outPtr,
@@ -101,7 +102,7 @@ export function attentionPart<P>(pass: P, model: ModelRecord, layer: LayerRecord
   if (nTokens == 0) return 0;
   pass.attend(model, layer, nTokens);
   joinHeads(model, pass.attnPtr, heads, nTokens);
-  pass.choose(model, layer, Place.output, pass.attnPtr, qWidth);
+  pass.choose(model, layer, Place.heads, pass.attnPtr, qStride, qWidth);
   pass.prepare(pass.attnPtr, qStride, qWidth, nTokens, formatOf(layer.oLayout));
   pass.product(
     0, layer.oLayout, layer.oPtr, layer.oColumnsPtr, layer.oBiasPtr, hidden, qWidth, pass.attnPtr, qStride, nTokens, pass.outPtr,

@@ -14,8 +14,6 @@ import { rowStride } from './norms';
 import { fillAngles } from './rotate';
 import { askedOf, fillRows, modelOf, narrowBuffer, narrowRows, noteLost, ownerOf, tokenOf } from './tokens';
 
-export { reportOf, surprisalOf } from './head';
-
 /** x and the angles of every token. */
 function embedTokens(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): void {
   const stride = rowStride(model.hidden);

@@ -14,16 +14,15 @@ import { Stage } from '../abi/enums';
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
 import { activate, activateGated, add, multiply, subtractKept } from '../kernels/activation/activation';
-import { keepAbove, markKept, multiplyAbove } from '../kernels/neurons/keep';
+import { keepSome, markKept, multiplyAbove } from '../kernels/neurons/keep';
 import { permute, permutedBytes } from '../kernels/neurons/permute';
 import { rowBytes } from '../kernels/neurons/rows';
 import { rowsFormat } from '../kernels/neurons/rowsWide';
-import { selectAbove, selectTop } from '../kernels/neurons/select';
+import { selectAbove } from '../kernels/neurons/select';
 import { Format } from '../layouts/kinds';
 import { relist } from './columns';
 import { compactFfn } from './compact';
 import { DensePass } from './dense';
-import { keepTop } from './inputs';
 import { columnProduct, finishProducts, formatOf, linear, prepareInput, quantised } from './linear';
 import { listedRows } from './listed';
 import { rowStride } from './norms';
@@ -55,16 +54,6 @@ export function keepListed(work: WorkspaceRecord, ffn: i32, list: usize, count: 
   memory.copy(values, kept, bytes);
 }
 
-/** The `share` of all neurons with the largest |values_i| * weights_i; returns how many, their list at `out`. */
-function topShare(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, values: usize, weights: usize, out: usize): i32 {
-  const scores = <usize>work.hPtr;
-  for (let i: usize = 0, end = <usize>ffn << 2; i < end; i += 4) {
-    const v = abs(load<f32>(values + i));
-    store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
-  }
-  return selectTop(scores, ffn, max(1, <i32>nearest<f32>(adapt.share * <f32>ffn)), out);
-}
-
 /**
  * What a stage keeps of the `nList` neurons of `list`, by the rule of the sequence: returns how many, their list at `out`; other values
  * become zero. Those outside `list` are zero.
@@ -72,12 +61,7 @@ function topShare(work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, values: u
 export function choose(
   work: WorkspaceRecord, adapt: AdaptRecord, ffn: i32, list: usize, nList: i32, values: usize, weights: usize, threshold: f32, out: usize,
 ): i32 {
-  if (adapt.share > 0) {
-    const count = topShare(work, adapt, ffn, values, weights, out);
-    keepListed(work, ffn, out, count, values);
-    return count;
-  }
-  if (threshold >= 0) return keepAbove(values, weights, threshold, ffn, out);
+  if (adapt.share > 0 || threshold >= 0) return keepSome(values, weights, adapt.share, threshold, ffn, work.hPtr, out);
   if (nList < ffn) memory.copy(out, list, <usize>nList << 1); // keeps all
   return nList;
 }
@@ -191,27 +175,22 @@ function selected(model: ModelRecord, work: WorkspaceRecord, layer: LayerRecord,
   downPart(model, work, layer, adapt, own, h, count);
 }
 
-/** The same where gate and up leave out inputs, and down those whose product is small. */
-function overInputs(pass: DensePass, model: ModelRecord, layer: LayerRecord, adapt: AdaptRecord, own: AdaptLayer, used: usize): void {
+/** The same where products leave out inputs: which, is chosen where they are made ready. */
+function overInputs(pass: DensePass, model: ModelRecord, layer: LayerRecord, own: AdaptLayer, used: usize): void {
   const ffn = layer.ffn, gated = layer.gatePtr != 0, h = <usize>(gated ? pass.gatePtr : pass.upPtr), width = <i32>(rowStride(ffn) >> 2);
   gateAndUp<DensePass>(pass, model, layer, pass.ffnInput(layer), 1);
   if (gated) activateGated(layer.activation, h, pass.upPtr, width);
   else activate(layer.activation, h, width);
-  const threshold = own.productBase * adapt.factor;
-  let count = ffn;
-  if (adapt.share > 0) { if (adapt.share < 1) count = keepTop(h, own.productWeightPtr, adapt.share, ffn, pass.hPtr, pass.listPtr); }
-  else if (threshold >= 0) count = keepAbove(h, own.productWeightPtr, threshold, ffn, pass.listPtr);
-  if (used) markKept(used, h, ffn);
-  own.nGate = gated ? ffn : 0; own.nUp = ffn; own.nDown = count;
-  relist(pass, count);
   down<DensePass>(pass, model, layer, h, 1);
+  if (used) markKept(used, h, ffn);
+  own.nGate = gated ? ffn : 0; own.nUp = ffn;
 }
 
 export function sparseFfn(work: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32): void {
   const adapt = adaptOf(sequenceOf(work, 0)), own = adaptLayer(adapt, iLayer), ffn = layer.ffn;
   const used: usize = work.usedPtr ? <usize>work.usedPtr + <usize>iLayer * <usize>((model.ffn + 7) >> 3) : 0;
   if (adapt.stages & Stage.inputs) {
-    overInputs(work, model, layer, adapt, own, used);
+    overInputs(work, model, layer, own, used);
     leave(model, layer, work.xPtr, work.outPtr, layer.ffnPostNormPtr, 1, work.normedPtr);
     return;
   }

@@ -10,7 +10,8 @@ import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
 import { inputsUsed } from './inputs';
-import { pass, reportOf, surprisalOf } from './pass';
+import { reportOf, surprisalOf } from './head';
+import { pass } from './pass';
 import { askedOf, modelOf, ownerOf } from './tokens';
 
 /** Share that the step used of the weights that its method may leave out: of all in the layers, or of the feed-forward parts. */

@@ -18,7 +18,8 @@ import { Turns } from '../session/turn.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { closeParts, openParts } from '../format/gguf/parts.ts';
 import type { CalibrateLayout } from './record.ts';
-import { MAX_DOCUMENT, Place, calibrateFields, inputRow, layoutCalibration, rowWidth, widthOf } from './record.ts';
+import { Place } from '../model/enums.ts';
+import { MAX_DOCUMENT, calibrateFields, inputRow, layoutCalibration, rowWidth, widthOf } from './record.ts';
 
 /** What `assembly/calibrate.entry.ts` exports. */
 interface CalibrateExports extends LoaderExports {

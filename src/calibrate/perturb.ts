@@ -12,7 +12,7 @@ import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { Calibrator, SKIPPED } from './calibrator.ts';
-import { Place } from './record.ts';
+import { Place } from '../model/enums.ts';
 import { piecesOf } from './statistics.ts';
 
 /** How gradients are estimated from perturbations. */

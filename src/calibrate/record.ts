@@ -1,4 +1,5 @@
 /** The calibration's record (assembly/abi/calibrate.ts) and the buffers behind it. test/calibrate/record.test.ts compares the two sides. */
+import { Place } from '../model/enums.ts';
 import type { Hparams } from '../model/types.ts';
 import { ropeDims } from '../model/hparams.ts';
 import type { ModelPlan } from '../model/plan.ts';
@@ -11,12 +12,8 @@ export const calibrateFields = {
   kPtr: 'u32', vPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', hPtr: 'u32', outPtr: 'u32', dxPtr: 'u32', dNormedPtr: 'u32', dqPtr: 'u32',
   dkPtr: 'u32', dvPtr: 'u32', scoresPtr: 'u32', logitsPtr: 'u32', weightsPtr: 'u32', hSumPtr: 'u32', hSqPtr: 'u32', hNormedSqPtr: 'u32',
   upSqPtr: 'u32', gateSqPtr: 'u32', fisherPtr: 'u32', inputSqPtr: 'u32', inputFisherPtr: 'u32', inputBytes: 'i32', layerGradSqPtr: 'u32',
-  part: 'i32', collect: 'i32', iLayer: 'i32', nudgeLayer: 'i32', nudgePlace: 'i32', nudgePtr: 'u32',
+  collect: 'i32', iLayer: 'i32', nudgeLayer: 'i32', nudgePlace: 'i32', nudgePtr: 'u32',
 } as const satisfies Fields;
-
-/** Places of a layer, as in assembly/abi/calibrate.ts: the inputs of q, k, v; of o; of gate and up; of down; and what down gives. */
-export const Place = { attention: 0, heads: 1, ffn: 2, h: 3, output: 4 } as const;
-export type Place = (typeof Place)[keyof typeof Place];
 
 /** Values at a place of the widest layer. */
 export const widthOf = (h: Hparams, place: Place): number =>

@@ -7,7 +7,7 @@
  * Error: none; the products are f32, rounded once. Test: test/kernels/keep.test.ts.
  */
 import { hsumInt } from '../../base/simd';
-import { firstFour, nextFour, pack4 } from './select';
+import { firstFour, nextFour, pack4, selectTop } from './select';
 
 /** No value behind the n-th may stay. */
 @inline function clearPadding(values: usize, n: i32): void {
@@ -36,6 +36,29 @@ import { firstFour, nextFour, pack4 } from './select';
 export function keepAbove(values: usize, weights: usize, threshold: f32, n: i32, out: usize): i32 {
   clearPadding(values, n);
   return weights ? keepFrom(true, values, weights, threshold, n, out) : keepFrom(false, values, 0, threshold, n, out);
+}
+
+/** The same of the `share` of n values with the largest |value_i| * weights_i, of equal ones the first; `scores` [n] is scratch. */
+function keepTop(values: usize, weights: usize, share: f32, n: i32, scores: usize, out: usize): i32 {
+  for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
+    const v = abs(load<f32>(values + i));
+    store<f32>(scores + i, weights ? v * load<f32>(weights + i) : v);
+  }
+  const count = selectTop(scores, n, max(1, <i32>nearest<f32>(share * <f32>n)), out);
+  let from = 0;
+  for (const end = out + (<usize>count << 1); out < end; out += 2) {
+    const i = <i32>load<u16>(out);
+    memory.fill(values + (<usize>from << 2), 0, <usize>(i - from) << 2);
+    from = i + 1;
+  }
+  memory.fill(values + (<usize>from << 2), 0, <usize>(n - from) << 2);
+  return count;
+}
+
+/** By a share above 0, else by a threshold >= 0; all n, and no list, where there is neither or the share is 1. */
+export function keepSome(values: usize, weights: usize, share: f32, threshold: f32, n: i32, scores: usize, out: usize): i32 {
+  if (share > 0) return share < 1 ? keepTop(values, weights, share, n, scores, out) : n;
+  return threshold >= 0 ? keepAbove(values, weights, threshold, n, out) : n;
 }
 
 @inline function multiplyFrom(weighted: bool, values: usize, x: usize, weights: usize, threshold: f32, n: i32): i32 {
