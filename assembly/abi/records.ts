@@ -205,7 +205,7 @@
   weightWords: u32;   // weights that the pass read, in words of 4 bytes
   cogLoad: f32;       // standardised load that moved the thresholds, clamped; 0 where none did
   factor: f32;        // what the thresholds were multiplied by
-  cost: f32;          // share of the feed-forward weights used, each matrix a third; 1 = dense
+  cost: f32;          // share used of the weights that the method may leave out (forward/step.ts); 1 = dense
   flags: i32;         // StepFlag
   refined: i32;       // rows of the head whose logits are exact
 }

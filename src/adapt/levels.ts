@@ -8,7 +8,7 @@ import { InputError } from '../errors.ts';
 export interface Level {
   /** What the thresholds came from: clada tau, tt and clada-paper eta (CETT), cats quantile, masks density. */
   readonly parameter: number;
-  /** Share of the feed-forward weights used, and of up rows and down columns. */
+  /** Share used of the weights that the method may leave out. */
   readonly cost: number;
   /** Share of up rows used. */
   readonly up: number;

@@ -129,6 +129,9 @@ const stagesOf: Record<MethodName, number> = {
   clada: Stage.inputs | Stage.product, exact: Stage.gate,
 };
 
+/** Whether a method leaves out of all weights in the layers, not of the feed-forward parts alone. */
+export const leavesInputs = (method: MethodName): boolean => (stagesOf[method] & Stage.inputs) !== 0;
+
 /** What options will need memory for, before a calibration is known: of 'auto', which tries several, the most. */
 export function skippingOf(options: SparsityOptions): Skipping {
   checkSparsity(options);

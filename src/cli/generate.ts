@@ -1,4 +1,5 @@
 /** What `run` and `chat` share: options from flags, text streamed to stdout, figures. */
+import { leavesInputs } from '../adapt/methods.ts';
 import type { GenerateOptions, Generation, Model, SparsityOptions } from 'clada';
 import { AbortedError } from 'clada';
 import { samplerOptionsOf } from './args.ts';
@@ -88,8 +89,9 @@ export async function withTelemetry(path: string | undefined, use: (file: Teleme
 function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
   const { method, expected, density: mean, measured, decideMs } = generation.stats();
   if (method === undefined || method === 'dense') return [];
+  const skippable = leavesInputs(method) ? "the layers' weights" : 'the feed-forward weights';
   const lines = [[
-    `${method}: ${(100 * (1 - mean)).toFixed(0)} % of the feed-forward weights skipped`,
+    `${method}: ${(100 * (1 - mean)).toFixed(0)} % of ${skippable} skipped`,
     expected ? `calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`
       : 'loss not calibrated',
     ...(measured && measured.checks > 0

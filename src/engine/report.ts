@@ -25,7 +25,7 @@ export interface StepReport {
   readonly cogLoad: number;
   /** What the thresholds were multiplied by. */
   readonly factor: number;
-  /** Share of the feed-forward weights used, each matrix a third; 1 = dense. */
+  /** Share used of the weights that the method may leave out: feed-forward (each matrix a third), or all of the layers; 1 = dense. */
   readonly cost: number;
   /** StepFlag bits. */
   readonly flags: number;

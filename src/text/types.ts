@@ -66,7 +66,7 @@ export interface StepTelemetry {
   readonly cogLoad: number;
   /** What the thresholds were multiplied by. */
   readonly factor: number;
-  /** Share of the feed-forward weights used. */
+  /** Share used of the weights that the method may leave out: feed-forward, or all of the layers. */
   readonly density: number;
   /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
   readonly layers: readonly { gate: number; up: number; down: number }[];
@@ -165,11 +165,11 @@ export interface GenerationStats {
   readonly stop: string | undefined;
   /** The seed of the draws: the same one gives them again. */
   readonly seed: number;
-  /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of feed-forward weights used. */
+  /** The method that ran (undefined before it is known), what its calibration promised, and the mean share of weights used. */
   readonly method: MethodName | undefined;
   /** What its calibration promised, where it was calibrated. */
   readonly expected: Level | undefined;
-  /** Mean share of the feed-forward weights used; 1 where dense. */
+  /** Mean share used of the weights that the method may leave out; 1 where dense. */
   readonly density: number;
   /** What the method had to do without, in sentences. */
   readonly warnings: readonly string[];

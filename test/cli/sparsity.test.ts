@@ -146,7 +146,7 @@ test('clada calibrate writes a file that load accepts and run uses', async () =>
 
   const run = clada(['run', '-m', model, '-p', 'The', '-n', '12', '-s', '1', '--sparsity', 'clada', '--density', '0.6', '--stats']);
   assert.is(run.status, 0, run.stderr);
-  assert.match(run.stderr, /clada: \d+ % of the feed-forward weights skipped · calibration: KL [\d.]+ nats, same top token [\d.]+ %/);
+  assert.match(run.stderr, /clada: \d+ % of the layers' weights skipped · calibration: KL [\d.]+ nats, same top token [\d.]+ %/);
   assert.match(run.stderr, /surprisal [▁-█]+\n.*density {3}[▁-█]+ 0\.\d\d … [01]\.\d\d/);
 });
 
