@@ -16,6 +16,7 @@ export { mix } from './kernels/attention/mix';
 export { addTap, convolve, convolutionRow, convolutionRows } from './kernels/convolution/convolution';
 export { route, addWeighted, sigmoid } from './kernels/experts/experts';
 export { candidates, maximum } from './kernels/logits/candidates';
+export { copyGroups, settle, spread } from './kernels/logits/tail';
 export { sweepLogitsAt } from './kernels/logits/sweep';
 export { readMemory } from './kernels/bandwidth/bandwidth';
 export { firstBytes, planesFormat, secondBytes } from './kernels/planes/planes';

@@ -7,8 +7,9 @@
  * the sequence's `margin` says: all that is at most so far below the largest logit (0: which one is the largest). From `floor` up logits
  * are then exact and none is missing; those below stand as they are nearly, and `deviationsPtr` has how nearly.
  *   report   maxLogit and topToken are exact. Log-sum-exp and entropy take a logit l with deviation s at its mean: E e^(l + err) =
- *            e^(l + s^2/2), E e^(l + err) (l + err) = e^(l + s^2/2) (l + s^2); `tailError` is the standard error that this leaves in the
- *            first, sqrt(sum of p^2 (e^(s^2) - 1)), `refined` how many rows were read whole
+ *            e^(l + s^2/2), E e^(l + err) (l + err) = e^(l + s^2/2) (l + s^2). Rows drawn evenly correct l and s (kernels/logits/tail), and
+ *            the likeliest of the others are read as well; `tailError` is the standard error that this leaves in the first
+ *            (kernels/logits/sweep), `refined` how many rows were read whole
  *   later    a reader that wants more (a sampler's top k, log-probabilities, a snapshot) asks `refineLogits`: while the deviations are
  *            those of its sequence it reads further rows, else the whole head anew from what the head read (`normedPtr`), which is kept
  *   many     of several rows, and where a third of the rows would be refined, all are exact: groups are joined into the layout they came
@@ -20,7 +21,7 @@ import { sweepLogits } from '../kernels/logits/sweep';
 import { finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { normRows, rowStride } from './norms';
-import { allExact, refineRows, refineTo, refinedRows, stageOne } from './stages';
+import { allExact, refineRows, refineTail, refineTo, refinedRows, stageOne } from './stages';
 import { joinedProduct } from './joined';
 import { modelOf, ownerOf, sequenceOf, tokenOf } from './tokens';
 
@@ -76,6 +77,7 @@ function staged(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, s
   memory.copy(sequence.normedPtr, work.normedPtr, <usize>model.hidden << 2);
   stageOne(work, model, sequence, sequence.margin < Infinity && model.deviations > 0);
   refineTo(work, model, sequence, sequence.margin);
+  refineTail(work, model, sequence);
   sweepLogits(sequence.logitsPtr, model.vocab, own, work.partialPtr ? work.deviationsPtr : 0);
   own.refined = refinedRows(work, model);
   report(model, work, token, sequence.logitsPtr, own, surprisal);

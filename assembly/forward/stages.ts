@@ -1,7 +1,8 @@
 /** The two stages of a head in two planes, over one x: which groups of 8 rows are read, and when (forward/head.ts). */
 import { ModelRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { scale } from '../kernels/activation/activation';
-import { candidates, maximum } from '../kernels/logits/candidates';
+import { candidates, indexOf, maximum } from '../kernels/logits/candidates';
+import { copyGroups, settle, spread } from '../kernels/logits/tail';
 import { firstBytes, planesFormat, secondBytes } from '../kernels/planes/planes';
 import { bothProduct, firstProduct } from '../kernels/planes/product';
 import { completeRecords } from '../kernels/planes/records';
@@ -90,6 +91,31 @@ export function stageOne(work: WorkspaceRecord, model: ModelRecord, sequence: Se
   groups(work, model, Planes.first, groupsOf(model), sequence.logitsPtr);
   work.partialPtr = <u32>changetype<usize>(sequence);
   sequence.floor = Infinity;
+  weighTail(work, model, sequence);
+}
+
+/** Corrects logits and deviations of the first plane by a sample. */
+function weighTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
+  const count = min(32, groupsOf(model) >> 4), list = <usize>work.groupsPtr, near = <usize>work.joinedPtr, was = near + (<usize>count << 5);
+  const logits = <usize>sequence.logitsPtr, deviations = <usize>work.deviationsPtr;
+  if (!count) return;
+  spread(groupsOf(model), count, list);
+  copyGroups(logits, list, count, near);
+  copyGroups(deviations, list, count, was);
+  groups(work, model, Planes.listed, count, logits);
+  settle(logits, deviations, groupsOf(model), list, count, near, was);
+}
+
+/** The likeliest groups of the tail become exact, at most a 64th of all: they are most of its mass. */
+export function refineTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
+  const all = groupsOf(model), logits = <usize>sequence.logitsPtr;
+  if (!work.partialPtr) return;
+  for (let nats: f32 = 6, most = maximum(logits, model.vocab); nats > 0; nats--) {
+    const count = candidates(logits, work.deviationsPtr, all, 0, most - nats, work.groupsPtr);
+    if (count > all >> 6) continue;
+    groups(work, model, Planes.listed, count, logits);
+    return;
+  }
 }
 
 function wholly(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
@@ -127,9 +153,7 @@ function refineOne(work: WorkspaceRecord, model: ModelRecord, sequence: Sequence
  */
 export function refineTo(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord, margin: f32): void {
   if (sequence.floor == -Infinity) return;
-  const logits = <usize>sequence.logitsPtr, near = maximum(logits, model.vocab);
-  let id = 0;
-  while (id < model.vocab - 1 && load<f32>(logits + (<usize>id << 2)) != near) id++;
+  const logits = <usize>sequence.logitsPtr, id = min(indexOf(logits, model.vocab, maximum(logits, model.vocab)), model.vocab - 1);
   refineOne(work, model, sequence, id);
   refineFrom(work, model, sequence, load<f32>(logits + (<usize>id << 2)));
   if (margin > 0 && sequence.floor > -Infinity) refineFrom(work, model, sequence, maximum(logits, model.vocab) - margin);

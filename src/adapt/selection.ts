@@ -108,8 +108,3 @@ export function scaled(selection: Selection, factor: number): Selection {
 export function withForcedCogLoad(selection: Selection): Selection {
   return { ...selection, cogLoad: { ...selection.cogLoad, mode: 'forced' } };
 }
-
-/** Whether what is skipped depends on all logits: on entropy and surprisal, to their last bit. */
-export function followsLogits({ stages, cogLoad, refreshAfter, rerunAbove }: Selection): boolean {
-  return stages !== 0 && (cogLoad.mode === 'measured' || refreshAfter > 0 || rerunAbove < Infinity);
-}

@@ -1,6 +1,6 @@
 /** Generation: tokens one after the other, as an async iterable with `.text()`, `.tokens()` and `.stats()`. */
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection, followsLogits } from '../adapt/selection.ts';
+import { denseSelection } from '../adapt/selection.ts';
 import type { Resolved } from '../adapt/resolve.ts';
 import { AbortedError, InputError } from '../errors.ts';
 import { checkNumber } from '../options.ts';
@@ -294,7 +294,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
       signal, onProgress: index === 0 ? onPrompt : undefined, selection: this.#selection, room: this.selections.widest,
       decodeFrom: this.#decodeFrom, keepSparse: true, owner: this.#owner,
       watch: telemetry === 'neurons', check: contract !== undefined,
-      margin: contract || this.#logprobs > 0 || followsLogits(this.#selection) ? Infinity : this.#sampler.margin,
+      margin: contract || this.#logprobs > 0 ? Infinity : this.#sampler.margin,
     }));
   }
 }

@@ -57,8 +57,9 @@ export interface PlanOptions extends NetworkOptions {
    */
   threads?: number | 'auto';
   /**
-   * How logits are computed where a token is drawn: 'whole' ('auto', the default, for now), or in two stages at so many `deviations`
-   * (docs/head.md). What is drawn is the same; log-probabilities and entropies are then only nearly known.
+   * How logits are computed where a token is drawn: 'whole', or in two stages at so many `deviations` (docs/head.md), where what is drawn
+   * is the same, and log-probabilities and entropies are nearly known unless `logprobs` are asked for. Default 'auto': whichever is faster
+   * for the type of the output matrix.
    */
   head?: HeadOption;
   /** How generating skips feed-forward neurons unless a call says otherwise: its memory counts. Default: dense. */

@@ -36,16 +36,16 @@ for (const build of builds) {
     const random = new Random(4), vocab = 4099, known = 100;
     const logits = Float32Array.from({ length: vocab }, (_, i) => (i < known ? 2 : -4) * random.float64() + (i < known ? 4 : 0));
     const deviations = Float32Array.from({ length: vocab }, (_, i) => (i < known ? 0 : 0.3 * random.float64()));
-    let sum = 0, moment = 0, variance = 0;
+    let sum = 0, moment = 0, variance = 0, common = 0;
     const max = Math.max(...logits);
     for (const [i, v] of logits.entries()) {
       const square = deviations[i]! ** 2, e = Math.exp(v - max + square / 2);
-      sum += e; moment += e * (v - max + square); variance += e * e * square;
+      sum += e; moment += e * (v - max + square); variance += e * e * square; common += e * deviations[i]!;
     }
     const got = sweep(logits, deviations);
     assert.ok(Math.abs(got.lse - (max + Math.log(sum))) < 1e-5, `lse ${got.lse}`);
     assert.ok(Math.abs(got.entropy - (Math.log(sum) - moment / sum)) < 1e-5, `entropy ${got.entropy}`);
-    assert.ok(Math.abs(got.error - Math.sqrt(variance) / sum) < 1e-6, `error ${got.error}`);
+    assert.ok(Math.abs(got.error - Math.sqrt(variance + common ** 2 / 8) / sum) < 1e-6, `error ${got.error}`);
     assert.is(sweep(logits).error, 0);
   });
 
@@ -58,6 +58,27 @@ for (const build of builds) {
     const list = k.alloc(16), found = k.call('candidates', k.putF32(logits), k.putF32(deviations), 4, 2, 1, list);
     assert.equal([...k.i32(list, found)], [1]);
     assert.is(k.call('maximum', k.putF32(logits), 32), 3);
+    k.checkCanaries();
+  });
+
+  test('rows drawn evenly correct the mean and the deviation of all that is not exact', () => {
+    k.reset();
+    const random = new Random(8), groups = 500, rows = 8 * groups, sample = 32;
+    const gauss = (): number => Math.sqrt(-2 * Math.log(1 - random.float64())) * Math.cos(2 * Math.PI * random.float64());
+    const exact = Float32Array.from({ length: rows }, () => 4 * gauss()), deviations = Float32Array.from({ length: rows }, (_, i) => (i < 8 ? 0 : 0.5 + random.float64()));
+    const near = exact.map((v, i) => v - (0.7 + 0.8 * gauss()) * deviations[i]!);
+    const l = k.putF32(near), d = k.putF32(deviations), list = k.alloc(4 * sample), was = k.alloc(32 * sample), dWas = k.alloc(32 * sample);
+    k.call('spread', groups, sample, list);
+    const chosen = [...k.i32(list, sample)];
+    assert.ok(chosen.every((g, i) => g >= 0 && g < groups && g > (chosen[i - 1] ?? -1)) && chosen.at(-1)! > groups * 0.95);
+    k.call('copyGroups', l, list, sample, was);
+    k.call('copyGroups', d, list, sample, dWas);
+    for (const g of chosen) for (let r = 8 * g; r < 8 * g + 8; r++) { k.f32(l, rows)[r] = exact[r]!; k.f32(d, rows)[r] = 0; }
+    k.call('settle', l, d, groups, list, sample, was, dWas);
+    const z = [...k.f32(l, rows)].flatMap((v, i) => (k.f32(d, rows)[i]! > 0 ? [(exact[i]! - v) / k.f32(d, rows)[i]!] : []));
+    const mean = z.reduce((a, b) => a + b) / z.length, sd = Math.sqrt(z.reduce((a, b) => a + b * b) / z.length);
+    assert.ok(Math.abs(mean) < 0.2 && Math.abs(sd - 1) < 0.15, `mean ${mean}, deviation ${sd}`);
+    assert.ok(chosen.every((g) => k.f32(l, rows)[8 * g] === exact[8 * g]), 'exact ones stay');
     k.checkCanaries();
   });
 

@@ -14,6 +14,15 @@ export function maximum(p: usize, vocab: i32): f32 {
   return m;
 }
 
+/** The first of [vocab] f32 that is `value`; `vocab`: none is. */
+export function indexOf(p: usize, vocab: i32, value: f32): i32 {
+  const v = f32x4.splat(value);
+  const start = p, end4 = p + (<usize>(vocab & ~3) << 2), end = p + (<usize>vocab << 2);
+  while (p < end4 && !v128.any_true(f32x4.eq(v128.load(p), v))) p += 16;
+  while (p < end && load<f32>(p) != value) p += 4;
+  return <i32>((p - start) >> 2);
+}
+
 /** Of 4 logits, which may reach `floor` and are not exact. */
 @inline function mayReach(l: usize, s: usize, times: v128, floor: v128): v128 {
   const deviation = v128.load(s);

@@ -28,8 +28,7 @@ export function firstEights(w: usize, groups: i32, cols: i32, x0: usize, y: usiz
       let a0: v128, a1: v128;
       do {
         let v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(x), xb = v128.load32_splat(x, 4);
-        const start = v128.load32_splat(tail, 20);
-        a0 = add(start, dotNibbles(v, xa, xb, low)); a1 = add(start, dotNibbles(u, xa, xb, low));
+        a0 = dotNibbles(v, xa, xb, low); a1 = dotNibbles(u, xa, xb, low);
         if (w == 0) break;
         v = v128.load(w, 32); u = v128.load(w, 48); xa = v128.load32_splat(x, 8); xb = v128.load32_splat(x, 12);
         a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));

@@ -1,6 +1,6 @@
 /**
  * What the kernels of planes need of x beside its records (kernels/quantize), in words that are free there:
- *   X4 records   +24  f32 s 2^80 times 7.5 / 16 of the sum of q: r at its mean         +28  f32 norm of the block, times 2^100
+ *   X4 records   +24  f32 s 2^80 times 7.5 / 16 - 8 of the sum of q: the middle, r at its mean    +28  f32 norm of the block, times 2^100
  *   superblocks                                                                        +4   f32 norm of the superblock, times 2^100
  * of x as it was rounded; f16 factors lack 2^112 (base/simd.ts), and the rest comes at the end of a row.
  * Test: test/kernels/planes.test.ts.
@@ -28,7 +28,7 @@ export function completeRecords(layout: i32, x: usize, cols: i32): void {
   if (isEights(layout)) {
     for (const end = x + <usize>(cols >> 5) * x4Stride(); x < end; x += x4Stride()) {
       const tail = x + x4Data();
-      store<f32>(tail, load<f32>(tail, 8) * <f32>(7.5 / 16) * TWO80, MEANS);
+      store<f32>(tail, load<f32>(tail, 8) * <f32>(7.5 / 16 - 8) * TWO80, MEANS);
       store<f32>(tail, load<f32>(tail) * sqrt<f32>(squares(x, 32)) * TWO100, NORMS);
     }
   } else {
