@@ -4,12 +4,12 @@
  * a richer signal (token rarity and word-internal tokens beside surprisal and entropy, fitted on other documents), and a mask drawn by lot. Fixed levels
  * around it give the KL that a fixed selection would have at the same mean cost.
  *
- *   npx tsx bench/cogLoad.ts DOCUMENTS.json [--limit N] [--methods LIST] [--out FILE]     documents as for `clada eval --documents`
+ *   npx tsx bench/cogLoad.ts DOCUMENTS.json [--model FILE] [--calibration FILE] [--limit N] [--methods LIST] [--out FILE]     documents as for `clada eval --documents`
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { MethodName } from 'clada';
-import { load } from 'clada';
+import { calibrationPath, load } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { readCalibration } from '../src/adapt/calibration.ts';
 import { resolveSparsity } from '../src/adapt/resolve.ts';
@@ -29,18 +29,20 @@ import { metadataOf } from '../test/helpers/metadata.ts';
 import { openSequence } from '../test/helpers/models.ts';
 import { modelFile } from './model.ts';
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string', default: '32' }, out: { type: 'string' }, density: { type: 'string', default: '0.6' }, methods: { type: 'string', default: 'clada-paper,mask,clada' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { limit: { type: 'string', default: '32' }, out: { type: 'string' }, density: { type: 'string', default: '0.6' }, methods: { type: 'string', default: 'clada-paper,mask,cascade' }, model: { type: 'string', default: modelFile }, calibration: { type: 'string' } } });
+const { model: path } = values;
 const all = JSON.parse(readFileSync(positionals[0]!, 'utf8')) as { ids: number[] }[], prompt = 64, density = Number(values.density);
 const order = all.map((_, i) => i).sort((a, b) => (a % 2) - (b % 2) || a - b); // odd ones are measured, even ones fitted
 const documents = order.map((i) => all[i]!.ids), half = documents.length >> 1, fitted = documents.slice(0, half), measured = documents.slice(half).slice(0, Number(values.limit));
 
-const named = await load(modelFile, { contextSize: 256, tier: 'relaxed', threads: 1, calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/cogLoad.ts DOCUMENTS.json --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
+const named = await load(path, { contextSize: 256, tier: 'relaxed', threads: 1, calibration: false }), log = openLog(values.out, { ...headerFor(named, []), command: `npx tsx bench/cogLoad.ts DOCUMENTS.json --model ${path.split('/').pop()!} --limit ${values.limit} --density ${values.density} --methods ${values.methods}` });
 named.close();
-const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(modelFile.replace(/\.gguf$/, '.clada.gguf')))));
-const sequence = await openSequence(modelFile, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
+const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(values.calibration ?? calibrationPath(path)))));
+const sequence = await openSequence(path, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
 const { sensitivity, upSquare, hSquare, mean, meanOut } = calibration;
-sequence.engine.forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, columnNorm: await sequence.exclusive((engine) => engine.forms.columnNorms()) });
-const vocab = await sequence.exclusive((engine) => engine.vocab), tokenizer = createTokenizer(await metadataOf(modelFile));
+const { attnInSensitivity, outInSensitivity, ffnInSensitivity } = calibration;
+sequence.engine.forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity: attnInSensitivity, outputSensitivity: outInSensitivity, ffnSensitivity: ffnInSensitivity, columnNorm: await sequence.exclusive((engine) => engine.forms.columnNorms()) });
+const vocab = await sequence.exclusive((engine) => engine.vocab), tokenizer = createTokenizer(await metadataOf(path));
 
 interface Run { kl: number; cost: number; kls: number[]; loads: number[]; surprisals: number[]; entropies: number[] }
 

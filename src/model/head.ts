@@ -11,14 +11,14 @@ import { aligned } from './plan.ts';
 /**
  * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read its upper bits first, then all
  * bits of the rows that may still matter, by so many `deviations` of what the lower bits can add. What is drawn is the same unless an error
- * is larger than that many of its deviations. 'auto' reads an output matrix of q8_0 in two stages, which is faster wherever it was measured,
- * and one of q6_k whole, which is not slower (docs/head.md).
+ * is larger than that many of its deviations. 'auto' reads an output matrix of q8_0 in two stages where they fit, which is faster wherever
+ * it was measured, and one of q6_k whole, which is not slower (docs/head.md).
  */
 export type HeadOption = 'auto' | 'whole' | { readonly deviations: number };
 
 /**
- * Deviations that are safe: of ten million logits the largest error was 6.4, and only an error of the very row that is to be drawn does harm
- * (bench/head.ts).
+ * Deviations that are safe: of ten million logits the largest error was 6.4, and only an error of the very row that is to be drawn does
+ * harm (bench/head.ts).
  */
 export const DEVIATIONS = 6;
 const range = { min: 1, max: 100 } as const;

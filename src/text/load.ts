@@ -6,7 +6,7 @@ import type { Tier } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
 import type { ThreadChoice } from '../engine/threads.ts';
 import { chooseThreads } from '../engine/threads.ts';
-import { InputError, throwIfAborted } from '../errors.ts';
+import { InputError, WontFitError, throwIfAborted } from '../errors.ts';
 import type { ModelSource } from '../format/gguf/parts.ts';
 import { closeParts, openParts } from '../format/gguf/parts.ts';
 import { readGguf } from '../format/gguf/read.ts';
@@ -139,11 +139,21 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
       subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.',
     });
   }
-  const model = stagedPlan(planModel(file, precision), checkHead(options.head));
-  const contextSize = options.contextSize ?? Math.min(model.hparams.contextLength, defaultContext);
-  const session = { contextSize, kv: options.kv ?? defaultKv(model), threads };
-  const memory = planMemory(model, session, options.maxBytes, options.sparsity && skippingOn(model, options.sparsity), options.sequences);
-  return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
+  const head = checkHead(options.head), whole = planModel(file, precision), staged = stagedPlan(whole, head);
+  const contextSize = options.contextSize ?? Math.min(whole.hparams.contextLength, defaultContext);
+  const session = { contextSize, kv: options.kv ?? defaultKv(whole), threads };
+  const skipping = options.sparsity && skippingOn(whole, options.sparsity);
+  const of = (model: ModelPlan): Plan => {
+    const memory = planMemory(model, session, options.maxBytes, skipping, options.sequences);
+    return { model, memory, session, lines: () => [...describePlan(model), ...describeMemory(memory)] };
+  };
+  if (head !== 'auto' || staged === whole) return of(staged);
+  try {
+    return of(staged);
+  } catch (error) {
+    if (error instanceof WontFitError) return of(whole); // two stages take some 10 bytes more of every token of the vocabulary
+    throw error;
+  }
 }
 
 /** What skipping will need memory for; of a mixture nothing, where it is not refused. @throws ModelError `E_METHOD` */

@@ -1,7 +1,7 @@
 /** A head read in two stages says what the whole head says: same tokens for same seeds, and nearly the same log-probabilities. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { load } from '../../src/index.ts';
+import { load, plan } from '../../src/index.ts';
 import type { GenerateOptions, Model } from '../../src/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
 
@@ -37,6 +37,15 @@ test('log-probabilities of alternatives and raw distributions are the whole head
   await staged.generate(ids, { temperature: 0, maxTokens: 1 }).tokens(); // leaves a part of them
   assert.equal((await staged.evaluate(ids)).logits, (await whole.evaluate(ids)).logits);
   assert.equal((await staged.score(ids)).tokens, (await whole.score(ids)).tokens);
+});
+
+test('unless something is said, q8_0 is read in two stages, where they fit', async () => {
+  const roomy = await plan(embeddedModel, { contextSize: 256 }), whole = await plan(embeddedModel, { contextSize: 256, head: 'whole' });
+  assert.is(roomy.model.deviations, 6);
+  assert.is(whole.model.deviations, 0);
+  assert.ok(roomy.memory.total > whole.memory.total);
+  const tight = await plan(embeddedModel, { contextSize: 256, sequences: 1, maxBytes: (await plan(embeddedModel, { contextSize: 256, sequences: 1, head: 'whole' })).memory.total });
+  assert.is(tight.model.deviations, 0);
 });
 
 test('deviations out of range are refused by name', async () => {

@@ -52,7 +52,9 @@ export function sweepLogits(logits: usize, vocab: i32, report: StepReport, devia
   for (; p < end; p += 4, d += 4) {
     const dev: f32 = deviations ? load<f32>(d) : 0, x = load<f32>(p) - m, y = x + dev * dev / 2;
     const e = f32x4.extract_lane(exp4(f32x4.splat(y)), 0);
-    if (!(y < -87)) { sum += <f64>e; moment += <f64>(e * (x + dev * dev)); variance += <f64>(e * dev * (e * dev)); common += <f64>(e * dev); }
+    if (y < -87) continue;
+    sum += <f64>e; moment += <f64>(e * (x + dev * dev));
+    variance += <f64>(e * dev * (e * dev)); common += <f64>(e * dev);
   }
   const logSum = log64(sum);
   report.maxLogit = m;

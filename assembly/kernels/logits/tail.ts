@@ -1,7 +1,7 @@
 /**
- * What a few rows, now exact, say of the many that are only nearly known (forward/stages.ts). The deviations of a first plane take errors to
- * be independent and every column to count the same. They are not quite: rows share what their columns have in common, and x has a few large
- * elements. Of rows drawn evenly the mean error, in deviations, is taken off all, and their spread measures what a deviation is.
+ * What a few rows, now exact, say of the many that are only nearly known (forward/stages.ts). The deviations of a first plane take errors
+ * to be independent and every column to count the same. They are not quite: rows share what their columns have in common, and x has a few
+ * large elements. Of rows drawn evenly the mean error, in deviations, is taken off all, and their spread measures what a deviation is.
  * Test: test/kernels/sweep.test.ts.
  */
 import { hsum } from '../../base/simd';

@@ -1,0 +1,61 @@
+/**
+ * Whole tokens, head and layers together: what each method, and each bound on the loss, makes of the time of a dense token whose head is read whole. All
+ * take turns in one process, every run between two runs of that reference, greedily after the same prompt.
+ *
+ *   tsx bench/tokens.ts MODEL [--methods mask:0.7,clada:0.8] [--bounds 0.02,0.05,0.1] [--tier relaxed] [--threads 1] [--rounds 7] [--tokens 32] [--calibration FILE] [--out FILE]
+ *
+ * Prints the median of the ratios, their mean with its standard error, and what `auto` chose. With bounds it fails where `auto` is slower than .98 of the
+ * dense token by more than two standard errors.
+ */
+import { parseArgs } from 'node:util';
+import type { MethodName, SparsityOptions, Tier } from 'clada';
+import { load } from 'clada';
+import { headerFor, openLog } from '../src/cli/results.ts';
+import { parseMethod } from '../src/eval/subject.ts';
+import { median, table } from './report.ts';
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: {
+  methods: { type: 'string', default: '' }, bounds: { type: 'string', default: '' }, tier: { type: 'string', default: 'relaxed' }, threads: { type: 'string', default: '1' },
+  rounds: { type: 'string', default: '7' }, tokens: { type: 'string', default: '32' }, calibration: { type: 'string' }, out: { type: 'string' },
+} });
+const text = 'The harbour lay quiet under a low sky. Fishing boats knocked against the wall, and on the quay two men were counting crates by the light of a lamp. '
+  + '"How many are there?" asked the younger. "Forty-one," said the other, and wrote it down. They had expected fifty, and both of them knew what the difference meant:';
+const path = positionals[0]!, maxTokens = Number(values.tokens), rounds = Number(values.rounds);
+const shared = { tier: values.tier as Tier, threads: Number(values.threads), contextSize: 512, ...(values.calibration === undefined ? {} : { calibration: values.calibration }) };
+await using model = await load(path, shared);
+await using plain = await load(path, { ...shared, head: 'whole', calibration: false });
+const log = openLog(values.out, { ...headerFor(model, []), command: `tsx bench/tokens.ts ${path.split('/').pop()!} --tier ${values.tier} --threads ${values.threads}` });
+
+interface Contender { label: string; sparsity: SparsityOptions; bound?: boolean; ratios: number[]; ms: number[]; chose?: string; density?: number }
+const contenders: Contender[] = [
+  { label: 'dense', sparsity: { method: 'dense' }, ratios: [], ms: [] },
+  ...values.methods.split(',').filter(Boolean).map((label): Contender => { const { name, options } = parseMethod(label); return { label, sparsity: { ...options, method: name as MethodName }, ratios: [], ms: [] }; }),
+  ...values.bounds.split(',').filter(Boolean).map((kl): Contender => ({ label: `auto, KL <= ${kl}`, sparsity: { method: 'auto', maxKl: Number(kl) }, bound: true, ratios: [], ms: [] })),
+];
+const once = async (one: typeof model, sparsity: SparsityOptions, into?: Contender): Promise<number> => {
+  const generation = one.generate(text, { temperature: 0, ignoreEos: true, maxTokens, sparsity });
+  await generation.tokens();
+  const { generateMs, generatedTokens, method, density, warnings } = generation.stats();
+  if (into) { into.chose = method === 'dense' && into.bound ? `dense: ${warnings.at(-1) ?? ''}` : method!; into.density = density; }
+  return generateMs / Math.max(1, generatedTokens - 1);
+};
+for (const { sparsity } of contenders) await once(model, sparsity); // what auto measures, it measures here
+for (let round = 0; round < rounds; round++) {
+  let before = await once(plain, { method: 'dense' });
+  for (const contender of round % 2 ? contenders : [...contenders].reverse()) {
+    const ms = await once(model, contender.sparsity, contender), after = await once(plain, { method: 'dense' });
+    contender.ratios.push((before + after) / 2 / ms);
+    contender.ms.push(ms);
+    before = after;
+  }
+}
+const failures: string[] = [];
+const rows = contenders.map(({ label, bound, ratios, ms, chose, density }) => {
+  const mean = ratios.reduce((a, b) => a + b, 0) / rounds, error = Math.sqrt(ratios.reduce((sum, r) => sum + (r - mean) ** 2, 0) / Math.max(1, rounds - 1) / rounds);
+  if (bound && mean + 2 * error < 0.98) failures.push(`${label}: ${mean.toFixed(3)} +- ${error.toFixed(3)} of dense`);
+  log.append({ type: 'token', subject: label, rounds, threads: shared.threads, cost: density!, ms: [median(ms), Math.min(...ms), Math.max(...ms)], token: [median(ratios), Math.min(...ratios), Math.max(...ratios)] });
+  return [label, median(ms).toFixed(2), `${median(ratios).toFixed(3)}x`, `${mean.toFixed(3)} ± ${error.toFixed(3)}`, density!.toFixed(3), chose!];
+});
+console.log(`${path.split('/').pop()!}, ${model.info.tier}, ${shared.threads} thread(s), head ${model.info.headDeviations > 0 ? 'in two stages' : 'whole'}\n${table(['what', 'ms a token', 'of dense, whole head', 'mean ± error', 'density', 'ran'], rows)}`);
+for (const failure of failures) console.error(failure);
+process.exit(failures.length > 0 ? 1 : 0);
