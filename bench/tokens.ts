@@ -53,7 +53,7 @@ const failures: string[] = [];
 const rows = contenders.map(({ label, bound, ratios, ms, chose, density }) => {
   const mean = ratios.reduce((a, b) => a + b, 0) / rounds, error = Math.sqrt(ratios.reduce((sum, r) => sum + (r - mean) ** 2, 0) / Math.max(1, rounds - 1) / rounds);
   if (bound && mean + 2 * error < 0.98) failures.push(`${label}: ${mean.toFixed(3)} +- ${error.toFixed(3)} of dense`);
-  log.append({ type: 'token', subject: label, rounds, threads: shared.threads, cost: density!, ms: [median(ms), Math.min(...ms), Math.max(...ms)], token: [median(ratios), Math.min(...ratios), Math.max(...ratios)] });
+  log.append({ type: 'token', subject: label.replace(':', ' '), rounds, threads: shared.threads, cost: density!, ms: [median(ms), Math.min(...ms), Math.max(...ms)], token: [median(ratios), Math.min(...ratios), Math.max(...ratios)] });
   return [label, median(ms).toFixed(2), `${median(ratios).toFixed(3)}x`, `${mean.toFixed(3)} ± ${error.toFixed(3)}`, density!.toFixed(3), chose!];
 });
 console.log(`${path.split('/').pop()!}, ${model.info.tier}, ${shared.threads} thread(s), head ${model.info.headDeviations > 0 ? 'in two stages' : 'whole'}\n${table(['what', 'ms a token', 'of dense, whole head', 'mean ± error', 'density', 'ran'], rows)}`);

@@ -1,15 +1,16 @@
 /**
- * Writes the figures of docs/adaptive.md: every number comes from a file of bench/results, and stands with its command, machine, commit and date.
+ * Writes the figures of docs/adaptive.md and docs/adaptive-tables.md: every number comes from a file of bench/results, and stands with its command, machine, commit and date.
  *
- *   tsx scripts/adaptive-page.ts [--results DIR] [--page FILE.md] [--check]
+ *   tsx scripts/adaptive-page.ts [--results DIR] [--docs DIR] [--check]
  *
  * A results file is what `clada eval --out` writes (*.jsonl; or *.json, one array of the same records): format in src/eval/records.ts. Each file is
  * a section of its own, so that numbers of different runs, machines or documents never stand in one table; more methods are added to a file by
  * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
- * tokens, load, tasks, generation, paper (of files named so), claim (which joins files); curves go to a folder beside the page, named as the page. `--check` writes nothing and fails where the page is not up to date.
+ * tokens, load, tasks, generation, paper (of files named so), claim and gain (which join files), on whichever page has the marker; curves go to a folder beside the page, named as the page. `--check` writes
+ * nothing and fails where a page is not up to date.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Comparison } from '../src/eval/compare.ts';
@@ -21,7 +22,7 @@ import { comparisonTable, fixed, generationTable, markdown, percent, taskDetails
 import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
-import { publish, withParts } from './page.ts';
+import { hasPart, publish, withParts } from './page.ts';
 import { paperTable } from './paper-table.ts';
 
 export interface ResultFile {
@@ -173,24 +174,48 @@ const joints: Readonly<Record<string, Joint>> = {
       })),
     ];
   },
+  /** Time saved against accuracy kept, every model and method that has both: whole tokens, head and layers together. */
+  gain: (files, images, folder) => {
+    const points = files.filter(isPaper).flatMap((file) => {
+      const rows = taskRows(summariseTasks(of(file, 'task'))), speeds = new Map(of(file, 'token').map((record) => [record.subject, record]));
+      return rows.flatMap((row) => {
+        const speed = row.subject === 'dense' ? undefined : speeds.get(row.subject);
+        return speed ? [{ model: file.name.replace('paper-', ''), row, speed }] : [];
+      });
+    });
+    if (points.length === 0) return [];
+    return [
+      markdown(['model', 'method', 'accuracy kept, %', 'whole token, times dense'], points.map(({ model, row, speed }) =>
+        [model, row.subject, percent(row.retained), `${fixed(speed.token[0], 2)} (${fixed(speed.token[1], 2)} … ${fixed(speed.token[2], 2)})`])),
+      ...image(images, folder, 'gain', {
+        title: 'Time saved against accuracy kept', x: { label: 'accuracy over nine tasks, % of dense' }, y: { label: 'speed of a whole token, times dense' }, reference: { y: 1, label: 'dense' },
+        series: points.map(({ model, row, speed }) => ({ name: `${/\d[\d.]*[BM]/i.exec(model)?.[0] ?? model} ${row.subject}`, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] })),
+      }),
+    ];
+  },
 };
 
+/** Everything that a page may have a marker for. */
+export const partNames: readonly string[] = [...Object.keys(sections), ...Object.keys(joints)];
+
 /**
- * The page with its generated parts made anew, and the curves it shows by file name.
+ * A page with those of the generated parts that it has markers for made anew, and the curves it shows by file name.
  * @param folder of the curves, as the page links it
- * @throws Error for a page that lacks a marker, and for records without a header
+ * @throws Error for a page without any marker, and for records without a header
  */
 export function renderPage(page: string, files: readonly ResultFile[], folder: string): { page: string; images: Images } {
   const images: Images = new Map();
   const parts: Record<string, readonly string[]> = {};
   const others = files.filter((file) => !isPaper(file));
+  if (!partNames.some((name) => hasPart(page, name))) throw new Error(`the page has no <!-- results:NAME -->, NAME one of ${partNames.join(', ')}`);
   for (const [name, section] of Object.entries(sections)) {
+    if (!hasPart(page, name)) continue;
     parts[name] = (name === 'paper' ? files.filter(isPaper) : others).flatMap((file) => {
       const lines = section(file, images, folder);
       return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
     });
   }
-  for (const [name, joint] of Object.entries(joints)) parts[name] = joint(others, images, folder);
+  for (const [name, joint] of Object.entries(joints)) if (hasPart(page, name)) parts[name] = joint(name === 'gain' ? files : others, images, folder);
   return { page: withParts(page, parts), images };
 }
 
@@ -207,9 +232,12 @@ export function readResults(folder: string): ResultFile[] {
 
 function main(): void {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const { values } = parseArgs({ options: { results: { type: 'string', default: join(root, 'bench/results') }, page: { type: 'string', default: join(root, 'docs/adaptive.md') }, check: { type: 'boolean' } } });
-  const made = renderPage(readFileSync(values.page, 'utf8'), readResults(values.results), basename(values.page, '.md'));
-  publish(values.page, made, values.check, 'scripts/adaptive-page.ts');
+  const { values } = parseArgs({ options: { results: { type: 'string', default: join(root, 'bench/results') }, docs: { type: 'string', default: join(root, 'docs') }, check: { type: 'boolean' } } });
+  const files = readResults(values.results);
+  for (const name of ['adaptive', 'adaptive-tables']) {
+    const path = join(values.docs, `${name}.md`);
+    publish(path, renderPage(readFileSync(path, 'utf8'), files, name), values.check, 'scripts/adaptive-page.ts');
+  }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main();

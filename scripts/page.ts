@@ -10,6 +10,9 @@ export const empty = 'No results in this checkout yet.';
 /** "median (least … most)". */
 export const showSpread = ([middle, least, most]: Spread, digits: number): string => `${middle.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
 
+/** Whether a page shows this part. */
+export const hasPart = (page: string, name: string): boolean => page.includes(`<!-- results:${name} -->`);
+
 /** The page with these parts made anew, paragraph by paragraph. @throws Error for a page that lacks a marker */
 export function withParts(page: string, parts: Readonly<Record<string, readonly string[]>>): string {
   return Object.entries(parts).reduce((before, [name, lines]) => {

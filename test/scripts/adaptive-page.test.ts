@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readResults, renderPage } from '../../scripts/adaptive-page.ts';
+import { partNames, readResults, renderPage } from '../../scripts/adaptive-page.ts';
 import { lineChart } from '../../scripts/chart.ts';
 import type { HeaderRecord, KlRecord, ResultRecord, TaskRecord } from '../../src/eval/records.ts';
 
@@ -27,7 +27,7 @@ const records: ResultRecord[] = [
   { type: 'load', method: 'clada', density: 0.6, control: 'shuffled', documents: 16, cost: 0.601, kl: 0.21, fixedKl: 0.2, change: 0.05, se: 0.012 },
   { type: 'speed', subject: 'clada 0.6', cost: 0.6, kl: 0.2, top1: 0.75, ms: [8, 7, 9], token: [1.25, 1.1, 1.4], ffn: [1.5, 1.25, 2] },
 ];
-const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'paper', 'claim'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
+const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'paper', 'claim', 'gain'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
 
 test('tables: every figure with its error, and where it came from', () => {
   const { page } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
@@ -50,14 +50,21 @@ test("the paper's terms: a file of its own section, accuracy kept, answers, the 
   assert.match(page, /# quality\n<!-- results:quality -->\n+No results/);
 });
 
+test('time saved against accuracy kept: models and methods that have both', () => {
+  const speed: ResultRecord = { type: 'token', subject: 'clada 0.6', rounds: 4, threads: 1, cost: 0.6, ms: [8, 7, 9], token: [1.25, 1.1, 1.4] };
+  const { page, images } = renderPage('<!-- results:gain -->\n<!-- /results:gain -->', [{ name: 'paper-toy-1.5b', records: [...records, speed] }], 'adaptive');
+  assert.match(page, /\| toy-1\.5b \| clada 0\.6 \| +75\.0 ± 25\.0 \| +1\.25 \(1\.10 … 1\.40\) \|/);
+  assert.match(images.get('gain.svg')!, />1\.5b clada 0\.6</);
+});
+
 test('made twice it is the same; without results it says so', () => {
   const files = [{ name: 'toy', records }];
   const once = renderPage(blank, files, 'adaptive');
   assert.equal(renderPage(once.page, files, 'adaptive'), once);
   const { page, images } = renderPage(once.page, [], 'adaptive');
   assert.is(images.size, 0);
-  assert.is(page.split('No results in this checkout yet.').length, 9);
-  assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:quality -->/);
+  assert.is(page.split('No results in this checkout yet.').length, 10);
+  assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:NAME -->, NAME one of quality/);
   assert.throws(() => renderPage(blank, [{ name: 'toy', records: records.slice(1) }], 'adaptive'), /before any header/);
 });
 
@@ -87,9 +94,10 @@ test('charts: labels do not cover each other, one point is enough, none is no ch
   assert.is(lineChart({ title: 't', x: axis, y: { label: 'y', log: true }, series: [{ name: 'a', points: [{ x: 1, y: 0 }, { x: 1, y: NaN }] }] }), undefined);
 });
 
-test('docs/adaptive.md is what bench/results gives', () => {
-  const page = readFileSync(path('../../docs/adaptive.md'), 'utf8');
-  assert.is(renderPage(page, readResults(path('../../bench/results')), 'adaptive').page, page, 'run tsx scripts/adaptive-page.ts');
+test('the pages in docs are what bench/results gives, and nothing that is made is left out', () => {
+  const pages = ['adaptive', 'adaptive-tables'].map((name) => ({ name, page: readFileSync(path(`../../docs/${name}.md`), 'utf8') })), files = readResults(path('../../bench/results'));
+  for (const { name, page } of pages) assert.is(renderPage(page, files, name).page, page, 'run tsx scripts/adaptive-page.ts');
+  for (const name of partNames) assert.is(pages.filter(({ page }) => page.includes(`<!-- results:${name} -->`)).length, 1, name);
 });
 
 test.run();
