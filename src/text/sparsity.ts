@@ -17,7 +17,7 @@ import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
 import type { SequencePool } from '../session/pool.ts';
 
-/** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there. */
+/** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there, else what the package brings for these weights (shipped.ts). */
 export type CalibrationSource = 'auto' | false | SourceInput;
 
 /** The file that 'auto' looks for: the path, URL or `hf:` address beside the model's. */
@@ -39,14 +39,17 @@ export async function openCalibration(
   if (from === false) return undefined;
   const auto = from === 'auto';
   const modelSource = located(given), remote = isRemote(modelSource), model = remote ? String(modelSource) : modelSource;
-  if (auto && (typeof model !== 'string' || !/\.gguf$/i.test(remote ? fileName(model) : model))) return undefined;
+  const hasName = typeof model === 'string' && /\.gguf$/i.test(remote ? fileName(model) : model);
+  const beside = auto && hasName ? calibrationPath(model) : undefined;
   const options: NetworkOptions = { ...network };
   if (auto) options.retries = Math.min(network.retries ?? 5, 2); // what may not exist is not waited for
   delete options.sha256;
-  const source = await openSource(auto ? calibrationPath(model as string) : from, options, { mode: 'whole' }).catch((error: unknown) => {
+  const named = auto ? beside : from;
+  const found = named === undefined ? undefined : await openSource(named, options, { mode: 'whole' }).catch((error: unknown) => {
     if (auto && error instanceof CladaError && (remote ? absent : ['E_NOT_FOUND']).includes(error.code)) return undefined;
     throw error;
   });
+  const source = found ?? (auto ? await (await import('./shipped.ts')).openShipped(engine.fingerprint) : undefined);
   if (!source) return undefined;
   try {
     const calibration = await readCalibration(source);

@@ -1,0 +1,29 @@
+/**
+ * Calibrations that come with the package (models/NAME.clada.gguf), for files that many people have: taken where none lies beside the
+ * model, by the fingerprint of its weights. Only where the package lies on a disk; pages and edge functions name an address themselves.
+ */
+import { openSource } from '../bytes/open.ts';
+import type { ByteSource } from '../bytes/source.ts';
+import { CladaError } from '../errors.ts';
+
+/** Fingerprints, and the files they have. */
+const shipped: Readonly<Record<string, string>> = {
+  '89a8bf478fe5d37d3a9bc44773ea4f55': 'smollm2-135m-instruct-q4_1',
+};
+
+/** From this file, as it is here and as it is built. */
+const folders = ['../../models', '../models', '../../../models'];
+
+/** The calibration of weights with this fingerprint, if the package brings it. */
+export async function openShipped(fingerprint: string): Promise<ByteSource | undefined> {
+  const name = shipped[fingerprint];
+  if (name === undefined || !import.meta.url.startsWith('file:')) return undefined;
+  for (const folder of folders) {
+    try {
+      return await openSource(new URL(`${folder}/${name}.clada.gguf`, import.meta.url));
+    } catch (error) {
+      if (!(error instanceof CladaError && error.code === 'E_NOT_FOUND')) throw error;
+    }
+  }
+  return undefined;
+}
