@@ -45,7 +45,7 @@ export const TILE: i32 = 64, UNIT: i32 = 256;
 /** Bytes of a tile of `cols` inputs. */
 @inline export function tileBytes<L>(cols: i32): usize { return quantBytes<L>(cols) + 8 * eightBytes<L>(cols); }
 
-@inline function columnBytesOf<L>(rows: i32, cols: i32): usize {
+@inline export function columnBytesOf<L>(rows: i32, cols: i32): usize {
   if (!hasForms<L>() || cols % unitCols<L>()) return 0;
   const rest = cols & (UNIT - 1);
   return <usize>tilesOf(rows) * (<usize>(cols >> 8) * tileBytes<L>(UNIT) + (rest ? tileBytes<L>(rest) : 0));

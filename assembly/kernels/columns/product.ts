@@ -9,7 +9,7 @@
 import { times32 } from '../../base/simd';
 import { isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, hasForms } from '../neurons/source';
+import { bitsOf, hasForms, scaleCols } from '../neurons/source';
 import { TILE, UNIT, eightBytes, quantBytes, superMins, superScales, tileBytes, tilesOf } from './form';
 import { BlockRecord, ListRecord, UnitRecord } from './list';
 import { fiveSums, fiveWide } from './fives';
@@ -90,12 +90,22 @@ export function productScratch(): usize { return 2048; }
   }
 }
 
+/** Reads a byte of every line of `bytes` at p, of a block that is too small a part of its lines to be a walk through memory (list.ts). */
+@inline function touch(p: usize, bytes: usize): void {
+  for (const end = p + bytes; p < end; p += 64) load<u8>(p);
+}
+
 /** y += a unit; `tile` .. `end` are its tiles, of `cols` inputs. */
 function addUnit<L>(tile: usize, end: usize, cols: i32, unit: UnitRecord, sums: usize, y: usize): void {
+  const bytes = quantBytes<L>(scaleCols<L>()), few = <usize>(scaleCols<L>() * 3 / 4);
   for (; tile < end; tile += tileBytes<L>(cols), y += 4 * TILE) {
-    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(), to = sums; p < unit.end; p += offsetof<BlockRecord>(), to += sumBytes<L>()) {
+    let at = tile;
+    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(), to = sums; p < unit.end; p += offsetof<BlockRecord>()) {
       const block = changetype<BlockRecord>(p);
+      if (block.end - block.first < few) touch(at, bytes);
       blockSums<L>(tile, block.first, block.end, block.sum, to);
+      to += sumBytes<L>();
+      at += bytes;
     }
     const ends = tile + quantBytes<L>(cols);
     if (isSuper<L>()) closeSuper<L>(ends, unit, sums, y);
