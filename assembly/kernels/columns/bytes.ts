@@ -15,7 +15,7 @@ import { addPairs, farPairs, nearPairs, touchNext } from './nibbles';
       a0 = addPairs(a0, h, near); o0 = addPairs(o0, h, i16x8.shr_s(near, 8));
       a1 = addPairs(a1, h, far); o1 = addPairs(o1, h, i16x8.shr_s(far, 8));
       if (p == 0) break;
-      touchNext(p, r);
+      touchNext<L>(p, r);
       v = v128.load(p, 16); u = v128.load(r, 16); near = nearPairs(v, u); far = farPairs(v, u);
       a2 = addPairs(a2, h, near); o2 = addPairs(o2, h, i16x8.shr_s(near, 8));
       a3 = addPairs(a3, h, far); o3 = addPairs(o3, h, i16x8.shr_s(far, 8));

@@ -97,7 +97,7 @@ export function productScratch(): usize { return 2048; }
 
 /** y += a unit; `tile` .. `end` are its tiles, of `cols` inputs. */
 function addUnit<L>(tile: usize, end: usize, cols: i32, unit: UnitRecord, sums: usize, y: usize): void {
-  const bytes = quantBytes<L>(scaleCols<L>()), few = <usize>(scaleCols<L>() * 3 / 4);
+  const bytes = quantBytes<L>(scaleCols<L>()), few = <usize>(scaleCols<L>() * bitsOf<L>() / 6);
   for (; tile < end; tile += tileBytes<L>(cols), y += 4 * TILE) {
     let at = tile;
     for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(), to = sums; p < unit.end; p += offsetof<BlockRecord>()) {

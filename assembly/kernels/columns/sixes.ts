@@ -18,7 +18,7 @@ import { storeWide } from './wide';
     let v = v128.load(p), u = v128.load(r);
     a0 = addDot(a0, h, v128.and(nearBytes(v, u), low)); a1 = addDot(a1, h, v128.and(farBytes(v, u), low));
     if (p == 0) break;
-    touchNext(p, r);
+    touchNext<L>(p, r);
     v = v128.load(p, 16); u = v128.load(r, 16);
     a2 = addDot(a2, h, v128.and(nearBytes(v, u), low)); a3 = addDot(a3, h, v128.and(farBytes(v, u), low));
     if (r == 0) break;
@@ -44,7 +44,7 @@ import { storeWide } from './wide';
       q = farPairs(v, u);
       a1 = addPairs(a1, h, q); o1 = addPairs(o1, h, i16x8.shr_u(q, 8));
       if (p == 0) break;
-      touchNext(p, r);
+      touchNext<L>(p, r);
       if (part) { v = fourth<L>(p, low); u = fourth<L>(r, low); }
       else { v = v128.and(v128.load(p, 16), low); u = v128.and(v128.load(r, 16), low); }
       q = nearPairs(v, u);
