@@ -3,9 +3,8 @@
  * outputs of an input lie side by side, so that what a zero input would add is not computed. All of it is read all the same, in the order
  * of addresses: a gap costs more time from memory than it saves, because it ends the processor's own reading ahead.
  *
- *   unit    256 inputs (at the end: what is left): tiles of 64 outputs, one behind the other (padded
- *           with zeros). Units come first, so that a list of inputs serves many tiles while it is in the nearest cache and its branches
- *           are known
+ *   unit    256 inputs (at the end: what is left): tiles of 64 outputs, one behind the other (padded with zeros). Units come first, so
+ *           that a list of inputs serves many tiles while it is in the nearest cache and its branches are known
  *   tile    quants; then for every eight outputs what their layout has: superblocks: scales of blocks (of 32, or 16 where halves have
  *           one), u8 in pairs of blocks (16 B a pair), minima the same way, and the factors; others: d (and m) of block after block
  *   quants  input by input, 8 B for each bit of one. Q0 .. Q3 are 16 outputs each, as bytes:
@@ -51,7 +50,7 @@ export const TILE: i32 = 64, UNIT: i32 = 256;
   return <usize>tilesOf(rows) * (<usize>(cols >> 8) * tileBytes<L>(UNIT) + (rest ? tileBytes<L>(rest) : 0));
 }
 
-/** Scales of block `b` of the unit for output `row`, from the interleaved `block` (in `superblock`), to the tile whose ends are at `ends`. */
+/** Scales of block `b` of the unit for output `row`, from the interleaved `block` (in `superblock`), to those of a tile, at `ends`. */
 function putScales<L>(block: usize, superblock: usize, row: i32, b: i32, ends: usize, bytes: usize): void {
   const lane = <usize>(row & 7), to = ends + <usize>((row & 63) >> 3) * bytes;
   if (!isSuper<L>()) {

@@ -74,8 +74,8 @@ export function columnsKind(layout: i32): i32 { return <i32>forLayout<ColumnsKin
 const BYTES: usize = memory.data<u32>([0x02000200, 0x06040604, 0x0a080a08, 0x0e0c0e0c], 16);
 
 /**
- * Lists `inputs` values at x, in units of 1 / `inverse`, from `list` on, whose bytes lie from `place` on in a tile, `bytes` each; returns the
- * sum of |q|.
+ * Lists `inputs` values at x, in units of 1 / `inverse`, from `list` on. In a tile their bytes lie from `place` on, `bytes` each. Returns
+ * the sum of |q|.
  */
 @inline function enter(block: BlockRecord, x: usize, inputs: i32, inverse: v128, list: usize, place: i32, bytes: i32): i32 {
   const zero = i32x4.splat(0);

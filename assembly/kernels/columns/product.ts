@@ -43,7 +43,8 @@ export function productScratch(): usize { return 2048; }
 @inline function closeBlocks<L>(ends: usize, unit: UnitRecord, sums: usize, y: usize): void {
   for (let i: usize = 0; i < 16; i += 2, y += 32) {
     let f = v128.load(y), g = v128.load(y, 16);
-    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(), s = sums; p < unit.end; p += offsetof<BlockRecord>(), s += sumBytes<L>()) {
+    let s = sums;
+    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.end; p += offsetof<BlockRecord>(), s += sumBytes<L>()) {
       const tail = p + offsetof<BlockRecord>("tail"), at = ends - the<L>().quantBytes;
       f = the<L>().add(at, 0, four<L>(s, i, p), tail, f);
       g = the<L>().add(at, 1, four<L>(s, i + 1, p), tail, g);
@@ -90,7 +91,11 @@ export function productScratch(): usize { return 2048; }
   }
 }
 
-/** Reads a byte of every line of `bytes` at p, of a block that is too small a part of its lines to be a walk through memory (list.ts). */
+/**
+ * Reads a byte of every line of a block: where so few inputs are listed that reading theirs and the next lines (touchNext) leaves gaps. From
+ * memory a walk with gaps takes up to three times as long as one without, and so does one that reads more than a few lines ahead. Nobody
+ * wants the values, but no compiler may leave out a load, which could trap.
+ */
 @inline function touch(p: usize, bytes: usize): void {
   for (const end = p + bytes; p < end; p += 64) load<u8>(p);
 }
