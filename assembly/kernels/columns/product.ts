@@ -92,9 +92,9 @@ export function productScratch(): usize { return 2048; }
 }
 
 /**
- * Reads a byte of every line of a block: where so few inputs are listed that reading theirs and the next lines (touchNext) leaves gaps. From
- * memory a walk with gaps takes up to three times as long as one without, and so does one that reads more than a few lines ahead. Nobody
- * wants the values, but no compiler may leave out a load, which could trap.
+ * Reads a byte of every line of a block: where so few inputs are listed that reading theirs and the next lines (touchNext) leaves gaps.
+ * From memory a walk with gaps takes up to three times as long as one without, and so does one that reads more than a few lines ahead.
+ * Nobody wants the values, but no compiler may leave out a load, which could trap.
  */
 @inline function touch(p: usize, bytes: usize): void {
   for (const end = p + bytes; p < end; p += 64) load<u8>(p);
@@ -105,7 +105,8 @@ function addUnit<L>(tile: usize, end: usize, cols: i32, unit: UnitRecord, sums: 
   const bytes = quantBytes<L>(scaleCols<L>()), few = <usize>(scaleCols<L>() * bitsOf<L>() / 6);
   for (; tile < end; tile += tileBytes<L>(cols), y += 4 * TILE) {
     let at = tile;
-    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(), to = sums; p < unit.end; p += offsetof<BlockRecord>()) {
+    let to = sums;
+    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.end; p += offsetof<BlockRecord>()) {
       const block = changetype<BlockRecord>(p);
       if (block.end - block.first < few) touch(at, bytes);
       blockSums<L>(tile, block.first, block.end, block.sum, to);
