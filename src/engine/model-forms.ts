@@ -44,6 +44,12 @@ const fieldOf = {
   mean: 'meanPtr', meanOut: 'meanOutPtr',
 } as const satisfies Partial<Record<keyof Constants, keyof typeof layerFields>>;
 
+/**
+ * Shares of neurons below which single ones are read, where no clock may decide (`base`): from memory rows of up are as fast as the dense
+ * kernel near the first, columns of down and of other matrices near the second (docs/adaptive-tables.md).
+ */
+const fixedBelow = { rows: 0.4, columns: 0.75 };
+
 export class ModelForms {
   readonly #placed = new Map<keyof Constants, { base: number; bytes: number }>();
 
@@ -53,7 +59,7 @@ export class ModelForms {
     private readonly modelPtr: number, private readonly addresses: readonly number[],
   ) {
     const { ffn } = plan.hparams;
-    this.model.assign({ rowsBelow: ffn, columnsBelow: ffn });
+    this.model.assign({ rowsBelow: Math.round(fixedBelow.rows * ffn), columnsBelow: Math.round(fixedBelow.columns * ffn) });
   }
 
   get model(): RecordView<typeof modelFields> { return new RecordView(this.arena.memory, this.modelPtr, modelFields); }
