@@ -215,7 +215,8 @@ export class Engine {
   /** Milliseconds that the choices of one token take, measured apart: there is no clock inside a step. */
   decideMs(sequence: number): number {
     const { exports } = this.#live, { nLayers, ffn } = this.plan.hparams;
-    if ((this.adapt(sequence).record.get('stages') & ~Stage.mask) === 0) return 0; // a mask is chosen once a prompt
+    // a mask is chosen once a prompt, experts by their router, which has weighed them all anyway
+    if ((this.adapt(sequence).record.get('stages') & ~(Stage.mask | Stage.experts)) === 0) return 0;
     return decideTime(this.#trial(exports, sequence), nLayers, ffn);
   }
 

@@ -95,7 +95,7 @@ export function checkOneFfn({ experts }: { readonly experts?: Experts }, subject
   if (!experts) return;
   throw new ModelError('E_METHOD', {
     subject, found: `a mixture of ${experts.count} experts`, expected: 'a model with one feed-forward part a layer',
-    remedy: `Use dense: of a mixture each token reads only the experts that it is sent to, here ${experts.used} of ${experts.count}.`,
+    remedy: `Use dense, or experts, which leaves out some of those that a token is sent to, here ${experts.used} of ${experts.count}.`,
   });
 }
 

@@ -156,10 +156,10 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
   }
 }
 
-/** What skipping will need memory for; of a mixture nothing, where it is not refused. @throws ModelError `E_METHOD` */
+/** What skipping will need memory for; of a mixture that 'auto' runs dense nothing. @throws ModelError `E_METHOD` */
 function skippingOn({ hparams }: ModelPlan, options: SparsityOptions): Skipping | undefined {
   const skipping = skippingOf(options), { method = boundOf(options) ? 'auto' : 'clada' } = options;
-  if (!hparams.experts) return skipping;
+  if (!hparams.experts || method === 'experts') return skipping;
   if (method !== 'auto' && method !== 'dense') checkOneFfn(hparams, `method ${method}`);
   return undefined;
 }
