@@ -4,6 +4,7 @@
  */
 import { InputError, ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
+import { checkMixture } from '../model/experts.ts';
 import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
@@ -139,9 +140,7 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const lacks = (what: string, remedy: string): never => {
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
   };
-  if (method === 'experts' && !traits.experts) {
-    lacks('a model without experts', 'Use clada or wina; experts is for mixtures of them.');
-  }
+  if (method === 'experts') checkMixture(traits, 'method experts');
   if (method !== 'dense' && method !== 'experts') checkNeurons(ffn);
   if ((method === 'cats' || method === 'cascade') && !gated) {
     lacks('a model without a feed-forward gate', 'Use clada or griffin, which need none.');

@@ -99,6 +99,14 @@ export function checkOneFfn({ experts }: { readonly experts?: Experts }, subject
   });
 }
 
+/** For what chooses among experts. @throws ModelError `E_METHOD` */
+export function checkMixture({ experts }: { readonly experts?: object | undefined }, subject: string): void {
+  if (experts) return;
+  throw new ModelError('E_METHOD', {
+    subject, found: 'a model without experts', expected: 'a mixture of experts', remedy: 'Use clada or wina; experts is for mixtures.',
+  });
+}
+
 function refuseMixture(keys: Keys, count: number): never {
   const used = keys.number('expert_used_count'), some = used > 0 ? ` (${used} used at a time)` : '';
   throw new ModelError('E_FAMILY', {
