@@ -61,7 +61,7 @@ export function skippingBytes(h: Hparams, inputs = true): { shared: number; sequ
 }
 
 /** Room for a list of inputs with its kind before it (assembly/forward/columns.ts, kernels/columns/list.ts). */
-export const listRoom = (cols: number): number => 64 * Math.ceil((80 + 32 * Math.ceil(cols / 256) + Math.ceil(cols / 32) * 480) / 64);
+export const listRoom = (cols: number): number => 64 * Math.ceil((80 + 2304 * Math.ceil(cols / 256)) / 64);
 const pad8 = (n: number): number => 8 * Math.ceil(n / 8);
 const listOf = (ffn: number): number => 2 * (pad8(ffn) + 8);
 

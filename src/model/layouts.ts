@@ -75,9 +75,9 @@ export function rowFormBytes(layout: LayoutName, rows: number, cols: number): nu
   return rows * (rowUnit * (Math.floor(nBlocks / 4) + (rest === 0 ? 0 : rest === 3 ? 1 : 0.5)) + 8);
 }
 
-/** The same of one whose columns can: tiles of 64 rows and, of blocks that stand alone, 64 columns. */
+/** The same of one whose columns can: tiles of 64 rows. */
 export function columnFormBytes(layout: LayoutName, rows: number, cols: number): number {
   const { cols: unit = 1, rowUnit } = rowOf(layout) ?? {};
   if (rowUnit === undefined || cols % unit !== 0) return 0;
-  return layoutBytes(layout, 64 * Math.ceil(rows / 64), 64 * Math.ceil(cols / 64));
+  return layoutBytes(layout, 64 * Math.ceil(rows / 64), cols);
 }

@@ -3,7 +3,7 @@
  * and v = 256 o + (the even one's + 128).
  */
 import { FACTORS } from './list';
-import { addPairs, farPairs, nearPairs } from './nibbles';
+import { addPairs, farPairs, nearPairs, touchNext } from './nibbles';
 
 @inline export function byteSums<L>(at: usize, from: usize, end: usize, sum: i32, to: usize): void {
   const start = i32x4.splat(-128 * sum);
@@ -15,6 +15,7 @@ import { addPairs, farPairs, nearPairs } from './nibbles';
       a0 = addPairs(a0, h, near); o0 = addPairs(o0, h, i16x8.shr_s(near, 8));
       a1 = addPairs(a1, h, far); o1 = addPairs(o1, h, i16x8.shr_s(far, 8));
       if (p == 0) break;
+      touchNext<L>(p, r);
       v = v128.load(p, 16); u = v128.load(r, 16); near = nearPairs(v, u); far = farPairs(v, u);
       a2 = addPairs(a2, h, near); o2 = addPairs(o2, h, i16x8.shr_s(near, 8));
       a3 = addPairs(a3, h, far); o3 = addPairs(o3, h, i16x8.shr_s(far, 8));

@@ -1,7 +1,7 @@
 /** Sums of a block of 5 bits less 16 (product.ts), taken apart behind the interleaving. */
 import { mask1f } from '../../base/simd';
 import { FACTORS } from './list';
-import { addDot, addPairs, farBytes, farPairs, nearBytes, nearPairs } from './nibbles';
+import { addDot, addPairs, farBytes, farPairs, nearBytes, nearPairs, touchNext } from './nibbles';
 import { storeWide } from './wide';
 
 @inline export function fiveSums<L>(at: usize, e: usize, end: usize, sum: i32, to: usize): void {
@@ -16,6 +16,7 @@ import { storeWide } from './wide';
     a1 = addDot(a1, h, v128.and(far, low));
     a3 = addDot(a3, h, v128.and(v128.xor(i16x8.shr_u(far, 3), i16x8.shr_u(f, 2)), low));
     if (p == 0) break;
+    touchNext<L>(p, r);
     v = v128.load(p, 16); u = v128.load(r, 16); near = nearBytes(v, u); far = farBytes(v, u);
     a4 = addDot(a4, h, v128.and(i16x8.shr_u(near, 3), low));
     a6 = addDot(a6, h, v128.and(v128.xor(near, i16x8.shr_u(f, 1)), low));
@@ -38,6 +39,7 @@ import { storeWide } from './wide';
     q = v128.and(v128.xor(i16x8.shr_u(near, 3), f), low);
     a2 = addPairs(a2, h, q); o2 = addPairs(o2, h, i16x8.shr_u(q, 8));
     if (p == 0) break;
+    touchNext<L>(p, r);
     q = v128.and(far, low);
     a1 = addPairs(a1, h, q); o1 = addPairs(o1, h, i16x8.shr_u(q, 8));
     q = v128.and(v128.xor(i16x8.shr_u(far, 3), i16x8.shr_u(f, 2)), low);
@@ -54,6 +56,7 @@ import { storeWide } from './wide';
     q = v128.and(v128.xor(near, i16x8.shr_u(f, 1)), low);
     a2 = addPairs(a2, h, q); o2 = addPairs(o2, h, i16x8.shr_u(q, 8));
     if (p == 0) break;
+    touchNext<L>(p, r);
     q = v128.and(i16x8.shr_u(far, 3), low);
     a1 = addPairs(a1, h, q); o1 = addPairs(o1, h, i16x8.shr_u(q, 8));
     q = v128.and(v128.xor(far, i16x8.shr_u(f, 3)), low);

@@ -3,13 +3,10 @@
  * outputs of an input lie side by side, so that what a zero input would add is not computed. All of it is read all the same, in the order
  * of addresses: a gap costs more time from memory than it saves, because it ends the processor's own reading ahead.
  *
- *   unit    256 inputs (what is left at the end: a multiple of 64, padded with zeros): tiles of 64 outputs, one behind the other (padded
- *           with zeros). Units come first, so that a list of inputs serves many tiles while it is in the nearest cache and its branches
- *           are known
- *   tile    steps of two blocks of inputs that share a scale (of 32, or 16 where halves have one); superblocks: then their
- *           minima, for every four outputs u8 of 8 blocks in pairs (32 B), and for every eight outputs the factors, as the layout has them
- *   step    quants of both blocks; then the scales: superblocks: one byte of both, output by output (128 B); others: for every eight
- *           outputs the layout's d (and m) of the first block, then of the second
+ *   unit    256 inputs (at the end: what is left): tiles of 64 outputs, one behind the other (padded with zeros). Units come first, so
+ *           that a list of inputs serves many tiles while it is in the nearest cache and its branches are known
+ *   tile    quants; then for every eight outputs what their layout has: superblocks: scales of blocks (of 32, or 16 where halves have
+ *           one), u8 in pairs of blocks (16 B a pair), minima the same way, and the factors; others: d (and m) of block after block
  *   quants  input by input, 8 B for each bit of one. Q0 .. Q3 are 16 outputs each, as bytes:
  *     4 bits  Q0 | Q1 << 4, Q2 | Q3 << 4 (base: the top bit of 16 flipped, as in layouts/kinds.ts)
  *     5 bits  Q0 and above it three bits of Q1; Q2 << 3 and below it three bits of Q3; 8 B whose byte i has four times two bits: of Q1's
@@ -24,62 +21,54 @@
  */
 import { groupBytes, isSuper, the, unitCols } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, blockAt, hasForms, scaleCols, superAt, unitAt } from '../neurons/source';
-import { putQuants } from './planes';
+import { blockAt, hasForms, scaleCols, superAt, unitAt } from '../neurons/source';
+import { inputBytes, putQuants } from './planes';
 
 /** Outputs of a tile, inputs of a unit. */
 export const TILE: i32 = 64, UNIT: i32 = 256;
 
 @inline export function tilesOf(rows: i32): i32 { return (rows + (TILE - 1)) >> 6; }
 
-/** Inputs of a step. */
-@inline export function stepCols<L>(): i32 { return 2 * scaleCols<L>(); }
+/** Bytes of the quants of a tile of `cols` inputs. */
+@inline export function quantBytes<L>(cols: i32): usize { return <usize>cols * inputBytes<L>(); }
 
-/** Bytes of the quants of a block: of all its inputs. */
-@inline export function quantBytes<L>(): usize { return <usize>(8 * bitsOf<L>() * scaleCols<L>()); }
+/** Superblocks: bytes of the scales, and of the minima, of eight outputs. */
+@inline export function superScales<L>(): usize { return <usize>(8 * UNIT / scaleCols<L>()); }
+@inline export function superMins<L>(): usize { return the<L>().mins ? 64 : 0; }
 
-/** Bytes of the scales of a block that stands alone. */
-@inline export function scalesOf<L>(): usize { return 8 * the<L>().scaleBytes; }
-
-@inline export function stepBytes<L>(): usize { return 2 * quantBytes<L>() + (isSuper<L>() ? 128 : 2 * scalesOf<L>()); }
-
-/** Superblocks: bytes of the minima of a tile. */
-@inline export function minBytes<L>(): usize { return the<L>().mins ? 512 : 0; }
-
-/** Bytes of a tile of `cols` inputs. */
-@inline export function tileBytes<L>(cols: i32): usize {
-  if (isSuper<L>()) return <usize>(UNIT / stepCols<L>()) * stepBytes<L>() + minBytes<L>() + 8 * the<L>().factorBytes;
-  return <usize>((cols + (stepCols<L>() - 1)) / stepCols<L>()) * stepBytes<L>();
+/** Bytes behind the quants of eight outputs. */
+@inline export function eightBytes<L>(cols: i32): usize {
+  return isSuper<L>() ? superScales<L>() + superMins<L>() + the<L>().factorBytes : <usize>(cols >> 5) * the<L>().scaleBytes;
 }
 
-@inline function columnBytesOf<L>(rows: i32, cols: i32): usize {
+/** Bytes of a tile of `cols` inputs. */
+@inline export function tileBytes<L>(cols: i32): usize { return quantBytes<L>(cols) + 8 * eightBytes<L>(cols); }
+
+@inline export function columnBytesOf<L>(rows: i32, cols: i32): usize {
   if (!hasForms<L>() || cols % unitCols<L>()) return 0;
   const rest = cols & (UNIT - 1);
   return <usize>tilesOf(rows) * (<usize>(cols >> 8) * tileBytes<L>(UNIT) + (rest ? tileBytes<L>(rest) : 0));
 }
 
-/** Scales of block `b` of the unit for output `row`, from the interleaved `block` (in `superblock`). */
-function putScales<L>(block: usize, superblock: usize, row: i32, b: i32, tile: usize): void {
-  const lane = <usize>(row & 7), t = <usize>(row & 63), eight = t >> 3;
+/** Scales of block `b` of the unit for output `row`, from the interleaved `block` (in `superblock`), to those of a tile, at `ends`. */
+function putScales<L>(block: usize, superblock: usize, row: i32, b: i32, ends: usize, bytes: usize): void {
+  const lane = <usize>(row & 7), to = ends + <usize>((row & 63) >> 3) * bytes;
   if (!isSuper<L>()) {
-    const to = tile + <usize>(b >> 1) * stepBytes<L>() + 2 * quantBytes<L>() + <usize>(b & 1) * scalesOf<L>() + eight * the<L>().scaleBytes;
     for (let i: usize = 0; i < the<L>().scaleBytes; i += 16) {
-      store<u16>(to + i + (lane << 1), load<u16>(block + the<L>().quantBytes + i + (lane << 1)));
+      store<u16>(to + <usize>b * the<L>().scaleBytes + i + (lane << 1), load<u16>(block + the<L>().quantBytes + i + (lane << 1)));
     }
     return;
   }
   for (let half = 0, halves = 32 / scaleCols<L>(); half < halves; half++) {
-    const n = b * halves + half, to = tile + <usize>(n >> 1) * stepBytes<L>() + 2 * quantBytes<L>();
-    store<u8>(to + (t << 1) + <usize>(n & 1), load<u8>(superblock + (<usize>n << 3) + lane));
+    const n = <usize>(b * halves + half);
+    store<u8>(to + (n >> 1 << 4) + (lane << 1) + (n & 1), load<u8>(superblock + (n << 3) + lane));
   }
-  const ends = tile + <usize>(UNIT / stepCols<L>()) * stepBytes<L>(), pair = <usize>(b >> 1);
   if (the<L>().mins) {
-    const to = ends + (t >> 2 << 5) + (pair << 3) + ((t & 3) << 1) + <usize>(b & 1);
-    store<u8>(to, load<u8>(superblock + 64 + (pair << 4) + (lane << 1) + <usize>(b & 1)));
+    const at = (<usize>(b >> 1) << 4) + (lane << 1) + <usize>(b & 1);
+    store<u8>(to + superScales<L>() + at, load<u8>(superblock + 64 + at));
   }
-  const factors = ends + minBytes<L>() + eight * the<L>().factorBytes;
   for (let i: usize = 0; i < the<L>().factorBytes; i += 16) {
-    store<u16>(factors + i + (lane << 1), load<u16>(superblock + the<L>().scaleBytes + i + (lane << 1)));
+    store<u16>(to + superScales<L>() + superMins<L>() + i + (lane << 1), load<u16>(superblock + the<L>().scaleBytes + i + (lane << 1)));
   }
 }
 
@@ -109,12 +98,11 @@ const PLACES: usize = memory.data<u32>([
 /** Quants of block b of the unit, `block` of the matrix: of outputs from `row` on, at most a tile. */
 function putBlock<L>(w: usize, group: usize, row: i32, rows: i32, b: i32, block: i32, tile: usize): void {
   for (let c = 0; c < 8; c++) {
-    const j = b * 32 + 4 * c, n = j / scaleCols<L>(), to = tile + <usize>(n >> 1) * stepBytes<L>() + <usize>(n & 1) * quantBytes<L>();
     for (let part = 0; part < 4; part++) {
       const at = row + 16 * part;
       const v0 = fourRows<L>(w, group, at, rows, block, c), v1 = fourRows<L>(w, group, at + 4, rows, block, c);
       const v2 = fourRows<L>(w, group, at + 8, rows, block, c), v3 = fourRows<L>(w, group, at + 12, rows, block, c);
-      for (let i = 0; i < 4; i++) putQuants<L>(column(v0, v1, v2, v3, <u8>i), part, to, <usize>((j + i) & (scaleCols<L>() - 1)));
+      for (let i = 0; i < 4; i++) putQuants<L>(column(v0, v1, v2, v3, <u8>i), part, tile, <usize>(32 * b + 4 * c + i));
     }
   }
 }
@@ -130,7 +118,7 @@ function pack<L>(w: usize, rows: i32, cols: i32, dst: usize): void {
         putBlock<L>(w, group, row, rows, b, block, tile);
         for (let t = row, end = min(row + TILE, rows); t < end; t++) {
           const from = w + <usize>(t >> 3) * group;
-          putScales<L>(blockAt<L>(from, block), superAt<L>(from, block), t, b, tile);
+          putScales<L>(blockAt<L>(from, block), superAt<L>(from, block), t, b, tile + quantBytes<L>(n), eightBytes<L>(n));
         }
       }
     }

@@ -2,12 +2,12 @@
  * x [cols] as the column form (form.ts) multiplies it: rounded as kernels/quantize does it, the inputs that are not zero listed block by
  * block. Made once for all matrices of x whose layouts have the same columnsKind.
  *
- * A ListRecord is followed by UnitRecords of units that are not all zero, each by its steps (StepRecord) of blocks that are not, each by
- * two lists. Of a list, inputs come in pairs: u16, where their bytes are in the block, and FACTORS behind those 4 B their q: [q r q r] as
- * bytes, or, for products of 16 bits, [q r]; an odd one's partner is input 0, times zero.
+ * A ListRecord is followed by UnitRecords of units that are not all zero, each by its BlockRecords, of blocks that are zero too, and by two
+ * lists, in which the entries of a block follow those of the one before. Inputs come in pairs: u16, where their bytes are in a tile, and
+ * FACTORS behind those 4 B their q: [q r q r] as bytes, or, for products of 16 bits, [q r]; an odd one is its own partner, times zero.
  *
  * Sums of a block must fit 16 bits: quants less their middle are 16 at most for 5 bits (15 for 4 as they are), 32 for 6, so sum |x| must
- * not be above 2047, or 1023. Where it is, which takes large x throughout, the step is there twice, each with half of the inputs.
+ * not be above 2047, or 1023. Where it is, which takes large x throughout, the unit is there twice, each with half of every block's inputs.
  * Test: test/kernels/columns.test.ts.
  */
 import { TWO80, hmaxInt, hsumInt, rounded, roundedInt, swizzle } from '../../base/simd';
@@ -30,34 +30,26 @@ const SUPER: i32 = 1, HALVES: i32 = 2, PAIRS: i32 = 4, BYTES_SHIFT: i32 = 3;
 @unmanaged export class UnitRecord {
   next: usize;
   index: i32;
-  /** Superblocks: the scale of x. */
+  /** Behind its blocks. */
+  end: usize;
+  /** Superblocks: the scale of x, and the sums of x of 8 blocks, pairs of i16. */
   s: f32;
-  pad: i32;
-  /** Superblocks: sums of x of 8 blocks, pairs of i16. */
   sums0: i32; sums1: i32; sums2: i32; sums3: i32;
 }
 
-/** A step. Of `first` .. `tail0` the second block's follow those of the first, BLOCK_FIELDS on. */
-@unmanaged export class StepRecord {
-  next: usize;
-  index: i32;
-  /** Entries of a block, from .. to; the sum of their q. */
-  first: usize; firstEnd: usize; firstSum: i32;
-  /** What a block's end wants of x, as behind a record of kernels/quantize: s and s * sum of all q of the block times 2^80, -8 sum(q). */
-  firstTail: i32; firstScale: f32; pad2: i32; firstMin: f32; firstMiddle: i32;
-  second: usize; secondEnd: usize; secondSum: i32;
-  secondTail: i32; secondScale: f32; pad4: i32; secondMin: f32; secondMiddle: i32;
+@unmanaged export class BlockRecord {
+  /** Entries, from .. to; the sum of their q. */
+  first: usize; end: usize; sum: i32;
+  /** What the end of a block that stands alone wants of x, as behind a record of kernels/quantize: s and s * sum times 2^80, -8 sum. */
+  tail: i32; scale: f32; pad: i32; min: f32; middle: i32;
 }
-const BLOCK_FIELDS: usize = 32;
 
-/** Bytes from a pair to its factors; a list has twice as many. */
-export const FACTORS: usize = 80;
+/** Bytes from a pair to its factors: of a unit's inputs, and of a zero to make those of each of its blocks even. */
+export const FACTORS: usize = 560;
 
 /** Bytes of scratch for the list of `cols` inputs. */
 export function columnsScratch(cols: i32): usize {
-  const steps = <usize>((cols + 31) >> 5);
-  const units = <usize>((cols + 255) >> 8) * offsetof<UnitRecord>();
-  return offsetof<ListRecord>() + units + steps * (2 * offsetof<StepRecord>() + 4 * FACTORS);
+  return offsetof<ListRecord>() + <usize>((cols + 255) >> 8) * (2 * (offsetof<UnitRecord>() + 16 * offsetof<BlockRecord>()) + 2 * FACTORS);
 }
 
 @unmanaged class ColumnsKind {
@@ -81,16 +73,14 @@ export function columnsKind(layout: i32): i32 { return <i32>forLayout<ColumnsKin
 // [q r q r] as bytes of four pairs of i16
 const BYTES: usize = memory.data<u32>([0x02000200, 0x06040604, 0x0a080a08, 0x0e0c0e0c], 16);
 
-@inline function blockOf(step: StepRecord, second: usize): StepRecord {
-  return changetype<StepRecord>(changetype<usize>(step) + second * BLOCK_FIELDS);
-}
-
 /**
- * Lists `inputs` values at x, in units of 1 / `inverse`, at `list`, as the first block of `block`; returns the sum of |q|.
+ * Lists `inputs` values at x, in units of 1 / `inverse`, from `list` on. In a tile their bytes lie from `place` on, `bytes` each. Returns
+ * the sum of |q|.
  */
-@inline function enter(block: StepRecord, x: usize, inputs: i32, inverse: v128, list: usize, bytes: i32): i32 {
+@inline function enter(block: BlockRecord, x: usize, inputs: i32, inverse: v128, list: usize, place: i32, bytes: i32): i32 {
   const zero = i32x4.splat(0);
-  let e = list, total = zero, weights = zero, at = i16x8.mul(i16x8(0, 1, 2, 3, 0, 0, 0, 0), i16x8.splat(<i16>bytes));
+  let e = list, total = zero, weights = zero;
+  let at = i16x8.add(i16x8.mul(i16x8(0, 1, 2, 3, 0, 0, 0, 0), i16x8.splat(<i16>bytes)), i16x8.splat(<i16>place));
   for (const stop = x + (<usize>inputs << 2); x < stop; x += 16) {
     const q = roundedInt(rounded(f32x4.mul(v128.load(x), inverse))), kept = i32x4.bitmask(i32x4.ne(q, zero));
     total = i32x4.add(total, q);
@@ -99,87 +89,75 @@ const BYTES: usize = memory.data<u32>([0x02000200, 0x06040604, 0x0a080a08, 0x0e0
     e = pack4(at, kept, e);
     at = i16x8.add(at, i16x8.splat(<i16>(bytes << 2)));
   }
-  store<u16>(e, 0);
+  store<u16>(e, load<u16>(e - 2));
   store<u16>(e, 0, FACTORS);
-  block.first = list;
-  block.firstEnd = list + ((e - list + 2) & ~3);
-  block.firstSum = hsumInt(total);
+  block.end = list + ((e - list + 2) & ~3);
+  block.sum = hsumInt(total);
   return hsumInt(weights);
 }
 
-/** Scale and sums of a block that stands alone. */
-@inline function close(block: StepRecord, s: f32): void {
-  block.firstScale = s * TWO80;
-  block.firstMin = s * <f32>block.firstSum * TWO80;
-  block.firstMiddle = -8 * block.firstSum;
+/** What a block's sum stands in for at its end, and in its unit's sums. */
+@inline function settle(unit: UnitRecord, block: BlockRecord): void {
+  block.min = block.scale * <f32>block.sum;
+  block.middle = -8 * block.sum;
+  const b = (changetype<usize>(block) - changetype<usize>(unit) - offsetof<UnitRecord>()) / offsetof<BlockRecord>();
+  if (b < 8) store<i16>(changetype<usize>(unit) + (b << 1), <i16>block.sum, offsetof<UnitRecord>("sums0"));
 }
 
-/** Moves the later half of a block's entries from `step` to `more`. */
-function cut(step: StepRecord, more: StepRecord): void {
-  const from = step.first, end = step.firstEnd, middle = from + ((end - from) >> 3 << 2);
-  let sum = 0;
-  for (let e = from; e < middle; e += 2) sum += load<i16>(e + FACTORS);
-  more.first = middle; more.firstEnd = end; more.firstSum = step.firstSum - sum;
-  more.firstScale = step.firstScale; more.firstMin = 0; more.firstMiddle = -8 * more.firstSum;
-  step.firstEnd = middle; step.firstSum = sum; step.firstMiddle = -8 * sum;
+/** Moves the later half of every block's entries from `unit` to `more`, whose record is still to be made. */
+function cut(unit: UnitRecord, more: UnitRecord): void {
+  const bytes = unit.end - changetype<usize>(unit), apart = changetype<usize>(more) - changetype<usize>(unit);
+  memory.copy(changetype<usize>(more), changetype<usize>(unit), bytes);
+  more.next = changetype<usize>(more) + bytes;
+  more.end = more.next;
+  for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.end; p += offsetof<BlockRecord>()) {
+    const block = changetype<BlockRecord>(p), later = changetype<BlockRecord>(p + apart);
+    const from = block.first, middle = from + ((block.end - from) >> 3 << 2);
+    let sum = 0;
+    for (let e = from; e < middle; e += 2) sum += load<i16>(e + FACTORS);
+    block.end = middle; later.first = middle;
+    block.sum = sum; later.sum -= sum;
+    settle(unit, block); settle(more, later);
+  }
 }
 
 /** relaxed: the factors of a list as bytes. Apart from `enter`: what was written in pieces is read whole only when all have come. */
-@inline function toBytes(list: usize, inputs: i32): void {
+@inline function toBytes(list: usize, end: usize): void {
   const order = v128.load(BYTES);
-  for (let p = list + FACTORS, end = p + <usize>(2 * inputs); p < end; p += 16) v128.store(p, swizzle(v128.load(p), order));
+  for (let p = list; p < end; p += 16) v128.store(p, swizzle(v128.load(p, FACTORS), order), FACTORS);
 }
 
-@inline function bytesOf(unit: UnitRecord, inputs: i32): void {
-  for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.next; p = changetype<StepRecord>(p).next) {
-    const list = p + offsetof<StepRecord>();
-    if (changetype<StepRecord>(p).first != list) continue; // the later half of the one before
-    toBytes(list, inputs);
-    toBytes(list + 2 * FACTORS, inputs);
-  }
-}
-
-/** Steps of the unit at x, up to `stop`; its sums. Returns where the next unit's record goes. */
-@inline function listUnit(kind: i32, x: usize, stop: usize, inputs: i32, unit: UnitRecord, top: i32, list: ListRecord): usize {
-  const start = changetype<usize>(unit) + offsetof<UnitRecord>(), sums = offsetof<UnitRecord>("sums0") + changetype<usize>(unit);
-  const most = inputs == 32 ? 2047 : 1023, bytes = <usize>inputs << 2;
-  let to = start, s = reinterpret<f32>(top) / 127, inverse = f32x4.splat(<f32>127 / reinterpret<f32>(top));
+/** A unit's record for the n blocks of `inputs` at x. Returns where the next goes: there too where all are zero. */
+@inline function listUnit(kind: i32, x: usize, n: i32, inputs: i32, unit: UnitRecord, top: i32, list: ListRecord): usize {
+  const blocks = changetype<usize>(unit) + offsetof<UnitRecord>(), entries = blocks + <usize>n * offsetof<BlockRecord>();
+  const most = inputs == 32 ? 2047 : 1023, bytes = <usize>inputs << 2, inputBytes = kind >> BYTES_SHIFT;
+  let e = entries, s = reinterpret<f32>(top) / 127, inverse = f32x4.splat(<f32>127 / reinterpret<f32>(top)), heaviest = 0, place = 0;
   unit.s = s;
-  for (let i: usize = 0; x < stop; i++) {
-    const step = changetype<StepRecord>(to);
-    let heavy = 0, any: usize = 0;
-    memory.fill(to, 0, offsetof<StepRecord>());
-    for (let second: usize = 0; second < 2 && x < stop; second++, x += bytes) {
-      const block = blockOf(step, second), entries = to + offsetof<StepRecord>() + second * 2 * FACTORS;
-      let live = true;
-      if (!(kind & SUPER)) {
-        const amax = reinterpret<f32>(peak(x, x + bytes));
-        live = amax > 1e-30 && amax < Infinity;
-        if (!live) list.poison += amax * 0;
-        s = amax / 127;
-        inverse = f32x4.splat(<f32>127 / amax);
-      }
-      block.first = entries; block.firstEnd = entries;
-      if (!live) continue;
-      heavy = max(heavy, enter(block, x, inputs, inverse, entries, kind >> BYTES_SHIFT));
-      any |= block.firstEnd - entries;
-      if (!(kind & SUPER)) close(block, s);
-      else if (!(kind & HALVES)) store<i16>(sums + (i << 2) + (second << 1), block.firstSum);
+  unit.end = entries;
+  memory.fill(blocks, 0, entries - blocks);
+  for (let p = blocks; p < entries; p += offsetof<BlockRecord>(), x += bytes, place += inputs * inputBytes) {
+    const block = changetype<BlockRecord>(p);
+    block.first = e; block.end = e;
+    if (!(kind & SUPER)) {
+      const amax = reinterpret<f32>(peak(x, x + bytes));
+      if (!(amax > 1e-30 && amax < Infinity)) { list.poison += amax * 0; continue; }
+      s = amax / 127;
+      inverse = f32x4.splat(<f32>127 / amax);
     }
-    if (!any) continue;
-    step.index = <i32>i;
-    to += offsetof<StepRecord>() + 4 * FACTORS;
-    step.next = to;
-    if (heavy <= most) continue;
-    const more = changetype<StepRecord>(to);
-    memory.fill(to, 0, offsetof<StepRecord>());
-    cut(step, more);
-    cut(blockOf(step, 1), blockOf(more, 1));
-    more.index = step.index;
-    to += offsetof<StepRecord>();
-    more.next = to;
+    heaviest = max(heaviest, enter(block, x, inputs, inverse, e, place, inputBytes));
+    block.scale = s * TWO80;
+    settle(unit, block);
+    e = block.end;
   }
-  return to == start ? changetype<usize>(unit) : to;
+  if (e == entries) return changetype<usize>(unit);
+  let next = entries + 2 * FACTORS;
+  unit.next = next;
+  if (heaviest > most) {
+    cut(unit, changetype<UnitRecord>(next));
+    next = changetype<UnitRecord>(next).next;
+  }
+  if (ASC_FEATURE_RELAXED_SIMD && !(kind & PAIRS)) toBytes(entries, e);
+  return next;
 }
 
 /** Lists x [cols] at `dst` [columnsScratch(cols)] for layouts of this columnsKind. */
@@ -194,9 +172,7 @@ export function listColumns(kind: i32, x: usize, cols: i32, dst: usize): void {
     if (kind & SUPER && !(amax > 1e-30 && amax < Infinity)) list.poison += amax * 0;
     else {
       unit.index = index;
-      to = listUnit(kind, x, stop, inputs, unit, top, list);
-      unit.next = to;
-      if (ASC_FEATURE_RELAXED_SIMD && to != changetype<usize>(unit) && !(kind & PAIRS)) bytesOf(unit, inputs);
+      to = listUnit(kind, x, <i32>(stop - x >> 2) / inputs, inputs, unit, top, list);
     }
     x = stop;
   }

@@ -5,6 +5,7 @@
  *   the sums of v, s, v & 15 and s & 15 give all of them: s = n2 + 16 n3, v = n0 + 16 n1 + 256 s. Three operations part four weights.
  */
 import { mask000f, nibbleMask } from '../../base/simd';
+import { bitsOf } from '../neurons/source';
 import { FACTORS } from './list';
 
 /** The bytes of two inputs interleaved: of their first, of their last 8. */
@@ -24,20 +25,25 @@ import { FACTORS } from './list';
 /** a + 4 outputs of two inputs. */
 @inline export function addPairs(a: v128, h: v128, q: v128): v128 { return i32x4.add(a, i32x4.dot_i16x8_s(q, h)); }
 
+/** Reads of the lines behind those of two inputs, so that few of the inputs left out leave a gap in the walk through memory. */
+@inline export function touchNext<L>(p: usize, r: usize): void {
+  load<u8>(p, 64); load<u8>(r, 64);
+  if (bitsOf<L>() == 8) { load<u8>(p, 128); load<u8>(r, 128); } // an input has a line
+}
+
 @inline export function nibbleSums<L>(at: usize, e: usize, end: usize, to: usize): void {
   const low = nibbleMask();
   let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
   for (; e < end; e += 4) {
     const p = at + <usize>load<u16>(e), r = at + <usize>load<u16>(e, 2), h = v128.load32_splat(e, FACTORS);
-    do { // a branch that is never taken keeps V8 from loading all first
       let v = v128.load(p), u = v128.load(r), near = nearBytes(v, u), far = farBytes(v, u);
       a0 = addDot(a0, h, v128.and(near, low)); a1 = addDot(a1, h, v128.and(far, low));
       a2 = addDot(a2, h, v128.and(i16x8.shr_u(near, 4), low)); a3 = addDot(a3, h, v128.and(i16x8.shr_u(far, 4), low));
       if (p == 0) break;
+    touchNext<L>(p, r);
       v = v128.load(p, 16); u = v128.load(r, 16); near = nearBytes(v, u); far = farBytes(v, u);
       a4 = addDot(a4, h, v128.and(near, low)); a5 = addDot(a5, h, v128.and(far, low));
       a6 = addDot(a6, h, v128.and(i16x8.shr_u(near, 4), low)); a7 = addDot(a7, h, v128.and(i16x8.shr_u(far, 4), low));
-    } while (false);
   }
   v128.store(to, a0); v128.store(to, a1, 16); v128.store(to, a2, 32); v128.store(to, a3, 48);
   v128.store(to, a4, 64); v128.store(to, a5, 80); v128.store(to, a6, 96); v128.store(to, a7, 112);
@@ -55,6 +61,7 @@ import { FACTORS } from './list';
       a0 = addPairs(a0, h, w); s0 = addPairs(s0, h, s);
       b0 = addPairs(b0, h, v128.and(w, low)); c0 = addPairs(c0, h, v128.and(s, low));
       if (p == 0) break;
+      touchNext<L>(p, r);
       w = far; s = i16x8.shr_s(w, 8);
       a1 = addPairs(a1, h, w); s1 = addPairs(s1, h, s);
       b1 = addPairs(b1, h, v128.and(w, low)); c1 = addPairs(c1, h, v128.and(s, low));

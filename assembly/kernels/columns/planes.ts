@@ -26,9 +26,9 @@ import { bitsOf } from '../neurons/source';
   return i64x2.shuffle(i8x16.shl(v128.or(two, i8x16.shl(i64x2.shuffle(two, two, 1, 0), 2)), at), i64x2.splat(0), 0, 2);
 }
 
-/** q of 16 outputs, those of part 0 .. 3 of a tile, to where input j of `block` has them; parts come in this order, upon zeros. */
-export function putQuants<L>(q: v128, part: i32, block: usize, j: usize): void {
-  const p = block + j * inputBytes<L>(), plane: usize = 16;
+/** q of 16 outputs, those of part 0 .. 3 of a tile, to where input j of a tile has them; parts come in this order, upon zeros. */
+export function putQuants<L>(q: v128, part: i32, tile: usize, j: usize): void {
+  const p = tile + j * inputBytes<L>(), plane: usize = 16;
   if (inPairs<L>()) q = halvesSide(q);
   if (bitsOf<L>() == 8) {
     v128.store(p + <usize>part * plane, v128.xor(q, i16x8.splat(0x80)));

@@ -1,26 +1,27 @@
 /**
  * y[rows] = W x for W in column form (form.ts) and x as list.ts lists it. What is computed is what kernels/matvec computes, but for the
  * order of f32 sums, and for columns whose x is zero, which cost nothing but the reading of their bytes. Sums of a block are integers of
- * 16 bits (8-bit quants: 32), which its end multiplies with the scales; superblocks add up integers until their own end. Sums of a step
- * wait in scratch, because registers hold one block's.
+ * 16 bits (8-bit quants: 32), which wait in scratch, because registers hold one block's, until the end of the unit multiplies them with the
+ * scales, eight outputs at a time; superblocks add up integers until then.
  * Error: as kernels/matvec.
  * Test: test/kernels/columns.test.ts.
  */
 import { times32 } from '../../base/simd';
 import { isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
-import { bitsOf, hasForms } from '../neurons/source';
-import { TILE, UNIT, minBytes, quantBytes, scalesOf, stepBytes, tileBytes, tilesOf } from './form';
-import { ListRecord, StepRecord, UnitRecord } from './list';
+import { bitsOf, hasForms, scaleCols } from '../neurons/source';
+import { TILE, UNIT, eightBytes, quantBytes, superMins, superScales, tileBytes, tilesOf } from './form';
+import { BlockRecord, ListRecord, UnitRecord } from './list';
 import { fiveSums, fiveWide } from './fives';
-import { nibbleSums, nibbleWide } from './nibbles';
+import { farPairs, nearPairs, nibbleSums, nibbleWide } from './nibbles';
 import { sixSums, sixWide } from './sixes';
 import { byteSums } from './bytes';
 
-/** Scratch: sums of a block (of 8 bits: 256 B), of the second, and of a superblock. */
-const SECOND: usize = 256, SUPER: usize = 512;
-/** Bytes of scratch of a thread. */
-export function productScratch(): usize { return 768; }
+/** Bytes of the sums of a block in scratch. */
+@inline function sumBytes<L>(): usize { return bitsOf<L>() == 8 ? 256 : 128; }
+
+/** Bytes of scratch of a thread: the sums of a unit's blocks. */
+export function productScratch(): usize { return 2048; }
 
 /** The sums of 64 outputs of a block whose quants are at p, into `sums`. */
 @inline function blockSums<L>(p: usize, e: usize, end: usize, sum: i32, sums: usize): void {
@@ -30,80 +31,91 @@ export function productScratch(): usize { return 768; }
   else ASC_FEATURE_RELAXED_SIMD ? sixSums<L>(p, e, end, sum, sums) : sixWide<L>(p, e, end, sum, sums);
 }
 
-/** Four sums of outputs 4i .. as i32. */
-@inline function four<L>(sums: usize, i: usize, sum: i32): v128 {
+/** Four sums of outputs 4i .. of `block` as i32. */
+@inline function four<L>(sums: usize, i: usize, block: usize): v128 {
   if (bitsOf<L>() == 8) return v128.load(sums + (i << 4));
   const v = v128.load16x4_s(sums + (i << 3));
-  return bitsOf<L>() == 5 && the<L>().mins ? i32x4.add(v, i32x4.splat(sum << 4)) : v; // without the middle again
+  if (bitsOf<L>() != 5 || !the<L>().mins) return v;
+  return i32x4.add(v, i32x4.shl(v128.load32_splat(block, offsetof<BlockRecord>("sum")), 4)); // without the middle again
 }
 
-/** y += a step's sums of blocks that stand alone. */
-@inline function addStep<L>(scales: usize, step: StepRecord, sums: usize, y: usize): void {
-  const first = changetype<usize>(step) + offsetof<StepRecord>("firstTail");
-  const second = changetype<usize>(step) + offsetof<StepRecord>("secondTail");
-  const a = step.firstSum, b = step.secondSum;
-  for (let i: usize = 0; i < 16; i += 2) {
-    const at = scales + (i >> 1) * the<L>().scaleBytes - the<L>().quantBytes, p = y + (i << 4);
-    let f = the<L>().add(at, 0, four<L>(sums, i, a), first, v128.load(p));
-    v128.store(p, the<L>().add(at + scalesOf<L>(), 0, four<L>(sums + SECOND, i, b), second, f));
-    f = the<L>().add(at, 1, four<L>(sums, i + 1, a), first, v128.load(p, 16));
-    v128.store(p, the<L>().add(at + scalesOf<L>(), 1, four<L>(sums + SECOND, i + 1, b), second, f), 16);
+/** y += a unit of blocks that stand alone; their scales at `ends`. */
+@inline function closeBlocks<L>(ends: usize, unit: UnitRecord, sums: usize, y: usize): void {
+  for (let i: usize = 0; i < 16; i += 2, y += 32) {
+    let f = v128.load(y), g = v128.load(y, 16);
+    let s = sums;
+    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.end; p += offsetof<BlockRecord>(), s += sumBytes<L>()) {
+      const tail = p + offsetof<BlockRecord>("tail"), at = ends - the<L>().quantBytes;
+      f = the<L>().add(at, 0, four<L>(s, i, p), tail, f);
+      g = the<L>().add(at, 1, four<L>(s, i + 1, p), tail, g);
+      ends += the<L>().scaleBytes;
+    }
+    v128.store(y, f); v128.store(y, g, 16);
   }
 }
 
 /** Two scales, of both blocks, of four outputs. */
 @inline function scalePairs<L>(p: usize): v128 { return the<L>().middle == 32 ? v128.load8x8_s(p) : v128.load8x8_u(p); }
 
-/** A superblock's sums += those of a step times its scales. */
-@inline function scaleStep<L>(scales: usize, step: StepRecord, sums: usize): void {
-  // 5 bits: the middle is a minimum
-  const lift = i32x4.splat(step.secondSum << 20 | (step.firstSum << 4 & 0xffff));
-  for (let i: usize = 0; i < 8; i++) {
-    const a = v128.load(sums + (i << 4)), b = v128.load(sums + (i << 4), SECOND), to = sums + SUPER + (i << 5), p = scales + (i << 4);
-    const k = scalePairs<L>(p), l = scalePairs<L>(p + 8);
-    let near = i32x4.add(v128.load(to), i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11), k));
-    let far = i32x4.add(v128.load(to, 16), i32x4.dot_i16x8_s(i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15), l));
-    if (bitsOf<L>() == 5) {
-      near = i32x4.add(near, i32x4.dot_i16x8_s(lift, k));
-      far = i32x4.add(far, i32x4.dot_i16x8_s(lift, l));
-    }
-    v128.store(to, near);
-    v128.store(to, far, 16);
-  }
-}
-
 /** The minima of four outputs times the sums of x. */
 @inline function minima(p: usize, x0: v128, x1: v128, x2: v128, x3: v128): v128 {
-  const near = i32x4.add(i32x4.dot_i16x8_s(v128.load8x8_u(p), x0), i32x4.dot_i16x8_s(v128.load8x8_u(p, 8), x1));
-  return i32x4.add(near, i32x4.add(i32x4.dot_i16x8_s(v128.load8x8_u(p, 16), x2), i32x4.dot_i16x8_s(v128.load8x8_u(p, 24), x3)));
+  const near = i32x4.add(i32x4.dot_i16x8_s(v128.load8x8_u(p), x0), i32x4.dot_i16x8_s(v128.load8x8_u(p, 16), x1));
+  return i32x4.add(near, i32x4.add(i32x4.dot_i16x8_s(v128.load8x8_u(p, 32), x2), i32x4.dot_i16x8_s(v128.load8x8_u(p, 48), x3)));
 }
 
-/** y += a superblock; its minima and factors at `ends`. */
-@inline function closeUnit<L>(ends: usize, unit: UnitRecord, sums: usize, y: usize): void {
-  const s = f32x4.splat(unit.s), x0 = i32x4.splat(unit.sums0), x1 = i32x4.splat(unit.sums1);
-  const x2 = i32x4.splat(unit.sums2), x3 = i32x4.splat(unit.sums3);
-  for (let i: usize = 0; i < 16; i++, y += 16, sums += 16) {
-    const factors = ends + minBytes<L>() + (i >> 1) * the<L>().factorBytes;
-    const mins = the<L>().mins ? minima(ends + (i << 5), x0, x1, x2, x3) : i32x4.splat(0);
-    v128.store(y, the<L>().close(factors, i & 1, v128.load(sums, SUPER), mins, s, v128.load(y)));
+/** y += a superblock; its scales at `ends`. */
+@inline function closeSuper<L>(ends: usize, unit: UnitRecord, sums: usize, y: usize): void {
+  const x = changetype<usize>(unit);
+  for (const stop = sums + 128; sums < stop; sums += 16, ends += eightBytes<L>(UNIT), y += 32) {
+    let f = i32x4.splat(0), g = f;
+    for (let p = ends, s = sums, end = ends + superScales<L>(), lift = x; p < end; p += 16, s += 256, lift += 4) {
+      const a = v128.load(s), b = v128.load(s, 128), k = scalePairs<L>(p), l = scalePairs<L>(p + 8);
+      f = i32x4.add(f, i32x4.dot_i16x8_s(nearPairs(a, b), k));
+      g = i32x4.add(g, i32x4.dot_i16x8_s(farPairs(a, b), l));
+      if (bitsOf<L>() == 5) { // the middle is a minimum
+        const middle = i16x8.shl(v128.load32_splat(lift, offsetof<UnitRecord>("sums0")), 4);
+        f = i32x4.add(f, i32x4.dot_i16x8_s(middle, k));
+        g = i32x4.add(g, i32x4.dot_i16x8_s(middle, l));
+      }
+    }
+    let m = i32x4.splat(0), n = m;
+    if (the<L>().mins) {
+      const x0 = v128.load32_splat(x, offsetof<UnitRecord>("sums0")), x1 = v128.load32_splat(x, offsetof<UnitRecord>("sums1"));
+      const x2 = v128.load32_splat(x, offsetof<UnitRecord>("sums2")), x3 = v128.load32_splat(x, offsetof<UnitRecord>("sums3"));
+      m = minima(ends + superScales<L>(), x0, x1, x2, x3);
+      n = minima(ends + superScales<L>() + 8, x0, x1, x2, x3);
+    }
+    const s = v128.load32_splat(x, offsetof<UnitRecord>("s")), factors = ends + superScales<L>() + superMins<L>();
+    v128.store(y, the<L>().close(factors, 0, f, m, s, v128.load(y)));
+    v128.store(y, the<L>().close(factors, 1, g, n, s, v128.load(y, 16)), 16);
   }
 }
 
-/** y += a unit; `tile` .. `end` are its tiles, of `bytes` bytes. */
-function addUnit<L>(tile: usize, end: usize, bytes: usize, unit: UnitRecord, sums: usize, y: usize): void {
-  for (; tile < end; tile += bytes, y += 4 * TILE) {
-    if (isSuper<L>()) for (let p = sums + SUPER, last = p + 256; p < last; p += 16) v128.store(p, i32x4.splat(0));
-    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.next; p = changetype<StepRecord>(p).next) {
-      const step = changetype<StepRecord>(p);
-      let at = tile + <usize>step.index * stepBytes<L>();
-      for (let block = p, to = sums, last = p + 64; block < last; block += 32, to += SECOND, at += quantBytes<L>()) {
-        const b = changetype<StepRecord>(block);
-        blockSums<L>(at, b.first, b.firstEnd, b.firstSum, to);
-      }
-      if (isSuper<L>()) scaleStep<L>(at, step, sums);
-      else addStep<L>(at, step, sums, y);
+/**
+ * Reads a byte of every line of a block: where so few inputs are listed that reading theirs and the next lines (touchNext) leaves gaps.
+ * From memory a walk with gaps takes up to three times as long as one without, and so does one that reads more than a few lines ahead.
+ * Nobody wants the values, but no compiler may leave out a load, which could trap.
+ */
+@inline function touch(p: usize, bytes: usize): void {
+  for (const end = p + bytes; p < end; p += 64) load<u8>(p);
+}
+
+/** y += a unit; `tile` .. `end` are its tiles, of `cols` inputs. */
+function addUnit<L>(tile: usize, end: usize, cols: i32, unit: UnitRecord, sums: usize, y: usize): void {
+  const bytes = quantBytes<L>(scaleCols<L>()), few = <usize>(scaleCols<L>() * bitsOf<L>() / 6);
+  for (; tile < end; tile += tileBytes<L>(cols), y += 4 * TILE) {
+    let at = tile;
+    let to = sums;
+    for (let p = changetype<usize>(unit) + offsetof<UnitRecord>(); p < unit.end; p += offsetof<BlockRecord>()) {
+      const block = changetype<BlockRecord>(p);
+      if (block.end - block.first < few) touch(at, bytes);
+      blockSums<L>(tile, block.first, block.end, block.sum, to);
+      to += sumBytes<L>();
+      at += bytes;
     }
-    if (isSuper<L>()) closeUnit<L>(tile + bytes - 8 * the<L>().factorBytes - minBytes<L>(), unit, sums, y);
+    const ends = tile + quantBytes<L>(cols);
+    if (isSuper<L>()) closeSuper<L>(ends, unit, sums, y);
+    else closeBlocks<L>(ends, unit, sums, y);
   }
 }
 
@@ -112,9 +124,9 @@ function multiply<L>(form: usize, rows: i32, cols: i32, entries: usize, scratch:
   const y = y0 + (from << 8), yEnd = y0 + (to << 8);
   for (let p = y; p < yEnd; p += 16) v128.store(p, f32x4.splat(list.poison));
   for (let p = entries + offsetof<ListRecord>(); p < list.end; p = changetype<UnitRecord>(p).next) {
-    const unit = changetype<UnitRecord>(p), bytes = tileBytes<L>(min(UNIT, cols - (unit.index << 8)));
+    const unit = changetype<UnitRecord>(p), n = min(UNIT, cols - (unit.index << 8)), bytes = tileBytes<L>(n);
     const first = form + <usize>unit.index * tiles * tileBytes<L>(UNIT);
-    addUnit<L>(first + from * bytes, first + to * bytes, bytes, unit, scratch, y);
+    addUnit<L>(first + from * bytes, first + to * bytes, n, unit, scratch, y);
   }
   if (!isSuper<L>()) for (let p = y; p < yEnd; p += 16) v128.store(p, times32(v128.load(p)));
 }
