@@ -15,7 +15,7 @@ import { reportOf, surprisalOf } from './head';
 import { pass } from './pass';
 import { askedOf, modelOf, ownerOf } from './tokens';
 
-/** Share that the step used of the weights that its method may leave out: of all in the layers, of the experts, or of the feed-forward parts. */
+/** Share that the step used of the weights that its method may leave out: of the layers, the experts or the feed-forward parts. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {
   if (adapt.stages & Stage.experts) return expertsCost(model, adapt);
   if (adapt.stages & Stage.inputs) {

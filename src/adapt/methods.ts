@@ -6,7 +6,9 @@ import type { NumberSpec } from '../options.ts';
 import { checkNames, checkNumber, nearest, show } from '../options.ts';
 
 /** Every method, `dense` first. */
-export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada', 'exact', 'experts'] as const;
+export const methodNames = [
+  'dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada', 'exact', 'experts',
+] as const;
 /** A method that chooses which feed-forward neurons, which inputs of all matrices, or which experts a token uses. */
 export type MethodName = (typeof methodNames)[number];
 

@@ -95,7 +95,7 @@ function inputShares(density: number, downShare: number): { inputShare: number; 
   return { inputShare: high, share: high ** 3 };
 }
 
-/** Experts to keep, by the share of the router's weight that may be left out, or by the share of their weights to use: the nearest number. */
+/** Experts to keep: by the share of the router's weight that may be left out, or the number nearest to a share of their weights. */
 function expertsOf(options: SparsityOptions, { used, sharedShare }: NonNullable<ModelTraits['experts']>): Partial<Selection> {
   const { threshold } = options, stages = Stage.experts, other = targets.find((name) =>
     name !== 'density' && name !== 'threshold' && options[name] !== undefined);

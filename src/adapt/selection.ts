@@ -104,7 +104,8 @@ export function scaled(selection: Selection, factor: number): Selection {
   return {
     ...selection, inputBase: { attention: times(attention), output: times(output), ffn: times(ffn) },
     inputShare: fewer(selection.inputShare), share: fewer(selection.share),
-    scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase), expertBase: times(selection.expertBase),
+    scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
+    expertBase: times(selection.expertBase),
     density: 1 - factor * (1 - selection.density),
   };
 }

@@ -86,7 +86,8 @@ export async function withTelemetry(path: string | undefined, use: (file: Teleme
 function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
   const { method, expected, density: mean, measured, decideMs } = generation.stats();
   if (method === undefined || method === 'dense') return [];
-  const skippable = method === 'experts' ? "the experts' weights" : leavesInputs(method) ? "the layers' weights" : 'the feed-forward weights';
+  const skippable = method === 'experts' ? "the experts' weights" : leavesInputs(method) ? "the layers' weights"
+    : 'the feed-forward weights';
   const lines = [[
     `${method}: ${(100 * (1 - mean)).toFixed(0)} % of ${skippable} skipped`,
     expected ? `calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`

@@ -121,7 +121,8 @@ export class Sparsity {
   }
 
   #prepare(options: SparsityOptions): Resolved {
-    if (options.method !== 'dense' && options.method !== 'experts') checkOneFfn(this.pool.engine.plan.hparams, `method ${options.method ?? 'clada'}`);
+    const { method = 'clada' } = options;
+    if (method !== 'dense' && method !== 'experts') checkOneFfn(this.pool.engine.plan.hparams, `method ${method}`);
     const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options), options };
     if (resolved.selection.stages === 0) return resolved;
     const { forms } = this.pool.engine;

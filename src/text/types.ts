@@ -84,8 +84,8 @@ export interface StepTelemetry {
    */
   readonly level: number | undefined;
   /**
-   * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, of inputs, of the weight of experts left
-   * out, one for all layers or one a layer; none where it ran dense.
+   * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, of inputs, of
+   * the weight of experts left out, one for all layers or one a layer; none where it ran dense.
    */
   readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */
