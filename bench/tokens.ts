@@ -2,9 +2,9 @@
  * Whole tokens, head and layers together: what each method, and each bound on the loss, makes of the time of a dense token whose head is read whole. All
  * take turns in one process, every run between two runs of that reference, greedily after the same prompt.
  *
- *   tsx bench/tokens.ts MODEL [--methods mask:0.7,clada:0.8] [--bounds 0.02,0.05,0.1] [--tier relaxed] [--threads 1] [--rounds 7] [--tokens 32] [--calibration FILE] [--out FILE]
+ *   tsx bench/tokens.ts MODEL|SHAPE [--methods mask:0.7,clada:0.8] [--bounds 0.02,0.05,0.1] [--tier relaxed] [--threads 1] [--rounds 7] [--tokens 32] [--calibration FILE] [--out FILE]
  *
- * Prints the median of the ratios, their mean with its standard error, and what `auto` chose. With bounds it fails where `auto` is slower than .98 of the
+ * SHAPE: a name of bench/shapes.ts, random weights. Prints the median of the ratios, their mean with its standard error, and what `auto` chose. With bounds it fails where `auto` is slower than .98 of the
  * dense token by more than two standard errors.
  */
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { load } from 'clada';
 import { headerFor, openLog } from '../src/cli/results.ts';
 import { parseMethod } from '../src/eval/subject.ts';
 import { median, table } from './report.ts';
+import { pathOf } from './shapes.ts';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
   methods: { type: 'string', default: '' }, bounds: { type: 'string', default: '' }, tier: { type: 'string', default: 'relaxed' }, threads: { type: 'string', default: '1' },
@@ -20,7 +21,7 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: {
 } });
 const text = 'The harbour lay quiet under a low sky. Fishing boats knocked against the wall, and on the quay two men were counting crates by the light of a lamp. '
   + '"How many are there?" asked the younger. "Forty-one," said the other, and wrote it down. They had expected fifty, and both of them knew what the difference meant:';
-const path = positionals[0]!, maxTokens = Number(values.tokens), rounds = Number(values.rounds);
+const path = await pathOf(positionals[0]!), maxTokens = Number(values.tokens), rounds = Number(values.rounds);
 const shared = { tier: values.tier as Tier, threads: Number(values.threads), contextSize: 512, ...(values.calibration === undefined ? {} : { calibration: values.calibration }) };
 await using model = await load(path, shared);
 await using plain = await load(path, { ...shared, head: 'whole', calibration: false });

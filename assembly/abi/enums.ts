@@ -14,9 +14,9 @@ export const enum Rule { none = 0, topK = 1, global = 2, cett = 3, cascade = 4 }
 
 /**
  * Which selections a step makes, as bits. Neurons (forward/sparse.ts): a fixed list, scores against a threshold, |g| w1 > t1, |h| w2 > t2;
- * inputs of the other matrices (forward/inputs.ts): |x| w > t.
+ * inputs of the other matrices (forward/inputs.ts): |x| w > t; experts of a mixture (forward/mixture.ts): the fewest within a budget.
  */
-export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8, inputs = 16 }
+export const enum Stage { mask = 1, scores = 2, gate = 4, product = 8, inputs = 16, experts = 32 }
 
 /**
  * What a part of a layer reads: the normed stream before q, k and v; the joined heads before o; the normed stream before gate and up; h

@@ -219,7 +219,7 @@
   layersPtr: u32;     // [nLayers] AdaptLayer
   // selection
   density: f32;       // share of neurons of topK and global masks, and of cett's backbone (1: its thresholds as they are)
-  share: f32;         // share of a layer's neurons that the gate or product stage keeps, exactly; 0: those above thresholds
+  share: f32;         // share of a layer's neurons that the gate or product stage keeps, or of a token's experts, exactly; 0: by thresholds
   inputShare: f32;    // the same of the inputs of q, k, v, of o, of gate and up
   shrink: f32;        // tokens that the prior counts for beside the prompt
   compensate: i32;    // 1: dropped neurons are taken at their mean
@@ -255,6 +255,7 @@
   // inputs: thresholds before the load moves them, and weights, of what q, k, v read [hidden], o [heads * headDim], gate and up [hidden]
   attentionBase: f32; outputBase: f32; ffnBase: f32;
   attentionWeightPtr: u32; outputWeightPtr: u32; ffnWeightPtr: u32; // f32, 0 = ones
+  expertBase: f32;      // share of the weight of a token's experts that may be left out, before the load moves it
   maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted; -1 = all
   // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
   sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
@@ -263,6 +264,7 @@
   // what the last step used
   nGate: i32; nUp: i32; nDown: i32;
   nAttention: i32; nOutput: i32; nFfn: i32; // inputs
+  nExperts: i32;
 }
 
 /** What calibration measures while tokens are decoded dense, summed over tokens. */

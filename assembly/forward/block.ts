@@ -15,7 +15,7 @@ export function block(model: ModelRecord, work: WorkspaceRecord, layer: LayerRec
     ? convolutionPart<DensePass>(pass, model, layer, work.xPtr, nTokens, last)
     : attentionPart<DensePass>(pass, model, layer, work.xPtr, nTokens, last);
   if (nTokens == 0) return 0;
-  if (layer.experts) mixturePart(pass, model, layer, nTokens);
+  if (layer.experts) mixturePart(pass, model, layer, iLayer, nTokens);
   else if (work.sparse) sparseFfn(pass, model, layer, iLayer);
   else ffnPart(pass, model, layer, iLayer, nTokens);
   return nTokens;

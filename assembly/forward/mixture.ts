@@ -1,26 +1,50 @@
 /**
  * The feed-forward part of a block with experts: each token goes to a few of them (kernels/experts), and what they give is added up with
  * the router's weights. Tokens are gathered by expert, so that a chosen expert's weights are read once a pass and those of others never;
- * a token's sum is taken in the order of the experts, whoever else is in the pass.
+ * a token's sum is taken in the order of the experts, whoever else is in the pass. A step that skips goes to fewer of them: to so many as
+ * its sequence's share says, or to those that its budget, moved by the load, needs (docs/adaptive.md).
  */
-import { ExpertRecord, LayerRecord, ModelRecord } from '../abi/records';
+import { Stage } from '../abi/enums';
+import { AdaptRecord, ExpertRecord, LayerRecord, ModelRecord } from '../abi/records';
+import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { addWeighted, route, sigmoid } from '../kernels/experts/experts';
 import { activateGatedAll } from './activations';
 import { DensePass } from './dense';
 import { formatOf } from './linear';
 import { normRows, rowStride } from './norms';
 import { leave } from './parts';
+import { sequenceOf } from './tokens';
 
 /** Bytes from token to token of a router's rows. */
 @inline function weightStride(experts: i32): usize { return <usize>((experts + 7) & ~7) << 2; }
 
 /** Weights [nTokens, experts] of every expert for every token, 0 where it was not chosen; x is normed. */
-function routeTokens(pass: DensePass, model: ModelRecord, layer: LayerRecord, x: usize, nTokens: i32): void {
+function routeTokens(pass: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32, x: usize, nTokens: i32): void {
   const hidden = model.hidden, stride = rowStride(hidden), experts = layer.experts, wStride = weightStride(experts);
   let weights = <usize>pass.expertWeightsPtr;
   pass.prepare(x, stride, hidden, nTokens, formatOf(layer.routerLayout));
   pass.multiply(layer.routerLayout, layer.routerPtr, 0, experts, hidden, x, stride, nTokens, weights, wStride);
-  for (let t = 0; t < nTokens; t++, weights += wStride) route(weights, experts, layer.expertsUsed, layer.expertsNormed);
+  const adapt = adaptOf(sequenceOf(pass, 0));
+  if (pass.sparse && adapt.stages & Stage.experts) { // a step: one token
+    const own = adaptLayer(adapt, iLayer), share = adapt.share, some = max(1, <i32>nearest<f32>(share * <f32>layer.expertsUsed));
+    const used = share > 0 ? min(some, layer.expertsUsed) : layer.expertsUsed, budget: f32 = share > 0 ? 0 : own.expertBase * adapt.factor;
+    own.nExperts = route(weights, experts, used, layer.expertsNormed, budget);
+    return;
+  }
+  for (let t = 0; t < nTokens; t++, weights += wStride) route(weights, experts, layer.expertsUsed, layer.expertsNormed, 0);
+}
+
+/** Share of the experts' weights, those that all tokens go to included, that a step used of what a dense one does. */
+export function expertsCost(model: ModelRecord, adapt: AdaptRecord): f32 {
+  let some: f64 = 0, whole: f64 = 0;
+  for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
+    const layer = layerOf(model, iLayer), ffn = <f64>layer.ffn;
+    if (!layer.experts) continue;
+    const shared: f64 = layer.sharedPtr ? <f64>changetype<ExpertRecord>(<usize>layer.sharedPtr).ffn : 0;
+    some += shared + ffn * <f64>adaptLayer(adapt, iLayer).nExperts;
+    whole += shared + ffn * <f64>layer.expertsUsed;
+  }
+  return <f32>(some / whole);
 }
 
 /** expertOut = down(act(gate x) * up x) of one expert for rows of x. */
@@ -78,10 +102,10 @@ function sharedExpert(pass: DensePass, model: ModelRecord, layer: LayerRecord, x
 }
 
 /** x += experts(norm(x)). */
-export function mixturePart(pass: DensePass, model: ModelRecord, layer: LayerRecord, nTokens: i32): void {
+export function mixturePart(pass: DensePass, model: ModelRecord, layer: LayerRecord, iLayer: i32, nTokens: i32): void {
   const x = <usize>pass.normedPtr;
   normRows(model, pass.ffnInput(layer), layer.ffnNormPtr, layer.ffnNormBiasPtr, nTokens, x);
-  routeTokens(pass, model, layer, x, nTokens);
+  routeTokens(pass, model, layer, iLayer, x, nTokens);
   memory.fill(pass.outPtr, 0, <usize>nTokens * rowStride(model.hidden));
   chosenExperts(pass, model, layer, x, nTokens);
   sharedExpert(pass, model, layer, x, nTokens);

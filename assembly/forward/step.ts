@@ -10,12 +10,14 @@ import { refresh } from '../adapt/refresh';
 import { clear } from '../adapt/statistics';
 import { copyMasked } from './compact';
 import { inputsUsed } from './inputs';
+import { expertsCost } from './mixture';
 import { reportOf, surprisalOf } from './head';
 import { pass } from './pass';
 import { askedOf, modelOf, ownerOf } from './tokens';
 
-/** Share that the step used of the weights that its method may leave out: of all in the layers, or of the feed-forward parts. */
+/** Share that the step used of the weights that its method may leave out: of the layers, the experts or the feed-forward parts. */
 function costOf(model: ModelRecord, adapt: AdaptRecord): f32 {
+  if (adapt.stages & Stage.experts) return expertsCost(model, adapt);
   if (adapt.stages & Stage.inputs) {
     let some: f64 = 0, whole: f64 = 0;
     for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {

@@ -6,8 +6,10 @@ import type { NumberSpec } from '../options.ts';
 import { checkNames, checkNumber, nearest, show } from '../options.ts';
 
 /** Every method, `dense` first. */
-export const methodNames = ['dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada', 'exact'] as const;
-/** A method that chooses which feed-forward neurons, or which inputs of all matrices, a token uses. */
+export const methodNames = [
+  'dense', 'griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada', 'exact', 'experts',
+] as const;
+/** A method that chooses which feed-forward neurons, which inputs of all matrices, or which experts a token uses. */
 export type MethodName = (typeof methodNames)[number];
 
 /** What a token leaves out while generating. The prompt is always computed dense. */
@@ -17,13 +19,14 @@ export interface SparsityOptions {
    * neurons, gate first, one budget. 'teal' (arXiv 2408.14690), 'wina' (arXiv 2505.19427): the largest inputs of every matrix, without a
    * calibration. 'mask': one mask from the prompt and the calibration.
    * 'griffin' (arXiv 2404.01365), 'tt' (arXiv 2402.03804), 'cats' (arXiv 2404.08763), 'clada-paper' (arXiv 2502.19078 as
-   * reconstructed): for comparison. 'exact': skips what ReLU makes zero, no loss. 'auto': the fastest on this machine that keeps
+   * reconstructed): for comparison. 'exact': skips what ReLU makes zero, no loss. 'experts': of a mixture, the
+   * experts of least weight. 'auto': the fastest on this machine that keeps
    * `maxKl` or `minTop1`. Default 'auto' with a bound, else 'clada'.
    */
   method?: MethodName | 'auto';
   /**
-   * Share to use of the weights that the method may leave out, in (0, 1]: of clada, teal and wina all of the layers, of others the
-   * feed-forward parts. Default 0.6.
+   * Share to use of the weights that the method may leave out, in (0, 1]: of clada, teal and wina all of the layers, of experts those of
+   * the experts that a token is sent to, of others the feed-forward parts. Default 0.6.
    */
   density?: number;
   /** Instead of a density: a row of the calibration's table, 0 the gentlest. */
@@ -34,7 +37,7 @@ export interface SparsityOptions {
   minTop1?: number;
   /**
    * Instead of a density: the method's own threshold (clada, cascade: budget of damage tau; tt, cats: multiplies the calibrated
-   * thresholds of density 0.6).
+   * thresholds of density 0.6; experts: share of the weight of those that a token is sent to that may be left out, below 1).
    */
   threshold?: number;
   /**
@@ -126,7 +129,7 @@ export function checkSparsity(options: SparsityOptions): void {
 const stagesOf: Record<MethodName, number> = {
   dense: 0, griffin: Stage.mask, mask: Stage.mask, tt: Stage.product, cats: Stage.gate, 'clada-paper': Stage.scores,
   cascade: Stage.gate | Stage.product, teal: Stage.inputs | Stage.product, wina: Stage.inputs | Stage.product,
-  clada: Stage.inputs | Stage.product, exact: Stage.gate,
+  clada: Stage.inputs | Stage.product, exact: Stage.gate, experts: Stage.experts,
 };
 
 /** Whether a method leaves out of all weights in the layers, not of the feed-forward parts alone. */

@@ -4,6 +4,7 @@
  */
 import { InputError, ModelError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
+import { checkMixture } from '../model/experts.ts';
 import type { Calibration } from './calibration.ts';
 import type { Level } from './levels.ts';
 import { atCost, atIndex, withinBound } from './levels.ts';
@@ -21,6 +22,8 @@ export interface ModelTraits {
   readonly relu: boolean;
   /** Share of the layers' weights that the down matrices are. */
   readonly downShare: number;
+  /** Of a mixture: experts that a token is sent to, and the share of the weights of all that it goes to that is the one for all tokens. */
+  readonly experts?: { readonly used: number; readonly sharedShare: number } | undefined;
 }
 
 /** A selection, with what the calibration promises of it and what the user should know. */
@@ -92,6 +95,32 @@ function inputShares(density: number, downShare: number): { inputShare: number; 
   return { inputShare: high, share: high ** 3 };
 }
 
+/** Experts to keep: by the share of the router's weight that may be left out, or the number nearest to a share of their weights. */
+function expertsOf(options: SparsityOptions, { used, sharedShare }: NonNullable<ModelTraits['experts']>): Partial<Selection> {
+  const { threshold } = options, stages = Stage.experts, other = targets.find((name) =>
+    name !== 'density' && name !== 'threshold' && options[name] !== undefined);
+  if (other) {
+    throw new InputError('E_OPTION', {
+      subject: `sparsity.${other} of experts`, found: String(options[other]), expected: 'a threshold or a density',
+      remedy: 'Mixtures of experts are not calibrated, so nothing is known of the loss: say how much may be left out.',
+    });
+  }
+  if (threshold !== undefined) {
+    if (threshold < 1) return { stages, expertBase: threshold };
+    throw new InputError('E_OPTION', {
+      subject: 'sparsity.threshold of experts', found: String(threshold), expected: 'at least 0 and below 1',
+      remedy: "It is the share of the router's weight that a token may leave out, say 0.1.",
+    });
+  }
+  const density = pick(options, 'density'), of = (count: number): number => sharedShare + (1 - sharedShare) * (count / used);
+  const count = Math.round(((density - sharedShare) / (1 - sharedShare)) * used);
+  if (count >= 1) return density === 1 ? { stages } : { stages, share: count / used, cogLoad: noCogLoad };
+  throw new InputError('E_OPTION', {
+    subject: 'sparsity.density of experts', found: String(density), expected: `about ${of(1).toFixed(3)} or more`,
+    remedy: `That is one expert of the ${used} that a token is sent to; there is nothing below it.`,
+  });
+}
+
 function needsCalibration(method: MethodName): never {
   throw new ModelError('E_CALIBRATION', {
     subject: `method ${method}`, found: 'no calibration of this model', expected: 'thresholds measured offline',
@@ -111,7 +140,8 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const lacks = (what: string, remedy: string): never => {
     throw new ModelError('E_METHOD', { subject: `method ${method}`, found: what, expected: 'a model that has one', remedy });
   };
-  if (method !== 'dense') checkNeurons(ffn);
+  if (method === 'experts') checkMixture(traits, 'method experts');
+  if (method !== 'dense' && method !== 'experts') checkNeurons(ffn);
   if ((method === 'cats' || method === 'cascade') && !gated) {
     lacks('a model without a feed-forward gate', 'Use clada or griffin, which need none.');
   }
@@ -136,6 +166,11 @@ export function resolveSparsity(options: SparsityOptions, traits: ModelTraits, c
   const selecting = (own: Partial<Selection>, expected?: Level): Resolved =>
     ({ method, selection: { ...common, ...own }, expected, warnings });
   if (method === 'dense') return { method, selection: denseSelection, expected: undefined, warnings };
+  if (method === 'experts') {
+    const own = expertsOf(options, traits.experts!);
+    if (traits.experts!.used === 1) warnings.push('a token goes to one expert of this model: there is none to leave out');
+    return selecting(own);
+  }
   if (method === 'exact') {
     return selecting({ stages: gated ? Stage.gate : Stage.product, gateBase: 0, productBase: 0, cogLoad: noCogLoad });
   }

@@ -33,7 +33,10 @@ export interface Selection {
   readonly rule: 'none' | 'topK' | 'global' | 'cett' | 'cascade';
   /** Share of neurons of topK and global masks, and of cett's backbone (1: its thresholds as they are). */
   readonly density: number;
-  /** Share of a layer's neurons that the gate or product stage keeps at every token, exactly; 0: those above thresholds. */
+  /**
+   * Share that every token keeps exactly of a layer's neurons, at the gate or product stage, or of the experts that it is sent to; 0:
+   * those above thresholds, or within the budget.
+   */
   readonly share: number;
   /** Tokens that the prior counts for beside the prompt. */
   readonly shrink: number;
@@ -48,6 +51,8 @@ export interface Selection {
   readonly scoreBase: Thresholds;
   readonly gateBase: Thresholds;
   readonly productBase: Thresholds;
+  /** Share of the router's weight that may be left out. */
+  readonly expertBase: Thresholds;
   readonly gateWeights: 'ones' | 'scores';
   readonly productWeights: 'ones' | 'sensitivity' | 'columnNorm';
   readonly cogLoad: CogLoadControl;
@@ -67,7 +72,7 @@ export function everywhere(base: Thresholds): Selection['inputBase'] { return { 
 
 export const denseSelection: Selection = {
   stages: 0, rule: 'none', density: 1, share: 0, inputShare: 0, inputBase: everywhere(-1), inputWeights: 'ones', shrink: 48,
-  skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1,
+  skipTokens: 4, compensate: false, scoreBase: -1, gateBase: -1, productBase: -1, expertBase: -1,
   gateWeights: 'ones', productWeights: 'ones', cogLoad: noCogLoad, refreshAfter: 0, refreshAbove: 1, rerunAbove: Infinity,
 };
 
@@ -100,6 +105,7 @@ export function scaled(selection: Selection, factor: number): Selection {
     ...selection, inputBase: { attention: times(attention), output: times(output), ffn: times(ffn) },
     inputShare: fewer(selection.inputShare), share: fewer(selection.share),
     scoreBase: times(selection.scoreBase), gateBase: times(selection.gateBase), productBase: times(selection.productBase),
+    expertBase: times(selection.expertBase),
     density: 1 - factor * (1 - selection.density),
   };
 }

@@ -21,6 +21,9 @@ export interface Command {
   readonly notes?: readonly string[];
 }
 
+/** Flags of which each says how far to go. */
+const oneTarget = ['density', 'maxKl', 'minTop1', 'threshold'].flatMap((a, i, all) => all.slice(i + 1).map((b) => [a, b] as const));
+
 /** What a line of a chat may be besides a message. */
 export const slashCommands = {
   '/help': 'this list',
@@ -57,7 +60,7 @@ export const commands = {
       ['compare', 'json'], ['compare', 'telemetry'], ['compare', 'loadSession'], ['compare', 'saveSession'],
       ['chat', 'raw'], ['parseSpecial', 'chat'], ['parseSpecial', 'system'], ['chatTemplate', 'raw'], ['system', 'raw'],
       ['loadSession', 'chat'], ['loadSession', 'raw'], ['loadSession', 'system'],
-      ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1'],
+      ...oneTarget,
     ],
     notes: [
       'The prompt is -p, -f FILE or standard input. A pipe or file on standard input joins -p, behind a blank line (as in llama-run): '
@@ -72,7 +75,7 @@ export const commands = {
       model, system, chatTemplate, ...generating, loopGuard: { ...loopGuard, default: chatLoopGuard }, ...skipping,
       ...session, contextSize, ...loading, threads, json, stats,
     },
-    conflicts: [['loadSession', 'system'], ['density', 'maxKl'], ['density', 'minTop1'], ['maxKl', 'minTop1']],
+    conflicts: [['loadSession', 'system'], ...oneTarget],
     notes: [
       embeddedNote, 'Every line is a message, unless it is a command:',
       ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`),

@@ -120,6 +120,10 @@ export const skipping = {
     help: 'bound on the KL divergence to dense, nats a token',
   },
   minTop1: { kind: 'number', name: 'min-top1', value: 'N', range: { min: 0, max: 1 }, help: 'bound on the share of equal top tokens' },
+  threshold: {
+    kind: 'number', name: 'threshold', value: 'N', range: { min: 0 },
+    help: "the method's own; experts: share of the router's weight that may be left out",
+  },
   telemetry: {
     kind: 'text', name: 'telemetry', value: 'FILE',
     help: 'what every token decided: JSON lines, or CSV where FILE ends in .csv',

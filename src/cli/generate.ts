@@ -21,13 +21,10 @@ export function generateOptions(values: Values<'run'> | Values<'chat'>, signal: 
 
 /** What the flags say of skipping; undefined where none does. */
 export function sparsityOf(
-  { sparsity, density, maxKl, minTop1 }: Pick<Values<'run'>, 'sparsity' | 'density' | 'maxKl' | 'minTop1'>,
+  { sparsity: method, density, maxKl, minTop1, threshold }: Pick<Values<'run'>, 'sparsity' | 'density' | 'maxKl' | 'minTop1' | 'threshold'>,
 ): SparsityOptions | undefined {
-  if (sparsity === undefined && density === undefined && maxKl === undefined && minTop1 === undefined) return undefined;
-  return {
-    ...(sparsity === undefined ? {} : { method: sparsity }), ...(density === undefined ? {} : { density }),
-    ...(maxKl === undefined ? {} : { maxKl }), ...(minTop1 === undefined ? {} : { minTop1 }),
-  };
+  const said = Object.entries({ method, density, maxKl, minTop1, threshold }).filter(([, value]) => value !== undefined);
+  return said.length === 0 ? undefined : Object.fromEntries(said);
 }
 
 export interface Streamed {
@@ -89,7 +86,8 @@ export async function withTelemetry(path: string | undefined, use: (file: Teleme
 function sparsityLines(generation: Generation, { surprisal, density }: Streamed): string[] {
   const { method, expected, density: mean, measured, decideMs } = generation.stats();
   if (method === undefined || method === 'dense') return [];
-  const skippable = leavesInputs(method) ? "the layers' weights" : 'the feed-forward weights';
+  const skippable = method === 'experts' ? "the experts' weights" : leavesInputs(method) ? "the layers' weights"
+    : 'the feed-forward weights';
   const lines = [[
     `${method}: ${(100 * (1 - mean)).toFixed(0)} % of ${skippable} skipped`,
     expected ? `calibration: KL ${expected.kl.toFixed(3)} nats, same top token ${(100 * expected.top1).toFixed(1)} %`

@@ -27,6 +27,8 @@ export interface StepThresholds {
   readonly output?: number | readonly number[];
   /** Of the inputs of gate and up. */
   readonly ffn?: number | readonly number[];
+  /** Share of the router's weight that could be left out. */
+  readonly experts?: number | readonly number[];
 }
 
 /**
@@ -102,7 +104,7 @@ export class AdaptState {
 
   configure(selection: Selection): void {
     const { cogLoad: load } = selection;
-    if (selection.stages !== 0) checkNeurons(this.h.ffn);
+    if (selection.stages & ~Stage.experts) checkNeurons(this.h.ffn);
     this.record.assign({
       stages: selection.stages, rule: Rule[selection.rule], collect: usesStatistics(selection) ? 1 : 0, dirty: 1,
       density: selection.density, share: selection.share, inputShare: selection.inputShare,
@@ -115,6 +117,7 @@ export class AdaptState {
       const layer = this.layer(i);
       layer.assign({
         ...scoreThreshold(selection, i), gateBase: at(selection.gateBase, i), productBase: at(selection.productBase, i),
+        expertBase: at(selection.expertBase, i),
         ...this.#inputs(selection, i),
         gateWeightPtr: selection.gateWeights === 'scores' ? layer.get('scoresPtr') : 0,
         productWeightPtr: selection.productWeights === 'ones' ? 0 : this.forms.constant(selection.productWeights, i),
@@ -203,14 +206,20 @@ export class AdaptState {
       ...inputs,
       ...(stages & Stage.scores ? { scores: of((layer) => layer.get('scoreBase') / layer.get('scoreScale')) } : {}),
       ...(stages & Stage.gate ? { gate: of((layer) => layer.get('gateBase')) } : {}),
+      ...(stages & Stage.experts ? { experts: of((layer) => layer.get('expertBase')) } : {}),
       ...(stages & Stage.product ? { product: of((layer) => layer.get('productBase')) } : {}),
     };
   }
 
-  /** Gate rows, up rows and down columns that the last step used, layer by layer. */
-  counts(): { gate: number; up: number; down: number }[] {
+  /** Gate rows, up rows and down columns that the last step used, layer by layer, and to how many experts it went. */
+  counts(): { gate: number; up: number; down: number; experts?: number }[] {
+    const ofExperts = (this.record.get('stages') & Stage.experts) !== 0;
     return Array.from({ length: this.h.nLayers }, (_, i) => {
-      const layer = this.layer(i);
+      const layer = this.layer(i), { ffn, experts: mixture } = this.h.layers[i]!;
+      if (ofExperts && mixture) {
+        const experts = layer.get('nExperts'), neurons = experts * ffn + mixture.sharedFfn;
+        return { gate: neurons, up: neurons, down: neurons, experts };
+      }
       return { gate: layer.get('nGate'), up: layer.get('nUp'), down: layer.get('nDown') };
     });
   }

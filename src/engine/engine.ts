@@ -214,9 +214,9 @@ export class Engine {
 
   /** Milliseconds that the choices of one token take, measured apart: there is no clock inside a step. */
   decideMs(sequence: number): number {
-    const { exports } = this.#live, { nLayers, ffn } = this.plan.hparams;
-    if ((this.adapt(sequence).record.get('stages') & ~Stage.mask) === 0) return 0; // a mask is chosen once a prompt
-    return decideTime(this.#trial(exports, sequence), nLayers, ffn);
+    const { nLayers, ffn } = this.plan.hparams, stages = this.adapt(sequence).record.get('stages') & ~(Stage.mask | Stage.experts);
+    if (stages === 0) return 0; // a mask is chosen once a prompt, experts by the router that has weighed them anyway
+    return decideTime(this.#trial(this.#live.exports, sequence), nLayers, ffn);
   }
 
   #run<T>(run: () => T, tokens = 0): T {

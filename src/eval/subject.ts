@@ -116,7 +116,7 @@ const greedily = ({ maxTokens, stop = [], signal }: AnswerOptions): GenerateOpti
   ({ temperature: 0, maxTokens, stop, ...(signal ? { signal } : {}) });
 
 /** Methods that look at the token alone. */
-const blind: ReadonlySet<string> = new Set(['tt', 'cats', 'exact', 'teal', 'wina']);
+const blind: ReadonlySet<string> = new Set(['tt', 'cats', 'exact', 'teal', 'wina', 'experts']);
 
 /** A method of skipping neurons at a density: prompts dense, what follows by its rule. */
 export class MethodSubject implements Subject {

@@ -4,7 +4,7 @@ export const Rope = { none: 0, adjacent: 1, halves: 2 } as const;
 export const Activation = { silu: 0, gelu: 1, relu: 2, relu2: 3 } as const;
 export const HeadNorm = { row: 0, shared: 1, each: 2 } as const;
 export const Rule = { none: 0, topK: 1, global: 2, cett: 3, cascade: 4 } as const;
-export const Stage = { mask: 1, scores: 2, gate: 4, product: 8, inputs: 16 } as const;
+export const Stage = { mask: 1, scores: 2, gate: 4, product: 8, inputs: 16, experts: 32 } as const;
 export const Place = { none: -1, attention: 0, heads: 1, ffn: 2, h: 3, output: 4 } as const;
 /** Where in a layer: the inputs of q, k, v; of o; of gate and up; of down; and what down gives. */
 export type Place = (typeof Place)[keyof typeof Place];

@@ -95,7 +95,15 @@ export function checkOneFfn({ experts }: { readonly experts?: Experts }, subject
   if (!experts) return;
   throw new ModelError('E_METHOD', {
     subject, found: `a mixture of ${experts.count} experts`, expected: 'a model with one feed-forward part a layer',
-    remedy: `Use dense: of a mixture each token reads only the experts that it is sent to, here ${experts.used} of ${experts.count}.`,
+    remedy: `Use dense, or experts, which leaves out some of those that a token is sent to, here ${experts.used} of ${experts.count}.`,
+  });
+}
+
+/** For what chooses among experts. @throws ModelError `E_METHOD` */
+export function checkMixture({ experts }: { readonly experts?: object | undefined }, subject: string): void {
+  if (experts) return;
+  throw new ModelError('E_METHOD', {
+    subject, found: 'a model without experts', expected: 'a mixture of experts', remedy: 'Use clada or wina; experts is for mixtures.',
   });
 }
 

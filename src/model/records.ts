@@ -72,9 +72,10 @@ export const adaptFields = {
 export const adaptLayerFields = {
   scoreBase: 'f32', gateBase: 'f32', productBase: 'f32', scoreScale: 'f32', scoresPtr: 'u32', gateWeightPtr: 'u32', productWeightPtr: 'u32',
   attentionBase: 'f32', outputBase: 'f32', ffnBase: 'f32', attentionWeightPtr: 'u32', outputWeightPtr: 'u32', ffnWeightPtr: 'u32',
+  expertBase: 'f32',
   maskPtr: 'u32', nMask: 'i32', sumHPtr: 'u32', sumNormedPtr: 'u32', sumUpPtr: 'u32', compactGatePtr: 'u32', compactUpPtr: 'u32',
   compactDownPtr: 'u32', compactDownBytes: 'u32', piecesPtr: 'u32', positionsPtr: 'u32', nGate: 'i32', nUp: 'i32', nDown: 'i32',
-  nAttention: 'i32', nOutput: 'i32', nFfn: 'i32',
+  nAttention: 'i32', nOutput: 'i32', nFfn: 'i32', nExperts: 'i32',
 } as const satisfies Fields;
 
 export const probeFields = {

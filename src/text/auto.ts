@@ -28,7 +28,7 @@ export async function chooseMethod(
 ): Promise<Resolved> {
   const { maxKl: _maxKl, minTop1: _minTop1, method: _method, density, ...rest } = options, dense = prepare({ method: 'dense' });
   const because = (why: string): Resolved => ({ ...dense, warnings: [why] });
-  if (pool.engine.plan.hparams.experts) return because('a mixture of experts skips no neurons of them: dense');
+  if (pool.engine.plan.hparams.experts) return because('a mixture of experts has no calibration, so no bound can be promised: dense');
   const choices: Resolved[] = [];
   for (const [method, levels] of known) {
     const level = bound ? hardestWithin(levels, bound) : atCost(levels, density!);

@@ -12,7 +12,7 @@ import { closeParts, openParts } from '../format/gguf/parts.ts';
 import { readGguf } from '../format/gguf/read.ts';
 import type { GgufFile } from '../format/gguf/types.ts';
 import type { KvName } from '../model/enums.ts';
-import { checkOneFfn } from '../model/experts.ts';
+import { checkMixture, checkOneFfn } from '../model/experts.ts';
 import type { HeadOption } from '../model/head.ts';
 import { checkHead, stagedPlan } from '../model/head.ts';
 import type { MemoryPlan, SequenceOptions, Skipping } from '../model/memory.ts';
@@ -156,10 +156,11 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
   }
 }
 
-/** What skipping will need memory for; of a mixture nothing, where it is not refused. @throws ModelError `E_METHOD` */
+/** What skipping will need memory for; of a mixture that 'auto' runs dense nothing. @throws ModelError `E_METHOD` */
 function skippingOn({ hparams }: ModelPlan, options: SparsityOptions): Skipping | undefined {
   const skipping = skippingOf(options), { method = boundOf(options) ? 'auto' : 'clada' } = options;
-  if (!hparams.experts) return skipping;
+  if (method === 'experts') checkMixture(hparams, 'method experts');
+  if (!hparams.experts || method === 'experts') return skipping;
   if (method !== 'auto' && method !== 'dense') checkOneFfn(hparams, `method ${method}`);
   return undefined;
 }

@@ -76,7 +76,9 @@ export class Sparsity {
     const weights = (fields: readonly string[]): number => pool.engine.plan.tensors.reduce(
       (sum, { role, layer, rows, cols }) => sum + (layer !== undefined && fields.includes(role.field) ? rows * cols : 0), 0);
     const downShare = weights(['down']) / weights(['q', 'k', 'v', 'o', 'gate', 'up', 'down']);
-    this.#traits = { downShare, nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
+    const [layer] = hparams.layers, mixture = hparams.experts, shared = mixture?.sharedFfn ?? 0;
+    const experts = mixture && { used: mixture.used, sharedShare: shared / (shared + mixture.used * layer!.ffn) };
+    this.#traits = { downShare, experts, nLayers: hparams.nLayers, ffn: hparams.ffn, gated: isGated(hparams), relu };
   }
 
   /**
@@ -119,7 +121,8 @@ export class Sparsity {
   }
 
   #prepare(options: SparsityOptions): Resolved {
-    if (options.method !== 'dense') checkOneFfn(this.pool.engine.plan.hparams, `method ${options.method ?? 'clada'}`);
+    const { method = 'clada' } = options;
+    if (method !== 'dense' && method !== 'experts') checkOneFfn(this.pool.engine.plan.hparams, `method ${method}`);
     const resolved = { ...resolveSparsity(options, this.#traits, this.calibration), bound: boundOf(options), options };
     if (resolved.selection.stages === 0) return resolved;
     const { forms } = this.pool.engine;

@@ -14,6 +14,6 @@ export function telemetryOf(
     cogLoad, factor, density: cost, level, thresholds: sparse ? sequence.adapt.thresholds(factor) : {}, weightBytes, refined, tailError,
     refreshed: has(StepFlag.refreshed), reran: has(StepFlag.reran), prior: has(StepFlag.prior),
     layers: sparse ? sequence.adapt.counts() : [],
-    ...(sparse && !has(StepFlag.reran) && neurons ? { neurons: sequence.engine.used() } : {}),
+    ...(sparse && !has(StepFlag.reran) && neurons && !sequence.engine.plan.hparams.experts ? { neurons: sequence.engine.used() } : {}),
   };
 }

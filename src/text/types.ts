@@ -66,13 +66,16 @@ export interface StepTelemetry {
   readonly cogLoad: number;
   /** What the thresholds were multiplied by. */
   readonly factor: number;
-  /** Share used of the weights that the method may leave out: feed-forward, or all of the layers. */
+  /** Share used of the weights that the method may leave out: feed-forward, all of the layers, or of the experts. */
   readonly density: number;
-  /** Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. */
-  readonly layers: readonly { gate: number; up: number; down: number }[];
+  /**
+   * Gate rows, up rows and down columns used, layer by layer; empty where the token ran dense. With method 'experts' also how many of them
+   * the token went to, beside one that all go to.
+   */
+  readonly layers: readonly { gate: number; up: number; down: number; experts?: number }[];
   /**
    * With telemetry 'neurons': those whose down column was used, bit i & 7 of byte i >> 3 of a layer's ceil(ffn / 8) bytes,
-   * [layers, ceil(ffn / 8)]. Absent where the token ran dense.
+   * [layers, ceil(ffn / 8)]. Absent where the token ran dense, and of mixtures of experts.
    */
   readonly neurons?: Uint8Array<ArrayBuffer>;
   /**
@@ -81,8 +84,8 @@ export interface StepTelemetry {
    */
   readonly level: number | undefined;
   /**
-   * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, one for all layers or one
-   * a layer; none where it ran dense.
+   * The thresholds that held for this token, load and contract included: of prompt scores, |gate| and |product|, of inputs, of
+   * the weight of experts left out, one for all layers or one a layer; none where it ran dense.
    */
   readonly thresholds: StepThresholds;
   /** The selection was made anew; the token was computed again, dense. */

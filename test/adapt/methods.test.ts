@@ -86,8 +86,8 @@ test('a method that the model has nothing for', () => {
   assert.is(code('exact', gelu), 'E_METHOD');
   for (const traits of [reglu, relu]) for (const known of [calibration, undefined]) assert.is(code('exact', traits, known), 'none');
   for (const method of methodNames) {
-    const wide = { ...reglu, ffn: 65_536 };
-    if (method === 'dense') resolveSparsity({ method }, wide, calibration);
+    const wide = { ...reglu, ffn: 65_536, experts: { used: 8, sharedShare: 0 } };
+    if (method === 'dense' || method === 'experts') resolveSparsity({ method }, wide, calibration);
     else assert.is(code(method, wide), 'E_METHOD', `${method}: a list holds 16 bits a neuron`);
   }
   assert.is(resolveSparsity({ method: 'exact' }, reglu, undefined).selection.stages, Stage.gate);
@@ -152,7 +152,7 @@ const thresholdsOf = ({ scoreBase, gateBase, productBase, inputBase }: Selection
 
 test('density 1 keeps all', () => {
   for (const method of methodNames) {
-    if (method === 'exact') continue; // skips zeros only
+    if (method === 'exact' || method === 'experts') continue; // skips zeros only; is for mixtures
     for (const known of ['griffin', 'clada', 'teal', 'wina'].includes(method) ? [calibration, undefined] : [calibration]) {
       const { selection } = resolveSparsity({ method, density: 1 }, swiglu, known);
       assert.ok(thresholdsOf(selection).every((value) => value < 0), `${method}: ${thresholdsOf(selection).join(' ')}`);
@@ -237,9 +237,38 @@ test('scaled: thresholds times the factor, masks as much nearer to all; what kee
   }));
 });
 
+test('experts: a budget or a share of their weights, of mixtures only; bounds cannot be promised', () => {
+  const traits = { ...swiglu, experts: { used: 8, sharedShare: 0 } }, shared = { ...swiglu, experts: { used: 4, sharedShare: 0.2 } };
+  const selection = (options: SparsityOptions, of: ModelTraits = traits): Selection => resolveSparsity({ method: 'experts', ...options }, of, undefined).selection;
+  for (const threshold of [0, 0.1, 0.999]) {
+    const { stages, expertBase, share } = selection({ threshold });
+    assert.equal([stages, expertBase, share], [Stage.experts, threshold, 0]);
+  }
+  for (const [density, of, kept] of [[0.75, traits, 6], [0.5, traits, 4], [0.6, traits, 5], [undefined, traits, 5], [0.1, traits, 1], [0.6, shared, 2], [0.4, shared, 1]] as const) {
+    const { share, expertBase, cogLoad } = selection({ ...(density === undefined ? {} : { density }), cogLoad: true }, of);
+    assert.equal([share * of.experts.used, expertBase, cogLoad.mode], [kept, -1, 'off'], `density ${density}: a number, which no load moves`);
+  }
+  assert.equal([selection({ density: 1 }).share, selection({ density: 1 }).expertBase], [0, -1]);
+  assert.is(selection({ threshold: 0.1, cogLoad: true }).cogLoad.mode, 'measured');
+  assert.is(selection({ threshold: 0.1 }).cogLoad.mode, 'off');
+  assert.is(scaled(selection({ threshold: 0.2 }), 0.5).expertBase, 0.1);
+  for (const [options, of, part] of [
+    [{ threshold: 1 }, traits, 'below 1'], [{ threshold: 7 }, traits, 'below 1'], [{ density: 0.05 }, traits, '0.125'], [{ density: 0.2 }, shared, '0.400'],
+    [{ maxKl: 0.1 }, traits, 'maxKl of experts'], [{ minTop1: 0.9 }, traits, 'minTop1'], [{ level: 0 }, traits, 'level'], [{ topK: true }, traits, 'topK of experts'],
+  ] as const) {
+    const { code, message } = refusal(() => selection(options, of));
+    assert.is(code, 'E_OPTION');
+    assert.ok(message.includes(part), message);
+  }
+  for (const threshold of [-0.1, NaN, Infinity]) assert.is(refusal(() => selection({ threshold })).code, 'E_OPTION');
+  assert.is(refusal(() => selection({}, swiglu)).code, 'E_METHOD', 'no mixture');
+  assert.match(resolveSparsity({ method: 'experts', threshold: 0.5 }, { ...swiglu, experts: { used: 1, sharedShare: 0 } }, undefined).warnings[0]!, /one expert/);
+});
+
 test('what memory is planned for is what the method reads', () => {
+  const traits = { ...reglu, experts: { used: 8, sharedShare: 0 } };
   for (const method of methodNames) for (const load of [false, true]) {
-    const options: SparsityOptions = method === 'exact' ? { method } : { method, density: 0.5, cogLoad: load }, { selection } = resolveSparsity(options, reglu, calibration);
+    const options: SparsityOptions = method === 'exact' ? { method } : { method, density: 0.5, cogLoad: load }, { selection } = resolveSparsity(options, traits, calibration);
     assert.is(skippingOf(options).stages, selection.stages, JSON.stringify(options));
     if (selection.stages === Stage.mask) assert.ok(skippingOf(options).density >= selection.density);
   }

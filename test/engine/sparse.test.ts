@@ -6,12 +6,15 @@ import { klDivergence } from '../../src/adapt/divergence.ts';
 import type { Selection } from '../../src/adapt/selection.ts';
 import { resolveSparsity } from '../../src/adapt/resolve.ts';
 import { denseSelection, everywhere } from '../../src/adapt/selection.ts';
+import type { GgufDtype } from '../../src/format/gguf/types.ts';
+import { dtypes } from '../../src/format/gguf/types.ts';
 import { Stage } from '../../src/model/enums.ts';
 import { isGated } from '../../src/model/hparams.ts';
 import type { Sequence } from '../../src/session/sequence.ts';
 import { embeddedModel, openSequence, shared, tinyPath } from '../helpers/models.ts';
 import { reluTwin } from '../helpers/relu.ts';
-import { tinyModelPath, tinyModels } from '../helpers/tiny-models.ts';
+import type { TinyModel } from '../helpers/tiny-models.ts';
+import { string, tinyModelPath, tinyModels, u32 } from '../helpers/tiny-models.ts';
 import { twin } from '../helpers/twin.ts';
 import { variantPath } from '../helpers/variants.ts';
 
@@ -147,6 +150,34 @@ for (const name of ['nemotron: biases, a third of each head', 'arcee', 'arcee: w
     const dense = await decode(sequence, denseSelection), { rows, costs } = await decode(sequence, selection);
     assert.ok(costs.every((cost) => cost < 0.9), `costs ${costs[0]}`);
     assert.ok(relative(rows, dense.rows) < 2e-6, `relative RMS ${relative(rows, dense.rows)}`);
+  });
+}
+
+/** A tiny model whose feed-forward matrices are blocks of a dtype. */
+async function inBlocks(name: string, keys: TinyModel['keys'], dtype: GgufDtype): Promise<string> {
+  const kind = dtype.toUpperCase(), bytes = readFileSync(new URL(`../fixtures/quants/${kind}.bin`, import.meta.url)), { blockSize, typeSize } = dtypes[dtype], nBlocks = bytes.length / typeSize;
+  return tinyModelPath(`${name}: ${kind}`, { keys: { ...keys, 'embedding_length': u32(256), 'feed_forward_length': u32(512) }, change: (parts) => {
+    parts.tensors = parts.tensors.map((tensor, k) => {
+      if (!/ffn_(gate|up|down)\.weight/.test(tensor.name)) return tensor;
+      const count = tensor.dims.reduce((a, b) => a * b, 1) / blockSize, data = new Uint8Array(count * typeSize);
+      for (let i = 0; i < count; i++) data.set(bytes.subarray(((i * 5 + k) % nBlocks) * typeSize).subarray(0, typeSize), i * typeSize);
+      return { ...tensor, dtype, data };
+    });
+  } });
+}
+
+// with a gate up is read row by row, in which scales are integers of 16 bits in a unit of the row's; these blocks have scales of many sizes
+for (const tier of ['base', 'relaxed'] as const) for (const [dtype, near] of [['q4_0', 0.005], ['q8_0', 2e-5], ['q4_k', 3e-4], ['q6_k', 0.06]] as const) {
+  test(`exact: ${dtype}, ${tier}: logits are dense's but for the order of sums; with a gate but for the rounding of rows`, async () => {
+    for (const [name, keys] of [['nemotron', {}], ['llama', { 'hidden_act': string('relu') }]] as const) {
+      const sequence = await openSequence(await inBlocks(name, keys, dtype), { tier }), { ffn } = sequence.engine.plan.hparams;
+      const dense = await decode(sequence, denseSelection), { selection } = resolveSparsity({ method: 'exact' }, { ...traits(sequence), relu: true }, undefined);
+      await decode(sequence, selection);
+      sequence.engine.forms.model.assign({ rowsBelow: ffn, columnsBelow: ffn }); // whatever is faster here
+      const { rows, costs } = await decode(sequence, selection), far = relative(rows, dense.rows);
+      assert.ok(costs.every((cost) => cost < 0.95), `costs ${costs[0]}`);
+      assert.ok(far < (name === 'llama' ? near : 2e-6), `${name}: relative RMS ${far}`);
+    }
   });
 }
 

@@ -262,9 +262,9 @@ export async function tinyModel(name: string, model: TinyModel = tinyModels[name
 let folder: string | undefined;
 
 /** Path of a model of the table in a temporary folder. */
-export async function tinyModelPath(name: string): Promise<string> {
+export async function tinyModelPath(name: string, model?: TinyModel): Promise<string> {
   const path = join(folder ??= temporary(), `${name.replace(/\W+/g, '-')}.gguf`);
-  writeFileSync(path, await tinyModel(name));
+  writeFileSync(path, await tinyModel(name, model));
   return path;
 }
 

@@ -16,14 +16,15 @@ function routed(logits: Float32Array, used: number, normed: boolean): number[] {
 for (const build of builds) {
   const test = suite(`experts (${build})`), k = new Kernels(build, 32);
 
-  function route(logits: Float32Array, used: number, normed: boolean): number[] {
+  function route(logits: Float32Array, used: number, normed: boolean, budget = 0): number[] {
     k.reset();
     const padded = new Float32Array(8 * Math.ceil(logits.length / 8)).fill(99); // what padding holds does not count
     padded.set(logits);
     const ptr = k.putF32(padded);
-    k.call('route', ptr, logits.length, used, normed ? 1 : 0);
+    const chosen = k.call('route', ptr, logits.length, used, normed ? 1 : 0, budget), weights = [...k.f32(ptr, logits.length)];
     k.checkCanaries();
-    return [...k.f32(ptr, logits.length)];
+    assert.is(chosen, weights.filter((weight) => weight !== 0).length);
+    return weights;
   }
 
   test('weights of the chosen, zero for the others', () => {
@@ -46,6 +47,22 @@ for (const build of builds) {
     const logits = Float32Array.of(0, 2, 1, 2, 1, 1, 0, 2);
     assert.equal(route(logits, 2, false).map((w, i) => (w > 0 ? i : -1)).filter((i) => i >= 0), [1, 3]);
     assert.equal(route(logits, 4, false).map((w, i) => (w > 0 ? i : -1)).filter((i) => i >= 0), [1, 2, 3, 7]);
+  });
+
+  test('a budget keeps the fewest that hold the rest of the weight, with the weights of a router of so many', () => {
+    const random = new Random(5);
+    for (const count of [1, 2, 8, 9, 60, 128]) for (const used of new Set([1, Math.min(2, count), Math.min(8, count), count])) for (const spread of [0.1, 3, 30]) {
+      const logits = Float32Array.from({ length: count }, () => spread * uniform(random));
+      const largest = route(logits, used, false).filter((weight) => weight > 0).sort((a, b) => b - a), all = largest.reduce((a, b) => a + b, 0);
+      for (const budget of [-1, 0, 0.01, 0.1, 0.3, 0.77, 0.999, 1, 20]) {
+        const may = Math.fround(budget) * all;
+        let kept = used, left = 0;
+        while (budget > 0 && kept > 1 && (left += largest[kept - 1]!) <= may) kept--;
+        for (const normed of [false, true]) assert.equal(route(logits, used, normed, budget), route(logits, kept, normed), `${count} ${used} ${spread} ${budget}`);
+      }
+    }
+    assert.equal(route(new Float32Array(8), 4, true, 0.5), [0.5, 0.5, 0, 0, 0, 0, 0, 0], 'of equal ones the first stay');
+    assert.equal(route(Float32Array.of(1, NaN, 2), 2, true, 0.3), [NaN, 0, 0]);
   });
 
   test('one expert that is all there is, or all that is used, weighs 1', () => {
