@@ -6,7 +6,7 @@
  * A results file is what `clada eval --out` writes (*.jsonl; or *.json, one array of the same records): format in src/eval/records.ts. Each file is
  * a section of its own, so that numbers of different runs, machines or documents never stand in one table; more methods are added to a file by
  * running `clada eval --out` with it again. Generated text goes between <!-- results:NAME --> and <!-- /results:NAME -->, NAME one of quality, speed,
- * tokens, load, tasks, generation, paper (of files named so), claim and gain (which join files), on whichever page has the marker; curves go to a folder beside the page, named as the page. `--check` writes
+ * tokens, load, tasks, generation, paper (of files named so), claim, whole and gain (which join files), on whichever page has the marker; curves go to a folder beside the page, named as the page. `--check` writes
  * nothing and fails where a page is not up to date.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { comparisonTable, fixed, generationTable, markdown, percent, taskDetails
 import { summariseTasks } from '../src/eval/tasks.ts';
 import type { Chart, Series } from './chart.ts';
 import { lineChart } from './chart.ts';
-import { hasPart, publish, withParts } from './page.ts';
+import { hasPart, publish, showSpread, withParts } from './page.ts';
 import { paperTable } from './paper-table.ts';
 
 export interface ResultFile {
@@ -174,10 +174,26 @@ const joints: Readonly<Record<string, Joint>> = {
       })),
     ];
   },
+  /** Whole tokens of every model, build and number of threads (bench/tokens.ts), the last measured of each. */
+  whole: (files) => {
+    const rows = new Map<string, string[]>(), from = new Set<string>();
+    for (const file of files.filter(({ name }) => name.startsWith('whole-'))) {
+      let header: HeaderRecord | undefined;
+      for (const record of file.records) {
+        if (record.type === 'header') header = record;
+        if (record.type !== 'token' || header === undefined) continue;
+        const { subject, threads, cost, ms, token, rounds } = record, where = [file.name.replace(/^whole-|-base$/g, ''), header.tier, String(threads)];
+        rows.set([...where, subject].join(), [...where, subject, fixed(cost, 3), fixed(ms[0], 2), showSpread(token, 2), String(rounds)]);
+      }
+      for (const line of sources(file, 'token')) from.add(line);
+    }
+    return rows.size === 0 ? [] : [markdown(['model', 'build', 'threads', 'method', 'cost', 'ms/token', 'times dense (least … most)', 'rounds'], [...rows.values()]), [...from].join('\n')];
+  },
   /** Time saved against accuracy kept, every model and method that has both: whole tokens, head and layers together. */
   gain: (files, images, folder) => {
     const points = files.filter(isPaper).flatMap((file) => {
-      const rows = taskRows(summariseTasks(of(file, 'task'))), speeds = new Map(of(file, 'token').map((record) => [record.subject, record]));
+      const whole = files.filter(({ name }) => name === file.name.replace('paper-', 'whole-')).flatMap((one) => of(one, 'token').filter(({ threads }) => threads === 1));
+      const rows = taskRows(summariseTasks(of(file, 'task'))), speeds = new Map([...of(file, 'token'), ...whole].map((record) => [record.subject, record]));
       return rows.flatMap((row) => {
         const speed = row.subject === 'dense' ? undefined : speeds.get(row.subject);
         return speed ? [{ model: file.name.replace('paper-', ''), row, speed }] : [];

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** Median, least and most. */
-export type Spread = [middle: number, least: number, most: number];
+export type Spread = readonly [middle: number, least: number, most: number];
 
 export const empty = 'No results in this checkout yet.';
 

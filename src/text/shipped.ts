@@ -9,6 +9,8 @@ import { CladaError } from '../errors.ts';
 /** Fingerprints, and the files they have. */
 const shipped: Readonly<Record<string, string>> = {
   '89a8bf478fe5d37d3a9bc44773ea4f55': 'smollm2-135m-instruct-q4_1',
+  '42713964c71041eddd6464712bf07c2e': 'qwen2.5-coder-0.5b',
+  'fbf40bada51d57452e520b0be8bc4278': 'qwen2.5-coder-1.5b',
 };
 
 /** From this file, as it is here and as it is built. */

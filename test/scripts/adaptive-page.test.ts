@@ -27,7 +27,7 @@ const records: ResultRecord[] = [
   { type: 'load', method: 'clada', density: 0.6, control: 'shuffled', documents: 16, cost: 0.601, kl: 0.21, fixedKl: 0.2, change: 0.05, se: 0.012 },
   { type: 'speed', subject: 'clada 0.6', cost: 0.6, kl: 0.2, top1: 0.75, ms: [8, 7, 9], token: [1.25, 1.1, 1.4], ffn: [1.5, 1.25, 2] },
 ];
-const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'paper', 'claim', 'gain'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
+const blank = ['quality', 'speed', 'tokens', 'load', 'tasks', 'generation', 'paper', 'claim', 'whole', 'gain'].map((name) => `# ${name}\n<!-- results:${name} -->\nold\n<!-- /results:${name} -->\n`).join('');
 
 test('tables: every figure with its error, and where it came from', () => {
   const { page } = renderPage(blank, [{ name: 'toy', records }], 'adaptive');
@@ -57,13 +57,21 @@ test('time saved against accuracy kept: models and methods that have both', () =
   assert.match(images.get('gain.svg')!, />1\.5b clada 0\.6</);
 });
 
+test('whole tokens: of every build and number of threads the last that was measured', () => {
+  const speed = (threads: number, ratio: number): ResultRecord => ({ type: 'token', subject: 'mask 0.8', rounds: 4, threads, cost: 0.8, ms: [8, 7, 9], token: [ratio, 1.1, 1.4] });
+  const { page } = renderPage('<!-- results:whole -->\n<!-- /results:whole -->', [{ name: 'whole-toy', records: [header, speed(1, 9), speed(2, 1.3), speed(1, 1.25)] }], 'adaptive');
+  assert.match(page, /\| toy +\| +base +\| +1 \| mask 0\.8 \| 0\.800 \| +8\.00 \| +1\.25 \(1\.10 … 1\.40\) \| +4 \|/);
+  assert.match(page, /\| +2 \| mask 0\.8 \|/);
+  assert.not.match(page, /9\.00 \(1\.10/);
+});
+
 test('made twice it is the same; without results it says so', () => {
   const files = [{ name: 'toy', records }];
   const once = renderPage(blank, files, 'adaptive');
   assert.equal(renderPage(once.page, files, 'adaptive'), once);
   const { page, images } = renderPage(once.page, [], 'adaptive');
   assert.is(images.size, 0);
-  assert.is(page.split('No results in this checkout yet.').length, 10);
+  assert.is(page.split('No results in this checkout yet.').length, 11);
   assert.throws(() => renderPage('# nothing', files, 'adaptive'), /no <!-- results:NAME -->, NAME one of quality/);
   assert.throws(() => renderPage(blank, [{ name: 'toy', records: records.slice(1) }], 'adaptive'), /before any header/);
 });
