@@ -18,11 +18,11 @@ const folders = ['../../models', '../models', '../../../models'];
 
 /** The calibration of weights with this fingerprint, if the package brings it. */
 export async function openShipped(fingerprint: string): Promise<ByteSource | undefined> {
-  const name = shipped[fingerprint];
-  if (name === undefined || !import.meta.url.startsWith('file:')) return undefined;
+  const name = shipped[fingerprint], here: string | undefined = import.meta.url; // a name, which bundlers do not take for a file to bring
+  if (name === undefined || !here?.startsWith('file:')) return undefined;
   for (const folder of folders) {
     try {
-      return await openSource(new URL(`${folder}/${name}.clada.gguf`, import.meta.url));
+      return await openSource(new URL(`${folder}/${name}.clada.gguf`, here));
     } catch (error) {
       if (!(error instanceof CladaError && error.code === 'E_NOT_FOUND')) throw error;
     }
