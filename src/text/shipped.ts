@@ -1,6 +1,6 @@
 /**
- * Calibrations that come with the package (models/NAME.clada.gguf), for files that many people have: taken where none lies beside the
- * model, by the fingerprint of its weights. Only where the package lies on a disk; pages and edge functions name an address themselves.
+ * Calibrations that lie in the repository (models/NAME.clada.gguf), for files that many people have: taken where none lies beside the
+ * model, by the fingerprint of its weights. Only in a checkout, for the package is small: others name a path or an address.
  */
 import { openSource } from '../bytes/open.ts';
 import type { ByteSource } from '../bytes/source.ts';
@@ -16,7 +16,7 @@ const shipped: Readonly<Record<string, string>> = {
 /** From this file, as it is here and as it is built. */
 const folders = ['../../models', '../models', '../../../models'];
 
-/** The calibration of weights with this fingerprint, if the package brings it. */
+/** The calibration of weights with this fingerprint, if it is here. */
 export async function openShipped(fingerprint: string): Promise<ByteSource | undefined> {
   const name = shipped[fingerprint], here: string | undefined = import.meta.url; // a name, which bundlers do not take for a file to bring
   if (name === undefined || !here?.startsWith('file:')) return undefined;

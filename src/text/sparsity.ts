@@ -16,8 +16,9 @@ import { isGated } from '../model/hparams.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
 import { CladaError } from '../errors.ts';
 import type { SequencePool } from '../session/pool.ts';
+import { openShipped } from './shipped.ts';
 
-/** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there, else what the package brings for these weights (shipped.ts). */
+/** 'auto': `NAME.clada.gguf` beside `NAME.gguf` if it is there, else what a checkout has for these weights (shipped.ts). */
 export type CalibrationSource = 'auto' | false | SourceInput;
 
 /** The file that 'auto' looks for: the path, URL or `hf:` address beside the model's. */
@@ -49,7 +50,7 @@ export async function openCalibration(
     if (auto && error instanceof CladaError && (remote ? absent : ['E_NOT_FOUND']).includes(error.code)) return undefined;
     throw error;
   });
-  const source = found ?? (auto ? await (await import('./shipped.ts')).openShipped(engine.fingerprint) : undefined);
+  const source = found ?? (auto ? await openShipped(engine.fingerprint) : undefined);
   if (!source) return undefined;
   try {
     const calibration = await readCalibration(source);

@@ -1,4 +1,4 @@
-/** Calibrations that come with the package are found by the fingerprint of the weights, wherever the model lies and whatever it is called. */
+/** Calibrations that lie in models are found by the fingerprint of the weights, wherever the model lies and whatever it is called. */
 import { readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
