@@ -37,29 +37,6 @@ const binaries: Record<string, { entry: string; target: string }> = {
   'kernels-relaxed': { entry: 'assembly/kernels.entry.ts', target: 'relaxed' },
 };
 
-interface Binaryen {
-  setPassArgument(name: string, value: string): void;
-  wrapModule(ref: number): { getNumFunctions(): number; getFunctionByIndex(i: number): number };
-  getFunctionInfo(ref: number): { name: string };
-}
-
-/**
- * Inlined is what says `@inline`, which the compiler has done by itself when this runs, and the fields of records, which are functions to it; of what
- * its optimizer would add to that nothing became faster, and the binary a twelfth larger.
- */
-class OnlyAskedInlining {
-  declare readonly binaryen: Binaryen;
-  afterCompile(module: { ref: number; runPasses(passes: string[]): void }): void {
-    const { binaryen } = this, functions = binaryen.wrapModule(module.ref);
-    for (let i = 0; i < functions.getNumFunctions(); i++) {
-      const { name } = binaryen.getFunctionInfo(functions.getFunctionByIndex(i));
-      if (/#[gs]et:/.test(name)) continue;
-      binaryen.setPassArgument('no-inline', name);
-      module.runPasses(['no-inline']);
-    }
-  }
-}
-
 /** What runs models, and is shipped as files too. */
 const engineBuilds = ['base', 'relaxed'] as const;
 
@@ -89,7 +66,7 @@ async function buildWasm(): Promise<void> {
       else for (const v of [value].flat()) args.push(`--${key}`, String(v));
     }
     // `use abort=` in a debug build too: a failed assertion is a bare trap with the function's name in the stack.
-    const { error, stderr } = await asc.main([...args, '--baseDir', root, '--config', 'none'], { transforms: target === 'debug' ? [] : [OnlyAskedInlining as never] });
+    const { error, stderr } = await asc.main([...args, '--baseDir', root, '--config', 'none']);
     if (error) throw new Error(`asc ${name}: ${error.message}\n${stderr.toString()}`);
     if (!name.startsWith('kernels-')) await writeModule(name);
     say(`wasm  ${name.padEnd(16)} ${readFileSync(join(root, `build/wasm/${name}.wasm`)).length} bytes`);
