@@ -14,6 +14,7 @@ import { DEVIATIONS, stagedPlan } from '../src/model/head.ts';
 import { defaultKv } from '../src/model/memory.ts';
 import { planModel } from '../src/model/plan.ts';
 import { createSampler } from '../src/sampler/sampler.ts';
+import { exactOf } from '../src/session/exact.ts';
 
 const [path, count = '1250'] = process.argv.slice(2), POSITIONS = Number(count), CONTEXT = 512, ROUNDS = 16;
 const read = (...names: string[]): string => names.map((name) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8')).join('\n');
@@ -49,11 +50,7 @@ const root = (values: number[]): number => Math.sqrt(values.reduce((sum, v) => s
 const topK = (logits: Float32Array, k: number): string => [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, k).sort((a, b) => a - b).join();
 
 async function quality(): Promise<void> {
-  const engine = await open(true, 1), ptr = engine.openSequence(), K = 20;
-  const exact = {
-    get floor() { return engine.floor(ptr); }, get logSumExp() { return engine.report(ptr).logSumExp; }, get tailError() { return engine.report(ptr).tailError; },
-    refine: (floor?: number, ids?: readonly number[]) => { engine.refine(ptr, floor, ids); },
-  };
+  const engine = await open(true, 1), ptr = engine.openSequence(), exact = exactOf(engine, ptr), K = 20;
   const rows: Record<string, unknown>[] = [];
   for (const [kind, list] of texts) {
     let positions = 0, tops = 0, sets = 0, draws = 0, greedy = 0, sampled = 0;

@@ -20,11 +20,12 @@ import { openSandbox } from '../src/cli/sandbox.ts';
 import { compareToDense, type Document } from '../src/eval/compare.ts';
 import { generationNames, readGenerationItems, runGeneration, type GenerationName } from '../src/eval/generation.ts';
 import { readItems, taskNames, type TaskItem, type TaskName } from '../src/eval/items.ts';
-import type { ResultLog, Spread } from '../src/eval/records.ts';
+import type { ResultLog } from '../src/eval/records.ts';
 import { parseMethod, subjectFor, type Subject } from '../src/eval/subject.ts';
 import { runTasks } from '../src/eval/tasks.ts';
 import { paperTable } from '../scripts/paper-table.ts';
-import { median } from './report.ts';
+import { spreadOf } from './report.ts';
+import { takeTurns } from './turns.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url)), prompt = 64, answer = 64;
 
@@ -56,18 +57,12 @@ async function measureSpeed(subjects: readonly Subject[], { ids }: Document, rou
   };
   const all = new Map(subjects.map((subject) => [subject, { ms: [] as number[], ratio: [] as number[] }]));
   for (const subject of subjects) await once(subject); // warm
-  for (let round = 0; round < rounds; round++) {
-    let before = await once(dense);
-    for (const subject of round % 2 ? subjects : [...subjects].reverse()) {
-      const ms = await once(subject), after = await once(dense);
-      all.get(subject)!.ms.push(ms);
-      all.get(subject)!.ratio.push((before + after) / 2 / ms);
-      before = after;
-    }
-  }
-  const spread = (values: readonly number[]): Spread => [median(values), Math.min(...values), Math.max(...values)];
+  await takeTurns(subjects, rounds, () => once(dense), once, (subject, ms, against) => {
+    all.get(subject)!.ms.push(ms);
+    all.get(subject)!.ratio.push(against / ms);
+  });
   for (const [subject, { ms, ratio }] of all) {
-    log.append({ type: 'token', subject: subject.label, rounds, threads, cost: costs.get(subject)!, ms: spread(ms), token: spread(ratio) });
+    log.append({ type: 'token', subject: subject.label, rounds, threads, cost: costs.get(subject)!, ms: spreadOf(ms), token: spreadOf(ratio) });
   }
 }
 

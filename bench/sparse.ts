@@ -9,9 +9,11 @@ import { load, readCalibration } from 'clada';
 import { MemorySource } from '../src/bytes/memory.ts';
 import { atCost } from '../src/adapt/levels.ts';
 import { headerFor, openLog } from '../src/cli/results.ts';
-import type { SpeedRecord, Spread } from '../src/eval/records.ts';
+import type { SpeedRecord } from '../src/eval/records.ts';
 import { modelFile } from './model.ts';
-import { median, range, table } from './report.ts';
+import { showSpread } from '../scripts/page.ts';
+import { median, range, spreadOf, table } from './report.ts';
+import { takeTurns } from './turns.ts';
 
 const prompt = 64, count = 48, densities = [0.9, 0.8, 0.7, 0.6, 0.5];
 /** What users ask for: bounds, held by one method or by the fastest here; and a rival where the tasks have it. */
@@ -56,27 +58,20 @@ export async function benchSparse(rounds: number, out: string | undefined): Prom
     return median(times);
   };
   for (const { sparsity } of tasks) await measure(sparsity); // warm
-  for (let round = 0; round < rounds; round++) {
-    let before = await measure(dense);
-    for (const task of round % 2 ? tasks : [...tasks].reverse()) {
-      task.ms.push(await measure(task.sparsity));
-      const after = await measure(dense);
-      task.against.push((before + after) / 2);
-      before = after;
-    }
-  }
+  await takeTurns(tasks, rounds, () => measure(dense), ({ sparsity }) => measure(sparsity), (task, ms, against) => {
+    task.ms.push(ms);
+    task.against.push(against);
+  });
   const rest = tasks[1]!, restShare = median(rest.ms.map((ms, i) => ms / rest.against[i]!));
   console.log(`\nEmbedded model, ${model.info.tier} build, one thread, ${rounds} rounds, each method between two dense runs: median (least … most)\n`);
-  const spread = (values: readonly number[]): Spread => [median(values), Math.min(...values), Math.max(...values)];
   const log = openLog(out, { ...headerFor(model, []), command: `npm run bench -- --sparse --rounds ${rounds}` });
   const records = tasks.filter((_, i) => i !== 1).map(({ label, cost, kl, top1, ms, against }): SpeedRecord => {
     const times = ms.map((value, i) => value / against[i]!);
-    return { type: 'speed', subject: label, cost, kl, top1, ms: spread(ms), token: spread(times.map((time) => 1 / time)), ffn: spread(times.map((time) => (1 - restShare) / (time - restShare))) };
+    return { type: 'speed', subject: label, cost, kl, top1, ms: spreadOf(ms), token: spreadOf(times.map((time) => 1 / time)), ffn: spreadOf(times.map((time) => (1 - restShare) / (time - restShare))) };
   });
   records.forEach((record) => { log.append(record); });
-  const cell = ([mid, least, most]: Spread, digits: number): string => `${mid.toFixed(digits)} (${least.toFixed(digits)} … ${most.toFixed(digits)})`;
   console.log(table(['method', 'cost', 'KL', 'top-1', 'ms a token', 'token: dense / method', 'feed-forward: dense / method'], records.map(({ subject, cost, kl, top1, ms, token, ffn }) => [
-    subject, cost.toFixed(2), kl.toFixed(4), top1.toFixed(3), cell(ms, 2), cell(token, 3), cell(ffn, 2),
+    subject, cost.toFixed(2), kl.toFixed(4), top1.toFixed(3), showSpread(ms, 2), showSpread(token, 3), showSpread(ffn, 2),
   ])));
   console.log(`\nThe token without its feed-forward parts: ${range(rest.ms, 2)} ms`);
   model.close();

@@ -12,8 +12,9 @@ import type { MethodName, SparsityOptions, Tier } from 'clada';
 import { load } from 'clada';
 import { headerFor, openLog } from '../src/cli/results.ts';
 import { parseMethod } from '../src/eval/subject.ts';
-import { median, table } from './report.ts';
+import { median, spreadOf, table } from './report.ts';
 import { pathOf } from './shapes.ts';
+import { takeTurns } from './turns.ts';
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
   methods: { type: 'string', default: '' }, bounds: { type: 'string', default: '' }, tier: { type: 'string', default: 'relaxed' }, threads: { type: 'string', default: '1' },
@@ -42,20 +43,15 @@ const once = async (one: typeof model, sparsity: SparsityOptions, into?: Contend
   return ms;
 };
 for (const { sparsity } of contenders) await once(model, sparsity); // what auto measures, it measures here
-for (let round = 0; round < rounds; round++) {
-  let before = await once(plain, { method: 'dense' });
-  for (const contender of round % 2 ? contenders : [...contenders].reverse()) {
-    const ms = await once(model, contender.sparsity, contender), after = await once(plain, { method: 'dense' });
-    contender.ratios.push((before + after) / 2 / ms);
-    contender.ms.push(ms);
-    before = after;
-  }
-}
+await takeTurns(contenders, rounds, () => once(plain, { method: 'dense' }), (contender) => once(model, contender.sparsity, contender), ({ ratios, ms }, own, against) => {
+  ratios.push(against / own);
+  ms.push(own);
+});
 const failures: string[] = [];
 const rows = contenders.map(({ label, bound, ratios, ms, once, chose, density }) => {
   const mean = ratios.reduce((a, b) => a + b, 0) / rounds, error = Math.sqrt(ratios.reduce((sum, r) => sum + (r - mean) ** 2, 0) / Math.max(1, rounds - 1) / rounds);
   if (bound && mean + 2 * error < 0.98) failures.push(`${label}: ${mean.toFixed(3)} +- ${error.toFixed(3)} of dense`);
-  log.append({ type: 'token', subject: label.replace(':', ' '), rounds, threads: shared.threads, cost: density!, ms: [median(ms), Math.min(...ms), Math.max(...ms)], token: [median(ratios), Math.min(...ratios), Math.max(...ratios)] });
+  log.append({ type: 'token', subject: label.replace(':', ' '), rounds, threads: shared.threads, cost: density!, ms: spreadOf(ms), token: spreadOf(ratios) });
   return [label, median(ms).toFixed(2), `${median(ratios).toFixed(3)}x`, `${mean.toFixed(3)} ± ${error.toFixed(3)}`, median(once).toFixed(0), density!.toFixed(3), chose!];
 });
 console.log(`${path.split('/').pop()!}, ${model.info.tier}, ${shared.threads} thread(s), head ${model.info.headDeviations > 0 ? 'in two stages' : 'whole'}\n${table(['what', 'ms a token', 'of dense, whole head', 'mean ± error', 'ms once a prompt', 'density', 'ran'], rows)}`);
