@@ -22,6 +22,7 @@ import { shuffleLoads, tokenTableLoads } from '../src/eval/controls.ts';
 import { estimate, pairedDifference } from '../src/eval/metrics.ts';
 import { Random } from '../src/sampler/random.ts';
 import type { Sequence } from '../src/session/sequence.ts';
+import { constantsOf } from '../src/text/sparsity.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { headerFor, openLog } from '../src/cli/results.ts';
 import type { LoadRecord } from '../src/eval/records.ts';
@@ -39,9 +40,7 @@ const named = await load(path, { contextSize: 256, tier: 'relaxed', threads: 1, 
 named.close();
 const calibration = await readCalibration(new MemorySource(new Uint8Array(readFileSync(values.calibration ?? calibrationPath(path)))));
 const sequence = await openSequence(path, { kv: 'q8', contextSize: 256, tier: 'relaxed' });
-const { sensitivity, upSquare, hSquare, mean, meanOut } = calibration;
-const { attnInSensitivity, outInSensitivity, ffnInSensitivity } = calibration;
-sequence.engine.forms.place({ sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity: attnInSensitivity, outputSensitivity: outInSensitivity, ffnSensitivity: ffnInSensitivity, columnNorm: await sequence.exclusive((engine) => engine.forms.columnNorms()) });
+sequence.engine.forms.place({ ...constantsOf(calibration), columnNorm: await sequence.exclusive((engine) => engine.forms.columnNorms()) });
 const vocab = await sequence.exclusive((engine) => engine.vocab), tokenizer = createTokenizer(await metadataOf(path));
 
 interface Run { kl: number; cost: number; kls: number[]; loads: number[]; surprisals: number[]; entropies: number[] }

@@ -11,6 +11,7 @@ import { located, openSource } from '../bytes/open.ts';
 import { fileName, isRemote, sibling } from '../net/address.ts';
 import type { NetworkOptions } from '../net/options.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Constants } from '../engine/model-forms.ts';
 import { checkOneFfn } from '../model/experts.ts';
 import { isGated } from '../model/hparams.ts';
 import { fingerprintOf } from '../bytes/fingerprint.ts';
@@ -61,6 +62,16 @@ export async function openCalibration(
   } finally {
     await source.close();
   }
+}
+
+/** What a calibration says, as the engine holds it. */
+export function constantsOf(
+  { sensitivity, upSquare, hSquare, mean, meanOut, attnInSensitivity, outInSensitivity, ffnInSensitivity }: Calibration,
+): Constants {
+  return {
+    sensitivity, upSquare, hSquare, mean, meanOut,
+    attentionSensitivity: attnInSensitivity, outputSensitivity: outInSensitivity, ffnSensitivity: ffnInSensitivity,
+  };
 }
 
 export class Sparsity {
@@ -128,11 +139,7 @@ export class Sparsity {
     if (resolved.selection.stages === 0) return resolved;
     const { forms } = this.pool.engine;
     if (!this.#placed && this.calibration) {
-      const { sensitivity, upSquare, hSquare, mean, meanOut } = this.calibration;
-      forms.place({
-        sensitivity, upSquare, hSquare, mean, meanOut, attentionSensitivity: this.calibration.attnInSensitivity,
-        outputSensitivity: this.calibration.outInSensitivity, ffnSensitivity: this.calibration.ffnInSensitivity,
-      });
+      forms.place(constantsOf(this.calibration));
     }
     this.#placed = true;
     if (!this.#norms && (resolved.selection.productWeights === 'columnNorm' || resolved.selection.rule === 'cett')) {
