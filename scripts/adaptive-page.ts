@@ -150,7 +150,8 @@ type Joint = (files: readonly ResultFile[], images: Images, folder: string) => s
 
 const joints: Readonly<Record<string, Joint>> = {
   /** The paper's terms (speed, accuracy kept) beside KL, for every subject that was put to the tasks. */
-  claim: (files, images, folder) => {
+  claim: (all, images, folder) => {
+    const files = all.filter((file) => !isPaper(file));
     const rows = files.flatMap((file) => taskRows(summariseTasks(of(file, 'task'))));
     const speeds = files.flatMap((file) => of(file, 'speed')), comparisons = files.flatMap((file) => onePrompt(summariseComparison(of(file, 'kl'))));
     const subjects = [...new Set(rows.map(({ subject }) => subject))].filter((subject) => subject !== 'dense');
@@ -231,7 +232,7 @@ export function renderPage(page: string, files: readonly ResultFile[], folder: s
       return lines.length === 0 ? [] : [`### ${file.name}`, ...lines];
     });
   }
-  for (const [name, joint] of Object.entries(joints)) if (hasPart(page, name)) parts[name] = joint(name === 'gain' ? files : others, images, folder);
+  for (const [name, joint] of Object.entries(joints)) if (hasPart(page, name)) parts[name] = joint(files, images, folder);
   return { page: withParts(page, parts), images };
 }
 
