@@ -68,7 +68,7 @@ if (!executable) {
     await page.click('#figures > summary');
     await choose('clada');
     await until(page, () => document.getElementById('promise')!.textContent !== '');
-    assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.0[78]\d nats, same top token 8\d %/);
+    assert.match((await page.textContent('#promise'))!, /^Calibration: KL 0\.079 nats, same top token 85 %/);
   });
 
   test('an answer streams; figures, map and curves are of its tokens', async () => {
@@ -90,7 +90,7 @@ if (!executable) {
     assert.ok(colours > 2, `${colours} colours on the map`);
     await phase(page, 'ready');
     assert.match((await page.textContent('#speed-beside'))!, /^in turns, 32 tokens: \d+\.\d, dense \d+\.\d \(×\s\d\.\d\d\)$/);
-    assert.match((await page.textContent('#kl-beside'))!, /^± 0\.0\d+ here, 32 tokens; calibration 0\.0[78]/);
+    assert.match((await page.textContent('#kl-beside'))!, /^± 0\.0\d+ here, 32 tokens; calibration 0\.079/);
     const kl = Number(await page.textContent('#kl')), top1 = Number(await page.textContent('#top1'));
     assert.ok(kl > 0.01 && kl < 0.4 && top1 >= 60 && top1 <= 100, `KL ${kl}, top-1 ${top1}`);
     assert.match((await page.textContent('.answer .end'))!, /^\d+ tokens at \d+\.\d tok\/s\. .*(exact on this machine|Quality broke)/);
@@ -148,15 +148,13 @@ if (!executable) {
     await page.click('#new-chat');
     await choose('exact');
     await askFor('Name three colours.', 12);
-    const first = await askFor('Describe a forest at night in many words.', 10);
+    const first = await askFor('Describe a forest at night in many words.', 20);
     await page.click('#again');
-    await page.waitForSelector('.answer:last-of-type .token:nth-of-type(10)', { state: 'attached' });
+    await page.waitForSelector('.answer:last-of-type .token:nth-of-type(20)', { state: 'attached' });
     await page.locator('#stop').evaluate((stop: HTMLButtonElement) => { stop.click(); }); // at once: a busy machine's pointer may come after the end
     await phase(page, 'ready');
     const second = await page.locator('.answer:last-of-type .text').innerText();
-    const both = Math.min(20, first.length, second.length); // each was stopped at some token
-    assert.ok(both > 5);
-    assert.is(second.slice(0, both), first.slice(0, both), 'greedy and dense twice is the same twice');
+    assert.is(second.slice(0, 20), first.slice(0, 20), 'greedy and dense twice is the same twice');
     assert.is(await page.locator('.question').count(), 2, 'no second question');
   });
 

@@ -36,14 +36,14 @@ import { FACTORS } from './list';
   let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
   for (; e < end; e += 4) {
     const p = at + <usize>load<u16>(e), r = at + <usize>load<u16>(e, 2), h = v128.load32_splat(e, FACTORS);
-      let v = v128.load(p), u = v128.load(r), near = nearBytes(v, u), far = farBytes(v, u);
-      a0 = addDot(a0, h, v128.and(near, low)); a1 = addDot(a1, h, v128.and(far, low));
-      a2 = addDot(a2, h, v128.and(i16x8.shr_u(near, 4), low)); a3 = addDot(a3, h, v128.and(i16x8.shr_u(far, 4), low));
-      if (p == 0) break;
+    let v = v128.load(p), u = v128.load(r), near = nearBytes(v, u), far = farBytes(v, u);
+    a0 = addDot(a0, h, v128.and(near, low)); a1 = addDot(a1, h, v128.and(far, low));
+    a2 = addDot(a2, h, v128.and(i16x8.shr_u(near, 4), low)); a3 = addDot(a3, h, v128.and(i16x8.shr_u(far, 4), low));
+    if (p == 0) break;
     touchNext<L>(p, r);
-      v = v128.load(p, 16); u = v128.load(r, 16); near = nearBytes(v, u); far = farBytes(v, u);
-      a4 = addDot(a4, h, v128.and(near, low)); a5 = addDot(a5, h, v128.and(far, low));
-      a6 = addDot(a6, h, v128.and(i16x8.shr_u(near, 4), low)); a7 = addDot(a7, h, v128.and(i16x8.shr_u(far, 4), low));
+    v = v128.load(p, 16); u = v128.load(r, 16); near = nearBytes(v, u); far = farBytes(v, u);
+    a4 = addDot(a4, h, v128.and(near, low)); a5 = addDot(a5, h, v128.and(far, low));
+    a6 = addDot(a6, h, v128.and(i16x8.shr_u(near, 4), low)); a7 = addDot(a7, h, v128.and(i16x8.shr_u(far, 4), low));
   }
   v128.store(to, a0); v128.store(to, a1, 16); v128.store(to, a2, 32); v128.store(to, a3, 48);
   v128.store(to, a4, 64); v128.store(to, a5, 80); v128.store(to, a6, 96); v128.store(to, a7, 112);

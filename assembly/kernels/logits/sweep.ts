@@ -4,7 +4,7 @@
  * S and its moment are summed in f32 over stretches of 1,024 and in f64 across them: relative error below 1e-6 at 256,000 entries.
  * Of a logit l that is only nearly known, with deviation s (0: exactly), e^(l + s^2/2) and l + s^2 are taken, the means of what it may be.
  * The variance of the sum is that of all such terms t = e^(l + s^2/2), to first order t^2 s^2, and, as errors of likely rows have a part
- * in common, ALIKE of (sum of t s)^2: with it the error of log-sum-exp on four models was 0.7 to 1.2 of what it is said to be.
+ * in common, ALIKE of (sum of t s)^2: with it the error of log-sum-exp on three models was .5 to 1.8 of what it is said to be.
  * A NaN among the logits makes logSumExp NaN, which the host reports. Test: test/kernels/sweep.test.ts.
  */
 import { exp4 } from '../../base/exp';
