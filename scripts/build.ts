@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { deflateAsync } from '@gfx/zopfli';
 import * as asc from 'assemblyscript/asc';
+import { alone, core, users } from './entries.ts';
 import { buildLibrary } from './library.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -125,8 +126,9 @@ mkdirSync(join(root, 'build'), { recursive: true });
 const wasmHash = sourceHash(['assembly'], ['asconfig.json', 'scripts/build.ts', 'package-lock.json']);
 await step('wasm', wasmHash, [...Object.keys(binaries).map((name) => `build/wasm/${name}.wasm`), 'build/wasm/sizes.js'], buildWasm);
 if (!flags['wasm-only']) {
-  const hash = wasmHash + sourceHash(['src'], ['scripts/library.ts', 'scripts/types.ts', 'tsconfig.json', 'tsconfig.types.json', 'package.json']);
-  const products = ['index.js', 'node/index.js', 'index.module.js', 'index.edge.js', 'calibrate.js', 'gguf.js', 'cli.js', 'types/index.d.ts'];
+  const hash = wasmHash + sourceHash(['src'], ['scripts/entries.ts', 'scripts/library.ts', 'scripts/types.ts', 'tsconfig.json', 'tsconfig.types.json', 'package.json']);
+  const named = Object.keys({ ...core, ...alone, ...users }).flatMap((name) => [`${name}.js`, `node/${name}.js`, `types/${name}.d.ts`]);
+  const products = [...named, 'index.module.js', 'index.edge.js', 'cli.js'];
   const shipped = Object.keys(binaries).filter((name) => !name.startsWith('kernels-'));
   await step('dist', hash, products.map((name) => `dist/${name}`), () => buildLibrary(root, shipped, engineBuilds));
 }

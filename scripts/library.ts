@@ -1,7 +1,7 @@
 /**
  * The library from src and build/wasm into dist, by esbuild:
  *
- *   index.js, calibrate.js, gguf.js   for pages and bundlers, minified (and once more by terser: a 28th less, gzipped); what few need is in chunks
+ *   index.js, calibrate.js, gguf.js, … for pages and bundlers, minified (and once more by terser: a 28th less, gzipped); what few need is in chunks
  *   node/                             the same for Node, Deno and Bun, readable: an uncaught error shows the line that threw it
  *   index.module.js, index.edge.js    for workerd and edge-light, where the platform compiles the files in wasm/
  *   cli.js                            the command line, over node/
@@ -13,10 +13,8 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSy
 import { basename, dirname, join, relative } from 'node:path';
 import * as esbuild from 'esbuild';
 import { minify as shorten } from 'terser';
+import { alone, core, users } from './entries.ts';
 import { writeTypes } from './types.ts';
-
-/** For pages `gguf` shares no chunks with the others: few pages want both, and what is in one piece compresses better. */
-const entries = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts' }, alone = { gguf: 'src/gguf.ts' };
 
 /** Comments that keep bundlers away from an import whose address is an expression; minifying loses them. */
 const ignore = '/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ ';
@@ -30,6 +28,8 @@ function elsewhere(filter: RegExp, place: (path: string) => string): esbuild.Plu
 }
 
 const errors = elsewhere(/\/errors\.ts$/, () => 'errors.js');
+/** `clada` and `clada/NAME`, as any user imports them. */
+const asUser = (folder = ''): esbuild.Plugin => elsewhere(/^clada(\/[\w-]+)?$/, (path) => `${folder}${path === 'clada' ? 'index' : path.slice('clada/'.length)}.js`);
 const binaryModules = elsewhere(/\.wasm\.js$/, (path) => `wasm/${basename(path)}`);
 /** The platform's own imports of `.wasm`, and the file in src that asks for them. */
 const compiled = (binaries: string, suffix: string): esbuild.Plugin[] => [
@@ -66,8 +66,10 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
     for (const { inputs } of Object.values(result.metafile!.outputs)) for (const input of Object.keys(inputs)) packages.add(/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? '');
   };
   await make({ entryPoints: { errors: 'src/errors.ts' } });
-  for (const entryPoints of [entries, alone]) await make({ entryPoints, splitting: true, minify: true, plugins: [errors, binaryModules] });
-  await make({ entryPoints: { ...entries, ...alone }, splitting: true, outdir: 'dist/node', plugins: [errors, binaryModules] });
+  for (const entryPoints of [core, alone]) await make({ entryPoints, splitting: true, minify: true, plugins: [errors, binaryModules] });
+  await make({ entryPoints: { ...core, ...alone }, splitting: true, outdir: 'dist/node', plugins: [errors, binaryModules] });
+  await make({ entryPoints: users, splitting: true, minify: true, plugins: [errors, asUser()] });
+  await make({ entryPoints: users, splitting: true, outdir: 'dist/node', plugins: [errors, asUser('node/')] });
   // Next refuses an edge function that names what compiles bytes, though it is never reached with a module
   const noCompiler = { 'WebAssembly.compile': 'undefined' };
   await make({ entryPoints: { 'index.module': 'src/index.ts' }, minify: true, define: noCompiler, plugins: [errors, ...compiled('binaries.modules.ts', '')] });
@@ -77,12 +79,12 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
     // undici, a chunk of its own that only a proxy needs, is CommonJS and requires Node's modules
     banner: { js: "#!/usr/bin/env node\nimport { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
     define: { CLADA_VERSION: JSON.stringify((JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version) },
-    plugins: [errors, elsewhere(/^clada(\/calibrate)?$/, (path) => `node/${path === 'clada' ? 'index' : 'calibrate'}.js`)], // as any user's import
+    plugins: [errors, asUser('node/')],
   });
   chmodSync(join(dist, 'cli.js'), 0o755);
   packages.delete('');
   writeFileSync(join(dist, 'THIRD_PARTY_LICENSES.txt'), licences(root, [...packages, 'assemblyscript'].sort())); // its standard library is in the binaries
-  await writeTypes(root, { ...entries, ...alone, errors: 'src/errors.ts' });
+  await writeTypes(root, { ...core, ...alone, ...users, errors: 'src/errors.ts' });
 }
 
 /** Names, versions and licence texts of packages. @throws Error where one has no text */

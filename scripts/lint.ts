@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { hasRelaxedSimd } from '../src/engine/features.ts';
+import { users } from './entries.ts';
 
 export interface Source { path: string; text: string }
 export interface Finding { path: string; line: number; reason: string }
@@ -27,12 +28,14 @@ function matches({ path, text }: Source, expression: RegExp, reason: string): Fi
 
 const isAssembly = (path: string): boolean => path.startsWith('assembly/');
 const isSource = (path: string): boolean => path.startsWith('src/') && path.endsWith('.ts');
+/** An entry that uses the public API as anyone does. */
+const isUser = (path: string): boolean => Object.keys(users).some((name) => path.startsWith(`src/${name}/`));
 const isPage = (path: string): boolean => path.startsWith('demo/') && !path.startsWith('demo/test/') && path.endsWith('.ts');
 
 /** Folders by height: a file may import from its own folder and from those before it. */
 const assemblyOrder = ['abi', 'base', 'layouts', 'kernels', 'adapt', 'threads', 'forward', 'backward'];
 const sourceOrder = [
-  'net', 'bytes', 'format', 'model', 'sampler', 'adapt', 'engine', 'session', 'tokenizer', 'text', 'eval', 'calibrate', 'cli',
+  'net', 'bytes', 'format', 'model', 'sampler', 'adapt', 'engine', 'session', 'tokenizer', 'text', 'eval', 'calibrate', ...Object.keys(users), 'cli',
 ];
 const imports = (text: string): { target: string; index: number }[] =>
   [...text.matchAll(/\b(?:from|import\(?)\s*['"](\.[^'"]+)['"]/g)].map((match) => ({ target: match[1]!, index: match.index }));
@@ -154,6 +157,8 @@ export const rules: Rule[] = [
     'node: modules only in src/cli, elsewhere by way of src/node.ts: the core runs everywhere'),
   only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|WontFit|Input|State|Transfer|Aborted)Error\b)/,
     'throw a class of src/errors.ts: callers test its code'),
+  only(isUser, /(?:from|import\()\s*'\.\.\/(?!(?:errors|options)\.ts')/,
+    'an entry of its own uses the library as anyone does: from clada; only errors.ts and options.ts are shared'),
   only((p) => isPage(p), /from '(?:node:|\.\.\/)/,
     'the page runs in a browser and uses the library as anyone does: from clada'),
   only((p) => isPage(p), /innerHTML|outerHTML|insertAdjacentHTML/, 'text of a model is text: never markup'),

@@ -29,7 +29,7 @@ export async function writeTypes(root: string, entries: Readonly<Record<string, 
     writeFileSync(file, text.replace(internalMember, (_, member: string) => (member.startsWith('constructor') ? '    private constructor();\n' : '')));
   }
   const input = Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, join(emitted, source.slice('src/'.length).replace(/\.ts$/, '.d.ts'))]));
-  const bundle = await rolldown({ input, plugins: [dts({ dtsOnly: true, generator: 'oxc', tsconfig: false })] });
+  const bundle = await rolldown({ input, external: /^clada(\/|$)/, plugins: [dts({ dtsOnly: true, generator: 'oxc', tsconfig: false })] });
   await bundle.write({ dir: types, format: 'esm', chunkFileNames: '[name]-[hash].d.ts' });
   await bundle.close();
   for (const name of readdirSync(types)) {

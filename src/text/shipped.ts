@@ -11,6 +11,7 @@ const shipped: Readonly<Record<string, string>> = {
   '89a8bf478fe5d37d3a9bc44773ea4f55': 'smollm2-135m-instruct-q4_1',
   '42713964c71041eddd6464712bf07c2e': 'qwen2.5-coder-0.5b',
   'fbf40bada51d57452e520b0be8bc4278': 'qwen2.5-coder-1.5b',
+  'b87abebca5ebefe77015096e4f902577': 'gemma-3-270m',
 };
 
 /** From this file, as it is here and as it is built. */
