@@ -34,6 +34,7 @@ export { readCalibration, writeCalibration } from './adapt/calibration.ts';
 export { calibrationArchitecture } from './model/kind.ts';
 export type { ChatMessage, ChatTemplate, ContentPart, RenderOptions, TemplateInput } from './text/template.ts';
 export type { Score, ScoredToken, ScoreOptions } from './text/score.ts';
+export type { Constraint } from './sampler/constraint.ts';
 export type { LogitBias, SamplerOptions } from './sampler/options.ts';
 export type { Logprobs, TokenLogprob } from './sampler/logprobs.ts';
 export type { Measured } from './text/contract.ts';

@@ -188,7 +188,7 @@ export class Model implements AsyncDisposable {
   /**
    * A generation that was saved with `generation.save()`, going on where it stood: the iteration gives the tokens that follow. Options are
    * those that it had, but for those given here (`signal` and `onPrompt` are never saved); `maxTokens` counts from here, also after the
-   * end.
+   * end. Of a constraint its state is saved: a fresh one of the same grammar must be given here.
    * @throws as {@link restore}, and as {@link generate}
    */
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
