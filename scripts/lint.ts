@@ -109,7 +109,7 @@ const only = (where: (path: string) => boolean, expression: RegExp, reason: stri
 /** Files whose job is to measure time. */
 const clocks = [
   'src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/engine/weights.ts', 'src/engine/engine.ts',
-  'src/text/', 'src/eval/subject.ts', 'src/cli/',
+  'src/text/', 'src/eval/subject.ts', 'src/server/', 'src/cli/',
 ];
 
 function kernelRules({ path, text }: Source, all: readonly Source[]): Finding[] {
@@ -157,8 +157,8 @@ export const rules: Rule[] = [
     'node: modules only in src/cli, elsewhere by way of src/node.ts: the core runs everywhere'),
   only((p) => isSource(p), /throw new (?!\w*(?:Format|Model|WontFit|Input|State|Transfer|Aborted)Error\b)/,
     'throw a class of src/errors.ts: callers test its code'),
-  only(isUser, /(?:from|import\()\s*'\.\.\/(?!(?:errors|options)\.ts')/,
-    'an entry of its own uses the library as anyone does: from clada; only errors.ts and options.ts are shared'),
+  only(isUser, /(?:from|import\()\s*'\.\.\/(?!(?:errors|options|node)\.ts')/,
+    'an entry of its own uses the library as anyone does: from clada; only errors.ts, options.ts and node.ts are shared'),
   only((p) => isPage(p), /from '(?:node:|\.\.\/)/,
     'the page runs in a browser and uses the library as anyone does: from clada'),
   only((p) => isPage(p), /innerHTML|outerHTML|insertAdjacentHTML/, 'text of a model is text: never markup'),

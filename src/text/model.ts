@@ -43,6 +43,8 @@ export interface ModelInfo {
   readonly name: string;
   /** Name of the (first) file. */
   readonly file: string;
+  /** Of its weights, 32 hexadecimal digits. */
+  readonly fingerprint: string;
   /** Its family, as the file names it. */
   readonly architecture: string;
   /** Parameters. */
@@ -130,7 +132,7 @@ export class Model implements AsyncDisposable {
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken, deviations } = engine.plan;
     const { tier, tierReason, threads, threadsReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
-      name: hparams.name, file, architecture: hparams.architecture, params,
+      name: hparams.name, file, fingerprint: engine.fingerprint, architecture: hparams.architecture, params,
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes,
