@@ -189,3 +189,20 @@ export interface GenerationStats {
   /** Where a bound was asked for: what was measured against dense on the way. */
   readonly measured: Measured | undefined;
 }
+
+/** How a text is followed. */
+export interface FollowOptions {
+  /** Default: the model's own. */
+  sparsity?: SparsityOptions;
+  /**
+   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before
+   * had the same `owner` and computed them. Default 0.
+   */
+  from?: number;
+  /** Who follows. Default: this call. */
+  owner?: object;
+  /** Where nothing is skipped the continuation is computed in passes of many tokens: the same numbers, sooner. Default false. */
+  together?: boolean;
+  /** Ends it between two steps. */
+  signal?: AbortSignal;
+}
