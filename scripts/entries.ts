@@ -5,4 +5,4 @@ export const core = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts'
 /** For pages it shares no chunks with the others: few pages want both, and what is in one piece compresses better. */
 export const alone = { gguf: 'src/gguf.ts' };
 /** Users of the public API, each a folder that imports `clada` as anyone does: nobody pays for one who does not import it. */
-export const users = Object.fromEntries(['chat'].map((name) => [name, `src/${name}/index.ts`]));
+export const users = Object.fromEntries(['chat', 'grammar'].map((name) => [name, `src/${name}/index.ts`]));
