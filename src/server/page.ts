@@ -79,7 +79,8 @@ async function answer() {
   const seconds = (performance.now() - began) / 1000;
   if (usage) {
     const { completion_tokens, prompt_tokens, prompt_tokens_details: { cached_tokens } } = usage;
-    add('note', completion_tokens + ' tokens in ' + seconds.toFixed(1) + ' s, ' + cached_tokens + ' of ' + prompt_tokens + ' of the prompt cached');
+    const cached = cached_tokens + ' of ' + prompt_tokens + ' of the prompt cached';
+    add('note', completion_tokens + ' tokens in ' + seconds.toFixed(1) + ' s, ' + cached);
   }
   running = undefined;
   $('send').textContent = 'Send';
