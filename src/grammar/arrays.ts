@@ -16,7 +16,8 @@ export function arrayExpr(reader: Reading, schema: SchemaObject, at: string): Ex
   const rest = isOld ? schema.additionalItems : schema.items, place = isOld ? 'additionalItems' : 'items';
   const name = isOld ? 'items' : 'prefixItems', least = min ?? Math.min(tuple.length, max);
   // a tuple is closed unless it says otherwise or must be longer
-  const item = rest === undefined && tuple.length > 0 && least <= tuple.length ? undefined : reader.value(rest ?? true, `${at}/${place}`);
+  const isClosed = rest === undefined && (schema.unevaluatedItems === false || (tuple.length > 0 && least <= tuple.length));
+  const item = isClosed ? undefined : reader.value(rest ?? true, `${at}/${place}`);
   if (max < least) return never;
   const first = tuple.slice(0, Math.min(tuple.length, max)).map((of, i) => reader.value(of, `${at}/${name}/${i}`));
   if (first.length === 0) return item ? json.list('[', ']', item, least, max) : json.between('[', empty, ']');

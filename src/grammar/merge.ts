@@ -40,6 +40,10 @@ function both(a: unknown, b: unknown): unknown {
   return a === false || b === false ? false : { allOf: [a, b] };
 }
 
+/** Whether the items that one speaks of are not those of the other. */
+const apart = (a: SchemaObject, b: SchemaObject): boolean =>
+  (a.prefixItems !== undefined || Array.isArray(a.items)) && (b.prefixItems !== undefined || b.items !== undefined);
+
 /** What the schema says of a property that it does not name. */
 function unnamed(schema: SchemaObject, name: string): unknown {
   const patterns = Object.entries((schema.patternProperties ?? {}) as SchemaObject);
@@ -55,12 +59,21 @@ function properties(a: SchemaObject, b: SchemaObject): SchemaObject {
     .map((key) => [key, both(own(a, left, key), own(b, right, key)) ?? true]));
 }
 
-/** @throws InputError `E_OPTION` where a keyword stands in both and they cannot be said in one */
+/**
+ * What holds where both do; `b` is a part of `a`.
+ * @throws InputError `E_OPTION` where a keyword stands in both and they cannot be said in one
+ */
 export function merge(a: Schema, b: Schema, at: string): Schema {
   if (a === true) return b;
   if (b === true) return a;
   if (a === false || b === false) return false;
   const merged: Record<string, unknown> = { ...a };
+  // what these mean depends on which keywords stand beside them
+  const scoped = ['unevaluatedProperties', 'unevaluatedItems'].find((keyword) => b[keyword] !== undefined)
+    ?? (apart(a, b) || apart(b, a) ? 'prefixItems' : undefined);
+  if (scoped !== undefined) {
+    throw refused(`JSON schema at ${at || '/'}`, `${scoped} within a part of a schema`, 'it in the schema itself', 'Write it beside the parts.');
+  }
   for (const [keyword, value] of Object.entries(b)) {
     if (value === undefined) continue;
     const before = a[keyword];

@@ -19,7 +19,7 @@ function otherMembers(reader: Reading, schema: SchemaObject, names: readonly str
     return json.member(seq(quote, key, quote), reader.value(of, `${at}/patternProperties/${pattern}`));
   });
   // what has named properties is closed unless it says otherwise
-  const open = additionalProperties ?? (names.length === 0 && patterns.length === 0);
+  const open = additionalProperties ?? (names.length + patterns.length === 0 && schema.unevaluatedProperties === undefined);
   if (open !== false) {
     const taken = [...named, ...patterns];
     const key = taken.length === 0 ? json.string : seq(quote, without(repeat(anyChar, 0), taken), quote);

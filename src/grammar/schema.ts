@@ -78,7 +78,7 @@ class SchemaReader implements Reading {
 
   private combined(schema: SchemaObject, at: string): Expr {
     const { $ref, allOf, anyOf, oneOf, ...rest } = schema;
-    if ($ref !== undefined) return this.value(merge(this.target($ref, at)[0], { ...schema, $ref: undefined }, at), at);
+    if ($ref !== undefined) return this.value(merge({ ...schema, $ref: undefined }, this.target($ref, at)[0], at), at);
     if (allOf !== undefined) {
       const parts = this.list(allOf, 'allOf', at).map((part) => this.resolved(part, at));
       return this.value(parts.reduce<Schema>((sum, part) => merge(sum, part, at), { ...schema, allOf: undefined }), at);
@@ -111,7 +111,7 @@ class SchemaReader implements Reading {
     if (depth > deepest) this.fail(at, '$ref in a circle', 'one that ends at a schema');
     if (!isObject(schema) || schema.$ref === undefined) return schema;
     const { $ref, ...rest } = schema, target = this.resolved(this.target($ref, at)[0], at, depth + 1);
-    return Object.keys(rest).length === 0 ? target : merge(target, rest, at);
+    return Object.keys(rest).length === 0 ? target : merge(rest, target, at);
   }
 
   /** With `allOf` and `$ref` carried out, as far as they lie at the top. */
