@@ -1,7 +1,7 @@
 /**
  * The package in the real runtimes: packs it, installs it in an empty project for each, and compares what they compute, bit by bit.
  *
- *   tsx scripts/runtimes.ts [--model FILE.gguf] [NAME …]      NAME: package, types, bundlers, conversation, examples, or the beginning of a runtime's name
+ *   tsx scripts/runtimes.ts [--model FILE.gguf] [NAME …]      NAME: package, types, bundlers, conversation, server, examples, or the beginning of a runtime's name
  *
  * With --model (a real model, say), only the runtimes run, and agree with each other rather than with a digest that is known.
  * Runtimes come from npm into build/runtimes (1.2 GB once), bundlers into build/bundlers (0.9 GB), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
@@ -18,6 +18,7 @@ import { runConversation } from '../test/runtimes/conversation.ts';
 import { runExamples } from '../test/runtimes/examples.ts';
 import { checkPackage } from '../test/runtimes/package.ts';
 import { checkTypes } from '../test/runtimes/types.ts';
+import { runServer } from '../test/runtimes/server.ts';
 import { hosts, runHosts, table } from '../test/runtimes/runtimes.ts';
 
 const { values: { model }, positionals } = parseArgs({ options: { model: { type: 'string' } }, allowPositionals: true });
@@ -34,6 +35,7 @@ try {
     if (wanted('types')) await checkTypes(report, tarball);
     if (wanted('bundlers')) await runBundlers(report, tarball);
     if (wanted('conversation')) await runConversation(report, tarball);
+    if (wanted('server')) await runServer(report, tarball);
     if (wanted('examples')) await runExamples(report, tarball);
   }
 } finally {

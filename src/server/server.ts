@@ -9,6 +9,7 @@ import { guard } from './guard.ts';
 import type { Job } from './job.ts';
 import { page } from './page.ts';
 import { problemOf, refusal } from './problem.ts';
+import { responses } from './responses.ts';
 import { health, metrics, modelNamed, models, props, slotStates } from './status.ts';
 import { applyTemplate, detokenize, tokenize } from './tokens.ts';
 import type { Models, Server, ServerOptions } from './types.ts';
@@ -20,7 +21,7 @@ type Telling = (query: (name: string) => string | undefined, context: Context) =
 /** What runs a model: a job, with a time limit, that waits for a slot. The second: what the input is called. */
 const answering: Readonly<Record<string, readonly [Answering, string]>> = {
   '/v1/chat/completions': [chatCompletions, 'messages'], '/v1/completions': [completions, 'prompt'],
-  '/v1/embeddings': [embeddings, 'input'],
+  '/v1/responses': [responses, 'input'], '/v1/embeddings': [embeddings, 'input'],
 };
 const reading: Readonly<Record<string, (body: Body, context: Context) => Response>> = {
   '/tokenize': tokenize, '/detokenize': detokenize, '/apply-template': applyTemplate,

@@ -179,6 +179,35 @@ test('completions keep to a grammar and to a schema', async () => {
   assert.is((await at.post('/v1/completions', { prompt: 'a', grammar: 'root ::= (' })).status, 400);
 });
 
+test('responses: whole and streamed, as the client puts them together', async () => {
+  const ask = { ...{ model: name, temperature: 0 }, instructions: 'Be brief.', input: 'What is the capital of France?', max_output_tokens: 12 };
+  const messages = [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: ask.input }];
+  const text = await model.generate(model.encodeChat(messages), { temperature: 0, maxTokens: 12 }).text();
+  const whole = await client.responses.create(ask);
+  assert.is(whole.output_text, text);
+  assert.is(whole.status, whole.usage!.output_tokens === 12 ? 'incomplete' : 'completed');
+  const events: string[] = [], runner = client.responses.stream(ask);
+  let deltas = '', last = -1;
+  for await (const event of runner) {
+    assert.is(event.sequence_number, ++last);
+    events.push(event.type);
+    if (event.type === 'response.output_text.delta') deltas += event.delta;
+  }
+  assert.is(deltas, text);
+  const final = await runner.finalResponse();
+  assert.is(final.output_text, text);
+  assert.equal(final.usage!.output_tokens, whole.usage!.output_tokens);
+  assert.equal([...new Set(events)], [
+    'response.created', 'response.in_progress', 'response.output_item.added', 'response.content_part.added', 'response.output_text.delta',
+    'response.output_text.done', 'response.content_part.done', 'response.output_item.done', `response.${whole.status}`,
+  ]);
+  const turn = [{ role: 'user' as const, content: 'Say one.' }, ...whole.output.filter((item) => item.type === 'message'), { role: 'user' as const, content: [{ type: 'input_text' as const, text: 'And two.' }] }];
+  assert.is((await client.responses.create({ ...ask, input: turn })).object, 'response');
+  const kept = await refused(client.responses.create({ ...ask, previous_response_id: 'resp_1' }));
+  assert.equal([kept.status, kept.param, kept.code], [400, 'previous_response_id', 'unsupported_parameter']);
+  assert.is((await refused(client.responses.create({ ...ask, input: 'word '.repeat(2000), stream: true }))).code, 'context_length_exceeded');
+});
+
 test('errors: each class with what OpenAI calls it', async () => {
   const ask = (body: object) => refused(client.chat.completions.create({ ...greedy, messages: question, ...body } as OpenAI.ChatCompletionCreateParamsNonStreaming));
   const missing = await ask({ model: 'gpt-4o' });
