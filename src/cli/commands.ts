@@ -5,6 +5,7 @@
 import { generationNames } from '../eval/generation.ts';
 import { taskNames } from '../eval/items.ts';
 import { seedRange } from '../sampler/options.ts';
+import { batch } from './batch-flags.ts';
 import {
   chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, requestDefaults, serving,
   session, skipping, stats, system, threads, verify, type Flag,
@@ -13,8 +14,8 @@ import {
 export interface Command {
   readonly summary: string;
   readonly flags: Readonly<Record<string, Flag>>;
-  /** The flag that one bare argument fills. */
-  readonly positional?: string;
+  /** The flag that one bare argument fills, or those that several fill, in their order. */
+  readonly positional?: string | readonly string[];
   /** Pairs of flags that contradict each other. */
   readonly conflicts?: readonly (readonly [string, string])[];
   /** Paragraphs below the flags. */
@@ -215,6 +216,7 @@ export const commands = {
       tier: loading.tier, threads, verify, json,
     },
   },
+  batch,
   pull: {
     summary: 'Fetch a model into the cache, verify it, and print where it is.',
     flags: {

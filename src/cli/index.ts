@@ -1,5 +1,6 @@
 /** The command line: parses, runs one command, turns errors into messages and exit codes. A thin user of the public API. */
 import { parseCommandLine, type Parsed } from './args.ts';
+import { batch } from './batch.ts';
 import { bench } from './bench.ts';
 import { calibrate } from './calibrate.ts';
 import { chat } from './chat.ts';
@@ -29,6 +30,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'eval': return evaluate(parsed.values, cut);
     case 'bench': return bench(parsed.values, cut);
     case 'calibrate': return calibrate(parsed.values, cut);
+    case 'batch': return batch(parsed.values, cut);
     case 'pull': return pull(parsed.values, cut);
     case 'models': models(parsed.values); return;
     case 'doctor': return doctor(parsed.values);

@@ -31,10 +31,12 @@ export const fingerprintOf = ({ model: { info } }: Served): string => `clada-${i
 
 type Head = Readonly<Record<'id' | 'model' | 'system_fingerprint', string> & { created: number }>;
 
+interface Call { id: string; type: 'function'; function: { name: string; arguments: string } }
+
 async function whole(answers: Answers, head: Head, body: ChatBody, { model }: Served, context: Context): Promise<object> {
   const account = new Account(context);
   const choices = answers.map((_, index) => (
-    { index, text: '', reasoning: '', calls: [] as object[], logprobs: [] as object[], finish: 'stop' }));
+    { index, text: '', reasoning: '', calls: [] as Call[], logprobs: [] as object[], finish: 'stop' }));
   for await (const { index, part } of merge(answers)) {
     const choice = choices[index]!;
     if (part.type === 'text') {
@@ -43,9 +45,10 @@ async function whole(answers: Answers, head: Head, body: ChatBody, { model }: Se
     } else if (part.type === 'reasoning') {
       choice.reasoning += part.text;
       account.thought(part.tokens.length);
-    } else if (part.type === 'tool-call') {
-      const { id, name, arguments: given } = part.call;
-      choice.calls.push({ id, type: 'function', function: { name, arguments: given } });
+    } else if (part.type === 'tool-call-start') {
+      choice.calls.push({ id: part.id, type: 'function', function: { name: part.name, arguments: '' } });
+    } else if (part.type === 'tool-call-delta') {
+      choice.calls[part.index]!.function.arguments += part.arguments; // also of a call that is cut off
     } else if (part.type === 'finish') {
       choice.finish = finishNames[part.reason];
       account.add(part.stats);

@@ -61,7 +61,8 @@ export function problemOf(error: unknown, param = 'messages'): Problem {
   const { code, message, subject } = error;
   if (code === 'E_CONTEXT_FULL') return tooLong(message, param);
   if (code === 'E_CLOSED' || code === 'E_POISONED') return new Problem(503, message, { code });
-  const option = /^option ([\w.]+)/.exec(subject)?.[1]?.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`); // topP is top_p here
+  const named = /^(?:option )?([\w.]+)$/.exec(subject)?.[1];
+  const option = named?.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`); // topP is top_p here
   const asked = error instanceof InputError || ['E_CHAT_TEMPLATE', 'E_CALIBRATION', 'E_METHOD'].includes(code);
   return new Problem(asked ? 400 : 500, message, { code, ...(option ? { param: option } : {}) });
 }

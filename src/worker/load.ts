@@ -9,6 +9,7 @@ import { RemoteModel } from './model.ts';
 import { checkSharable, sourceToWire } from './sources.ts';
 import type { AnyWorker, Port } from './start.ts';
 import { isForeign, portOf, startWorker } from './start.ts';
+import { connecting } from './wire.ts';
 
 /** As `load`; a `fetch` or a cache of one's own does not cross to a worker. */
 export interface WorkerLoadOptions extends Omit<LoadOptions, 'fetch' | 'cache'> {
@@ -73,15 +74,38 @@ export async function loadInWorker(source: ModelSource, options: WorkerLoadOptio
   throwIfAborted(signal, 'load');
   const transfer: Transferable[] = [], address = sourceToWire(source, transfer);
   const sent = { ...given, ...(isSource(calibration) ? { calibration: sourceToWire(calibration, transfer) } : { calibration }) };
-  const { port, placement } = await open(options), link = new Link(port, patience);
-  const abort = (): void => { link.fail(new AbortedError('load', signal?.reason)); };
-  signal?.addEventListener('abort', abort);
-  try {
-    throwIfAborted(signal, 'load');
+  const { link, placement } = await connected(options);
+  const load = async (): Promise<Loaded> => (await link.call('load', [address, sent], 0, transfer)) as Loaded;
+  return abortable(link, signal, async () => {
     if (placement.shared) checkSharable(source);
-    await link.ready();
-    const load = async (): Promise<Loaded> => (await link.call('load', [address, sent], 0, transfer)) as Loaded;
-    return new RemoteModel(link, await (shared === undefined || placement.shared ? load() : inTurn(shared, load)), placement, readAhead);
+    // without a shared worker the others find in the cache what the first of them has fetched
+    const isAlone = shared !== undefined && !placement.shared;
+    const loaded = await (isAlone ? underLock(`clada load ${shared}`, 'exclusive', load) : load());
+    return new RemoteModel(link, loaded, placement, readAhead);
+  });
+}
+
+const isSource = (calibration: CalibrationSource | undefined): boolean => ![undefined, 'auto', false].includes(calibration as string);
+
+interface Connected { readonly link: Link; readonly placement: Placement }
+
+/** A worker that has answered. */
+async function connected(options: WorkerLoadOptions): Promise<Connected> {
+  const connect = async (): Promise<Connected> => {
+    const { port, placement } = await open(options), link = new Link(port, patience);
+    await abortable(link, options.signal, () => link.ready());
+    return { link, placement };
+  };
+  return options.shared !== undefined || options.worker ? await underLock(connecting, 'shared', connect) : await connect();
+}
+
+/** Runs on a line that is closed where that fails, or an abort ends it. */
+async function abortable<T>(link: Link, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+  const abort = (): void => { link.fail(new AbortedError('load', signal!.reason)); };
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) abort();
+  try {
+    return await run();
   } catch (error) {
     link.close();
     throw error;
@@ -90,11 +114,8 @@ export async function loadInWorker(source: ModelSource, options: WorkerLoadOptio
   }
 }
 
-const isSource = (calibration: CalibrationSource | undefined): boolean => ![undefined, 'auto', false].includes(calibration as string);
-
-/** One page loads at a time: the others find in the cache what the first has fetched. */
-async function inTurn<T>(name: string, load: () => Promise<T>): Promise<T> {
-  const locks = (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks;
-  if (!locks) return load();
-  return await (locks.request(`clada load ${name}`, load) as Promise<T>);
+/** Where there are locks: an origin that is nobody's has none. */
+async function underLock<T>(name: string, mode: LockMode, run: () => Promise<T>): Promise<T> {
+  const { navigator, origin } = globalThis as { navigator?: { locks?: LockManager }; origin?: string };
+  return navigator?.locks && origin !== 'null' ? await (navigator.locks.request(name, { mode }, run) as Promise<T>) : await run();
 }

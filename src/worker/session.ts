@@ -22,7 +22,10 @@ export class Session implements Guest {
   #load = 0;
   #isGone = false;
 
-  constructor(private readonly host: Host, private readonly post: (reply: Reply, transfer: Transferable[]) => void) {}
+  constructor(
+    private readonly host: Host, private readonly post: (reply: Reply, transfer: Transferable[]) => void,
+    private readonly left: () => void = () => undefined,
+  ) {}
 
   told(progress: Progress): void { this.#tell(this.#load, 'onProgress', [progress]); }
 
@@ -49,6 +52,7 @@ export class Session implements Guest {
     this.#isGone = true;
     for (const id of [...this.#aborts.keys(), ...this.#things.keys()]) this.#drop(id);
     this.host.leave(this);
+    this.left();
   }
 
   async #answer(call: Extract<Called, { kind: 'call' }>): Promise<void> {

@@ -21,6 +21,9 @@ export type Request =
   | { readonly kind: 'abort' | 'drop'; readonly id: number }
   | { readonly kind: 'close' };
 
+/** A lock that pages share while they connect to a shared worker, and that one takes for itself to end. */
+export const connecting = 'clada connecting';
+
 /** Worker to page. `state`: what of a thing the page can read without asking. */
 export type Reply =
   | { readonly kind: 'ready' }

@@ -14,6 +14,7 @@ import { nodeModule } from '../node.ts';
 import { Host } from './host.ts';
 import { Session } from './session.ts';
 import type { Reply, Request } from './wire.ts';
+import { connecting } from './wire.ts';
 
 export { provide } from './things.ts';
 export type { Provided } from './things.ts';
@@ -24,15 +25,36 @@ interface Scope extends End {
   onmessage: ((event: MessageEvent<Request>) => void) | null;
   onconnect?: ((event: MessageEvent) => void) | null;
   readonly document?: object;
+  close(): void;
   readonly navigator?: { readonly locks?: LockManager };
 }
 
 const scope = globalThis as unknown as Scope, host = new Host();
+/** Pages that are connected. */
+const sessions = new Set<Session>();
+
+/**
+ * A shared worker ends when nobody is connected any more: nothing else gives the model's memory back for sure. Pages that connect hold the
+ * same lock meanwhile, so none meets one that is ending.
+ */
+function retire(): void {
+  if (sessions.size > 0) return;
+  void scope.navigator?.locks?.request(connecting, { ifAvailable: true }, (lock) => {
+    if (sessions.size > 0) return undefined;
+    if (!lock) { setTimeout(retire, 500); return undefined; }
+    scope.close();
+    return new Promise<never>(() => undefined);
+  });
+}
 
 /** The listener to a page's messages. */
 function serve(end: End): (request: Request) => void {
   const post = (reply: Reply, transfer: Transferable[]): void => { end.postMessage(reply, transfer); };
-  const session = new Session(host, post);
+  const session = new Session(host, post, () => {
+    sessions.delete(session);
+    if ('onconnect' in scope) retire();
+  });
+  sessions.add(session);
   return (request) => {
     if (request.kind === 'hello') void greet(request, post, session);
     else session.hear(request);

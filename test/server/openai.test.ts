@@ -158,6 +158,27 @@ test('sparsity rides along, and its report', async () => {
   assert.ok(density > 0.3 && density < 0.7, String(density));
 });
 
+test('embeddings: the vectors of the library, as numbers and as the base64 that the client asks for', async () => {
+  const input = ['The cat sleeps.', 'A dog barks.'], { embeddings, tokens } = await model.embed(input);
+  const answer = await client.embeddings.create({ model: name, input });
+  assert.equal(answer.data.map(({ embedding }) => new Float32Array(embedding)), embeddings);
+  assert.is(answer.usage.prompt_tokens, tokens);
+  const numbers = (await (await at.post('/v1/embeddings', { input: input[1], encoding_format: 'float', dimensions: 64 })).json()) as OpenAI.CreateEmbeddingResponse;
+  assert.equal(new Float32Array(numbers.data[0]!.embedding), (await model.embed(input[1]!, { dimensions: 64 })).embeddings[0]);
+  const error = await refused(client.embeddings.create({ model: name, input: 'word '.repeat(2000) }));
+  assert.equal([error.status, error.code, error.param], [400, 'context_length_exceeded', 'input']);
+  assert.is((await refused(client.embeddings.create({ model: name, input: '' }))).param, 'input');
+});
+
+test('completions keep to a grammar and to a schema', async () => {
+  const pick = await at.post('/v1/completions', { ...greedy, prompt: 'Red, green or blue? I like', grammar: 'root ::= " red" | " green"', max_tokens: 8 });
+  assert.match(((await pick.json()) as OpenAI.Completion).choices[0]!.text, /^ (red|green)$/);
+  const schema = { type: 'object', properties: { colour: { enum: ['red', 'green'] } }, required: ['colour'], additionalProperties: false };
+  const made = await at.post('/v1/completions', { ...greedy, prompt: 'The colour as JSON: ', json_schema: schema, max_tokens: 32 });
+  assert.ok(['red', 'green'].includes((JSON.parse(((await made.json()) as OpenAI.Completion).choices[0]!.text) as { colour: string }).colour));
+  assert.is((await at.post('/v1/completions', { prompt: 'a', grammar: 'root ::= (' })).status, 400);
+});
+
 test('errors: each class with what OpenAI calls it', async () => {
   const ask = (body: object) => refused(client.chat.completions.create({ ...greedy, messages: question, ...body } as OpenAI.ChatCompletionCreateParamsNonStreaming));
   const missing = await ask({ model: 'gpt-4o' });
