@@ -1,20 +1,14 @@
 /** An embedding model of the AI SDK. */
-import type { Model } from 'clada';
+import type { EmbedOptions, Model } from 'clada';
+import { InputError } from '../errors.ts';
 import { checkNames } from '../options.ts';
 import type { CladaEmbeddingModel, Specification } from './types.ts';
 
-/** `providerOptions.clada` of an embedding model; names and meanings are those of `model.embed`. */
-export interface CladaEmbeddingOptions {
-  /** What of a text's states becomes its vector. Default: the model's own way. */
-  readonly pooling?: 'last' | 'mean' | 'cls';
-  /** To length 1. Default true. */
-  readonly normalize?: boolean;
-  /** The first so many numbers. Default: all. */
-  readonly dimensions?: number;
+/** `providerOptions.clada` of an embedding model; names and meanings are those of `model.embed`, but every text has one vector. */
+export interface CladaEmbeddingOptions extends Pick<EmbedOptions, 'normalize' | 'dimensions'> {
+  /** What stands for a text. Default: what the file says, else 'last'. */
+  pooling?: 'last' | 'mean' | 'cls' | undefined;
 }
-
-type EmbedOptions = CladaEmbeddingOptions & { signal?: AbortSignal };
-type Embed = (texts: readonly string[], options: EmbedOptions) => Promise<{ embeddings: Float32Array[]; tokens: number }>;
 
 const ownNames = ['pooling', 'normalize', 'dimensions'] as const satisfies readonly (keyof CladaEmbeddingOptions)[];
 
@@ -22,14 +16,19 @@ const ownNames = ['pooling', 'normalize', 'dimensions'] as const satisfies reado
 export function embeddingModel<S extends Specification>(model: Model, specificationVersion: S): CladaEmbeddingModel<S> {
   return {
     specificationVersion, provider: 'clada.embedding', modelId: model.info.name,
-    // a model computes one batch after the other, and cuts lists into batches itself
+    // passes are shared by the texts of a call, however many there are
     maxEmbeddingsPerCall: Infinity, supportsParallelCalls: false,
     async doEmbed({ values, dimensions, abortSignal, providerOptions }) {
       const { clada = {} } = providerOptions ?? {};
       checkNames('providerOptions.clada', clada, ownNames);
-      const { embeddings, tokens } = await (model as unknown as { embed: Embed }).embed(values, {
-        ...(clada as CladaEmbeddingOptions),
-        ...(dimensions === undefined ? {} : { dimensions }), ...(abortSignal ? { signal: abortSignal } : {}),
+      if (clada['pooling'] === 'none') {
+        throw new InputError('E_OPTION', {
+          subject: 'providerOptions.clada.pooling', found: "'none'", expected: 'one vector for each text',
+          remedy: 'Call model.embed for the states of all tokens.',
+        });
+      }
+      const { embeddings, tokens } = await model.embed(values, {
+        ...(clada as CladaEmbeddingOptions), ...(dimensions === undefined ? {} : { dimensions }), signal: abortSignal,
       });
       return { embeddings: embeddings.map((vector) => Array.from(vector)), usage: { tokens }, warnings: [] };
     },

@@ -5,7 +5,7 @@ export type { CladaEmbeddingOptions } from './embedding.ts';
 export type { CladaLanguageOptions } from './request.ts';
 export { NoSuchModelError, UnsupportedInputError } from './refusals.ts';
 export type {
-  AnswerContent, ByProvider, CallOptions, CallTool, CallWarning, CladaEmbeddingModel, CladaLanguageModel, EmbedOptions, Finish,
+  AnswerContent, ByProvider, CallOptions, CallTool, CallWarning, CladaEmbeddingModel, CladaLanguageModel, EmbedCall, Finish,
   GenerateAnswer,
   JsonObject, JsonValue, PromptMessage, PromptPart, ResponseIdentity, Specification, StreamPart, ToolOutput, UnreadPiece, Usage,
 } from './types.ts';

@@ -125,7 +125,7 @@ export type CladaLanguageModel<S extends Specification = 'v4'> = {
 };
 
 /** What an embedding model is called with. */
-export type EmbedOptions = {
+export type EmbedCall = {
   values: string[];
   /** Of specification v4 alone. */
   dimensions?: number | undefined;
@@ -141,5 +141,5 @@ export type CladaEmbeddingModel<S extends Specification = 'v4'> = {
   readonly maxEmbeddingsPerCall: number;
   readonly supportsParallelCalls: boolean;
   /** One vector for each text. @throws as `model.embed` */
-  doEmbed(options: EmbedOptions): Promise<{ embeddings: number[][]; usage: { tokens: number }; warnings: CallWarning[] }>;
+  doEmbed(options: EmbedCall): Promise<{ embeddings: number[][]; usage: { tokens: number }; warnings: CallWarning[] }>;
 };

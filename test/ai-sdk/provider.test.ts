@@ -119,6 +119,22 @@ for (const { ai, clada, specification } of majors) {
     assert.is((await generateText({ model: clada(), ...asked })).text, answer);
   });
 
+  test('embed, embedMany: model.embed\'s vectors, tokens counted, options of clada', async () => {
+    const values = ['A cat sat on the mat.', 'A kitten lay on the rug.', 'Interest rates rose by a quarter.'];
+    const { embeddings, usage } = await ai.embedMany({ model: clada.embeddingModel(), values }), { embeddings: own, tokens } = await model.embed(values);
+    assert.equal(embeddings, own.map((vector) => Array.from(vector)));
+    assert.is(usage.tokens, tokens);
+    assert.ok(ai.cosineSimilarity(embeddings[0]!, embeddings[1]!) > ai.cosineSimilarity(embeddings[0]!, embeddings[2]!));
+    const one = async (own: Record<string, string | number>): Promise<{ embedding: number[] }> =>
+      ai.embed({ model: clada.embeddingModel(), value: values[0]!, providerOptions: { clada: own } });
+    assert.equal((await one({ dimensions: 16, pooling: 'mean' })).embedding, Array.from((await model.embed(values[0]!, { dimensions: 16, pooling: 'mean' })).embeddings[0]!));
+    assert.is((await failure(() => one({ pooling: 'none' }))).code, 'E_OPTION');
+    assert.is((await failure(() => one({ dimension: 3 }))).code, 'E_OPTION');
+    const { embeddings: [short] } = await clada.embeddingModel().doEmbed({ values: ['x'], dimensions: 8 });
+    assert.is(short!.length, 8);
+    assert.is((await failure(() => ai.embed({ model: clada.embeddingModel(), value: 'x', abortSignal: AbortSignal.abort() }))).name, 'AbortError');
+  });
+
   test('errors keep their codes: a prompt beyond the context, a value out of range, an image', async () => {
     assert.is((await failure(() => generateText({ model: clada(), prompt: long }))).code, 'E_CONTEXT_FULL');
     assert.is((await failure(() => generateText({ model: clada(), prompt, topP: 3 }))).code, 'E_OPTION');
