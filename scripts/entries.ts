@@ -6,6 +6,6 @@ export const core = { index: 'src/index.ts', calibrate: 'src/calibrate/index.ts'
 export const alone = { gguf: 'src/gguf.ts' };
 /** Users of the public API, each a folder that imports `clada` as anyone does: nobody pays for one who does not import it. */
 export const users = {
-  ...Object.fromEntries(['chat', 'worker'].map((name) => [name, `src/${name}/index.ts`])),
+  ...Object.fromEntries(['grammar', 'chat', 'server', 'batch', 'ai-sdk', 'worker'].map((name) => [name, `src/${name}/index.ts`])),
   'worker-main': 'src/worker/worker-main.ts', // the script of the workers that clada/worker starts
 };

@@ -59,7 +59,7 @@ export async function buildLibrary(root: string, binaries: readonly string[], fi
 
   const make = async (options: esbuild.BuildOptions): Promise<void> => {
     const result = await esbuild.build({
-      absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', platform: 'neutral', mainFields: ['module', 'main'], legalComments: 'none', external: ['node:*'],
+      absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', platform: 'neutral', mainFields: ['module', 'main'], legalComments: 'none', external: ['node:*', 'bullmq', 'ioredis'],
       logLevel: 'warning', metafile: true, chunkNames: 'chunks/[name]-[hash]', outdir: 'dist', ...options, write: false,
     });
     await write(root, result, options.minify ?? false);

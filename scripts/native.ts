@@ -1,7 +1,12 @@
 /** Native llama.cpp (node-llama-cpp in bench/peers, f32 cache) asked for the distributions of a small model. */
 interface Evaluated { next: { probabilities: Map<number, number> } }
-interface Sequence { controlledEvaluate(input: unknown): Promise<(Evaluated | undefined)[]> }
-interface Context { getSequence(): Sequence; dispose(): Promise<void> }
+interface Sequence {
+  controlledEvaluate(input: unknown): Promise<(Evaluated | undefined)[]>;
+  evaluate(tokens: readonly number[], options: object): AsyncGenerator<unknown>;
+  eraseContextTokenRanges(ranges: object[]): Promise<void>;
+  nextTokenIndex: number;
+}
+interface Context { getSequence(): Sequence; dispose(): Promise<void>; _ctx: { getEmbedding(tokens: number): Float64Array } }
 interface Model { createContext(options: object): Promise<Context>; dispose(): Promise<void> }
 
 const peer = '../bench/peers/node_modules/node-llama-cpp/dist/index.js';
@@ -35,4 +40,21 @@ export async function withNative<T>(
     await context.dispose();
     await model.dispose();
   }
+}
+
+/** What it embeds texts to, given as tokens, pooled as the file says; not normalised. */
+export async function embedNative(path: string, contextSize: number, texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+  const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+  const context = await model.createContext({
+    contextSize, batchSize: contextSize, threads: 2, flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32', _embeddings: true,
+  });
+  const sequence = context.getSequence(), vectors: Float32Array[] = [];
+  for (const tokens of texts) {
+    await sequence.eraseContextTokenRanges([{ start: 0, end: sequence.nextTokenIndex }]);
+    for await (const _ of sequence.evaluate(tokens, { _noSampling: true })) break;
+    vectors.push(Float32Array.from(context._ctx.getEmbedding(tokens.length)));
+  }
+  await context.dispose();
+  await model.dispose();
+  return vectors;
 }

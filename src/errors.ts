@@ -8,7 +8,7 @@ import { redacted } from './redact.ts';
  * - `ModelError`: the file is sound, but this engine cannot run it (no model by itself, family, dtype, missing tensor, does not fit)
  * - `InputError`: the caller asked for something impossible (empty prompt, context full, unknown option)
  * - `StateError`: the object is not in a state to answer (closed, poisoned by a trap, its worker ended)
- * - `TransferError`: the bytes could not be brought here (network, server, or the cache they should lie in)
+ * - `TransferError`: the bytes could not be brought here, or from here (network, server, queue, the cache or file they should lie in)
  * - `AbortedError`: an `AbortSignal` fired; `name` is `AbortError`, as in the web platform
  */
 export type ErrorCode =
@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'E_CLOSED' | 'E_POISONED' | 'E_ABI' | 'E_WORKER'
   // TransferError
   | 'E_NETWORK' | 'E_ACCESS' | 'E_RATE_LIMIT' | 'E_SERVER' | 'E_REDIRECT' | 'E_RANGE' | 'E_INCOMPLETE' | 'E_CHANGED' | 'E_HASH' | 'E_CACHE'
+  | 'E_WRITE' | 'E_QUEUE'
   // AbortedError
   | 'E_ABORTED';
 

@@ -39,6 +39,9 @@ export const enum Trial { upWhole = 0, upListed = 1, downWhole = 2, downListed =
 /** Positions that a convolution's inputs are kept of (kernels/convolution): the last of every block, and the latest `ring`. */
 export const enum Convolution { block = 64, ring = 16 }
 
+/** What a pass leaves of a token: its logits with a report, or its hidden state, what the head would read. */
+export const enum Wanted { nothing = 0, logits = 1, state = 2 }
+
 export const enum KvKind { f32 = 0, f16 = 1, q8 = 2 }
 
 /** What exports return; negative numbers are failures that the host turns into typed errors. */

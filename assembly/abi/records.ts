@@ -165,14 +165,14 @@
 }
 
 /**
- * A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other, those whose logits are wanted come
- * last.
+ * A token of a pass: whose it is, and where in that sequence. Tokens of a sequence follow each other, those of which something is wanted
+ * come last; sequences whose hidden states are wanted come behind the others.
  */
 @unmanaged export class TokenRecord {
   id: i32;
   sequencePtr: u32;   // SequenceRecord
   position: i32;      // from 0
-  wanted: i32;        // 1: logits and a report are
+  wanted: i32;        // Wanted
 }
 
 /** One sequence: its key/value cache, the distribution after its last token, and what skipping remembers of it. */

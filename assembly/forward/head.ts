@@ -20,7 +20,7 @@ import { ModelRecord, SequenceRecord, StepReport, TokenRecord, WorkspaceRecord }
 import { sweepLogits } from '../kernels/logits/sweep';
 import { finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
-import { normRows, rowStride } from './norms';
+import { rowStride } from './norms';
 import { allExact, refineRows, refineTail, refineTo, refinedRows, stageOne } from './stages';
 import { joinedProduct } from './joined';
 import { modelOf, ownerOf, sequenceOf, tokenOf } from './tokens';
@@ -83,7 +83,7 @@ function staged(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, s
   report(model, work, token, sequence.logitsPtr, own, surprisal);
 }
 
-/** Of the first `rows` rows of x. */
+/** Of the first `rows` rows, normed already. */
 export function head(model: ModelRecord, work: WorkspaceRecord, rows: i32): void {
   const bytes = logitsBytes(model), direct = rows == 1, only = sequenceOf(work, 0);
   let logits = <usize>(direct ? only.logitsPtr : work.logitsPtr), own = <usize>(direct ? only.reportPtr : work.reportsPtr);
@@ -91,7 +91,6 @@ export function head(model: ModelRecord, work: WorkspaceRecord, rows: i32): void
   // lost once the logits are overwritten
   if (direct && tokenOf(work, 0).position == only.position) surprisal = surprisalOf(only, tokenOf(work, 0).id);
 
-  normRows(model, work.xPtr, model.outNormPtr, model.outNormBiasPtr, rows, work.normedPtr);
   if (ASC_FEATURE_RELAXED_SIMD) if (direct && model.headRestPtr) {
     staged(model, work, tokenOf(work, 0), only, surprisal);
     return;

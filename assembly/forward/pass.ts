@@ -3,14 +3,14 @@
  * each sequence that is ready, prefill one of many tokens of which the last one's logits are wanted; a pass may be both. Whose tokens they
  * are is data (TokenRecord): only positions, attention, statistics and the rows of the head look at it.
  */
-import { Status } from '../abi/enums';
+import { Status, Wanted } from '../abi/enums';
 import { ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptOf, layerOf } from '../adapt/state';
 import { counts } from '../adapt/statistics';
 import { block } from './block';
 import { embedToken } from './embed';
 import { head } from './head';
-import { rowStride } from './norms';
+import { normRows, rowStride } from './norms';
 import { fillAngles } from './rotate';
 import { askedOf, fillRows, modelOf, narrowBuffer, narrowRows, noteLost, ownerOf, tokenOf } from './tokens';
 
@@ -32,7 +32,7 @@ function check(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): i32 {
     const token = askedOf(work, t);
     if (token.position >= ownerOf(token).capacity) return Status.contextFull;
     if (<u32>token.id >= <u32>model.vocab) return Status.tokenRange;
-    rows += token.wanted;
+    if (token.wanted == Wanted.logits) rows++;
   }
   return rows <= work.logitRows ? Status.ok : Status.badLayout;
 }
@@ -52,7 +52,7 @@ function advance(work: WorkspaceRecord, nTokens: i32): i32 {
       adapt.dirty = 1;
     }
     sequence.position = token.position + 1;
-    sequence.hasLogits = token.wanted;
+    sequence.hasLogits = <i32>(token.wanted == Wanted.logits);
   }
   return status;
 }
@@ -60,7 +60,7 @@ function advance(work: WorkspaceRecord, nTokens: i32): i32 {
 /**
  * Runs the nTokens tokens (1 .. chunk) of the workspace's table, of which logits and a report are wanted of at most logitRows. With
  * `notFinite` some sequences are lost: they have not moved on, their logits and statistics are gone; others have. With any other negative
- * status none has.
+ * status none has. Hidden states, normed, are left in `normedPtr`, behind those that the head has read.
  */
 export function pass(work: WorkspaceRecord, nTokens: i32): i32 {
   const model = modelOf(work), status = check(model, work, nTokens);
@@ -73,6 +73,8 @@ export function pass(work: WorkspaceRecord, nTokens: i32): i32 {
   noteLost(work, work.xPtr, rows);
   narrowBuffer(work, work.xPtr, rowStride(model.hidden), rows, false);
   rows = narrowRows(work, rows, false);
+  normRows(model, work.xPtr, model.outNormPtr, model.outNormBiasPtr, rows, work.normedPtr);
+  while (rows > 0 && tokenOf(work, rows - 1).wanted == Wanted.state) rows--;
   if (rows > 0) head(model, work, rows);
   return advance(work, nTokens);
 }

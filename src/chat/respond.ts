@@ -1,6 +1,9 @@
 /** One turn of a conversation: messages in, parts of the answer out. */
-import type { Generation, Model, StopReason } from 'clada';
+import type { GeneratedToken, Generation, Model, StopReason, Tokenizer } from 'clada';
 import { InputError, StateError } from '../errors.ts';
+import { AnswerReader } from './answer.ts';
+import type { Prepared } from './request.ts';
+import { prepare } from './request.ts';
 import type { ChatPart, ChatRequest, ChatResult, FinishReason, ToolCall } from './types.ts';
 
 const reasons: Record<StopReason, FinishReason> = { eog: 'stop', stop: 'stop', length: 'length', context: 'length', loop: 'stop' };
@@ -10,7 +13,7 @@ export class ChatResponse implements AsyncIterable<ChatPart> {
   #begun = false;
 
   /** @internal use {@link respond} */
-  constructor(private readonly generation: Generation) {}
+  constructor(private readonly generation: Generation, private readonly prepared: Prepared, private readonly tokenizer: Tokenizer) {}
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ChatPart, void, undefined> {
     if (this.#begun) {
@@ -19,9 +22,24 @@ export class ChatResponse implements AsyncIterable<ChatPart> {
       });
     }
     this.#begun = true;
-    for await (const token of this.generation) yield { type: 'text', text: token.text, tokens: [token] };
-    const stats = this.generation.stats();
-    yield { type: 'finish', reason: reasons[stats.stopReason!], stats };
+    const { form, single } = this.prepared, reader = new AnswerReader(form), shown = new Shown(this.tokenizer, this.prepared);
+    for await (const token of this.generation) {
+      for (const part of reader.push(shown.text(token), token)) {
+        yield part;
+        if (part.type === 'tool-call' && single) { // the rest would be another call
+          yield this.#finish(reader, undefined);
+          return;
+        }
+      }
+    }
+    const { stopReason } = this.generation.stats();
+    yield* reader.finish(stopReason !== 'eog');
+    yield this.#finish(reader, stopReason);
+  }
+
+  #finish({ calls }: AnswerReader, stopReason: StopReason | undefined): ChatPart {
+    const reason = stopReason ? reasons[stopReason] : 'stop';
+    return { type: 'finish', reason: calls > 0 && reason === 'stop' ? 'tool-calls' : reason, stats: this.generation.stats() };
   }
 
   /** All of it. */
@@ -41,13 +59,44 @@ export class ChatResponse implements AsyncIterable<ChatPart> {
 }
 
 /**
+ * The text of tokens with those control tokens in it that calls and thoughts are made of, which a generation leaves out. Its text may come
+ * later than its tokens (a stop text that may begin, half a character): a control token waits for what is before it.
+ */
+class Shown {
+  readonly #decoder;
+  readonly #waiting: { at: number; text: string }[] = [];
+  #decoded = 0;
+  #shown = 0;
+
+  constructor(private readonly tokenizer: Tokenizer, private readonly prepared: Prepared) {
+    this.#decoder = tokenizer.decodeStream({ skipSpecial: true, after: prepared.prompt });
+  }
+
+  text({ id, text }: GeneratedToken): string {
+    const control = this.tokenizer.isControl(id) && !this.tokenizer.isEog(id) ? this.tokenizer.decode([id]) : '';
+    if (this.prepared.control.includes(control)) this.#waiting.push({ at: this.#decoded, text: control });
+    this.#decoded += this.#decoder.push(id).length;
+    const from = this.#shown, to = this.#shown += text.length;
+    let all = '', at = from;
+    while (this.#waiting[0] && this.#waiting[0].at <= to) {
+      const next = this.#waiting.shift()!;
+      all += text.slice(at - from, next.at - from) + next.text;
+      at = next.at;
+    }
+    return all + text.slice(at - from);
+  }
+}
+
+/**
  * Answers the messages. Nothing runs until it is iterated; what the cache holds of the conversation is not computed again.
  *
  * ```ts
  * for await (const part of respond(model, { messages: [{ role: 'user', content: 'Hello' }] })) if (part.type === 'text') write(part.text);
  * ```
- * @throws as `model.encodeChat` at once; as `model.generate` while iterating
+ * @throws InputError `E_OPTION` at once for malformed tools and options that exclude each other; as `model.encodeChat` at once; as
+ * `model.generate` while iterating
  */
-export function respond(model: Model, { messages, template = {}, ...options }: ChatRequest): ChatResponse {
-  return new ChatResponse(model.generate(model.encodeChat(messages, template), options));
+export function respond(model: Model, request: ChatRequest): ChatResponse {
+  const prepared = prepare(model, request);
+  return new ChatResponse(model.generate(prepared.prompt, prepared.options), prepared, model.tokenizer);
 }

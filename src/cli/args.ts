@@ -11,7 +11,7 @@ export type Parsed =
   | { command: 'help'; topic?: CommandName }
   | { command: 'version' };
 
-export const exitCodes = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+export const exitCodes = { ok: 0, failure: 1, usage: 2, partial: 3, interrupted: 130 } as const;
 
 /** The exit code for what a command threw. */
 export function exitCodeOf(error: unknown): number {
@@ -67,10 +67,11 @@ function parseFlags(name: CommandName, command: Command, argv: string[]): Record
       const text = inline && isShort ? token.value.replace(/^=/, '') : token.value; // -p=TEXT is meant as --prompt=TEXT
       values[key] = readValue(`clada ${name} ${token.rawName}`, command, flag, text, inline, values[key]);
     } else if (token.kind === 'positional') {
-      const key = command.positional;
-      if (key === undefined || values[key] !== undefined) {
+      const keys = [command.positional ?? []].flat(), key = keys.find((one) => values[one] === undefined);
+      if (key === undefined) {
         throw usage(`clada ${name}`, `one argument too many: ${JSON.stringify(token.value)}`,
-          key === undefined ? 'flags only' : `one ${key}`, `Quote texts with spaces; clada ${name} --help shows the flags.`);
+          keys.length === 0 ? 'flags only' : `one ${keys.join(' and one ')}`,
+          `Quote texts with spaces; clada ${name} --help shows the flags.`);
       }
       values[key] = token.value;
     }

@@ -5,16 +5,17 @@
 import { generationNames } from '../eval/generation.ts';
 import { taskNames } from '../eval/items.ts';
 import { seedRange } from '../sampler/options.ts';
+import { batch } from './batch-flags.ts';
 import {
-  chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, session, skipping, stats,
-  system, threads, verify, type Flag,
+  chatTemplate, contextSize, count, countOrNone, file, generating, json, loading, loopGuard, model, prompt, requestDefaults, serving,
+  session, skipping, stats, system, threads, verify, type Flag,
 } from './flags.ts';
 
 export interface Command {
   readonly summary: string;
   readonly flags: Readonly<Record<string, Flag>>;
-  /** The flag that one bare argument fills. */
-  readonly positional?: string;
+  /** The flag that one bare argument fills, or those that several fill, in their order. */
+  readonly positional?: string | readonly string[];
   /** Pairs of flags that contradict each other. */
   readonly conflicts?: readonly (readonly [string, string])[];
   /** Paragraphs below the flags. */
@@ -79,6 +80,16 @@ export const commands = {
     notes: [
       embeddedNote, 'Every line is a message, unless it is a command:',
       ...Object.entries(slashCommands).map(([name, help]) => `  ${name.padEnd(12)} ${help}`),
+    ],
+  },
+  serve: {
+    summary: "Answer over HTTP: OpenAI's protocol, llama-server's routes, a chat page.",
+    flags: { model, ...serving, chatTemplate, ...requestDefaults, contextSize, ...loading, threads },
+    conflicts: [['apiKey', 'withoutKey'], ['apiKeyFile', 'withoutKey'], ...oneTarget],
+    notes: [
+      'Sampling flags hold for requests that say nothing. Without -m, they are --temp 0.1 and --repeat-penalty 1.05, unless flags say '
+        + 'otherwise: the embedded model is small.',
+      'SIGTERM and Ctrl-C stop listening and let answers end, for 30 seconds at most; a second one does not wait.',
     ],
   },
   inspect: {
@@ -205,6 +216,7 @@ export const commands = {
       tier: loading.tier, threads, verify, json,
     },
   },
+  batch,
   pull: {
     summary: 'Fetch a model into the cache, verify it, and print where it is.',
     flags: {

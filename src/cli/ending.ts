@@ -20,6 +20,9 @@ export function endWith(exitCode: number): void {
   controller.abort();
 }
 
+/** What had been asked to stop has done so in good order: that is no failure. */
+export function stoppedWell(): void { code = exitCodes.ok; }
+
 /** From now on signals and broken outputs end the run. A second signal finds the system's own handler, which does not wait. */
 export function watchEnds(): void {
   for (const [name, exitCode] of Object.entries(signals)) process.once(name, () => { endWith(exitCode); });

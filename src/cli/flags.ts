@@ -136,3 +136,43 @@ export const session = {
 } as const;
 
 export const system = { kind: 'text', name: 'system', value: 'TEXT', help: 'system message of the chat' } as const;
+
+/** How a server listens, and whom it lets in. */
+export const serving = {
+  alias: { kind: 'text', name: 'alias', short: 'a', value: 'NAME', help: 'what requests call the model', default: "its file's name" },
+  host: {
+    kind: 'text', name: 'host', value: 'ADDRESS', help: 'address to listen on; others than loopback want a key', default: '127.0.0.1',
+  },
+  port: {
+    kind: 'number', name: 'port', value: 'N', range: { min: 0, max: 65535, integer: true },
+    help: 'port; 0 = any that is free', default: 8080,
+  },
+  slots: {
+    kind: 'number', name: 'parallel', value: 'N', range: { min: 1, max: 64, integer: true }, help: 'answers at the same time', default: 4,
+  },
+  queue: {
+    kind: 'number', name: 'queue', value: 'N', range: { min: 0, max: 100_000, integer: true },
+    help: 'requests that may wait; more get 429', default: 64,
+  },
+  timeout: {
+    kind: 'number', name: 'timeout', value: 'N', range: { min: 1, max: 1e6 }, help: 'seconds that a request may take', default: 600,
+  },
+  apiKey: { kind: 'texts', name: 'api-key', value: 'KEY', help: 'key to ask for; may be repeated', default: '$CLADA_API_KEY' },
+  apiKeyFile: { kind: 'text', name: 'api-key-file', value: 'FILE', help: 'keys to ask for, one a line' },
+  withoutKey: { kind: 'switch', name: 'no-api-key', help: 'listen beyond loopback without a key' },
+  allowHost: {
+    kind: 'texts', name: 'allow-host', value: 'NAME',
+    help: 'without a key: another name that this server is called by; may be repeated', default: 'localhost and loopback',
+  },
+  cors: { kind: 'texts', name: 'cors', value: 'ORIGIN', help: 'pages of this origin may ask; * = of any; may be repeated' },
+  withoutPage: { kind: 'switch', name: 'no-ui', help: 'without the chat page at /' },
+  effort: {
+    kind: 'switch', name: 'effort-sparsity',
+    help: 'reasoning_effort sets the share of the weights that is read: minimal .5, low .6, medium .8',
+  },
+} as const;
+
+const { predict, temperature, topK, topP, minP, typicalP, repeatPenalty, repeatLastN } = generating;
+const { telemetry: _, ...skipped } = skipping;
+/** What a server does where a request says nothing. */
+export const requestDefaults = { predict, temperature, topK, topP, minP, typicalP, repeatPenalty, repeatLastN, ...skipped } as const;

@@ -23,7 +23,7 @@ function programHelp(style: Style): string {
 
 function commandHelp(name: CommandName, style: Style): string {
   const command: Command = commands[name];
-  const bare = command.positional === undefined ? '' : ` [${command.positional.toUpperCase()}]`;
+  const bare = [command.positional ?? []].flat().map((key) => ` [${key.toUpperCase()}]`).join('');
   const rows = [...Object.values(command.flags).map(flagRow), ['-h, --help', 'this text'] as [string, string]];
   return [
     command.summary, '', `${style.bold('Usage')}  clada ${name}${bare} [flags]`, '',

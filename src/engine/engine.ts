@@ -148,10 +148,7 @@ export class Engine {
     this.forms.orderInPlace();
   }
 
-  /**
-   * `base` promises the same bits everywhere, so nothing that is timed may choose a kernel there: it reads neurons one by one whenever it
-   * can.
-   */
+  /** `base` promises the same bits everywhere, so nothing timed may choose a kernel: it reads neurons one by one whenever it can. */
   #setBreakEven(sequence: number): void {
     const { exports, tier } = this.#live, { nLayers, ffn } = this.plan.hparams;
     if (tier !== 'base') this.forms.model.assign(breakEven(this.#trial(exports, sequence), nLayers, ffn, this.forms.complete));
@@ -232,10 +229,7 @@ export class Engine {
     if (status !== undefined) checkStatus(status);
   }
 
-  /**
-   * How many of the first `length` tokens of a sequence can stay, so that computing goes on behind them: all, but where convolutions have
-   * lost what they need.
-   */
+  /** How many of a sequence's first `length` tokens can stay, to go on behind them: all, but where convolutions lost what they need. */
   resumable(sequence: number, length: number): number { return this.#open.get(sequence)!.rows?.resumable(length) ?? length; }
 
   /** Lets go of what is behind `length` tokens, which {@link resumable} has given. */
@@ -266,6 +260,12 @@ export class Engine {
     const stride = 4 * 8 * Math.ceil(this.vocab / 8);
     const ptr = row === undefined ? this.#sequence(sequence).get('logitsPtr') : this.#record.get('logitsPtr') + row * stride;
     return this.#arena.f32(ptr, this.vocab);
+  }
+
+  /** The hidden state [hidden] f32 behind the last norm that a row of the last pass has left. A view. */
+  state(row: number): Float32Array {
+    const { hidden } = this.plan.hparams;
+    return this.#arena.f32(this.#record.get('normedPtr') + row * 128 * Math.ceil(hidden / 32), hidden);
   }
 
   /** The same of the report. */

@@ -12,6 +12,7 @@ export const CogLoadMode = { off: 0, measured: 1, forced: 2 } as const;
 export const StepFlag = { sparse: 1, refreshed: 2, reran: 4, prior: 8 } as const;
 export const Trial = { upWhole: 0, upListed: 1, downWhole: 2, downListed: 3, draw: 4, choose: 5 } as const;
 export const Convolution = { block: 64, ring: 16 } as const;
+export const Wanted = { nothing: 0, logits: 1, state: 2 } as const;
 export const KvKind = { f32: 0, f16: 1, q8: 2 } as const;
 /** Type of the key/value cache. */
 export type KvName = keyof typeof KvKind;

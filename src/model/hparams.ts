@@ -27,6 +27,11 @@ function activationOf(keys: Keys): keyof typeof Activation | undefined {
   return bad(keys.name('hidden_act'), name, Object.keys(Activation).join(', '));
 }
 
+function poolingOf(keys: Keys): number {
+  const value = keys.has('pooling_type') ? keys.number('pooling_type') : -1;
+  return [-1, 0, 1, 2, 3].includes(value) ? value : bad(keys.name('pooling_type'), value, '0 none, 1 mean, 2 cls or 3 last');
+}
+
 /** @throws ModelError `E_KIND`, `E_FAMILY`, `E_HPARAM`, `E_TENSOR_MISSING`; FormatError `E_GGUF_KEY`. */
 export function readHparams(file: GgufFile): { family: Family; hparams: Hparams } {
   const { metadata } = file;
@@ -67,6 +72,7 @@ export function readHparams(file: GgufFile): { family: Family; hparams: Hparams 
     normEps: keys.positive(family.epsKey),
     rope, windowRope, layerWindows, activation: activationOf(keys), own: keys.own(family.keys ?? {}),
     has: (tensor) => file.tensors.has(tensor),
+    pooling: poolingOf(keys),
     convTaps: readTaps(keys, family, hidden, layerKvHeads),
   };
   if (family.keys?.['rope.dimension_sections'] && (keys.list('rope.dimension_sections')?.[3] ?? 0) !== 0) {

@@ -22,7 +22,7 @@ const neutral: Readonly<Record<string, readonly (number | boolean)[]>> = {
   'logit_scale': [0, 1], 'residual_scale': [0, 1], 'embedding_scale': [0, 1],
   'attention.output_scale': [0, 1], 'attention.value_scale': [1],
   'attn_logit_softcapping': [0], 'final_logit_softcapping': [0], 'attention.max_alibi_bias': [0], 'attention.clamp_kqv': [0],
-  'attention.causal': [true], 'use_parallel_residual': [false], 'pooling_type': [0],
+  'attention.causal': [true], 'use_parallel_residual': [false],
   'rope.scaling.alpha': [0], 'rope.scaling.yarn_log_multiplier': [0],
   'rope.scaling.yarn_ext_factor': [1], 'rope.scaling.yarn_attn_factor': [1],
   'rope.scaling.yarn_beta_fast': [32], 'rope.scaling.yarn_beta_slow': [1],

@@ -1,6 +1,7 @@
 /** Sound GGUF files that are no model by themselves: each is told what it is and what it is for. */
 import { ModelError } from '../errors.ts';
 import type { GgufFile, GgufValue } from '../format/gguf/types.ts';
+import { architectures } from './family.ts';
 
 /** `general.architecture` of a calibration file. */
 export const calibrationArchitecture = 'clada-calibration';
@@ -45,10 +46,10 @@ function refusalOf({ metadata, tensors }: GgufFile): Refusal | undefined {
     ];
   }
   const pooling = metadata.get(`${architecture}.pooling_type`);
-  if (typeof pooling === 'number' && pooling > 0 && pooling < 5) {
+  if (pooling === 4 || (typeof pooling === 'number' && pooling > 0 && pooling < 4 && !architectures().includes(architecture))) {
     return [
       `${architecture}.pooling_type`, `${pooling}: a model that gives ${pooling === 4 ? 'ranks' : 'embeddings'} of texts and writes none`,
-      'Load a model that writes text; embeddings are not computed here.',
+      'Load a model that writes text; those give embeddings, too (model.embed).',
     ];
   }
   if (tensors.size === 0 && has('tokenizer.ggml.model')) {

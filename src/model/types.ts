@@ -168,6 +168,8 @@ export interface FileHparams {
   readonly own: Readonly<Record<string, number | undefined>>;
   /** Whether the file has a tensor of this name. */
   has(tensor: string): boolean;
+  /** What stands for a text that is embedded, by its number in files: 0 none, 1 mean, 2 cls, 3 last; -1: the file does not say. */
+  readonly pooling: number;
   /** Taps of short convolutions, 0: the family has none. */
   readonly convTaps: number;
   /** Key `hidden_act`, for ReLU-fied variants of a known family. */

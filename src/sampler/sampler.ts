@@ -6,6 +6,7 @@
 import { InputError } from '../errors.ts';
 import { show } from '../options.ts';
 import { Candidates } from './candidates.ts';
+import { fewAllowed, forbid, type Constraint } from './constraint.ts';
 import { allExact, type Exact } from './exact.ts';
 import { exp, log } from './exp.ts';
 import { argmax, badLogit, checkToken, nextAbove, noToken } from './check.ts';
@@ -35,8 +36,9 @@ export interface Sampler {
    * @throws ModelError `E_LOGITS` for NaN, +Infinity or nothing finite; InputError `E_TOKEN_RANGE` for a bias or accepted
    * token outside the vocabulary
    * @param exact which logits are exact, and more of them where the choice depends on it; what it changes `logits` shows
+   * @param constraint a token that it refuses is drawn again from those that it allows
    */
-  sample(logits: Float32Array, exact?: Exact): number;
+  sample(logits: Float32Array, exact?: Exact, constraint?: Constraint): number;
   /** Logits that are further than this below the largest are hardly ever asked for; 0: greedy; Infinity: all are. */
   readonly margin: number;
   /** Adds a token to the penalty window: each prompt token, then each chosen one. @throws InputError `E_TOKEN_RANGE` */
@@ -85,7 +87,17 @@ class ChainSampler implements Sampler {
     return minP > 0 ? -log(minP) + SLACK : SLACK;
   }
 
-  sample(logits: Float32Array, exact: Exact = allExact): number {
+  /**
+   * As llama.cpp does: p without the constraint, then q over what is allowed, with a random number of its own. The one of the first draw is
+   * known to lie where the refused tokens are, so a second use of it would favour their neighbours. Without top-k and the like that is
+   * exactly q; with them it prefers, as far as p allows it, what the model would have said unasked.
+   */
+  sample(logits: Float32Array, exact: Exact = allExact, constraint?: Constraint): number {
+    const id = this.choose(logits, exact);
+    return !constraint || constraint.allows(id) ? id : this.choose(logits, exact, constraint.mask());
+  }
+
+  private choose(logits: Float32Array, exact: Exact, mask?: Uint32Array): number {
     const { temperature, typicalP, topP, minP } = this.options;
     if (logits.length > MAX_ENTRIES) {
       throw new InputError('E_TOKEN_RANGE', {
@@ -93,7 +105,7 @@ class ChainSampler implements Sampler {
         remedy: 'Pass the logits of one position.',
       });
     }
-    const biased = this.settle(logits, exact);
+    const biased = this.settle(logits, exact, mask);
     if (temperature === 0) return argmax(biased);
     const candidates = this.take(biased);
     candidates.typical(typicalP);
@@ -135,8 +147,13 @@ class ChainSampler implements Sampler {
   }
 
   /** The logits after bias and penalties, of which all that the choice depends on are exact. */
-  private settle(logits: Float32Array, exact: Exact): Float32Array {
-    if (exact.floor === -Infinity) return this.edit(logits);
+  private settle(logits: Float32Array, exact: Exact, mask?: Uint32Array): Float32Array {
+    if (exact.floor === -Infinity) return this.edit(logits, mask);
+    const few = mask && fewAllowed(mask, logits.length);
+    if (few) {
+      if (few.length > 0) exact.refine(exact.floor, few);
+      return this.edit(logits, mask);
+    }
     if (this.margin === Infinity) exact.refine();
     else {
       const biases = [...this.options.logitBias].filter(([id, bias]) => bias !== -Infinity && id < logits.length);
@@ -144,7 +161,7 @@ class ChainSampler implements Sampler {
       if (ids.length > 0) exact.refine(exact.floor, ids);
     }
     for (let step = SLACK; ; step *= 2) {
-      const biased = this.edit(logits), { floor } = exact;
+      const biased = this.edit(logits, mask), { floor } = exact;
       if (floor === -Infinity || this.isSettled(biased, exact)) return biased;
       // each time at least a step lower, until it is all of them
       exact.refine(step > 8 ? -Infinity : Math.min(biased[argmax(biased)]! - this.margin, floor - step));
@@ -177,10 +194,10 @@ class ChainSampler implements Sampler {
     return end(sum) === end(sum + tail);
   }
 
-  /** The logits after bias and penalties: a copy if anything changes, else `logits` itself. */
-  private edit(logits: Float32Array): Float32Array {
+  /** The logits after bias, penalties and mask: a copy if anything changes, else `logits` itself. */
+  private edit(logits: Float32Array, mask?: Uint32Array): Float32Array {
     const { logitBias } = this.options;
-    if (logitBias.size === 0 && !this.window.active) return logits;
+    if (logitBias.size === 0 && !this.window.active && !mask) return logits;
     if (this.edited.length !== logits.length) this.edited = new Float32Array(logits.length);
     this.edited.set(logits);
     for (const [id, bias] of logitBias) {
@@ -188,6 +205,7 @@ class ChainSampler implements Sampler {
       this.edited[id] = this.edited[id]! + bias;
     }
     this.window.apply(this.edited);
+    if (mask) forbid(this.edited, mask);
     return this.edited;
   }
 

@@ -1,7 +1,12 @@
 /** A waiting line: first come, first served, and who waits may leave at once. */
 import { AbortedError } from '../errors.ts';
 
-interface Waiting { readonly ready: () => boolean; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+interface Waiting {
+  readonly ready: () => boolean;
+  readonly yields: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
 export class Line {
   #waiting: Waiting[] = [];
@@ -11,19 +16,20 @@ export class Line {
   constructor(private readonly patience: () => number) {}
 
   /**
-   * Settles when it is this one's turn and `ready`, which takes what is waited for, says true.
+   * Settles when it is this one's turn and `ready`, which takes what is waited for, says true. `yields`: those behind it need not wait for
+   * what it waits for.
    * @throws AbortedError at once where `signal` aborts; what `ready` throws
    */
-  async wait(ready: () => boolean, signal: AbortSignal | undefined, what: string): Promise<void> {
+  async wait(ready: () => boolean, signal: AbortSignal | undefined, what: string, yields = false): Promise<void> {
     if (signal?.aborted) throw new AbortedError(what, signal.reason);
-    if (this.#waiting.length === 0 && ready()) return;
+    if (this.#waiting.every((other) => other.yields) && ready()) return;
     await new Promise<void>((resolve, reject) => {
       const leave = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== entry);
         signal?.removeEventListener('abort', abort);
       };
       const abort = (): void => { leave(); reject(new AbortedError(what, signal!.reason)); this.wake(); };
-      const entry: Waiting = { ready, resolve: () => { leave(); resolve(); }, reject: (error) => { leave(); reject(error); } };
+      const entry: Waiting = { ready, yields, resolve: () => { leave(); resolve(); }, reject: (error) => { leave(); reject(error); } };
       this.#waiting.push(entry);
       signal?.addEventListener('abort', abort);
       this.#arm();
@@ -32,12 +38,12 @@ export class Line {
 
   /** Lets those in whose turn it is. */
   wake(): void {
-    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+    for (const one of [...this.#waiting]) {
       try {
-        if (!first.ready()) break;
-        first.resolve();
+        if (one.ready()) one.resolve();
+        else if (!one.yields) break;
       } catch (error) {
-        first.reject(error);
+        one.reject(error);
       }
     }
     this.#arm();

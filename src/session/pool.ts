@@ -7,6 +7,7 @@ import { CladaError } from '../errors.ts';
 import { Line } from './line.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Parked } from './saved.ts';
+import { checkTokens } from './request.ts';
 import { Sequence } from './sequence.ts';
 
 /**
@@ -20,7 +21,12 @@ interface Slot {
   holder: WeakRef<Claim> | undefined;
   /** When it was last asked for something: counts up. */
   used: number;
+  /** Nobody will ask for what it holds. */
+  spent: boolean;
 }
+
+/** Of a conversation; of a request, whose prompt may come again; of what is computed once. */
+type Keeps = 'always' | 'maybe' | 'never';
 
 /**
  * A right to a sequence: of one request, or of a conversation, which comes back to its cache. It ends with its owner: the pool does not
@@ -37,7 +43,7 @@ export class Claim {
   #requests = 0;
 
   /** @internal use {@link SequencePool.claim} */
-  constructor(private readonly pool: SequencePool, /** Its cache is worth keeping when it is idle. */ readonly keeps: boolean) {}
+  constructor(private readonly pool: SequencePool, /** Whether its cache is worth keeping when it is idle. */ readonly keeps: Keeps) {}
 
   /**
    * Runs `request` on the claim's sequence, once it has one; `tokens` are what it will be asked for. Requests of a claim are made one after
@@ -88,8 +94,11 @@ export class SequencePool {
   /** At most `max` sequences, each opened when it is first needed and finds room. */
   constructor(readonly engine: Engine, private readonly max: number) { this.#scheduler = new Scheduler(engine); }
 
-  /** `keeps`: of a conversation, whose cache others leave alone while they find another. */
-  claim(keeps = false): Claim { return new Claim(this, keeps); }
+  /** @throws InputError where no sequence can be asked for these tokens */
+  check(tokens: ArrayLike<number>): void { checkTokens(tokens, this.engine); }
+
+  /** What others leave alone while they find another: always that of a conversation, also of 'maybe' who keeps 'never'. */
+  claim(keeps: Keeps = 'maybe'): Claim { return new Claim(this, keeps); }
 
   /** One request of nobody in particular: it takes the sequence that holds most of its tokens. */
   run<T>(tokens: ArrayLike<number>, signal: AbortSignal | undefined, request: (sequence: Sequence) => Promise<T>): Promise<T> {
@@ -101,13 +110,13 @@ export class SequencePool {
     let slot = own?.holder?.deref() === claim ? own : undefined;
     if (!slot) {
       await this.#line.wait(() => {
-        slot = this.#pick(tokens);
+        slot = this.#pick(tokens, claim.keeps);
         const before = slot?.holder?.deref();
         // a reader that was away too long goes on from what its sequence holds now, which is asked for before anything that comes next
         if (slot && before?.waits) before.parked = slot.sequence.park().catch(() => undefined);
-        if (slot) slot.holder = new WeakRef(claim);
+        if (slot) Object.assign(slot, { holder: new WeakRef(claim), spent: claim.keeps === 'never' });
         return slot !== undefined;
-      }, signal, 'generation');
+      }, signal, 'generation', claim.keeps === 'never');
     }
     slot!.used = ++this.#clock;
     const { parked } = claim;
@@ -130,24 +139,30 @@ export class SequencePool {
 
   /**
    * A sequence for `tokens`, in this order: one whose whole cache they continue; one that nobody will come back to, the most similar first;
-   * a new one; the one whose conversation, or reader, was heard of longest ago. Undefined where all are in use.
+   * a new one; the one whose conversation, or reader, was heard of longest ago. Who keeps nothing takes what is spent, or a new one, and of
+   * the others' a quarter at most. Undefined where all are in use.
    */
-  #pick(tokens: ArrayLike<number>): Slot | undefined {
+  #pick(tokens: ArrayLike<number>, keeps: Keeps): Slot | undefined {
     const isFree = (claim: Claim | undefined): boolean => !claim || claim.patience === 0;
-    const free = this.#slots.filter(({ holder }) => isFree(holder?.deref())).sort((a, b) => a.used - b.used);
+    const free = this.#slots.filter(({ holder }) => isFree(holder?.deref()))
+      .sort((a, b) => Number(b.spent) - Number(a.spent) || a.used - b.used);
     const common = new Map(free.map((slot) => [slot, slot.sequence.common(tokens)]));
     const longest = (slots: Slot[]): Slot | undefined =>
       slots.reduce<Slot | undefined>((best, slot) => (best && common.get(best)! >= common.get(slot)! ? best : slot), undefined);
     const idle = free.filter(({ holder }) => !holder?.deref()?.waits);
-    const kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === true;
+    const kept = ({ holder }: Slot): boolean => holder?.deref()?.keeps === 'always';
     const continued = idle.filter((slot) => slot.sequence.length > 0 && common.get(slot) === slot.sequence.length);
-    return longest(continued) ?? longest(idle.filter((slot) => !kept(slot))) ?? this.#open() ?? idle[0] ?? free[0];
+    const others = longest(idle.filter((slot) => !kept(slot)));
+    if (keeps !== 'never') return longest(continued) ?? others ?? this.#open() ?? idle[0] ?? free[0];
+    const own = longest(idle.filter((slot) => slot.spent)) ?? this.#open();
+    const busy = this.#slots.filter((slot) => slot.spent && !free.includes(slot));
+    return own ?? (busy.length < this.#slots.length / 4 ? others ?? idle[0] ?? free[0] : undefined);
   }
 
   #open(): Slot | undefined {
     if (this.#slots.length >= this.max || (this.#slots.length > 0 && !this.engine.hasRoom)) return undefined;
     try {
-      const slot: Slot = { sequence: new Sequence(this.engine, this.#scheduler), holder: undefined, used: 0 };
+      const slot: Slot = { sequence: new Sequence(this.engine, this.#scheduler), holder: undefined, used: 0, spent: false };
       this.#slots.push(slot);
       return slot;
     } catch (error) {

@@ -18,19 +18,23 @@ export interface Asked {
   readonly sequence: number;
   /** Checked by the caller. */
   readonly tokens: Int32Array;
-  /** Whose logits are wanted. */
-  readonly logits: 'none' | 'last' | 'all';
+  /** Tokens from this one on leave their logits, or (`states`) their hidden states, of which a pass has any number. */
+  readonly from: number;
+  readonly states?: boolean | undefined;
   /** Whether they join its statistics. */
   readonly counts: boolean;
   /** Of the last token: logits are wanted exactly that are at most so far below the largest. Default: all. */
   readonly margin?: number | undefined;
   readonly signal: AbortSignal | undefined;
   /**
-   * So many more are done; called before anybody else computes. `row`: where in the workspace the first of their logits lie; undefined
-   * where they are the sequence's own.
+   * So many more are done; called before anybody else computes. `row`: where in the workspace the first of what they leave lies; undefined
+   * where it is the sequence's own.
    */
   readonly done: (count: number, row: number | undefined) => void;
 }
+
+/** How tokens of a sequence are computed: `from` counts from its first one. */
+export type How = Pick<Asked, 'from' | 'states' | 'counts' | 'signal' | 'margin'>;
 
 interface Filed { readonly asked: Asked; taken: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }
 
@@ -38,6 +42,9 @@ interface Filed { readonly asked: Asked; taken: number; readonly resolve: () => 
 interface Alone { readonly since: number; readonly run: () => void }
 
 const left = ({ asked, taken }: Filed): number => asked.tokens.length - taken;
+
+/** Of `count` tokens behind the first `taken` ones those that leave something. */
+const rowsOf = ({ from }: Asked, taken: number, count: number): number => Math.max(0, Math.min(count, taken + count - from));
 
 export class Scheduler {
   #filed: Filed[] = [];
@@ -115,16 +122,16 @@ export class Scheduler {
   /** Who joins the next pass, with how many tokens. */
   #compose(): Map<Filed, number> {
     const { chunkSize, logitRows } = this.engine, counts = new Map<Filed, number>();
-    const single = this.#filed.filter((filed) => left(filed) === 1), prompts = this.#filed.filter((filed) => left(filed) > 1);
+    const steps = (filed: Filed): boolean => left(filed) === 1 && !filed.asked.states;
+    const single = this.#filed.filter(steps), prompts = this.#filed.filter((filed) => !steps(filed));
     let rows = logitRows, room = chunkSize;
     const take = (filed: Filed, most: number): void => {
-      const { asked: { logits } } = filed, before = counts.get(filed) ?? 0, all = left(filed) - before;
-      let count = Math.min(most, room, all, logits === 'all' ? rows : all);
-      if (logits === 'last' && count === all && rows === 0) count--;
+      const { asked } = filed, before = counts.get(filed) ?? 0, at = filed.taken + before;
+      const free = asked.states ? room : Math.max(0, asked.from - at) + rows, count = Math.min(most, room, left(filed) - before, free);
       if (count <= 0) return;
       counts.set(filed, before + count);
       room -= count;
-      rows -= logits === 'all' ? count : logits === 'last' && count === all ? 1 : 0;
+      if (!asked.states) rows -= rowsOf(asked, at, count);
     };
     for (const filed of single.slice(0, prompts.length > 0 ? logitRows - 1 : logitRows)) take(filed, 1);
     if (counts.size + this.#alone.length > 0) room = Math.min(room, Math.max(1, SHORT_PASS - counts.size));
@@ -136,11 +143,12 @@ export class Scheduler {
   }
 
   #pass(counts: ReadonlyMap<Filed, number>): void {
-    const parts = [...counts].map(([{ asked, taken }, count]): PassPart => ({
+    const taking = [...counts].sort(([a], [b]) => Number(a.asked.states ?? false) - Number(b.asked.states ?? false));
+    const parts = taking.map(([{ asked, taken }, count]): PassPart => ({
       sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, margin: asked.margin,
-      rows: asked.logits === 'all' ? count : asked.logits === 'last' && taken + count === asked.tokens.length ? 1 : 0,
+      rows: rowsOf(asked, taken, count), states: asked.states,
     }));
-    const rows = parts.reduce((sum, part) => sum + part.rows, 0), ended = new Set<Filed>();
+    const rows = parts.reduce((sum, part) => sum + (part.states ? 0 : part.rows), 0), ended = new Set<Filed>();
     const end = (filed: Filed, settle: () => void): void => { ended.add(filed); settle(); };
     let errors: readonly (Error | undefined)[];
     try {
@@ -149,12 +157,12 @@ export class Scheduler {
       errors = parts.map(() => error as Error);
     }
     let row = 0, i = 0;
-    for (const [filed, count] of counts) {
+    for (const [filed, count] of taking) {
       const { asked } = filed, error = errors[i];
       try {
         if (error) throw error;
         filed.taken += count;
-        asked.done(count, rows > 1 ? row : undefined);
+        asked.done(count, rows > 1 || asked.states ? row : undefined);
         if (left(filed) === 0) end(filed, filed.resolve);
       } catch (reason) {
         end(filed, () => { filed.reject(reason); });

@@ -16,8 +16,7 @@ import { checkTokens, type EvaluateOptions, type State } from './request.ts';
 import { goesOnAt } from './resume.ts';
 import { Rows } from './rows.ts';
 import { RowKind, type Parked, type SavedSequence } from './saved.ts';
-import type { Asked } from './scheduler.ts';
-import { Scheduler } from './scheduler.ts';
+import { Scheduler, type Asked, type How } from './scheduler.ts';
 
 export type { Distribution, EvaluateOptions, State } from './request.ts';
 
@@ -88,14 +87,15 @@ export class Sequence {
       while (this.#rows.length < promptEnd) {
         const again = this.#rows.length < this.#rows.counted; // computed again, but not counted again
         const end = again ? Math.min(this.#rows.counted, promptEnd) : promptEnd;
-        const how = { logits: end === promptEnd ? 'last' : 'none', counts: counts && !again, signal, margin } as const;
+        const how = { from: end === promptEnd ? end - 1 : end, counts: counts && !again, signal, margin };
         await this.#join(tokens, end, how, counts, () => {
           if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
         });
       }
       if (selection.stages === 0) {
         while (this.#rows.length < tokens.length) {
-          await this.#join(tokens, this.#rows.length + 1, { logits: 'last', counts: false, signal, margin }, false, () => {
+          const from = this.#rows.length;
+          await this.#join(tokens, from + 1, { from, counts: false, signal, margin }, false, () => {
             onStep?.(this.#now(margin), this.#rows.length - 1);
           });
         }
@@ -144,19 +144,25 @@ export class Sequence {
     tokens: ArrayLike<number>, each: (report: StepReport, logits: Float32Array, index: number) => void,
     { signal, onProgress }: EvaluateOptions = {}, from = 0,
   ): Promise<void> {
+    return this.follow(tokens, { from, counts: false, signal }, (index, row) => {
+      each(this.engine.report(this.#ptr, row), this.engine.logits(this.#ptr, row), index);
+    }, () => onProgress?.(this.#rows.length, tokens.length));
+  }
+
+  /** The same, with the row of the workspace that has what the token left (undefined: the sequence). `done`: so many more are computed. */
+  follow(
+    tokens: ArrayLike<number>, how: How, each: (index: number, row: number | undefined) => void, done: (count: number) => void,
+  ): Promise<void> {
     return this.#enqueue(async () => {
       checkTokens(tokens, this.engine);
       this.#select(denseSelection);
-      const same = this.engine.resumable(this.#ptr, Math.min(this.#reusable(tokens, tokens.length), from));
+      const same = this.engine.resumable(this.#ptr, Math.min(this.#reusable(tokens, tokens.length), how.from));
       if (same < this.#rows.counted) this.#forget();
       this.#truncate(same);
-      if (same < from) await this.#join(tokens, from, { logits: 'none', counts: false, signal }, false, () => undefined);
-      await this.#join(tokens, tokens.length, { logits: 'all', counts: false, signal }, false, (count, row) => {
-        for (let i = 0; i < count; i++) {
-          const at = row === undefined ? undefined : row + i;
-          each(this.engine.report(this.#ptr, at), this.engine.logits(this.#ptr, at), this.#rows.length - count + i);
-        }
-        onProgress?.(this.#rows.length, tokens.length);
+      await this.#join(tokens, tokens.length, how, false, (count, row) => {
+        const first = Math.max(how.from, this.#rows.length - count);
+        for (let i = first; i < this.#rows.length; i++) each(i, row === undefined ? undefined : row + i - first);
+        done(count);
       });
     });
   }
@@ -165,9 +171,8 @@ export class Sequence {
    * A copy of what the cache holds of a sequence, made where nothing else runs: `of` names its tokens and who decoded them, or gives
    * undefined where it is not the moment. Tokens that others left in the cache are not part of it.
    */
-  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(
-    of: () => T | undefined,
-  ): Promise<{ asked: T; sequence: SavedSequence } | undefined> {
+  async save<T extends { tokens: ArrayLike<number>; owner: object | undefined }>(of: () => T | undefined): Promise<
+    { asked: T; sequence: SavedSequence } | undefined> {
     return this.#enqueue(async () => {
       const asked = of();
       if (!asked) return undefined;
@@ -258,16 +263,12 @@ export class Sequence {
   }
 
   /** Has the tokens from the end of the cache up to `end` computed dense; `done` is told after each pass. */
-  async #join(
-    tokens: ArrayLike<number>, end: number, how: Pick<Asked, 'logits' | 'counts' | 'signal' | 'margin'>, statistics: boolean,
-    done: Asked['done'],
-  ): Promise<void> {
+  async #join(tokens: ArrayLike<number>, end: number, how: How, statistics: boolean, done: Asked['done']): Promise<void> {
     try {
       await this.scheduler.join({
-        ...how, sequence: this.#ptr, tokens: this.#rows.upcoming(tokens, end),
+        ...how, sequence: this.#ptr, from: how.from - this.#rows.length, tokens: this.#rows.upcoming(tokens, end),
         done: (count, row) => {
-          const isLast = this.#rows.length + count === end;
-          this.#rows.add(count, statistics ? counted : uncounted, how.logits === 'all' || (how.logits === 'last' && isLast));
+          this.#rows.add(count, statistics ? counted : uncounted, !how.states && this.#rows.length + count > how.from);
           done(count, row);
         },
       });

@@ -7,7 +7,7 @@ import { checkNumber } from '../options.ts';
 import type { Sampler } from '../sampler/sampler.ts';
 import type { State } from '../session/sequence.ts';
 import type { DecodeStream } from '../tokenizer/tokenizer.ts';
-import { checkGenerateOptions } from './asked.ts';
+import { checkGenerateOptions, takeConstraint } from './asked.ts';
 import { Contract } from './contract.ts';
 import type { LoopGuard } from './loop.ts';
 import { createLoopGuard } from './loop.ts';
@@ -91,13 +91,13 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   /** @internal undefined while a token is under way */
   get state(): GenerationState | undefined {
     if (this.#stepping || !this.#sparsity) return undefined;
-    const { signal: _signal, onPrompt: _onPrompt, ...options } = this.#options, { promptTokens, cost, shifted } = this.#tally;
+    const { signal: _signal, onPrompt: _onPrompt, constraint, ...options } = this.#options, { promptTokens, cost, shifted } = this.#tally;
     return {
       options: { ...options, seed: this.#sampler.seed, ...(this.#maxTokens === Infinity ? {} : { maxTokens: this.#maxTokens }) },
-      tokens: [...this.#tokens], promptTokens,
-      ...(shifted > 0 ? { shiftedTokens: shifted, decodeFrom: this.#decodeFrom } : {}),
+      tokens: [...this.#tokens], promptTokens, ...(shifted > 0 ? { shiftedTokens: shifted, decodeFrom: this.#decodeFrom } : {}),
       random: this.#sampler.saveState().random, text: this.#text, cost,
       sparsity: this.#sparsity, selection: this.#selection, contract: this.#contract?.state,
+      ...(constraint ? { constraint: constraint.save() } : {}),
       stopReason: this.#stopReason, stop: this.#stop, owner: this.#owner,
     };
   }
@@ -121,9 +121,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
 
   /** The whole text. Runs the generation unless it is being iterated elsewhere. */
   async text(): Promise<string> {
-    let text = '';
-    for await (const token of this) text += token.text;
-    return text;
+    return (await this.tokens()).map(({ text }) => text).join('');
   }
 
   /** All tokens. */
@@ -145,8 +143,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
   async *[Symbol.asyncIterator](): AsyncGenerator<GeneratedToken, void, undefined> {
     if (this.#started) {
       throw new InputError('E_OPTION', {
-        subject: 'generation', found: 'a second iteration', expected: 'one',
-        remedy: 'Call generate() again; keep the first text if you need it twice.',
+        subject: 'generation', found: 'a second iteration', expected: 'one', remedy: 'Call generate() again, or keep its text.',
       });
     }
     this.#started = true;
@@ -154,6 +151,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     await this.begin();
     claim.awake();
     try {
+      takeConstraint(this.#options.constraint);
       await this.#prepare();
       while (!this.#stopReason && !this.#ended) {
         if (this.#tally.generated >= this.#maxTokens) { this.#stopReason = 'length'; break; }
@@ -218,6 +216,7 @@ export class Generation implements AsyncIterable<GeneratedToken> {
     this.#tally.goOn(from);
     this.#text = text;
     this.#sampler.restoreState({ random, recent: tokens });
+    if (from.constraint !== undefined) options.constraint?.restore(from.constraint);
     const room = stopReason === 'length' ? this.#tally.generated < this.#maxTokens
       : stopReason === 'context' ? tokens.length < this.source.pool.engine.contextSize
       : (options.ignoreEos === true && stopReason === 'eog') || (!this.#loopGuard && stopReason === 'loop');
@@ -266,11 +265,12 @@ export class Generation implements AsyncIterable<GeneratedToken> {
 
   /** Samples the token after `tokens`. */
   async #next(tokens: readonly number[], index: number): Promise<Omit<GeneratedToken, 'text'>> {
-    const { signal, onPrompt, telemetry } = this.#options;
+    const { signal, onPrompt, telemetry, constraint } = this.#options;
     if (signal?.aborted) throw new AbortedError('generation', signal.reason);
     const choose = ({ logits, report, exact }: State, step: StepTelemetry | undefined): Omit<GeneratedToken, 'text'> => {
-      const id = this.#sampler.sample(logits, exact);
+      const id = this.#sampler.sample(logits, exact, constraint);
       this.#sampler.accept(id);
+      constraint?.accept(id);
       const logprob = logits[id]! - exact.logSumExp;
       return {
         id, logprob,

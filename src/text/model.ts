@@ -11,6 +11,7 @@ import { shapeOf } from '../session/shape.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { ChatOptions } from './chat.ts';
 import { Chat } from './chat.ts';
+import type { EmbedOptions, Embeddings, Texts } from './embed.ts';
 import { Generation } from './generate.ts';
 import type { Restored, RestoreOptions } from './restoring.ts';
 import { scoreTokens, type Score, type ScoreOptions } from './score.ts';
@@ -18,24 +19,7 @@ import type { SnapshotKind } from './snapshot.ts';
 import { generationState, goingOn } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
 import type { ChatMessage, ChatTemplate, RenderOptions } from './template.ts';
-import type { GenerateOptions, GenerationSource, GenerationState } from './types.ts';
-
-/** How a text is followed. */
-export interface FollowOptions {
-  /** Default: the model's own. */
-  sparsity?: SparsityOptions;
-  /**
-   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before
-   * had the same `owner` and computed them. Default 0.
-   */
-  from?: number;
-  /** Who follows. Default: this call. */
-  owner?: object;
-  /** Where nothing is skipped the continuation is computed in passes of many tokens: the same numbers, sooner. Default false. */
-  together?: boolean;
-  /** Ends it between two steps. */
-  signal?: AbortSignal;
-}
+import type { FollowOptions, GenerateOptions, GenerationSource, GenerationState } from './types.ts';
 
 /** What was loaded, and how. Sizes in bytes. */
 export interface ModelInfo {
@@ -43,6 +27,8 @@ export interface ModelInfo {
   readonly name: string;
   /** Name of the (first) file. */
   readonly file: string;
+  /** Of its weights, 32 hexadecimal digits. */
+  readonly fingerprint: string;
   /** Its family, as the file names it. */
   readonly architecture: string;
   /** Parameters. */
@@ -130,7 +116,7 @@ export class Model implements AsyncDisposable {
     const { hparams, params, fileBytes, weightBytes, weightBytesPerToken, deviations } = engine.plan;
     const { tier, tierReason, threads, threadsReason, wasmBytes, memoryBytes, contextSize, kv } = engine;
     this.info = {
-      name: hparams.name, file, architecture: hparams.architecture, params,
+      name: hparams.name, file, fingerprint: engine.fingerprint, architecture: hparams.architecture, params,
       ...(hparams.experts ? { experts: { count: hparams.experts.count, used: hparams.experts.used } } : {}),
       layers: hparams.nLayers, neurons: hparams.ffn, vocab: hparams.vocab, contextSize, kv,
       fileBytes, weightBytes, weightBytesPerToken, memoryBytes, wasmBytes,
@@ -153,7 +139,7 @@ export class Model implements AsyncDisposable {
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */
   chat(options: ChatOptions = {}): Chat {
-    const claim = this.#pool.claim(true);
+    const claim = this.#pool.claim('always');
     return new Chat((send) => this.#source(send, claim), claim, this.template, options, this.#default);
   }
 
@@ -170,7 +156,7 @@ export class Model implements AsyncDisposable {
   async restore(snapshot: Uint8Array | ArrayBuffer, options: RestoreOptions = {}): Promise<Chat> {
     checkNames('restore options', options, ['sparsity']);
     const { ids, sequence, chat, generation } = await this.#read(snapshot, 'chat', options.sparsity);
-    const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim(true);
+    const sparsity = options.sparsity ?? chat!.sparsity, claim = this.#pool.claim('always');
     const source = (send: GenerateOptions): GenerationSource => this.#source({ sparsity, ...send }, claim);
     const answer = generation && await this.#stateOf(generation, ids, options.sparsity);
     // what cannot go on says so now
@@ -188,7 +174,7 @@ export class Model implements AsyncDisposable {
   /**
    * A generation that was saved with `generation.save()`, going on where it stood: the iteration gives the tokens that follow. Options are
    * those that it had, but for those given here (`signal` and `onPrompt` are never saved); `maxTokens` counts from here, also after the
-   * end.
+   * end. Of a constraint its state is saved: a fresh one of the same grammar must be given here.
    * @throws as {@link restore}, and as {@link generate}
    */
   async resume(snapshot: Uint8Array | ArrayBuffer, options: GenerateOptions = {}): Promise<Generation> {
@@ -216,6 +202,20 @@ export class Model implements AsyncDisposable {
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
     return scoreTokens(this.#pool, this.#tokens(text, true), options);
+  }
+
+  /**
+   * Vectors that stand for texts: their hidden states behind the last norm, pooled; always dense. Texts are tokenised with what the model
+   * wants around them (BOS, EOS); control tokens in them are plain text. Whatever else runs goes on beside it.
+   *
+   * ```ts
+   * const { embeddings: [a, b] } = await model.embed(['The cat sleeps.', 'A kitten naps.']);
+   * ```
+   * @throws InputError `E_OPTION`, `E_EMPTY_PROMPT`, `E_CONTEXT_FULL` (a text is longer than the context), `E_TOKEN_RANGE`, `E_UTF8`,
+   * before any is computed; AbortedError between two passes; ModelError `E_LOGITS`; StateError
+   */
+  async embed(texts: Texts, options: EmbedOptions = {}): Promise<Embeddings> {
+    return (await import('./embed.ts')).embedTexts(this.#pool, this.tokenizer, texts, options);
   }
 
   /**

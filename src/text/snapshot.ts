@@ -1,6 +1,7 @@
 /** Snapshots of chats and generations: what they are bound to and what goes into the header (docs/sessions.md). Restoring: restoring.ts. */
 import type { SparsityOptions } from '../adapt/methods.ts';
 import type { Binding } from '../engine/engine.ts';
+import { InputError } from '../errors.ts';
 import { checkNumber, saidOf } from '../options.ts';
 import { seedRange } from '../sampler/options.ts';
 import { Random } from '../sampler/random.ts';
@@ -23,7 +24,8 @@ export interface ChatState {
 
 /** A generation without its tokens; of a resolved sparsity what leads to it again. */
 export type GenerationHeader = Omit<GenerationState, 'tokens' | 'owner' | 'sparsity' | 'selection' | 'options'> & {
-  readonly options: Omit<GenerateOptions, 'logitBias'> & { readonly logitBias?: readonly (readonly [id: number, bias: string])[] };
+  readonly options: Omit<GenerateOptions, 'logitBias' | 'constraint'>
+    & { readonly logitBias?: readonly (readonly [id: number, bias: string])[] };
   readonly sparsity: Pick<GenerationState['sparsity'], 'options' | 'bound' | 'warnings'>;
 };
 
@@ -128,6 +130,12 @@ export function goingOn(state: GenerationState, given: GenerateOptions): { state
   if (own.seed === -1) delete own.seed;
   if (typeof maxTokens === 'number' && maxTokens !== -1) {
     own.maxTokens = generated + checkNumber('maxTokens', { min: 0, integer: true }, maxTokens);
+  }
+  if (state.constraint !== undefined && !own.constraint) {
+    throw new InputError('E_OPTION', {
+      subject: 'option constraint', found: 'none', expected: 'one made of the same grammar, fresh: the text was begun under it',
+      remedy: 'Snapshots keep where a constraint stands, not what it is of: pass { constraint }.',
+    });
   }
   const options = { ...state.options, ...own };
   if (typeof own.seed !== 'number') return { options, state };

@@ -73,6 +73,8 @@ export interface ChatTemplate {
    * messages, followed by a user's where it is the user's turn?
    */
   check(messages: readonly ChatMessage[], options?: RenderOptions): void;
+  /** Its source: the one that conversations with these `tools` take. */
+  source(options?: Pick<RenderOptions, 'tools'>): string;
 }
 
 const prefix = 'tokenizer.chat_template';
@@ -111,6 +113,7 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, opt
       marking ??= controlMarks(tokenizer);
       return tokenizer.encodeParts(render(messages, marking, given), plain);
     },
+    source: ({ tools } = {}) => chooseSource(sources, options.chatTemplate, tools),
     check(messages, given = {}) {
       const last = messages.at(-1), isUsersTurn = last?.role !== 'user' && last?.role !== 'tool';
       if (messages.length > 0) render(isUsersTurn ? [...messages, { role: 'user', content: '.' }] : messages, (text) => text, given);

@@ -5,6 +5,7 @@ import type { Resolved } from '../adapt/resolve.ts';
 import type { Selection } from '../adapt/selection.ts';
 import type { StepThresholds } from '../engine/adapt.ts';
 import type { Logprobs } from '../sampler/logprobs.ts';
+import type { Constraint } from '../sampler/constraint.ts';
 import type { SamplerOptions } from '../sampler/options.ts';
 import type { RandomState } from '../sampler/random.ts';
 import type { Claim, SequencePool } from '../session/pool.ts';
@@ -19,6 +20,11 @@ export interface GenerateOptions extends SamplerOptions {
   stop?: string | readonly string[];
   /** Never end by itself: the logits of end-of-generation tokens are -Infinity, as with llama.cpp's --ignore-eos. Default false. */
   ignoreEos?: boolean;
+  /**
+   * Tells which tokens may come next; a fresh one for each generation (`clada/grammar` makes them of JSON schemas, grammars and regular
+   * expressions). The text ends where it is complete. Not together with `ignoreEos`.
+   */
+  constraint?: Constraint | undefined;
   /**
    * End where the text says one passage (of at most 256 tokens) this many times in a row, over at least 32 tokens; from 2 up.
    * Default 0: never.
@@ -115,7 +121,7 @@ export interface GenerationSource {
 
 /** @internal a generation between two tokens: everything that its next ones depend on besides the sequence */
 export interface GenerationState {
-  /** Without those that cannot be kept: `signal`, `onPrompt`. The seed is there. */
+  /** Without those that cannot be kept: `signal`, `onPrompt`, `constraint`. The seed is there. */
   readonly options: GenerateOptions;
   /** Prompt, then what was generated; what a full context has pushed out is gone. */
   readonly tokens: readonly number[];
@@ -133,6 +139,8 @@ export interface GenerationState {
   /** Of the next token: the resolved one, or what the contract has made of it. */
   readonly selection: Selection;
   readonly contract: ContractState | undefined;
+  /** Where the constraint stood, if there is one. */
+  readonly constraint?: unknown;
   readonly stopReason: StopReason | undefined;
   readonly stop: string | undefined;
   /** Who decoded, for the sequence. */
@@ -180,4 +188,21 @@ export interface GenerationStats {
   readonly decideMs: number | undefined;
   /** Where a bound was asked for: what was measured against dense on the way. */
   readonly measured: Measured | undefined;
+}
+
+/** How a text is followed. */
+export interface FollowOptions {
+  /** Default: the model's own. */
+  sparsity?: SparsityOptions;
+  /**
+   * `each` is sure to be called from so many tokens of the continuation on; those before it are not computed again where the call before
+   * had the same `owner` and computed them. Default 0.
+   */
+  from?: number;
+  /** Who follows. Default: this call. */
+  owner?: object;
+  /** Where nothing is skipped the continuation is computed in passes of many tokens: the same numbers, sooner. Default false. */
+  together?: boolean;
+  /** Ends it between two steps. */
+  signal?: AbortSignal;
 }

@@ -153,7 +153,7 @@ test('the table is sound: names and letters are unique, references exist', () =>
     const { flags, positional, conflicts }: Command = commands[name];
     const names = Object.values(flags).flatMap((flag) => [flag.name, ...(flag.short ? [flag.short] : [])]);
     assert.is(new Set([...names, 'help', 'h']).size, names.length + 2, `${name}: ${names.join(' ')}`);
-    for (const key of [...(conflicts ?? []).flat(), ...(positional ? [positional] : [])]) assert.ok(key in flags, `${name}: ${key}`);
+    for (const key of [...(conflicts ?? []).flat(), ...[positional ?? []].flat()]) assert.ok(key in flags, `${name}: ${key}`);
   }
 });
 

@@ -29,9 +29,11 @@ export interface Running {
   ended: Promise<Outcome>;
 }
 
-/** Starts it, with pipes that stay open until they are closed. */
-export function start(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: tmpdir(), timeout: 60_000, env: { ...environment, ...env } });
+/** Starts it, with pipes that stay open until they are closed, for a minute at most; `limits`: what a shell sets beforehand (`ulimit -f 12`). */
+export function start(args: readonly string[], env: Record<string, string> = {}, timeout = 60_000, limits?: string): Running {
+  const [program, ...rest] = limits === undefined ? [process.execPath, cli, ...args]
+    : ['bash', '-c', `trap "" XFSZ; ${limits}; exec "$0" "$@"`, process.execPath, cli, ...args];
+  const child = spawn(program!, rest, { cwd: tmpdir(), timeout, env: { ...environment, ...env } });
   let stdout = '', stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });

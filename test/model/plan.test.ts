@@ -51,7 +51,7 @@ test('the embedded model: every tensor used, its size, its bytes a token', async
   assert.equal(rest, {
     architecture: 'llama', name: 'Smollm2 135M 8k Lc100K Mix1 Ep2', hidden: 576, ffn: 1536, nLayers: 30, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, contextLength: 8192,
     headStride: 64, normEps: rest.normEps, rope, windowRope: rope, ropes: [{ kind: 'adjacent', ...rope }], activation: undefined, own: {}, embedScale: 1, logitScale: 1, logitCap: 0,
-    convTaps: 0,
+    pooling: -1, convTaps: 0,
   });
   assert.equal([layerHeads, layerKvHeads, layerFfn, layerWindows].map((values) => values.length), [30, 30, 30, 30]);
   for (const { tensors: roles, ...row } of layers) {

@@ -27,7 +27,7 @@ function counting(fail: (part: PassPart) => ModelError | undefined = () => undef
 }
 
 const asked = (sequence: number, count: number, own: Partial<Asked> = {}): Asked => ({
-  sequence, tokens: new Int32Array(count), logits: 'last', counts: false, signal: undefined, done: () => undefined, ...own,
+  sequence, tokens: new Int32Array(count), from: count - 1, counts: false, signal: undefined, done: () => undefined, ...own,
 });
 
 /** Asks for `count` tokens, one after the other, as who decodes does. */
@@ -103,10 +103,10 @@ test('more sequences than rows of logits: they take turns, and a prompt that end
 
 test('scored tokens share the rows of a pass, each with a row of its own', async () => {
   const { engine, passes } = counting(), scheduler = new Scheduler(engine), rows: (number | undefined)[] = [];
-  await Promise.all([decode(scheduler, 1, 3), scheduler.join(asked(2, 40, { logits: 'all', done: (_, row) => rows.push(row) }))]);
+  await Promise.all([decode(scheduler, 1, 3), scheduler.join(asked(2, 40, { from: 0, done: (_, row) => rows.push(row) }))]);
   assert.equal(passes, [[[1, 1, 1], [2, 15, 15]], [[1, 1, 1], [2, 15, 15]], [[1, 1, 1], [2, 10, 10]]]);
   assert.equal(rows, [1, 1, 1]);
-  await scheduler.join(asked(2, 1, { logits: 'all', done: (_, row) => rows.push(row) }));
+  await scheduler.join(asked(2, 1, { from: 0, done: (_, row) => rows.push(row) }));
   assert.is(rows.at(-1), undefined, 'a single row is its own');
 });
 

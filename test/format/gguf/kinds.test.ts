@@ -116,7 +116,6 @@ const companions: readonly (readonly [name: string, metadata: Record<string, Wri
   ['old projector', { 'general.architecture': string('clip') }, [vector('v.patch_embd.weight')], 'E_KIND', /mmproj/, /language model/],
   ['control vector', { 'general.architecture': string('controlvector') }, [vector('direction.1')], 'E_KIND', /control vector/, /model itself/],
   ['calibration', { 'general.architecture': string('clada-calibration') }, [vector('h_sq')], 'E_KIND', /calibration/, /lies beside/],
-  ['embeddings', { 'general.architecture': string('qwen3'), 'qwen3.pooling_type': { type: 'u32', value: 3 } }, [vector('a')], 'E_KIND', /embeddings of texts/, /writes text/],
   ['encoder', { 'general.architecture': string('bert'), 'bert.pooling_type': { type: 'u32', value: 1 } }, [vector('a')], 'E_KIND', /embeddings of texts/, /writes text/],
   ['reranker', { 'general.architecture': string('qwen3'), 'qwen3.pooling_type': { type: 'u32', value: 4 } }, [vector('a')], 'E_KIND', /ranks of texts/, /writes text/],
   ['vocabulary', { ...llama, 'tokenizer.ggml.model': string('gpt2'), 'tokenizer.ggml.tokens': { type: 'strings', value: ['a'] } }, [], 'E_KIND', /vocabulary without weights/, /whole model/],

@@ -1,0 +1,104 @@
+/**
+ * Runs an automaton over bytes. Where a text stands is a configuration: all stacks of calls that it may be in. Stacks share their tails,
+ * and equal configurations have one number, so that what follows a byte is looked up where it was computed before.
+ */
+import type { Automaton } from './automaton.ts';
+import { limits, tooLarge } from './expr.ts';
+
+/** Stacks that hold nothing more: the text ends; what called is not known. */
+export const root = 0, unknown = 1;
+/** The configuration that nothing leads out of, and that no text has. */
+export const dead = 0;
+
+const unmade = -1;
+
+export class Machine {
+  /** Of each stack: the state on its top, and the stack below. */
+  readonly tops: number[] = [-1, -1];
+  readonly rests: number[] = [-1, -1];
+  private readonly stackIds = new Map<number, number>();
+  private readonly configIds = new Map<string, number>();
+  /** Of each configuration: stacks whose top reads bytes. */
+  readonly stacks: Int32Array[] = [];
+  /** Whether the text may end there; whether what called is gone back to. */
+  readonly accepting: boolean[] = [];
+  readonly leaves: boolean[] = [];
+  /** [configuration, class of bytes] */
+  private table = new Int32Array(0);
+  /** Where a text begins. */
+  readonly start: number;
+
+  constructor(readonly automaton: Automaton) {
+    this.intern([], false, false); // dead
+    this.start = this.enter([this.stack(automaton.start, root)]);
+  }
+
+  get nConfigs(): number { return this.stacks.length; }
+
+  stack(state: number, rest: number): number {
+    const key = rest * this.automaton.nStates + state;
+    let id = this.stackIds.get(key);
+    if (id === undefined) {
+      this.stackIds.set(key, id = this.tops.push(state) - 1);
+      this.rests.push(rest);
+    }
+    return id;
+  }
+
+  private intern(stacks: number[], accepting: boolean, leaves: boolean): number {
+    const key = `${stacks.sort((a, b) => a - b).join()}${accepting ? '!' : ''}${leaves ? '<' : ''}`;
+    let id = this.configIds.get(key);
+    if (id === undefined) {
+      this.configIds.set(key, id = this.stacks.push(Int32Array.from(stacks)) - 1);
+      this.accepting.push(accepting);
+      this.leaves.push(leaves);
+      const { nClasses } = this.automaton, size = (id + 1) * nClasses;
+      if (size > this.table.length) {
+        const grown = new Int32Array(Math.max(1024, 2 * size)).fill(unmade);
+        grown.set(this.table);
+        this.table = grown;
+      }
+      if (id === dead) this.table.fill(dead, 0, nClasses);
+    }
+    return id;
+  }
+
+  /** The configuration of these stacks: with all calls that begin there made, and those that end there gone back from. */
+  enter(stacks: readonly number[]): number {
+    const { reads, final, calls } = this.automaton, seen = new Set(stacks), result: number[] = [];
+    let accepting = false, leaves = false;
+    for (const stack of seen) { // grows
+      if (stack === root) { accepting = true; continue; }
+      if (stack === unknown) { leaves = true; continue; }
+      const state = this.tops[stack]!, rest = this.rests[stack]!;
+      if (reads[state] === 1) result.push(stack);
+      if (final[state] === 1) seen.add(rest);
+      for (const [start, back] of calls[state]!) seen.add(this.stack(start, back < 0 ? rest : this.stack(back, rest)));
+    }
+    if (seen.size > limits.stacks) throw tooLarge('grammar', `more than ${limits.stacks} ways to read the text so far`);
+    return this.intern(result, accepting, leaves);
+  }
+
+  /** What follows a byte: `dead` where it cannot come. */
+  next(config: number, byte: number): number {
+    const { classOf, nClasses } = this.automaton, cell = config * nClasses + classOf[byte]!, known = this.table[cell]!;
+    return known === unmade ? this.make(config, cell) : known;
+  }
+
+  private make(config: number, cell: number): number {
+    const { next, nClasses } = this.automaton, column = cell - config * nClasses, stacks: number[] = [];
+    for (const stack of this.stacks[config]!) {
+      const to = next[this.tops[stack]! * nClasses + column]!;
+      if (to >= 0) stacks.push(this.stack(to, this.rests[stack]!));
+    }
+    const result = stacks.length === 0 ? dead : this.enter(stacks);
+    this.table[cell] = result;
+    return result;
+  }
+
+  /** The configuration after these bytes, or `dead`. */
+  run(config: number, bytes: ArrayLike<number>): number {
+    for (let i = 0; i < bytes.length && config !== dead; i++) config = this.next(config, bytes[i]!);
+    return config;
+  }
+}

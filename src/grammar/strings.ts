@@ -1,0 +1,57 @@
+/** Strings: lengths, patterns and formats. */
+import { and, limits, repeat, seq, text, tooLarge, type Expr } from './expr.ts';
+import { formats } from './formats.ts';
+import { anyChar, encoded } from './json.ts';
+import type { SchemaObject } from './merge.ts';
+import { readRegex } from './regex.ts';
+import type { Reading } from './reading.ts';
+
+const quote = text('"');
+/** Long strings are counted in blocks of so many characters. */
+const block = 128;
+
+function exactly(reader: Reading, count: number): Expr {
+  if (count < 2 * block) return repeat(anyChar, count, count);
+  const whole = reader.json.rule(' block', () => repeat(anyChar, block, block), false), blocks = Math.floor(count / block);
+  return seq(repeat(whole, blocks, blocks), repeat(anyChar, count % block, count % block));
+}
+
+function upTo(reader: Reading, count: number): Expr {
+  if (count < 2 * block) return repeat(anyChar, 0, count);
+  const whole = reader.json.rule(' block', () => repeat(anyChar, block, block), false), blocks = Math.floor(count / block);
+  return { kind: 'alt', parts: [
+    seq(repeat(whole, 0, blocks - 1), repeat(anyChar, 0, block - 1)), seq(repeat(whole, blocks, blocks), repeat(anyChar, 0, count % block)),
+  ] };
+}
+
+/** The characters of a string between its quotes, by what the schema says; undefined where it says nothing. */
+export function contentExpr(reader: Reading, schema: SchemaObject, at: string): Expr | undefined {
+  const { pattern, format } = schema;
+  const min = reader.limit(schema, 'minLength', at) ?? 0, max = reader.limit(schema, 'maxLength', at) ?? Infinity;
+  const parts: Expr[] = [];
+  if (format !== undefined) {
+    const known = typeof format === 'string' && Object.hasOwn(formats, format) ? formats[format] : undefined;
+    if (known === undefined) {
+      reader.fail(`${at}/format`, JSON.stringify(format), `one of ${Object.keys(formats).join(', ')}`, 'Leave it out, or write a pattern.');
+    }
+    parts.push(encoded(readRegex(known!)));
+  }
+  if (pattern !== undefined) {
+    if (typeof pattern !== 'string') reader.fail(`${at}/pattern`, typeof pattern, 'a text');
+    parts.push(encoded(readRegex(pattern as string, true)));
+  }
+  const most = limits.repeats * block;
+  if (min > most || (max !== Infinity && max > most)) throw tooLarge(`JSON schema at ${at || '/'}`, `a length of ${Math.max(min, max)}`);
+  if (min > 0 || max !== Infinity) {
+    if (max < min) return { kind: 'alt', parts: [] };
+    // what is compared calls no rules
+    if (parts.length > 0) parts.push(seq(repeat(anyChar, min, min), repeat(anyChar, 0, max - min)));
+    else parts.push(seq(exactly(reader, min), max === Infinity ? repeat(anyChar, 0) : upTo(reader, max - min)));
+  }
+  return parts.length === 0 ? undefined : parts.reduce(and);
+}
+
+export function stringExpr(reader: Reading, schema: SchemaObject, at: string): Expr {
+  const content = contentExpr(reader, schema, at);
+  return content ? seq(quote, content, quote) : reader.json.string;
+}

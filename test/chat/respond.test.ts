@@ -1,0 +1,141 @@
+/** Requests and their answers: templates with tools, control tokens in the answer, ends of every kind. */
+import { readFileSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ChatPart, ChatRequest, ToolDefinition } from '../../src/chat/index.ts';
+import { respond } from '../../src/chat/index.ts';
+import type { CladaError, GeneratedToken, Generation, Model, StopReason } from '../../src/index.ts';
+import { load } from '../../src/index.ts';
+import { embeddedModel } from '../helpers/models.ts';
+
+const test = suite('respond');
+const template = (name: string): string => readFileSync(new URL(`../fixtures/templates/${name}.jinja`, import.meta.url), 'utf8');
+const model = await load(embeddedModel, { tier: 'base', contextSize: 1024, chatTemplate: template('qwen-thinking') });
+const weather: ToolDefinition = {
+  name: 'get_weather', description: 'The weather of a city.',
+  parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+};
+const asked: ChatRequest = { messages: [{ role: 'user', content: 'Weather in Paris?' }], tools: [weather], temperature: 0 };
+const code = (error: unknown): string => (error as CladaError).code;
+
+/** `model`, saying `text`; `control` of its texts are one control token each. */
+function saying(text: string, { reason = 'eog' as StopReason, control = [] as string[], source = undefined as string | undefined } = {}): Model & { prompt: string } {
+  const own = new Map(control.map((name, i) => [name, 1e6 + i])), { tokenizer } = model, pieces: number[] = [];
+  for (const piece of control.length > 0 ? text.split(new RegExp(`(${control.map((one) => one.replace(/[[\]|]/g, '\\$&')).join('|')})`)) : [text]) {
+    if (own.has(piece)) pieces.push(own.get(piece)!);
+    else pieces.push(...tokenizer.encode(piece));
+  }
+  const names = new Map(Array.from(own, ([name, id]) => [id, name])), isOwn = (id: number): boolean => id >= 1e6;
+  const decodeStream: typeof tokenizer.decodeStream = (options) => {
+    const stream = tokenizer.decodeStream(options);
+    return { push: (id) => (isOwn(id) ? '' : stream.push(id)), flush: () => stream.flush() };
+  };
+  const fake = {
+    prompt: '', info: model.info,
+    template: source === undefined ? model.template : { ...model.template, source: () => source },
+    tokenizer: {
+      ...tokenizer, encode: tokenizer.encode.bind(tokenizer), decodeStream, isEog: () => false, isControl: isOwn,
+      decode: (ids: ArrayLike<number>) => names.get(ids[0]!) ?? tokenizer.decode(ids),
+    },
+    encodeChat: (...args: Parameters<Model['encodeChat']>) => model.encodeChat(...args),
+    generate(prompt: ArrayLike<number>) {
+      fake.prompt = tokenizer.decode(prompt);
+      const stream = decodeStream({ skipSpecial: true });
+      return {
+        stats: () => ({ stopReason: reason, generatedTokens: pieces.length }),
+        async *[Symbol.asyncIterator]() { for (const id of pieces) yield { id, text: stream.push(id), logprob: -1 } satisfies GeneratedToken; },
+      } as unknown as Generation;
+    },
+  };
+  return fake as unknown as Model & { prompt: string };
+}
+
+async function partsOf(one: Model, request: ChatRequest = asked): Promise<ChatPart[]> {
+  const parts: ChatPart[] = [];
+  for await (const part of respond(one, request)) parts.push(part);
+  return parts;
+}
+
+const call = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>';
+
+test('thoughts, text and a call come apart, each text with its tokens', async () => {
+  const parts = await partsOf(saying(`<think>\nHm, hm.\n</think>\n\nI look.\n${call}`));
+  const of = (type: string): string => parts.map((part) => (part.type === type && 'text' in part ? part.text : '')).join('');
+  assert.is(of('reasoning'), 'Hm, hm.');
+  assert.is(of('text'), 'I look.');
+  for (const part of parts) if (part.type === 'text' || part.type === 'reasoning') assert.ok(part.tokens.map(({ text }) => text).join('').includes(part.text));
+  const start = parts.find((part) => part.type === 'tool-call-start')!, whole = parts.find((part) => part.type === 'tool-call')!;
+  assert.equal(whole, { type: 'tool-call', index: 0, call: { id: start.type === 'tool-call-start' ? start.id : '', name: 'get_weather', arguments: '{"city": "Paris"}' } });
+  const last = parts.at(-1)!;
+  assert.is(last.type === 'finish' && last.reason, 'tool-calls');
+});
+
+test('control tokens that calls are made of are read, others stay hidden', async () => {
+  const one = saying('Well.[TOOL_CALLS]get_weather[ARGS]{"city": "Paris"}', { control: ['[TOOL_CALLS]', '[ARGS]'], source: '[TOOL_CALLS][ARGS]' });
+  const { text, toolCalls } = await respond(one, asked).result();
+  assert.is(text, 'Well.');
+  assert.is(toolCalls[0]!.arguments, '{"city": "Paris"}');
+  assert.match(toolCalls[0]!.id, /^[a-zA-Z0-9]{9}$/);
+  assert.is((await respond(saying('a[X]b', { control: ['[X]'] }), asked).result()).text, 'ab');
+});
+
+test('a call that was cut off is none; one that the model left is told as what it is', async () => {
+  const cut = await respond(saying(call.slice(0, -20), { reason: 'length' }), asked).result();
+  assert.equal([cut.toolCalls, cut.text, cut.reason], [[], '', 'length']);
+  const left = await respond(saying(call.slice(0, -20)), asked).result();
+  assert.is(left.toolCalls[0]!.invalid, 'the arguments are no JSON object');
+  const whole = await respond(saying(`${call}\n${call.slice(0, 30)}`, { reason: 'stop' }), asked).result();
+  assert.equal([whole.toolCalls.length, whole.reason], [1, 'tool-calls']);
+});
+
+test('one call where no more are wanted', async () => {
+  const many = saying(`${call}\n${call}`);
+  assert.is((await respond(many, asked).result()).toolCalls.length, 2);
+  const one = await respond(many, { ...asked, parallelToolCalls: false }).result();
+  assert.equal([one.toolCalls.length, one.reason], [1, 'tool-calls']);
+});
+
+test('with \'none\' the model is not told of tools, and nothing is a call', async () => {
+  const one = saying(call), { text, toolCalls, reason } = await respond(one, { ...asked, toolChoice: 'none' }).result();
+  assert.equal([text, toolCalls, reason], [call, [], 'stop']);
+  assert.not.match(one.prompt, 'get_weather');
+});
+
+test('the template gets tools, earlier calls and results as it wants them', async () => {
+  const messages = [
+    ...asked.messages, { role: 'assistant', content: null, tool_calls: [{ id: 'a', type: 'function', function: { name: 'get_weather', arguments: '{"city":"Paris"}' } }] },
+    { role: 'tool', tool_call_id: 'a', content: 'Rain' },
+  ];
+  const one = saying('It rains.');
+  assert.is((await respond(one, { ...asked, messages }).result()).text, 'It rains.');
+  assert.match(one.prompt, '{"type": "function", "function": {"name": "get_weather", "description": "The weather of a city.", "parameters": {"type": "object", "properties"');
+  assert.match(one.prompt, '{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>');
+  assert.match(one.prompt, '<tool_response>\nRain\n</tool_response>');
+});
+
+test('what makes no sense is refused at once', () => {
+  const wrong: Partial<Record<keyof ChatRequest, unknown>>[] = [
+    { toolChoice: 'must' }, { toolChoice: { name: 'fly' } }, { toolChoice: 'required', tools: [] }, { parallelToolCalls: 1 }, { tools: {} }, { tools: [{}] },
+    { tools: [weather, weather] }, { tools: [{ name: 'a b' }] }, { tools: [{ name: 'a', parameters: 3 }] }, { tools: [{ name: 'a', parameters: { type: 'string' } }] },
+    { tools: [{ name: 'a', parameters: { type: 'object', properties: [] } }] }, { tools: [{ name: 'a', description: 3 }] }, { tools: [{ name: 'a', parametres: {} }] },
+    { tools: [{ name: 'a', parameters: { '~standard': {} } }] }, { responseFormat: { type: 'json_object' } }, { template: { tools: [] } }, { temprature: 0 } as object,
+  ];
+  for (const one of wrong) {
+    try {
+      respond(model, { ...asked, ...one } as ChatRequest);
+      assert.unreachable(JSON.stringify(one));
+    } catch (error) {
+      assert.is(code(error), 'E_OPTION', JSON.stringify(one));
+    }
+  }
+});
+
+test('a real answer: its parts are the text that generate gives', async () => {
+  const request: ChatRequest = { messages: [{ role: 'user', content: 'Hello' }], temperature: 0, maxTokens: 12, ignoreEos: true };
+  const { text, reason, stats } = await respond(model, request).result();
+  assert.is(text, await model.generate(model.encodeChat(request.messages), { temperature: 0, maxTokens: 12, ignoreEos: true }).text());
+  assert.equal([reason, stats.generatedTokens], ['length', 12]);
+});
+
+test.after(() => { model.close(); });
+test.run();
