@@ -2,19 +2,13 @@
 import type { GeneratedToken, GenerateOptions, GenerationStats } from 'clada';
 import { InputError } from '../errors.ts';
 import { checkNumber } from '../options.ts';
+import type { RemoteConstraint } from './constraint.ts';
 import type { Link } from './link.ts';
 
-/** The form that a text must have; the grammar is made beside the model, by `clada/grammar`. */
-export type RemoteConstraint =
-  /** Any JSON value. */
-  | { readonly json: true }
-  | { readonly jsonSchema: Readonly<Record<string, unknown>> | boolean }
-  /** A grammar in llama.cpp's GBNF. */
-  | { readonly gbnf: string }
-  | { readonly regex: string };
-
 /** As in one thread, and how far the worker may run ahead. */
-export interface RemoteGenerateOptions extends GenerateOptions {
+export interface RemoteGenerateOptions extends Omit<GenerateOptions, 'constraint'> {
+  /** The form that the text must have. */
+  constraint?: RemoteConstraint;
   /**
    * Tokens that may be computed before they are asked for. 0: a token is computed when it is asked for, as in one thread, so `save()` and
    * an early end stand where the reader stands. More hides the time that the page takes for a token; both stand up to so many tokens

@@ -13,5 +13,6 @@ export { RemoteModel } from './model.ts';
 export type { CalibrationInfo, Placement, RemoteTemplate, RemoteTokenizer, TokenizerFacts } from './model.ts';
 export { RemoteChat } from './chat.ts';
 export { RemoteGeneration } from './generation.ts';
-export type { RemoteConstraint, RemoteGenerateOptions } from './generation.ts';
+export type { RemoteConstraint } from './constraint.ts';
+export type { RemoteGenerateOptions } from './generation.ts';
 export type { AnyWorker, NodeWorker } from './start.ts';

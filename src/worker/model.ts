@@ -1,7 +1,7 @@
 /** A model off this thread: what `Model` can, asked for by message. */
 import type {
-  Calibration, ChatMessage, ChatOptions, ChatTemplate, DecodeOptions, EncodeOptions, EvaluateOptions, ModelInfo, RenderOptions,
-  RestoreOptions, Score, ScoreOptions, StepReport, Tokenizer,
+  Calibration, ChatMessage, ChatOptions, ChatTemplate, DecodeOptions, Embeddings, EmbedOptions, EncodeOptions, EvaluateOptions,
+  ModelInfo, RenderOptions, RestoreOptions, Score, ScoreOptions, StepReport, Texts, Tokenizer,
 } from 'clada';
 import { RemoteChat } from './chat.ts';
 import type { RemoteGenerateOptions } from './generation.ts';
@@ -128,6 +128,11 @@ export class RemoteModel implements AsyncDisposable {
   /** How well the model predicts a text. @throws as `model.score` */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
     return (await this.link.call('score', [plain(text), options])) as Score;
+  }
+
+  /** Vectors that stand for texts. @throws as `model.embed` */
+  async embed(texts: Texts, options: EmbedOptions = {}): Promise<Embeddings> {
+    return (await this.link.call('embed', [texts, options])) as Embeddings;
   }
 
   /** The distribution after these tokens: logits [vocab] and the report of the last one. @throws as `model.evaluate` */

@@ -2,6 +2,8 @@
 import type { Chat, ChatOptions, GenerateOptions, Generation, Model, RestoreOptions } from 'clada';
 import { InputError } from '../errors.ts';
 import { nearest, show } from '../options.ts';
+import { constraintOf } from './constraint.ts';
+import type { RemoteGenerateOptions } from './generation.ts';
 
 type Calls<Result> = Readonly<Record<string, (...args: never[]) => Result>>;
 
@@ -19,12 +21,8 @@ export interface Thing {
 /** A function that runs beside the model: what it returns (or, of an async iterable, gives) is sent to the page. */
 export type Provided = (model: Model, ...args: never[]) => unknown;
 
-const provided = new Map<string, Provided>();
-
-/** See `clada/worker-main`. */
-export function provide(functions: Readonly<Record<string, Provided>>): void {
-  for (const [name, run] of Object.entries(functions)) provided.set(name, run);
-}
+/** What the application's worker has provided. */
+export const provided = new Map<string, Provided>();
 
 function providedOf(name: string): (model: Model, ...args: unknown[]) => unknown {
   const found = provided.get(name);
@@ -70,7 +68,10 @@ function generationThing(generation: Generation, ofChat: () => object = () => ({
   };
 }
 
-function chatThing(chat: Chat): Thing {
+/** Options of a page as the model takes them. */
+type Asked = (options: RemoteGenerateOptions, signal: AbortSignal) => Promise<GenerateOptions>;
+
+function chatThing(chat: Chat, asked: Asked): Thing {
   let told = -1;
   const state = (): object => { // messages where there are others than were told last
     const { messages, unfinished } = chat;
@@ -81,9 +82,10 @@ function chatThing(chat: Chat): Thing {
   return {
     calls: { made: () => undefined, save: () => chat.save() },
     makes: {
-      send: (signal: AbortSignal, content: string, options: GenerateOptions) =>
-        generationThing(chat.send(content, { ...options, signal }), state),
-      resume: (signal: AbortSignal, options: GenerateOptions) => generationThing(chat.resume({ ...options, signal }), state),
+      send: async (signal: AbortSignal, content: string, options: RemoteGenerateOptions) =>
+        generationThing(chat.send(content, await asked(options, signal)), state),
+      resume: async (signal: AbortSignal, options: RemoteGenerateOptions) =>
+        generationThing(chat.resume(await asked(options, signal)), state),
     },
     state,
   };
@@ -91,6 +93,8 @@ function chatThing(chat: Chat): Thing {
 
 export function modelThing(model: Model): Thing {
   const { tokenizer, template } = model;
+  const asked: Asked = async ({ constraint, ...options }, signal) =>
+    ({ ...options, signal, ...(constraint == null ? {} : { constraint: await constraintOf(tokenizer, constraint) }) });
   return {
     calls: {
       encode: (...args: Parameters<typeof tokenizer.encode>) => tokenizer.encode(...args),
@@ -101,17 +105,19 @@ export function modelThing(model: Model): Thing {
       check: (...args: Parameters<typeof template.check>) => { template.check(...args); },
       encodeChat: (...args: Parameters<typeof model.encodeChat>) => model.encodeChat(...args),
       score: (...args: Parameters<typeof model.score>) => model.score(...args),
+      embed: (...args: Parameters<typeof model.embed>) => model.embed(...args),
       evaluate: (...args: Parameters<typeof model.evaluate>) => model.evaluate(...args),
       measureBandwidth: () => model.measureBandwidth(),
       run: (name: string, ...args: unknown[]) => providedOf(name)(model, ...args),
     },
     makes: {
-      generate: (signal: AbortSignal, prompt: string | ArrayLike<number>, options: GenerateOptions) =>
-        generationThing(model.generate(prompt, { ...options, signal })),
-      resume: async (signal: AbortSignal, snapshot: Uint8Array, options: GenerateOptions) =>
-        generationThing(await model.resume(snapshot, { ...options, signal })),
-      chat: (_: AbortSignal, options: ChatOptions) => chatThing(model.chat(options)),
-      restore: async (_: AbortSignal, snapshot: Uint8Array, options: RestoreOptions) => chatThing(await model.restore(snapshot, options)),
+      generate: async (signal: AbortSignal, prompt: string | ArrayLike<number>, options: RemoteGenerateOptions) =>
+        generationThing(model.generate(prompt, await asked(options, signal))),
+      resume: async (signal: AbortSignal, snapshot: Uint8Array, options: RemoteGenerateOptions) =>
+        generationThing(await model.resume(snapshot, await asked(options, signal))),
+      chat: (_: AbortSignal, options: ChatOptions) => chatThing(model.chat(options), asked),
+      restore: async (_: AbortSignal, snapshot: Uint8Array, options: RestoreOptions) =>
+        chatThing(await model.restore(snapshot, options), asked),
       stream: (_: AbortSignal, name: string, ...args: unknown[]) => streamThing(providedOf(name)(model, ...args) as AsyncIterable<unknown>),
     },
   };

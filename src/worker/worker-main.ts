@@ -13,11 +13,17 @@ import { StateError } from '../errors.ts';
 import { nodeModule } from '../node.ts';
 import { Host } from './host.ts';
 import { Session } from './session.ts';
+import type { Provided } from './things.ts';
+import { provided } from './things.ts';
 import type { Reply, Request } from './wire.ts';
 import { connecting } from './wire.ts';
 
-export { provide } from './things.ts';
 export type { Provided } from './things.ts';
+
+/** Functions that pages call by name, with `model.run` or, where they return an async iterable, `model.stream`. */
+export function provide(functions: Readonly<Record<string, Provided>>): void {
+  for (const [name, run] of Object.entries(functions)) provided.set(name, run);
+}
 
 /** What has messages: the scope of a worker, a port of a shared one, Node's port to its parent. */
 interface End { postMessage(message: unknown, transfer: Transferable[]): void }

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import type { CladaError, GenerateOptions, Progress, WontFitError } from '../../src/index.ts';
 import * as clada from '../../src/index.ts';
 import type { RemoteModel } from '../../src/worker/index.ts';
+import { createGrammar } from '../../src/grammar/index.ts';
 import { loadInWorker } from '../../src/worker/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
 
@@ -146,6 +147,23 @@ test('what cannot cross is refused by name; what a callback throws ends its call
   const twice = model.generate('Hi', short);
   await twice.text();
   assert.is((await refused(twice.text())).code, 'E_OPTION');
+});
+
+test('a constraint is described, and made beside the model', async () => {
+  const jsonSchema = { type: 'object', properties: { city: { enum: ['Paris', 'Rome'] } }, required: ['city'], additionalProperties: false };
+  const asked = { maxTokens: 40, temperature: 0 }, prompt = 'The capital of Italy, as JSON: ';
+  const text = await model.generate(prompt, { ...asked, constraint: { jsonSchema } }).text();
+  assert.is(text, await here.generate(prompt, { ...asked, constraint: createGrammar(here.tokenizer).jsonSchema(jsonSchema) }).text());
+  assert.match(JSON.parse(text).city, /^(Paris|Rome)$/);
+  assert.match(await model.chat().send('A year?', { ...asked, constraint: { regex: /\d{4}/ } }).text(), /^\d{4}$/);
+  for (const constraint of [{}, { json: true, gbnf: 'x' }, createGrammar(here.tokenizer).json(), { regex: '(' }]) {
+    assert.is((await refused(model.generate(prompt, { constraint } as object).text())).code, 'E_OPTION');
+  }
+});
+
+test('texts as vectors', async () => {
+  const texts = ['The cat sleeps.', 'A kitten naps.'];
+  assert.equal(await model.embed(texts, { dimensions: 64 }), await here.embed(texts, { dimensions: 64 }));
 });
 
 test('functions of the application run beside the model', async () => {
