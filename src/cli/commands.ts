@@ -126,6 +126,33 @@ export const commands = {
     positional: 'prompt',
     conflicts: [['prompt', 'file']],
   },
+  embed: {
+    summary: 'Give the vectors that stand for texts, with llama-embedding\'s flags and formats.',
+    flags: {
+      model, prompt: { ...prompt, help: 'the texts, one a line' }, file,
+      pooling: {
+        kind: 'choice', name: 'pooling', choices: ['none', 'mean', 'cls', 'last'], help: 'what stands for a text; none = every token',
+        default: "the model's, else last",
+      },
+      normalize: {
+        kind: 'number', name: 'embd-normalize', value: 'N', range: { min: -1, integer: true },
+        help: '-1 = none, 0 = largest value to 32760, 1 = taxicab, 2 = euclidean, more = p-norm', default: 2,
+      },
+      dimensions: {
+        kind: 'number', name: 'dimensions', value: 'N', range: count,
+        help: 'leading dimensions to keep, of models trained so', default: 'all',
+      },
+      outputFormat: {
+        kind: 'choice', name: 'embd-output-format', choices: ['array', 'json', 'json+', 'raw'],
+        help: "raw = a line each; json as OpenAI's, json+ with similarities", default: 'for people',
+      },
+      separator: { kind: 'text', name: 'embd-separator', value: 'TEXT', help: 'what stands between two texts', default: 'a line feed' },
+      contextSize, kv: loading.kv, tier: loading.tier, verify, threads, json,
+    },
+    positional: 'prompt',
+    conflicts: [['prompt', 'file'], ['json', 'outputFormat']],
+    notes: ['--json prints all digits, and the tokens. Control tokens in the texts are read as such, BOS and EOS added as the file says.'],
+  },
   eval: {
     summary: 'Measure quality: mean NLL of a text, tasks, sparse methods against dense.',
     flags: {

@@ -4,6 +4,7 @@ import { batch } from './batch.ts';
 import { bench } from './bench.ts';
 import { calibrate } from './calibrate.ts';
 import { chat } from './chat.ts';
+import { embed } from './embed.ts';
 import { cut, toTheEnd, watchEnds } from './ending.ts';
 import { evaluate } from './eval.ts';
 import { helpText } from './help.ts';
@@ -27,6 +28,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'inspect': return inspect(parsed.values, cut);
     case 'split': return split(parsed.values, cut);
     case 'tokenize': return tokenize(parsed.values, cut);
+    case 'embed': return embed(parsed.values, cut);
     case 'eval': return evaluate(parsed.values, cut);
     case 'bench': return bench(parsed.values, cut);
     case 'calibrate': return calibrate(parsed.values, cut);

@@ -48,6 +48,7 @@ const uses: Record<string, string[]> = {
   inspect: [],
   split: ['--out', join(folder, 'parts')],
   tokenize: ['-p', 'abc'],
+  embed: ['-p', 'abc', '-c', '64'],
   eval: ['-p', 'a b c d e f', ...short],
   bench: ['-p', '4', '-n', '0', '-r', '1', '--calibration', 'none'],
   calibrate: ['--count', '2', '--tokens', '32', '--held-out', '2', '--out', join(folder, 'tiny.clada.gguf')],

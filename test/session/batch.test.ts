@@ -172,9 +172,11 @@ test('the last layer computes what somebody wants: of a prompt\'s chunk that goe
     const nothing = read({}), one = read({ tokens: tokens.subarray(0, 1), rows: 1 });
     const { plan: { tensors, weightBytesPerToken } } = engine, bytes = (pattern: RegExp): number => tensors.filter(({ source }) => pattern.test(source.name)).reduce((sum, tensor) => sum + tensor.bytes, 0);
     assert.is(one, read({ rows: 5 }));
+    const state = read({ tokens: tokens.subarray(0, 1), rows: 1, states: true });
     const last = engine.plan.hparams.nLayers - 1, skipped = bytes(new RegExp(`^blk\\.${last}\\.(attn_output|ffn_(gate|up|down))\\.weight`));
     const head = tensors.find(({ source }) => source.name === 'output.weight') ?? tensors.find(({ source }) => source.name === 'token_embd.weight')!;
     assert.ok(Math.abs(one - nothing - skipped - head.bytes) < 1e-3 * weightBytesPerToken, `${name}: ${one} − ${nothing}, ${skipped} + ${head.bytes}`);
+    assert.ok(Math.abs(state - nothing - skipped) < 1e-3 * weightBytesPerToken, `${name}: hidden states need no head`);
     engine.close();
   }
 });

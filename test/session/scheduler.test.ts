@@ -158,4 +158,19 @@ test('timers and sockets get their turn in a long prompt', async () => {
   await task();
 });
 
+test('hidden states: any number of rows, behind those that leave logits; a single token of a text makes no pass short', async () => {
+  const { engine, passes } = counting(), scheduler = new Scheduler(engine), rows: unknown[] = [];
+  const note = (name: string) => (_: number, row: number | undefined): void => { rows.push([name, row]); };
+  await Promise.all([
+    scheduler.join(asked(1, 30, { from: 0, states: true, done: note('text') })),
+    scheduler.join(asked(2, 1, { from: 0, states: true, done: note('short') })),
+    scheduler.join(asked(3, 20, { done: note('prompt') })),
+  ]);
+  assert.equal(passes, [[[3, 20, 1], [1, 30, 30], [2, 1, 1]]]);
+  assert.equal(rows, [['prompt', undefined], ['text', 1], ['short', 31]]);
+  passes.length = 0;
+  await Promise.all([scheduler.join(asked(1, 100, { from: 0, states: true })), decode(scheduler, 2, 3)]);
+  assert.equal(passes.slice(0, 3).map((parts) => parts.map(([sequence, count]) => [sequence, count])), [[[2, 1], [1, 31]], [[2, 1], [1, 31]], [[2, 1], [1, 31]]]);
+});
+
 test.run();
