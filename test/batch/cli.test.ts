@@ -1,12 +1,13 @@
 /** `clada batch` in one process: files in, files out, and going on wherever a run was cut. */
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BatchResult } from '../../src/batch/index.ts';
 import { openOutput } from '../../src/cli/batch-output.ts';
 import { answersOf, expectedOf, readResults, requests } from '../helpers/batches.ts';
-import { clada, start } from '../helpers/cli.ts';
+import { clada, cli, start } from '../helpers/cli.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { temporary } from '../helpers/twin.ts';
@@ -176,6 +177,14 @@ test('flags that make no sense are usage errors', () => {
     assert.equal([status, /E_USAGE/.test(stderr)], [2, true], stderr);
   }
   assert.match(batch(join(folder, 'none'), fresh()).stderr, /E_NOT_FOUND/);
+});
+
+test('without the packages of a queue it names them', () => {
+  const alone = join(folder, 'alone');
+  cpSync(dirname(cli), alone, { recursive: true });
+  writeFileSync(join(alone, 'package.json'), '{"type":"module"}');
+  const { status, stderr } = spawnSync(process.execPath, [join(alone, basename(cli)), 'batch', '--queue', 'redis://localhost:1', '--worker'], { encoding: 'utf8' });
+  assert.equal([status, /found no package bullmq; .* npm install bullmq ioredis, .* \[E_NOT_FOUND\]/.test(stderr)], [1, true], stderr);
 });
 
 test.run();

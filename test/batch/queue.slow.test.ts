@@ -173,8 +173,8 @@ if (typeof program === 'string') {
     const unclear = await run(from, fresh()).ended;
     assert.equal([unclear.status, /llama\.gguf.*qwen2\.gguf|qwen2\.gguf.*llama\.gguf/.test(unclear.stderr)], [2, true], unclear.stderr);
     for (const [name, path] of [['qwen2.gguf', other], ['llama.gguf', model]] as const) {
-      const result = fresh();
-      assert.is((await run(from, result, '-m', name).ended).status, 0);
+      const result = fresh(), { status, stderr } = await run(from, result, '-m', name).ended;
+      assert.is(status, 0, stderr);
       same(result, await expectedOf(path, requests(4)));
     }
     const mixed = await run(from, output, '-m', 'qwen2.gguf').ended;
