@@ -37,7 +37,8 @@ export class Ledger {
     const known = readId(id);
     if (known && known.number <= mostLines && this.#add(known)) return known.batch;
     throw new FormatError('E_DATA', {
-      subject: 'results of a batch', found: known ? `${known.number > mostLines ? 'a' : 'a second'} result of line ${known.number}` : `the id ${show(id)}`,
+      subject: 'results of a batch',
+      found: known ? `${known.number > mostLines ? 'a' : 'a second'} result of line ${known.number}` : `the id ${show(id)}`,
       expected: 'each line once, with the ids that clada gives', remedy: 'Name a new output.',
     });
   }
