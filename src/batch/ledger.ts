@@ -5,6 +5,8 @@ import { Hash } from './lines.ts';
 
 /** `batch_req_`, the batch (model and run, 8 digits each), the number of its line, the hash of its line. */
 const idForm = /^batch_req_([0-9a-f]{16})_([1-9]\d{0,9})_([0-9a-f]{16})$/;
+/** A forged number takes no more than a gigabyte. */
+const mostLines = 2 ** 28;
 /** How a result begins, as it is written. */
 export const resultStart = '{"id":"batch_req_';
 
@@ -33,9 +35,10 @@ export class Ledger {
   /** Takes down the result of an earlier run. @returns its batch @throws FormatError `E_DATA` */
   read(id: unknown): string {
     const known = readId(id);
-    if (known && this.#add(known)) return known.batch;
+    if (known && known.number <= mostLines && this.#add(known)) return known.batch;
     throw new FormatError('E_DATA', {
-      subject: 'results of a batch', found: known ? `a second result of line ${known.number}` : `the id ${show(id)}`,
+      subject: 'results of a batch',
+      found: known ? `${known.number > mostLines ? 'a' : 'a second'} result of line ${known.number}` : `the id ${show(id)}`,
       expected: 'each line once, with the ids that clada gives', remedy: 'Name a new output.',
     });
   }

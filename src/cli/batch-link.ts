@@ -98,7 +98,7 @@ async function bring<T>(name: string, load: () => Promise<T>): Promise<T> {
 
 /** Says that a worker of this model is there, until it is stopped. */
 export function signOn({ redis }: Link, { fingerprint, name, file }: ModelName): () => void {
-  const member = JSON.stringify([fingerprint, name, file]);
+  const member = JSON.stringify([fingerprint, name, lastOf(file)]);
   const sign = async (): Promise<void> => {
     const [seconds] = await redis.time();
     await redis.zadd(modelsKey, Number(seconds), member);
@@ -119,8 +119,11 @@ export async function modelsOf({ redis }: Link): Promise<ModelName[]> {
   });
 }
 
+/** The last part of a path or address. */
+const lastOf = (path: string): string => path.replace(/[?#].*$/, '').split(/[\\/]/).pop()!;
+
 function isNamed({ name, file, fingerprint }: ModelName, wanted: string): boolean {
-  return name === wanted || file === wanted.split(/[\\/]/).pop() || (wanted.length >= 8 && fingerprint.startsWith(wanted));
+  return name === wanted || file === lastOf(wanted) || (wanted.length >= 8 && fingerprint.startsWith(wanted));
 }
 
 /**

@@ -8,7 +8,7 @@ import type { BatchResult, Handler } from '../batch/answer.ts';
 import { answerRequest, refusal } from '../batch/answer.ts';
 import type { BatchRequest } from '../batch/request.ts';
 import type { Answer } from '../batch/run.ts';
-import { queueOf, signOn, type Link, type ModelName } from './batch-link.ts';
+import { modelsOf, queueOf, signOn, type Link, type ModelName } from './batch-link.ts';
 
 interface Task extends Pick<BatchRequest, 'customId' | 'url' | 'body'> { readonly number: number }
 
@@ -32,8 +32,11 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Asks the workers of a model. From `signal` on no line waits for one; those that a worker has are waited for. */
-export function openAsker(link: Link, model: ModelName, signal: AbortSignal): Asker {
+/**
+ * Asks the workers of a model. From `signal` on no line waits for one; those that a worker has are waited for.
+ * @param onAlone the last worker has gone, or one is there again
+ */
+export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onAlone: (alone: boolean) => void): Asker {
   const name = queueOf(model), queue: Queue = new link.bull.Queue(name, link.options());
   const events = new link.bull.QueueEvents(name, link.options());
   const waiting = new Map<string, Waiting>(), removing = new Set<Promise<unknown>>();
@@ -86,7 +89,14 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal): As
     if (job && state === 'completed') completed(id, job.returnvalue);
     else if (job) failed(id, job.failedReason);
   };
-  const timer = setInterval(() => { for (const id of waiting.keys()) look(id).catch(() => undefined); }, lookEvery);
+  let alone = false;
+  const lookRound = async (): Promise<void> => {
+    for (const id of waiting.keys()) look(id).catch(() => undefined);
+    const before = alone;
+    alone = !(await modelsOf(link)).some(({ fingerprint }) => fingerprint === model.fingerprint);
+    if (alone !== before) onAlone(alone);
+  };
+  const timer = setInterval(() => { lookRound().catch(() => undefined); }, lookEvery);
 
   const begin = async (id: string, task: Task): Promise<void> => {
     await put(id, task);

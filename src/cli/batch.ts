@@ -66,7 +66,8 @@ const queued: Run = async (values, input, output, signal) => {
   try {
     const onWait = (): void => { note('no worker is there yet: clada batch --worker --queue URL -m MODEL'); };
     const model = await findModel(link, values.model, signal, onWait);
-    const asker = openAsker(link, model, signal);
+    const onAlone = (alone: boolean): void => { note(alone ? 'no worker is left: waiting for one' : 'a worker is there again'); };
+    const asker = openAsker(link, model, signal, onAlone);
     try {
       await run(values, input, output, signal, model, {
         concurrency: values.ahead ?? defaults.ahead, answer: asker.answer,

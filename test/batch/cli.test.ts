@@ -1,12 +1,15 @@
 /** `clada batch` in one process: files in, files out, and going on wherever a run was cut. */
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BatchResult } from '../../src/batch/index.ts';
+import { runBatch, type BatchResult } from '../../src/batch/index.ts';
+import { load } from '../../src/index.ts';
+import { createServer } from '../../src/server/index.ts';
 import { openOutput } from '../../src/cli/batch-output.ts';
 import { answersOf, expectedOf, readResults, requests } from '../helpers/batches.ts';
-import { clada, start } from '../helpers/cli.ts';
+import { clada, cli, start } from '../helpers/cli.ts';
 import { codeOf } from '../helpers/errors.ts';
 import { tinyPath } from '../helpers/models.ts';
 import { temporary } from '../helpers/twin.ts';
@@ -39,6 +42,17 @@ test('every line is answered once, as a server answers it', () => {
   assert.equal(counts, { ended: true, before: 40, completed: 0, failed: 0, promptTokens: 0, completionTokens: 0 });
   assert.type(seconds, 'number');
   assert.is(readFileSync(output, 'utf8'), before);
+});
+
+test('a program gets the same, over a server in its own process', async () => {
+  await using loaded = await load(model, { sequences: 4 });
+  const results: BatchResult[] = [], server = createServer(loaded, { slots: 4 });
+  const { completed, failed, ended } = await runBatch(new Blob([text]).stream(), {
+    handler: server.fetch, concurrency: 4, write: (result) => { results.push(result); }, done: readResults(whole).slice(0, 10),
+  });
+  assert.equal([completed, failed, ended], [30, 0, true]);
+  for (const [id, answer] of answersOf(results)) assert.is(answer, expected.get(id));
+  await server.close();
 });
 
 test('cut at any byte, the output is read up to its last whole line', async () => {
@@ -176,6 +190,14 @@ test('flags that make no sense are usage errors', () => {
     assert.equal([status, /E_USAGE/.test(stderr)], [2, true], stderr);
   }
   assert.match(batch(join(folder, 'none'), fresh()).stderr, /E_NOT_FOUND/);
+});
+
+test('without the packages of a queue it names them', () => {
+  const alone = join(folder, 'alone');
+  cpSync(dirname(cli), alone, { recursive: true });
+  writeFileSync(join(alone, 'package.json'), '{"type":"module"}');
+  const { status, stderr } = spawnSync(process.execPath, [join(alone, basename(cli)), 'batch', '--queue', 'redis://localhost:1', '--worker'], { encoding: 'utf8' });
+  assert.equal([status, /found no package bullmq; .* npm install bullmq ioredis, .* \[E_NOT_FOUND\]/.test(stderr)], [1, true], stderr);
 });
 
 test.run();

@@ -1,10 +1,12 @@
 /** `clada batch --queue` over a real Valkey: workers that die, a queue that goes away, and what is left behind. */
 import { writeFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openLink, queueOf } from '../../src/cli/batch-link.ts';
+import { openAsker } from '../../src/cli/batch-queue.ts';
 import { answersOf, expectedOf, readResults, requests } from '../helpers/batches.ts';
 import { start, type Running } from '../helpers/cli.ts';
 import { tinyPath } from '../helpers/models.ts';
@@ -173,8 +175,8 @@ if (typeof program === 'string') {
     const unclear = await run(from, fresh()).ended;
     assert.equal([unclear.status, /llama\.gguf.*qwen2\.gguf|qwen2\.gguf.*llama\.gguf/.test(unclear.stderr)], [2, true], unclear.stderr);
     for (const [name, path] of [['qwen2.gguf', other], ['llama.gguf', model]] as const) {
-      const result = fresh();
-      assert.is((await run(from, result, '-m', name).ended).status, 0);
+      const result = fresh(), { status, stderr } = await run(from, result, '-m', name).ended;
+      assert.is(status, 0, stderr);
       same(result, await expectedOf(path, requests(4)));
     }
     const mixed = await run(from, output, '-m', 'qwen2.gguf').ended;
@@ -202,6 +204,31 @@ if (typeof program === 'string') {
     assert.ok(readResults(output).length < 60);
     assert.is((await run(from, output).ended).status, 0);
     same(output, await expectedOf(model, text));
+  });
+
+  test('a line that no worker survives is given up, and the others are not', async () => {
+    const link = await openLink(valkey.url, 10), name = { fingerprint: 'f'.repeat(32), name: 'm', file: 'm' };
+    const asker = openAsker(link, name, new AbortController().signal, () => undefined);
+    const id = 'batch_req_0123456789abcdef_7_0123456789abcdef', request = { customId: 'deadly', url: '/v1/completions', body: '{}' };
+    let deaths = 0, over = false;
+    const answer = asker.answer(request, { id, number: 7, bytes: 2 }).finally(() => { over = true; });
+    while (!over && deaths < 20) {
+      let taken = false;
+      const mortal = new Worker(queueOf(name), () => { taken = true; return new Promise(() => undefined); }, {
+        ...link.options(), lockDuration: 200, lockRenewTime: 100_000, stalledInterval: 150, maxStalledCount: 10,
+      });
+      mortal.on('error', () => undefined);
+      await until(() => taken || over, 'a worker that takes it');
+      if (taken) deaths++;
+      await mortal.close(true);
+    }
+    assert.equal(await answer, {
+      id, custom_id: 'deadly', response: null,
+      error: { code: 'worker_lost', message: 'No worker got through it: job stalled more than allowable limit', line: 7 },
+    });
+    assert.is(deaths, 11);
+    await asker.close();
+    link.close();
   });
 
   test('lines that fail are results too', async () => {

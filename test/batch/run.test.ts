@@ -168,7 +168,7 @@ test('results of another input, or twice, are refused', async () => {
   const { results } = await run(`${line('a')}\n${line('b')}`);
   assert.is(await codeOf(() => run(`${line('a')}\n${line('other')}`, { done: results })), 'E_DATA');
   assert.is(await codeOf(() => run(line('a'), { done: [results[0]!, results[0]!] })), 'E_DATA');
-  for (const id of ['batch_req_1', '', undefined as unknown as string, 'batch_req_0123456789abcdef_0_0123456789abcdef']) {
+  for (const id of ['batch_req_1', '', undefined as unknown as string, 'batch_req_0123456789abcdef_0_0123456789abcdef', 'batch_req_0123456789abcdef_9999999999_0123456789abcdef']) {
     assert.is(await codeOf(() => run(line('a'), { done: [{ id }] })), 'E_DATA');
   }
 });
