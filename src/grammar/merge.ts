@@ -44,10 +44,17 @@ function both(a: unknown, b: unknown): unknown {
 const apart = (a: SchemaObject, b: SchemaObject): boolean =>
   (a.prefixItems !== undefined || Array.isArray(a.items)) && (b.prefixItems !== undefined || b.items !== undefined);
 
+/** Whether a name is one that a pattern of `patternProperties` speaks of. */
+export function fitsPattern(pattern: string, name: string): boolean {
+  try { return new RegExp(pattern, 'u').test(name); } catch {
+    throw refused('JSON schema, patternProperties', pattern, 'a regular expression with Unicode syntax', 'Correct the pattern.');
+  }
+}
+
 /** What the schema says of a property that it does not name. */
 function unnamed(schema: SchemaObject, name: string): unknown {
   const patterns = Object.entries((schema.patternProperties ?? {}) as SchemaObject);
-  const matching = patterns.filter(([pattern]) => new RegExp(pattern, 'u').test(name));
+  const matching = patterns.filter(([pattern]) => fitsPattern(pattern, name));
   if (matching.length > 0) return matching.reduce<unknown>((sum, [, of]) => both(sum, of), undefined);
   return schema.additionalProperties;
 }

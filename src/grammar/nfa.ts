@@ -22,8 +22,15 @@ export interface DfaState {
 export class Budget {
   used = 0;
 
+  private steps = 0;
+
   take(): void {
     if (++this.used > limits.states) throw tooLarge('grammar', `more than ${limits.states} states`);
+  }
+
+  /** Steps that a state took to find: alternatives may be many though states are few. */
+  spend(steps: number): void {
+    if ((this.steps += steps) > limits.steps) throw tooLarge('grammar', `more than ${limits.steps} steps to compile it`);
   }
 }
 
@@ -148,6 +155,7 @@ export function toDfa(expr: Expr, grammar: Grammar, budget: Budget): DfaState[] 
       if (bytes.length + calls.length > 0) reached.push(id);
       for (const to of empty) work.push(to);
     }
+    budget.spend(reached.length + targets.length);
     const key = `${final}${reached.sort((a, b) => a - b).join()}`;
     let index = ids.get(key);
     if (index === undefined) {

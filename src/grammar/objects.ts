@@ -1,7 +1,7 @@
 /** Objects: named properties in the order of the schema, then others where they are allowed. */
 import { alt, empty, minus, never, optional, repeat, seq, text, type Expr } from './expr.ts';
 import { anyChar, encoded } from './json.ts';
-import { isObject, type SchemaObject } from './merge.ts';
+import { fitsPattern, isObject, type SchemaObject } from './merge.ts';
 import { readRegex } from './regex.ts';
 import type { Reading } from './reading.ts';
 
@@ -41,7 +41,7 @@ export function objectExpr(reader: Reading, schema: SchemaObject, at: string): E
   const properties = new Map(names.map((name) => [name, given[name]]));
   const patterns = Object.entries(isObject(schema.patternProperties) ? schema.patternProperties : {});
   for (const name of new Set([...names, ...needed])) {
-    const matching = patterns.filter(([pattern]) => new RegExp(pattern, 'u').test(name)).map(([, of]) => of);
+    const matching = patterns.filter(([pattern]) => fitsPattern(pattern, name)).map(([, of]) => of);
     const own = properties.has(name) ? [properties.get(name)] : matching.length > 0 ? [] : [additionalProperties ?? true];
     const all = [...own, ...matching];
     properties.set(name, all.length === 1 ? all[0] : { allOf: all });

@@ -28,12 +28,13 @@ const speaksOf: Readonly<Record<string, TypeName>> = {
 };
 const others = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf', '$ref', 'nullable'];
 /** Limits of a schema: schemas in it (with what is made of them), and how deep they lie. */
-const mostSchemas = 20_000, deepest = 100, mostText = 1 << 20;
+const mostSchemas = 20_000, deepest = 100, mostText = 1 << 20, mostWritten = 16 << 20;
 
 class SchemaReader implements Reading {
   readonly json = new JsonRules();
   private count = 0;
   private depth = 0;
+  private written = 0;
 
   constructor(private readonly document: Schema) {}
 
@@ -55,7 +56,9 @@ class SchemaReader implements Reading {
     const keywords = Object.keys(said);
     if (keywords.length === 0) return this.json.value;
     if (keywords.length === 1 && said.$ref !== undefined) return this.value(...this.target(said.$ref, at));
-    return this.json.rule(JSON.stringify(said), () => {
+    const key = JSON.stringify(said);
+    if ((this.written += key.length) > mostWritten) throw tooLarge(`JSON schema at ${at || '/'}`, 'schemas that grow as they are merged');
+    return this.json.rule(key, () => {
       if (++this.depth > deepest) throw tooLarge(`JSON schema at ${at || '/'}`, `schemas ${deepest} deep, or ones that grow`);
       const expr = this.combined(said, at);
       this.depth--;
