@@ -75,7 +75,7 @@ export class AnswerReader implements Calls {
       let from = r.at;
       if (start && format.bare) {
         yield* r.space();
-        if (yield* this.#try(format.bare(r, this), format)) {
+        if (yield* this.#try(format.bare(r, this, said), format)) {
           yield* this.#behindCall();
           continue;
         }

@@ -3,6 +3,7 @@
  */
 import type { Calls, Outcome } from './calls.ts';
 import { callArray, callObject } from './calls.ts';
+import { readGeneric } from './generic.ts';
 import { jsonValue } from './json.ts';
 import type { Reader, Reading } from './reader.ts';
 import { bracedCall, pythonCall, pythonCalls, taggedCall } from './tagged.ts';
@@ -18,8 +19,8 @@ export interface Format {
   read(r: Reader, mark: string, calls: Calls): Reading<Outcome>;
   /** What ends a call that has a mistake: all before it is its. Absent: the answer's end. */
   readonly closes?: readonly string[];
-  /** A call without a mark, where an answer begins; what is none stays unread. */
-  bare?(r: Reader, calls: Calls): Reading<Outcome>;
+  /** A call without a mark, where an answer begins; what is none stays unread. `say`: what is text all the same. */
+  bare?(r: Reader, calls: Calls, say: (text: string, from: number) => void): Reading<Outcome>;
   /** An id, where the template asks for a form of its own. */
   id?(): string;
 }
@@ -235,8 +236,8 @@ function* printed(r: Reader, calls: Calls): Reading<Outcome> {
   return outcome;
 }
 
-/** Any template that knows no tools: the answer is one JSON object, which {@link generic} describes to the model. */
-export const generic: Format = { name: 'generic', marks: [], read: function* () { return 'none'; } };
+/** Any template that knows no tools: the model is told of them in words, and the answer is one JSON object. */
+export const generic: Format = { name: 'generic', marks: [], *read() { return 'none'; }, bare: readGeneric };
 
 /** Formats by what the source of a template has in it; the first that fits. */
 const byText: readonly (readonly [Format, ...string[]])[] = [

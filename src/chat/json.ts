@@ -75,16 +75,16 @@ export function* textOf(r: Reader): Reading<string | undefined> {
   return (yield* jsonString(r, (text) => { raw += text; })) ? JSON.parse(raw) as string : undefined;
 }
 
-/** Reads a JSON string and gives what it says to `each`, character by character as they become certain. */
-export function* saidIn(r: Reader, each: (text: string, at: number) => void): Reading<boolean> {
+/** Reads a JSON string and gives what it says to `each`, character by character as they become certain; `from`: where each is written. */
+export function* saidIn(r: Reader, each: (text: string, from: number) => void): Reading<boolean> {
   if ((yield* r.peek()) !== '"') return false;
-  let high = ''; // the first half of a character
-  let opened = false;
+  let high = '', begins = 0; // the first half of a character
   return yield* jsonString(r, (raw) => {
-    if (raw === '"') { opened = !opened; return; }
-    const c = high + (raw.length > 1 ? JSON.parse(`"${raw}"`) as string : raw);
-    high = /[\ud800-\udbff]$/.test(c) ? c : '';
-    if (high === '') each(c, r.at);
+    if (raw === '"') return;
+    if (high === '') begins = r.at - raw.length;
+    const said = high + (raw.length > 1 ? JSON.parse(`"${raw}"`) as string : raw);
+    high = /[\ud800-\udbff]$/.test(said) ? said : '';
+    if (high === '') each(said, begins);
   });
 }
 

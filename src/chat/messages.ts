@@ -2,7 +2,8 @@
 import type { ChatMessage, Model } from 'clada';
 import type { Tool } from './schemas.ts';
 
-interface Call { id?: string; type?: string; function?: { name?: string; arguments?: unknown } }
+/** An earlier call, as OpenAI's clients write it. */
+export interface Call { id?: string; type?: string; function?: { name?: string; arguments?: unknown } }
 
 /** Tools in the shape that templates know, as transformers hands them over. */
 export const toolInput = (tools: readonly Tool[]): readonly object[] => tools.map(({ name, description, parameters }) => ({

@@ -1,13 +1,18 @@
 /** A chat request, checked, and what it means for the model: a prompt, and how the answer is read. */
-import type { ChatMessage, GenerateOptions, Model } from 'clada';
+import type { Constraint, GenerateOptions, Model } from 'clada';
+import { createGrammar } from 'clada/grammar';
 import { InputError } from '../errors.ts';
 import { show } from '../options.ts';
 import type { AnswerForm } from './answer.ts';
 import { formatOf, generic, thinkingOf } from './formats.ts';
+import { genericMessages } from './generic.ts';
 import { messagesFor, toolInput } from './messages.ts';
 import type { Tool } from './schemas.ts';
 import { readTools } from './schemas.ts';
-import type { ChatRequest, ToolChoice } from './types.ts';
+import { Script } from './script.ts';
+import type { ChatRequest, ResponseFormat, ToolChoice } from './types.ts';
+import type { Grammars } from './writing.ts';
+import { callsIn, heldAnswer } from './writing.ts';
 
 /** What a request comes to. */
 export interface Prepared {
@@ -37,41 +42,57 @@ function choiceOf(choice: ToolChoice | undefined, tools: readonly Tool[]): ToolC
   return choice;
 }
 
+/** A form of the answer as a constraint; undefined: any text. */
+function formatConstraint(format: ResponseFormat | undefined, grammars: () => Grammars): (() => Constraint) | undefined {
+  switch (format?.type) {
+    case undefined: case 'text': return undefined;
+    case 'json_object': return () => grammars().jsonSchema({ type: 'object' });
+    case 'json_schema': return () => grammars().jsonSchema(format.schema);
+    case 'gbnf': return () => grammars().gbnf(format.grammar);
+    case 'regex': return () => grammars().regex(format.pattern);
+    default: return refuse('responseFormat', show((format as { type: unknown }).type), formatNames, 'Pass one of them.');
+  }
+}
+
+const formatNames = "type 'text', 'json_object', 'json_schema', 'gbnf' or 'regex'";
+
 /** @throws InputError `E_OPTION` for malformed tools and options that exclude each other; as `model.encodeChat` */
 export function prepare(model: Model, request: ChatRequest): Prepared {
   const {
-    messages, tools: given, toolChoice, parallelToolCalls = true, constrainTools: _constrain, responseFormat, template = {}, ...options
+    messages, tools: given, toolChoice, parallelToolCalls: parallel = true, constrainTools = true, responseFormat, template = {}, ...options
   } = request;
-  if (typeof parallelToolCalls !== 'boolean') {
-    refuse('parallelToolCalls', show(parallelToolCalls), 'true or false', 'Leave it out for true.');
+  for (const [name, value] of Object.entries({ parallelToolCalls: parallel, constrainTools })) {
+    if (typeof value !== 'boolean') refuse(name, show(value), 'true or false', 'Leave it out for true.');
   }
   if ('tools' in template) refuse('template', 'tools', 'documents and variables', 'Pass tools beside the template.');
   const tools = readTools(given ?? []), choice = choiceOf(toolChoice, tools), calls = choice !== 'none';
-  if (calls && responseFormat && responseFormat.type !== 'text') {
-    const found = `${show(responseFormat.type)} together with tools`;
+  const grammars = (): Grammars => createGrammar(model.tokenizer), answer = formatConstraint(responseFormat, grammars);
+  if (calls && answer) {
+    const found = `${show(responseFormat!.type)} together with tools`;
     refuse('responseFormat', found, 'one of the two', "Leave it out, or pass toolChoice: 'none'.");
   }
-  if (responseFormat && responseFormat.type !== 'text') {
-    refuse('responseFormat', show(responseFormat.type), "'text'", 'This version cannot hold the model to it.');
+  const must = calls && choice !== 'auto', constrained = answer !== undefined || (calls && (constrainTools || must));
+  if (constrained && options.constraint) {
+    refuse('constraint', 'one beside tools or a responseFormat, which make their own', 'one of them',
+      'Leave it out, or pass constrainTools: false with tools that may be called.');
   }
   const told = calls ? toolInput(tools) : undefined, source = model.template.source(told ? { tools: told } : {});
-  const format = calls ? formatOf(source) : undefined;
-  if (format === generic) {
-    refuse('tools', 'a chat template that knows none', 'one that does', "Pass one as chatTemplate, or toolChoice: 'none'.");
-  }
-  if (choice === 'required' || typeof choice === 'object') {
-    refuse('toolChoice', show(choice), "'auto' or 'none'", 'This version cannot hold the model to it.');
-  }
-  const thinking = thinkingOf(source);
-  const said: readonly ChatMessage[] = messagesFor(model, messages, told);
-  const prompt = model.encodeChat(said, { ...template, ...(told && format !== generic ? { tools: told } : {}) });
+  const format = calls ? formatOf(source) : undefined, thinking = thinkingOf(source), knowsTools = format !== generic;
+  const said = told && !knowsTools ? genericMessages(model, messages, told, must, parallel) : messagesFor(model, messages, told);
+  const prompt = model.encodeChat(said, { ...template, ...(told && knowsTools ? { tools: told } : {}) });
+  const opened = thinking !== undefined && endsWith(model, prompt, thinking.open);
+  const hold = (): Constraint => {
+    answer?.(); // schemas that cannot be held to say so now
+    if (answer) return thinking ? new Script(model.tokenizer, heldAnswer(answer, thinking, opened)) : answer();
+    const wanted = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+    for (const { parameters } of wanted) grammars().jsonSchema(parameters);
+    const writing = { tools: wanted, grammars: grammars(), source, parallel };
+    return new Script(model.tokenizer, callsIn(format!, must, thinking, opened, writing));
+  };
   return {
-    prompt, options, single: calls && !parallelToolCalls,
+    prompt, options: constrained ? { ...options, constraint: hold() } : options, single: calls && !parallel,
     control: [...(format?.control ?? []), ...(thinking ? [thinking.open, thinking.close] : [])],
-    form: {
-      format, thinking, opened: thinking !== undefined && endsWith(model, prompt, thinking.open),
-      tools: new Map(tools.map(({ name, parameters }) => [name, parameters])),
-    },
+    form: { format, thinking, opened, tools: new Map(tools.map(({ name, parameters }) => [name, parameters])) },
   };
 }
 

@@ -74,7 +74,8 @@ class Shown {
 
   text({ id, text }: GeneratedToken): string {
     const control = this.tokenizer.isControl(id) && !this.tokenizer.isEog(id) ? this.tokenizer.decode([id]) : '';
-    if (this.prepared.control.includes(control)) this.#waiting.push({ at: this.#decoded, text: control });
+    const isShown = control !== '' && this.prepared.control.some((mark) => mark.includes(control));
+    if (isShown) this.#waiting.push({ at: this.#decoded, text: control });
     this.#decoded += this.#decoder.push(id).length;
     const from = this.#shown, to = this.#shown += text.length;
     let all = '', at = from;

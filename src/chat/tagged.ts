@@ -18,11 +18,11 @@ class Members {
 }
 
 /** Schema of a tool's parameter. */
-const propertyOf = (schema: JsonSchema | undefined, name: string): JsonSchema | undefined =>
+export const propertyOf = (schema: JsonSchema | undefined, name: string): JsonSchema | undefined =>
   (schema?.properties as Record<string, JsonSchema> | undefined)?.[name];
 
 /** Whether a parameter can only be a text: what is written is meant as it stands. */
-function isText(schema: JsonSchema | undefined): boolean {
+export function isText(schema: JsonSchema | undefined): boolean {
   const { type, enum: values, const: value } = schema ?? {};
   if (type !== undefined) return type === 'string' || (Array.isArray(type) && type.every((one) => one === 'string'));
   const allowed = Array.isArray(values) ? values as unknown[] : value === undefined ? [] : [value];
