@@ -11,7 +11,6 @@ import { helpText } from './help.ts';
 import { useProxy } from './proxy.ts';
 import { pull } from './pull.ts';
 import { run } from './run.ts';
-import { serve } from './serve.ts';
 import { split } from './split.ts';
 import { styleFor } from './style.ts';
 import { doctor, inspect, models, tokenize } from './tools.ts';
@@ -24,7 +23,7 @@ async function main(parsed: Parsed): Promise<void> {
     case 'version': process.stdout.write(`${version}\n`); return;
     case 'run': return run(parsed.values, cut);
     case 'chat': return chat(parsed.values, cut);
-    case 'serve': return serve(parsed.values, cut);
+    case 'serve': return (await import('./serve.ts')).serve(parsed.values, cut); // what only a server needs stays unread
     case 'inspect': return inspect(parsed.values, cut);
     case 'split': return split(parsed.values, cut);
     case 'tokenize': return tokenize(parsed.values, cut);

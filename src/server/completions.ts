@@ -7,6 +7,7 @@ import { fingerprintOf } from './chat.ts';
 import { freshId, tokenEntry, unixSeconds, type Context, type Served } from './context.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
 import type { Job } from './job.ts';
+import { checkLength } from './length.ts';
 import { formatOf } from './messages.ts';
 import { unsupported, wrong } from './problem.ts';
 import { eventStream, merge, type ServerEvent } from './sse.ts';
@@ -42,6 +43,7 @@ export async function completions(raw: Readonly<Record<string, unknown>>, job: J
   if (logprobs !== undefined) options.logprobs = Math.max(1, logprobs);
   const format = formatOf(body);
   const prompts = promptsOf(body.prompt), texts = prompts.map((prompt) => (body.echo ? textOf(tokenizer, prompt) : ''));
+  for (const prompt of prompts) if (typeof prompt === 'string') checkLength(model, prompt.length, 'prompt');
   const sources = prompts.flatMap((prompt) => Array.from({ length: n }, (_, index) => {
     const constraint = format ? createFormat(model, format) : {};
     const generation = model.generate(prompt, { ...seeded(options, index), ...constraint, signal: job.signal });

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import type { Context } from './context.ts';
 import { check } from './fields.ts';
 import type { Job } from './job.ts';
+import { checkLength } from './length.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(0)), most = 2048;
 const text = v.pipe(v.string(), v.minLength(1)), ids = v.pipe(v.array(id), v.minLength(1));
@@ -19,6 +20,9 @@ const schema = v.object({
 export async function embeddings(raw: unknown, job: Job, context: Context): Promise<Response> {
   const { model: name, input, encoding_format, dimensions, pooling } = check(schema, raw);
   const { id: model, model: subject, slots } = context.find(name);
+  for (const given of typeof input === 'string' ? [input] : input) {
+    if (typeof given === 'string') checkLength(subject, given.length, 'input');
+  }
   const [place] = slots.enter(1);
   job.onEnd(() => { place!.leave(); });
   await place!.turn(job.signal);

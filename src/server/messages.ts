@@ -5,6 +5,7 @@ import type { ChatRequest, ResponseFormat, ToolChoice, ToolDefinition } from 'cl
 import type { Context, Served } from './context.ts';
 import { show } from '../options.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
+import { checkMessages } from './length.ts';
 import { invalid, missing, unsupported, wrong } from './problem.ts';
 
 const part = v.looseObject({ type: v.string() });
@@ -143,10 +144,11 @@ export function chatRequestOf(raw: Readonly<Record<string, unknown>>, body: Chat
   if (body.top_logprobs && body.logprobs !== true) throw wrong('top_logprobs', "'top_logprobs' needs 'logprobs': true.");
   const tools = toolsOf(body.tools), toolChoice = toolChoiceOf(body.tool_choice, tools), responseFormat = formatOf(body);
   const { variables: ofEffort, sparsity } = effortOf(body.reasoning_effort, context);
-  const variables = { ...ofEffort, ...body.chat_template_kwargs };
+  const variables = { ...ofEffort, ...body.chat_template_kwargs }, messages = messagesOf(body.messages);
+  checkMessages(model, messages, 'messages');
   return {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}),
-    messages: messagesOf(body.messages),
+    messages,
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}),

@@ -7,6 +7,7 @@ import { Account, answersOf } from './answers.ts';
 import { freshId, unixSeconds, type Context } from './context.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
 import type { Job } from './job.ts';
+import { checkMessages } from './length.ts';
 import { effortOf, formatOf, functionSchema, messagesOf, toolChoiceOf, toolsOf } from './messages.ts';
 import { missing, problemOf, unsupported } from './problem.ts';
 import { ResponseWriter } from './response-items.ts';
@@ -78,9 +79,10 @@ function requestOf(raw: Readonly<Record<string, unknown>>, body: Body, context: 
     tool.type === 'function' ? { type: tool.type, function: check(functionSchema, tool) } : { type: tool.type })));
   const toolChoice = toolChoiceOf(body.tool_choice, tools), format = body.text?.format;
   const responseFormat: ResponseFormat | undefined = formatOf({ response_format: format });
-  const { variables, sparsity } = effortOf(body.reasoning?.effort, context);
+  const { variables, sparsity } = effortOf(body.reasoning?.effort, context), messages = conversationOf(body);
+  checkMessages(model, messages, 'input');
   return {
-    ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}), messages: conversationOf(body),
+    ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}), messages,
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}), ...(variables ? { template: { variables } } : {}),

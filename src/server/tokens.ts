@@ -6,15 +6,21 @@ import { checkChat, messagesOf, toolsOf, effortOf } from './messages.ts';
 import { invalid } from './problem.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(0)), flag = v.nullish(v.boolean()), model = v.nullish(v.string());
+/** Characters that are tokenised at most: nobody else is answered meanwhile. */
+const most = 2 ** 18;
 const textSchema = v.object({
-  model, content: v.union([v.string(), v.array(v.union([v.string(), id]))]), add_special: flag, parse_special: flag, with_pieces: flag,
+  model, content: v.union([v.string(), v.array(v.union([v.string(), id]))]),
+  add_special: flag, parse_special: flag, with_pieces: flag,
 });
 const idsSchema = v.object({ model, tokens: v.array(id) });
 
 export function tokenize(raw: unknown, context: Context): Response {
   const { model: name, content, add_special, parse_special, with_pieces } = check(textSchema, raw);
   const { tokenizer } = context.find(name).model;
-  const ids = (typeof content === 'string' ? [content] : content).flatMap((piece, i) => {
+  const pieces = typeof content === 'string' ? [content] : content;
+  const characters = pieces.reduce<number>((sum, piece) => sum + (typeof piece === 'string' ? piece.length : 1), 0);
+  if (characters > most) throw invalid('content', `at most ${most} characters`, String(characters));
+  const ids = pieces.flatMap((piece, i) => {
     if (typeof piece === 'number') return [piece];
     return Array.from(tokenizer.encode(piece, { addSpecial: add_special === true && i === 0, parseSpecial: parse_special ?? true }));
   });

@@ -10,7 +10,11 @@ export async function answers(fetch) {
   const reader = (await ask('/v1/chat/completions', { ...chat, max_tokens: 200, ignore_eos: true, stream: true })).body.getReader();
   await reader.read();
   await reader.cancel();
-  const slots = await (await ask('/slots')).json();
+  let slots;
+  for (let i = 0; i < 100 && (i === 0 || slots.some((slot) => slot.is_processing)); i++) { // the news of its end takes its time
+    if (i > 0) await new Promise((resolve) => { setTimeout(resolve, 50); });
+    slots = await (await ask('/slots')).json();
+  }
   const refused = await ask('/v1/chat/completions', { ...chat, model: 'another' });
   return {
     text: whole.choices[0].message.content, streamed: pieces.join(''), last: frames.at(-1), pieces: pieces.length > 5, usage: whole.usage.completion_tokens,

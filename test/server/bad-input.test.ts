@@ -76,6 +76,15 @@ test('longer than the context: told before anything streams, at once even where 
   for (const [path, body, param] of [['/v1/chat/completions', chat({ messages: [{ role: 'user', content: 'word '.repeat(600) }] }), 'messages'], ['/v1/completions', { prompt: 'word '.repeat(15_000) }, 'prompt']] as const) {
     for (const stream of [false, true]) assert.equal(await asked({ ...body, stream }, path), [400, param, 'context_length_exceeded']);
   }
+  const large = await serving(model), blank = ' '.repeat(3_000_000), started = performance.now(); // seconds to tokenise
+  const bodies: [string, object, string][] = [
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: blank }] }, 'messages'], ['/v1/completions', { prompt: blank }, 'prompt'],
+    ['/v1/responses', { input: blank }, 'input'], ['/v1/embeddings', { input: [blank] }, 'input'], ['/tokenize', { content: blank }, 'content'],
+  ];
+  for (const [path, body, param] of bodies) assert.equal((await refused(large.post(path, body))).slice(0, 2), [400, param], path);
+  const ms = performance.now() - started;
+  assert.ok(ms < 3000, `${ms} ms`);
+  await large.close();
 });
 
 test('paths and methods that are not there', async () => {

@@ -1,5 +1,6 @@
 /** The official client against a running server. */
 import OpenAI, { APIUserAbortError, AuthenticationError, BadRequestError, NotFoundError, RateLimitError } from 'openai';
+import { makeParseableResponseFormat } from 'openai/lib/parser';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { load } from '../../src/index.ts';
@@ -206,6 +207,55 @@ test('responses: whole and streamed, as the client puts them together', async ()
   const kept = await refused(client.responses.create({ ...ask, previous_response_id: 'resp_1' }));
   assert.equal([kept.status, kept.param, kept.code], [400, 'previous_response_id', 'unsupported_parameter']);
   assert.is((await refused(client.responses.create({ ...ask, input: 'word '.repeat(2000), stream: true }))).code, 'context_length_exceeded');
+});
+
+const weather = {
+  type: 'function' as const,
+  function: {
+    name: 'get_weather', description: 'The weather of a city.', strict: true,
+    parameters: { type: 'object', properties: { city: { type: 'string', enum: ['Paris', 'Rome'] }, days: { type: 'integer', minimum: 1, maximum: 7 } }, required: ['city', 'days'], additionalProperties: false },
+  },
+};
+const weatherOf = (text: string): { city: string; days: number } => JSON.parse(text) as { city: string; days: number };
+
+test('tools: a call that is asked for, whole and streamed, and its result in the next turn', async () => {
+  const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'How is the weather in Rome for three days?' }];
+  const ask = { ...greedy, messages, tools: [weather], tool_choice: { type: 'function' as const, function: { name: 'get_weather' } }, parallel_tool_calls: false, max_tokens: 64 };
+  const { message, finish_reason } = (await client.chat.completions.create(ask)).choices[0]!, [call] = message.tool_calls!;
+  assert.is(finish_reason, 'tool_calls');
+  assert.is(message.content, null);
+  assert.is(call!.type, 'function');
+  const { name: called, arguments: given } = (call as OpenAI.ChatCompletionMessageFunctionToolCall).function, { city, days } = weatherOf(given);
+  assert.is(called, 'get_weather');
+  assert.ok(['Paris', 'Rome'].includes(city) && days >= 1 && days <= 7, given);
+  const runner = client.chat.completions.stream(ask), streamed = (await runner.finalMessage()).tool_calls![0] as OpenAI.ChatCompletionMessageFunctionToolCall;
+  assert.is(streamed.function.arguments, given);
+  const next = await client.chat.completions.create({ ...greedy, max_tokens: 8, tools: [weather], messages: [...messages, message, { role: 'tool', tool_call_id: call!.id, content: 'Sunny.' }] });
+  assert.is(next.choices[0]!.message.role, 'assistant');
+  const cut = await client.chat.completions.create({ ...ask, max_tokens: 12 });
+  assert.is(cut.choices[0]!.finish_reason, 'length');
+  const { type: _, function: { strict: __, ...definition } } = weather;
+  const response = await client.responses.create({ model: name, temperature: 0, input: messages as OpenAI.Responses.ResponseInput, tools: [{ type: 'function', strict: true, ...definition }], tool_choice: 'required', max_output_tokens: 64 });
+  const item = response.output.find(({ type }) => type === 'function_call') as OpenAI.Responses.ResponseFunctionToolCall;
+  assert.is(item.name, 'get_weather');
+  weatherOf(item.arguments);
+  const answered = await client.responses.create({ model: name, temperature: 0, max_output_tokens: 8, input: [...messages as OpenAI.Responses.ResponseInput, item, { type: 'function_call_output', call_id: item.call_id, output: 'Sunny.' }] });
+  assert.is(answered.object, 'response');
+});
+
+test("structured output: valid against the schema, by the client's own parser too", async () => {
+  const schema = weather.function.parameters, messages = [{ role: 'user' as const, content: 'Rome for three days, as JSON.' }];
+  const response_format = makeParseableResponseFormat({ type: 'json_schema', json_schema: { name: 'trip', strict: true, schema } }, weatherOf);
+  const { parsed } = (await client.chat.completions.parse({ ...greedy, messages, response_format, max_tokens: 64 })).choices[0]!.message;
+  assert.ok(['Paris', 'Rome'].includes(parsed!.city) && parsed!.days >= 1);
+  const any = await client.chat.completions.create({ ...greedy, messages, response_format: { type: 'json_object' }, max_tokens: 200 });
+  if (any.choices[0]!.finish_reason === 'stop') assert.type(JSON.parse(any.choices[0]!.message.content!), 'object');
+  const response = await client.responses.create({ model: name, temperature: 0, input: 'Rome for three days, as JSON.', max_output_tokens: 64, text: { format: { type: 'json_schema', name: 'trip', schema } } });
+  assert.equal(weatherOf(response.output_text), parsed);
+  const own = await at.post('/v1/chat/completions', { ...greedy, messages, grammar: 'root ::= "yes" | "no"' });
+  assert.match(((await own.json()) as OpenAI.ChatCompletion).choices[0]!.message.content!, /^(yes|no)$/);
+  const never = await refused(client.chat.completions.create({ ...greedy, messages, response_format: { type: 'json_schema', json_schema: { name: 'none', schema: { type: 'object', allOf: [{ type: 'string' }] } } } }));
+  assert.instance(never, BadRequestError);
 });
 
 test('errors: each class with what OpenAI calls it', async () => {
