@@ -23,6 +23,7 @@ const cards: Partial<Record<ErrorCode, { readonly title: string; readonly remedy
   E_GGUF_TRUNCATED: { title: 'The model file is cut short', remedy: 'Put a whole one on the server, then try again.' },
   E_GGUF_MAGIC: { title: 'That is not a GGUF model' },
   E_CONTEXT_FULL: { title: 'The conversation has filled the context', remedy: 'Begin a new chat.' },
+  E_WORKER: { title: 'The engine did not start, or has ended', remedy: 'Check the connection and that the server still runs, then try again.' },
   E_POISONED: { title: 'The engine has stopped', remedy: 'Load the model again.' },
 };
 /** Instead of the server's silence, where the browser knows of no network; and where the download had begun. */

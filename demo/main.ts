@@ -1,5 +1,6 @@
-/** The page: brings worker, conversation, controls and instruments together. */
+/** The page: brings model, conversation, controls and instruments together. */
 import type { ChatMessage } from 'clada';
+import { Assistant } from './assistant.ts';
 import { Controls } from './controls.ts';
 import type { Answer } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -18,7 +19,8 @@ import { verdictOf } from './verdict.ts';
 type Phase = 'loading' | 'failed' | 'ready' | 'answering' | 'comparing';
 
 const question = byId<HTMLTextAreaElement>('question'), send = byId<HTMLButtonElement>('send'), stop = byId<HTMLButtonElement>('stop'), again = byId<HTMLButtonElement>('again');
-let ready: Ready | undefined, phase: Phase = 'loading', requests = 0, previews = 0, worker = startWorker();
+let ready: Ready | undefined, phase: Phase = 'loading', requests = 0, previews = 0;
+const assistant = new Assistant((report) => { receive(report); });
 let history: ChatMessage[] = [];
 /** The answer that the instruments show, its use of neurons, and the token that the reader is at. */
 let shown: Answer | undefined, use: NeuronUse | undefined, at: number | undefined, running: Answer | undefined;
@@ -48,17 +50,7 @@ const instruments = byId('instruments'), figures = byId<HTMLDetailsElement>('fig
 const wholeAnswer = (): boolean => document.querySelector<HTMLInputElement>('input[name=map-view]:checked')!.value === 'answer';
 const ranOf = (token: Token | undefined): Ran => (token === undefined || !Number.isFinite(token.density) ? undefined : (token.neurons ?? 'all'));
 
-function startWorker(): Worker {
-  const made = new Worker('worker.js', { type: 'module' });
-  made.addEventListener('message', ({ data }: MessageEvent<Report>) => { receive(data); });
-  made.addEventListener('error', (event) => {
-    made.terminate();
-    fail({ code: 'E_WORKER', title: 'The engine did not start', message: event.message || 'The worker could not be loaded.', remedy: 'Check the connection and that the server still runs, then try again.' });
-  });
-  return made;
-}
-
-const post = (request: Request): void => { worker.postMessage(request); };
+const post = (request: Request): void => { assistant.ask(request); };
 
 function enter(next: Phase): void {
   phase = next;
@@ -82,7 +74,7 @@ function loadModel(): void {
 function fail(failure: Failure): void {
   enter('failed');
   showVerdict({ tone: 'plain', sentence: 'The model is not loaded.', beside: '' });
-  conversation.fail(failure, { label: 'Try again', run: () => { if (failure.code === 'E_WORKER') worker = startWorker(); loadModel(); } });
+  conversation.fail(failure, { label: 'Try again', run: loadModel });
 }
 
 function preview(): void {
@@ -233,7 +225,7 @@ function receiveAnswer(report: Exclude<Report, { kind: 'progress' | 'failed' | '
       conversation.catchUp(answer);
       if (answer.tokens.length === 0) conversation.drop(answer); else conversation.end(answer);
       enter('ready');
-      conversation.fail(report.failure, report.failure.code === 'E_POISONED' ? { label: 'Load the model again', run: loadModel } : { label: 'New chat', run: newChat });
+      conversation.fail(report.failure, report.failure.code === 'E_POISONED' || report.failure.code === 'E_WORKER' ? { label: 'Load the model again', run: loadModel } : { label: 'New chat', run: newChat });
   }
 }
 

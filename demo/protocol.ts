@@ -1,4 +1,4 @@
-/** What page and worker say to each other. Plain data only: everything here crosses a structured clone. */
+/** What the page asks of the model, and what it hears. */
 import type { ChatMessage, GenerationStats, Level, MethodName, ModelInfo, SparsityOptions } from 'clada';
 
 /** What a bound's checks against dense have found so far. */
@@ -62,7 +62,7 @@ export interface Ready {
 
 export type Expected = Pick<Level, 'cost' | 'kl' | 'top1'>;
 
-/** What the worker tells. */
+/** What becomes of it. */
 export type Report =
   | { kind: 'progress'; phase: 'download' | 'weights' | 'warm-up'; loaded: number; total: number }
   | { kind: 'ready'; ready: Ready }

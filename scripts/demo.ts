@@ -3,7 +3,7 @@
  *
  *   tsx scripts/demo.ts [--port 8080] [--build-only] [--no-models]
  *
- * The page uses the library as any user would: `clada` is src/index.ts. The models are linked beside it, not copied.
+ * The page uses the library as any user would: `clada` and its entries are those of src (tsconfig's paths). The models are linked beside it, not copied.
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, createReadStream, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -24,13 +24,13 @@ export async function buildDemo(out: string, withModels = true): Promise<void> {
   mkdirSync(join(out, 'models'), { recursive: true });
   const common: esbuild.BuildOptions = { absWorkingDir: root, bundle: true, format: 'esm', target: 'es2022', minify: true, legalComments: 'none', logLevel: 'warning', outdir: out };
   const { metafile } = await esbuild.build({
-    ...common, metafile: true, splitting: true, external: ['node:*'], alias: { clada: join(root, 'src/index.ts') }, chunkNames: 'chunks/[name]-[hash]', loader: { '.svg': 'copy' },
+    ...common, metafile: true, splitting: true, external: ['node:*'], chunkNames: 'chunks/[name]-[hash]', loader: { '.svg': 'copy' },
     entryPoints: { main: 'demo/main.ts', worker: 'demo/worker.ts', style: 'demo/style.css' },
     define: { MODEL: JSON.stringify(`models/${model}`) },
   });
   for (const name of ['index.html', 'icon.svg']) copyFileSync(join(root, 'demo', name), join(out, name));
-  // chunks for files on disk and for calibration are never asked for here
-  const needed = Object.keys(metafile.outputs).filter((path) => !/chunks\/(?:file|directory|calibrate)-?/.test(path));
+  // chunks for files on disk, for calibration and for grammars are never asked for here
+  const needed = Object.keys(metafile.outputs).filter((path) => !/chunks\/(?:file|directory|calibrate|grammar)-?/.test(path));
   const files = ['index.html', 'icon.svg', ...needed.map((path) => normalize(join(root, path)).slice(normalize(join(out, '/')).length))].map((name) => name.replaceAll('\\', '/'));
   const version = hashOf(...files.map((name) => readFileSync(join(out, name))));
   await esbuild.build({ ...common, entryPoints: { sw: 'demo/sw.ts' }, define: { FILES: JSON.stringify(['./', ...files]), VERSION: JSON.stringify(version) } });

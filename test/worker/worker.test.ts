@@ -17,7 +17,7 @@ const options = { tier: 'base', contextSize: 256, threads: 1, worker } as const;
 const progress: Progress[] = [];
 const here = await clada.load(embeddedModel, { tier: 'base', contextSize: 256, threads: 1 });
 const model = await loadInWorker(embeddedModel, { ...options, onProgress: (now) => { progress.push(now); } });
-const short: GenerateOptions = { maxTokens: 6, temperature: 0, ignoreEos: true };
+const short: Omit<GenerateOptions, 'constraint'> = { maxTokens: 6, temperature: 0, ignoreEos: true };
 const refused = (promise: Promise<unknown>): Promise<CladaError> => promise.then(() => { throw new Error('not refused'); }, (error: unknown) => error as CladaError);
 
 test.after(() => { model.close(); here.close(); });
@@ -33,7 +33,7 @@ test('what it is, and how far the load was, is told', () => {
 });
 
 test('tokens, figures and telemetry are those of one thread', async () => {
-  const asked: GenerateOptions = { ...short, telemetry: 'neurons', logprobs: 2, sparsity: { method: 'clada', density: 0.6 } };
+  const asked: Omit<GenerateOptions, 'constraint'> = { ...short, telemetry: 'neurons', logprobs: 2, sparsity: { method: 'clada', density: 0.6 } };
   const prompts: [number, number][] = [], mine = here.generate('The capital of France', asked);
   const theirs = model.generate('The capital of France', { ...asked, onPrompt: (done, total) => { prompts.push([done, total]); } });
   assert.is(theirs.stats().generatedTokens, 0);
