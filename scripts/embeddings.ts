@@ -1,6 +1,6 @@
 /**
- * What native llama.cpp embeds, for test/text/embed.test.ts: the tiny models, with every pooling. With a model, a comparison instead: cosines of
- * clada and llama.cpp over a few texts, on the same bytes with the key that asks for each pooling.
+ * What native llama.cpp embeds, for test/text/embed.test.ts: the tiny models, with every pooling. With a model, a comparison instead: cosines
+ * of clada, llama.cpp and clada without rounding over a few texts, on the same bytes with the key that asks for each pooling.
  *
  *   npm install --prefix bench/peers && tsx scripts/embeddings.ts [MODEL.gguf …]
  */
@@ -29,9 +29,10 @@ async function compare(path: string): Promise<void> {
     const twin = at(await rewritten(bytes, (parts) => { parts.metadata[key] = u32(pooled[pooling]); }));
     await using fast = await load(twin, { contextSize: 2048, kv: 'f32' }), exact = await load(twin, { contextSize: 2048, kv: 'f32', precision: 'exact' });
     const ids = texts.map((text) => [...fast.tokenizer.encode(text, { addSpecial: true })]), want = await embedNative(twin, 2048, ids);
-    const cosines = async (model: typeof fast): Promise<string> =>
-      (await model.embed(ids)).embeddings.map((vector, i) => cosine(vector, want[i]!).toFixed(6)).join(' ');
-    console.log(`${basename(path)} ${pooling}: tokens ${ids.map(({ length }) => length).join(' ')}\n  fast  ${await cosines(fast)}\n  exact ${await cosines(exact)}`);
+    const ours = (await fast.embed(ids)).embeddings, precise = (await exact.embed(ids)).embeddings;
+    const told = (a: readonly Float32Array[], b: readonly Float32Array[]): string => a.map((vector, i) => cosine(vector, b[i]!).toFixed(6)).join(' ');
+    console.log(`${basename(path)} ${pooling}: tokens ${ids.map(({ length }) => length).join(' ')}`);
+    console.log(`  clada · llama.cpp    ${told(ours, want)}\n  clada · exact        ${told(ours, precise)}\n  llama.cpp · exact    ${told(want, precise)}`);
   }
 }
 

@@ -154,4 +154,27 @@ test('a line lets in whoever is first, and goes on past one that leaves or fails
   assert.is(order.at(-1), 'd');
 });
 
+test('who yields waits without holding up those behind it, and comes first where both can', async () => {
+  const line = new Line(() => PATIENCE_MS), order: string[] = [], open = { first: false, second: false };
+  const wait = (name: 'first' | 'second', yields: boolean): Promise<unknown> => line.wait(() => open[name], undefined, 'a test', yields).then(() => order.push(name));
+  const yielding = wait('first', true), next = wait('second', false);
+  open.second = true;
+  line.wake();
+  await next;
+  assert.equal(order, ['second']);
+  await line.wait(() => true, undefined, 'a test'); // at once
+  const last = wait('second', false);
+  await last;
+  open.first = true;
+  line.wake();
+  await yielding;
+  assert.equal(order, ['second', 'second', 'first']);
+  open.first = open.second = false;
+  const both = Promise.all([wait('first', true), wait('second', false)]);
+  open.first = open.second = true;
+  line.wake();
+  await both;
+  assert.equal(order.slice(3), ['first', 'second']);
+});
+
 test.run();

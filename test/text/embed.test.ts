@@ -1,10 +1,11 @@
 /** Embeddings: the numbers of llama.cpp, of every family, whatever runs beside them; what is asked wrongly is refused before anything is computed. */
+import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CladaError, EmbedOptions, LoadOptions, Model, Texts } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
 import { asked, cosine, pooled, poolingModel, readEmbeddings, type Pooled } from '../helpers/embeddings.ts';
-import { tinyPath } from '../helpers/models.ts';
+import { embeddedModel, tinyPath } from '../helpers/models.ts';
 import { tinyModel, tinyModels } from '../helpers/tiny-models.ts';
 import { twin } from '../helpers/twin.ts';
 
@@ -184,6 +185,15 @@ test('a file that says how it pools generates as well; one that ranks is refused
   model.close();
   const rank = await twin('llama.gguf', { 'llama.pooling_type': u32(4) });
   assert.is(await load(rank).then(() => 'none', (error: CladaError) => error.code), 'E_KIND');
+});
+
+test('the recipe of docs/embeddings.md', async () => {
+  const page = readFileSync(new URL('../../docs/embeddings.md', import.meta.url), 'utf8'), recipe = /```js\n([\s\S]*?)```/.exec(page)![1]!;
+  const AsyncFunction = (async () => undefined).constructor as new (...code: string[]) => (load: () => Promise<Model>) => Promise<{ text: string; near: number }[]>;
+  const ranked = await new AsyncFunction('load', `${recipe}\nreturn ranked;`)(() => load(embeddedModel, { contextSize: 128, calibration: false }));
+  assert.is(ranked.length, 3);
+  assert.is(ranked[0]!.text, 'The train to Lyon leaves at nine.');
+  assert.ok(ranked.every(({ near }) => near > -1.001 && near < 1.001));
 });
 
 test.run();
