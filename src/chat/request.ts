@@ -77,9 +77,17 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
       'Leave it out, or pass constrainTools: false with tools that may be called.');
   }
   const told = calls ? toolInput(tools) : undefined, source = model.template.source(told ? { tools: told } : {});
-  const format = calls ? formatOf(source) : undefined, thinking = thinkingOf(source), knowsTools = format !== generic;
-  const said = told && !knowsTools ? genericMessages(model, messages, told, must, parallel) : messagesFor(model, messages, told);
-  const prompt = model.encodeChat(said, { ...template, ...(told && knowsTools ? { tools: told } : {}) });
+  const thinking = thinkingOf(source);
+  let format = calls ? formatOf(source) : undefined, prompt: Uint32Array | undefined;
+  if (format !== generic) {
+    prompt = model.encodeChat(messagesFor(model, messages, told), { ...template, ...(told ? { tools: told } : {}) });
+    const text = told ? model.tokenizer.decode(prompt) : ''; // a template may know calls, and read no tools
+    if (told && !tools.every(({ name }) => text.includes(name))) prompt = undefined;
+  }
+  if (!prompt) {
+    format = generic;
+    prompt = model.encodeChat(genericMessages(model, messages, told!, must, parallel), template);
+  }
   const opened = thinking !== undefined && endsWith(model, prompt, thinking.open);
   const hold = (): Constraint => {
     answer?.(); // schemas that cannot be held to say so now
