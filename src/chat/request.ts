@@ -8,7 +8,7 @@ import { formatOf, generic, thinkingOf } from './formats.ts';
 import { genericMessages } from './generic.ts';
 import { messagesFor, toolInput } from './messages.ts';
 import type { Tool } from './schemas.ts';
-import { readTools } from './schemas.ts';
+import { closed, readTools } from './schemas.ts';
 import { Script } from './script.ts';
 import type { ChatRequest, ResponseFormat, ToolChoice } from './types.ts';
 import type { Grammars } from './writing.ts';
@@ -92,7 +92,8 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
   const hold = (): Constraint => {
     answer?.(); // schemas that cannot be held to say so now
     if (answer) return thinking ? new Script(model.tokenizer, heldAnswer(answer, thinking, opened)) : answer();
-    const wanted = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+    const named = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+    const wanted = named.map((tool) => ({ ...tool, parameters: closed(tool.parameters) }));
     for (const { parameters } of wanted) grammars().jsonSchema(parameters);
     const writing = { tools: wanted, grammars: grammars(), source, parallel };
     return new Script(model.tokenizer, callsIn(format!, must, thinking, opened, writing));
