@@ -248,13 +248,17 @@ const byText: readonly (readonly [Format, ...string[]])[] = [
   [mistral, '[TOOL_CALLS]'],
   [lfm2, '<|tool_call_start|>'], [lfm2, '<|tool_list_start|>'], [lfm2, 'List of tools: ['],
   [granite, '<|tool_call|>'],
-  [hermes, '<tool_call>'], [hermes, 'xml_tools'],
-  [llama3, '<|python_tag|>'], [llama3, '"parameters"', '<|start_header_id|>'], [llama3, '"name": "', '"parameters": '],
+  [hermes, '<tool_call>'],
+  [llama3, '<|python_tag|>'], [llama3, '"parameters"', '<|start_header_id|>'],
   [gemma, 'tool_code'],
 ];
 
+/** What is in templates of formats that look like one of these, and are none: MiniMax, Apriel, Seed, Command. */
+const others = [']<]minimax[>[', '<tool_calls>', '<seed:tool_call>', '<|START_ACTION|>'];
+
 /** The format of a template; {@link generic} where it knows no tools, or none of these formats. */
 export function formatOf(source: string): Format {
+  if (others.some((text) => source.includes(text))) return generic;
   return byText.find(([, ...texts]) => texts.every((text) => source.includes(text)))?.[0] ?? generic;
 }
 

@@ -37,6 +37,16 @@ const instructions = (tools: readonly object[], required: boolean, parallel: boo
   + `${required ? '' : ', or {"response": "…"} to say something'}.`,
 ].join('\n');
 
+/** Arguments as they are meant: what is no JSON stays a text. */
+function objectOf(given: unknown): unknown {
+  if (typeof given !== 'string') return given ?? {};
+  try {
+    return JSON.parse(given);
+  } catch {
+    return given;
+  }
+}
+
 /** Calls and results as texts of the two roles that every template knows. */
 function plainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
   const turns: ChatMessage[] = [];
@@ -49,7 +59,7 @@ function plainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
         turns[turns.length - 1] = { ...last, content: `${last.content}\n${text}` };
       } else turns.push({ role: 'user', content: text });
     } else if (Array.isArray(given) && given.length > 0) {
-      const calls = (given as Call[]).map(({ function: call }) => ({ name: call?.name, arguments: call?.arguments ?? {} }));
+      const calls = (given as Call[]).map(({ function: call }) => ({ name: call?.name, arguments: objectOf(call?.arguments) }));
       const text = JSON.stringify(calls.length === 1 ? { tool_call: calls[0] } : { tool_calls: calls }), { content } = message;
       turns.push({ ...rest, content: typeof content === 'string' && content !== '' ? `${content}\n${text}` : text } as ChatMessage);
     } else {
@@ -63,7 +73,8 @@ function plainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
 export function genericMessages(
   model: Model, messages: readonly ChatMessage[], tools: readonly object[], required: boolean, parallel: boolean,
 ): readonly ChatMessage[] {
-  const told = instructions(tools, required, parallel), turns = plainTurns(messages), [first] = turns;
+  const turns = plainTurns(messages), [first] = turns;
+  let told = instructions(tools, required, parallel);
   const added = (i: number): ChatMessage[] => turns.map((turn, at) => {
     const { role, content } = turn;
     if (at !== i || typeof content !== 'string') return turn;
@@ -75,7 +86,9 @@ export function genericMessages(
     return withSystem;
   } catch (error) {
     const user = turns.findIndex(({ role, content }) => role === 'user' && typeof content === 'string');
-    if (!(error instanceof InputError) || first?.role === 'system' || user < 0) throw error;
-    return added(user);
+    if (!(error instanceof InputError) || user < 0) throw error;
+    if (first?.role !== 'system') return added(user);
+    told = `${typeof first.content === 'string' ? `${first.content}\n\n` : ''}${told}`;
+    return added(user).slice(1);
   }
 }

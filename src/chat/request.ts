@@ -8,7 +8,7 @@ import { formatOf, generic, thinkingOf } from './formats.ts';
 import { genericMessages } from './generic.ts';
 import { messagesFor, toolInput } from './messages.ts';
 import type { Tool } from './schemas.ts';
-import { readTools } from './schemas.ts';
+import { closed, readTools } from './schemas.ts';
 import { Script } from './script.ts';
 import type { ChatRequest, ResponseFormat, ToolChoice } from './types.ts';
 import type { Grammars } from './writing.ts';
@@ -77,14 +77,23 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
       'Leave it out, or pass constrainTools: false with tools that may be called.');
   }
   const told = calls ? toolInput(tools) : undefined, source = model.template.source(told ? { tools: told } : {});
-  const format = calls ? formatOf(source) : undefined, thinking = thinkingOf(source), knowsTools = format !== generic;
-  const said = told && !knowsTools ? genericMessages(model, messages, told, must, parallel) : messagesFor(model, messages, told);
-  const prompt = model.encodeChat(said, { ...template, ...(told && knowsTools ? { tools: told } : {}) });
+  const thinking = thinkingOf(source);
+  let format = calls ? formatOf(source) : undefined, prompt: Uint32Array | undefined;
+  if (format !== generic) {
+    prompt = model.encodeChat(messagesFor(model, messages, told), { ...template, ...(told ? { tools: told } : {}) });
+    const text = told ? model.tokenizer.decode(prompt) : ''; // a template may know calls, and read no tools
+    if (told && !tools.every(({ name }) => text.includes(name))) prompt = undefined;
+  }
+  if (!prompt) {
+    format = generic;
+    prompt = model.encodeChat(genericMessages(model, messages, told!, must, parallel), template);
+  }
   const opened = thinking !== undefined && endsWith(model, prompt, thinking.open);
   const hold = (): Constraint => {
     answer?.(); // schemas that cannot be held to say so now
     if (answer) return thinking ? new Script(model.tokenizer, heldAnswer(answer, thinking, opened)) : answer();
-    const wanted = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+    const named = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
+    const wanted = named.map((tool) => ({ ...tool, parameters: closed(tool.parameters) }));
     for (const { parameters } of wanted) grammars().jsonSchema(parameters);
     const writing = { tools: wanted, grammars: grammars(), source, parallel };
     return new Script(model.tokenizer, callsIn(format!, must, thinking, opened, writing));

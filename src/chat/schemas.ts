@@ -30,7 +30,8 @@ export function readTools(tools: readonly ToolDefinition[]): Tool[] {
     if (description !== undefined && typeof description !== 'string') {
       throw wrong(`tools[${i}].description`, show(description), 'a text', 'Leave it out, or describe the tool.');
     }
-    return { name, description, parameters: objectSchema(schemaOf(parameters ?? {}, `parameters of tool ${name}`), name) };
+    const schema = schemaOf(parameters ?? { type: 'object', properties: {} }, `parameters of tool ${name}`);
+    return { name, description, parameters: objectSchema(schema, name) };
   });
 }
 
@@ -88,5 +89,11 @@ function objectSchema(schema: JsonSchema, name: string): JsonSchema {
     throw wrong(`${subject}: required`, show(required), 'a list of names', 'Name parameters.');
   }
   const elsewhere = ['$ref', 'anyOf', 'oneOf', 'allOf'].some((name) => schema[name] !== undefined);
-  return elsewhere ? schema : { type: 'object', properties: {}, ...schema };
+  if (elsewhere) return schema;
+  // templates read the properties of every tool; where none are told any are meant
+  return { type: 'object', properties: {}, ...(properties === undefined ? { additionalProperties: true } : {}), ...schema };
 }
+
+/** What arguments are held to: a tool has the parameters that it tells, and no others, as with llama.cpp. */
+export const closed = (schema: JsonSchema): JsonSchema =>
+  (schema.properties !== undefined && schema.additionalProperties === undefined ? { ...schema, additionalProperties: false } : schema);

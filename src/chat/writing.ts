@@ -130,9 +130,13 @@ const writings: Readonly<Record<string, (w: Writing, next: Ways) => Calls>> = {
   'qwen3-coder': (w, next) => marked('<tool_call>', w.tools.map((tool) => before(`\n<function=${tool.name}>\n`, parameters(
     tool, '', (key, schema, ...more) => before(`<parameter=${key}>\n`, tagged(w, schema, '\n</parameter>\n', more)),
     before('</function>\n</tool_call>', next))))),
-  glm: (w, next) => marked('<tool_call>', w.tools.map((tool) => before(`${tool.name}\n`, parameters(
-    tool, '', (key, schema, ...more) => before(`<arg_key>${key}</arg_key>\n<arg_value>`, tagged(w, schema, '</arg_value>\n', more)),
-    before('</tool_call>', next))))),
+  glm(w, next) { // with line breaks between tags, and from 4.7 on without
+    const written = (line: string): Ways => w.tools.map((tool) => before(tool.name + line, parameters(
+      tool, '', (key, schema, ...more) =>
+        before(`<arg_key>${key}</arg_key>${line}<arg_value>`, tagged(w, schema, `</arg_value>${line}`, more)),
+      before('</tool_call>', next))));
+    return marked('<tool_call>', [...written('\n'), ...written('')]);
+  },
   llama3: (w) => ({
     begin: [object(w, 'parameters', end)],
     words: [word('{"name": "', named(w, 'parameters', end), true), word('<|python_tag|>', [object(w, 'parameters', end)])],

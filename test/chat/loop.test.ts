@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChatRequest, RunnableTool, ToolRunPart } from '../../src/chat/index.ts';
 import { respond, runTools } from '../../src/chat/index.ts';
+import { closed, readTools } from '../../src/chat/schemas.ts';
 import type { CladaError, Model } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
@@ -48,6 +49,14 @@ test('the tool that is named is the one that is called', async () => {
     const { toolCalls } = await respond(as(''), { ...asked, toolChoice: { name } }).result();
     assert.is(toolCalls[0]!.name, name);
   }
+});
+
+test('a tool has the parameters that it tells: none where it tells of none, any where it says so', async () => {
+  const { toolCalls } = await respond(as(''), { ...asked, tools: [{ name: 'noop' }] }).result();
+  assert.equal(JSON.parse(toolCalls[0]!.arguments), {});
+  const [open, told] = readTools([{ name: 'a', parameters: { type: 'object' } }, { name: 'b', parameters: { properties: {} } }]);
+  assert.equal(closed(open!.parameters), { type: 'object', properties: {}, additionalProperties: true });
+  assert.equal(closed(told!.parameters), { type: 'object', properties: {}, additionalProperties: false });
 });
 
 test('a form of the answer holds', async () => {

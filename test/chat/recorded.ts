@@ -81,6 +81,11 @@ export const recorded: readonly Recorded[] = [
     name: 'keys and values', format: 'glm',
     text: '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>', calls: [paris],
   },
+  // templates that know no tools
+  { name: 'one', format: 'generic', text: '{"tool_call": {"name": "get_weather", "arguments": {"city": "Paris", "days": 3}}}', calls: [paris] },
+  { name: 'several', format: 'generic', text: '{"tool_calls": [{"name": "get_weather", "arguments": {"city": "Paris", "days": 3}}, {"name": "noop", "arguments": {}}]}', calls: [paris, ['noop', {}]] },
+  { name: 'an answer', format: 'generic', text: '{"response": "Yes \\"é\\u00e9\\ud83d\\ude00😀\\"\\n."}', said: 'Yes "éé😀😀"\n.' },
+  { name: 'plain text', format: 'generic', text: '{1, 2} is a set.', said: '{1, 2} is a set.' },
   // Llama 3
   { name: 'bare', format: 'llama3', text: '{"name": "get_weather", "parameters": {"city": "Paris", "days": 3}}', calls: [paris] },
   { name: 'bare with its type', format: 'llama3', text: '{"type": "function", "name": "get_weather", "parameters": {"city": "Paris", "days": 3}}', calls: [paris] },

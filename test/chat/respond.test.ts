@@ -4,8 +4,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChatPart, ChatRequest, ToolDefinition } from '../../src/chat/index.ts';
 import { respond } from '../../src/chat/index.ts';
+import { prepare } from '../../src/chat/request.ts';
 import type { CladaError, GeneratedToken, Generation, Model, StopReason } from '../../src/index.ts';
 import { load } from '../../src/index.ts';
+import { createChatTemplate } from '../../src/text/template.ts';
 import { embeddedModel } from '../helpers/models.ts';
 
 const test = suite('respond');
@@ -111,6 +113,41 @@ test('the template gets tools, earlier calls and results as it wants them', asyn
   assert.match(one.prompt, '{"type": "function", "function": {"name": "get_weather", "description": "The weather of a city.", "parameters": {"type": "object", "properties"');
   assert.match(one.prompt, '{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>');
   assert.match(one.prompt, '<tool_response>\nRain\n</tool_response>');
+});
+
+/** The model with another template. */
+const templated = (source: string): Model => {
+  const own = createChatTemplate(new Map(), model.tokenizer, { chatTemplate: source });
+  return { ...saying('{"response": "Yes."}'), template: own, encodeChat: own.encode.bind(own) } as unknown as Model;
+};
+const history: ChatRequest['messages'] = [
+  { role: 'system', content: 'Be brief.' }, ...asked.messages,
+  { role: 'assistant', content: null, tool_calls: [{ id: 'abcdefghi', type: 'function', function: { name: 'get_weather', arguments: '{"city":"Paris"}' } }] },
+  { role: 'tool', tool_call_id: 'abcdefghi', content: 'Rain' },
+];
+
+test('templates of the families show tools, calls and results', () => {
+  const shows: Record<string, readonly [string, string]> = {
+    'qwen-thinking': ['hermes', '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'],
+    'llama3-tools': ['llama3', '{"name": "get_weather", "parameters": {"city": "Paris"}}'],
+    'mistral-tools': ['mistral', '[TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Paris"}, "id": "abcdefghi"}]'],
+    chatml: ['generic', '{"tool_call":{"name":"get_weather","arguments":{"city":"Paris"}}}'],
+    'no-system': ['generic', '{"tool_call":{"name":"get_weather","arguments":{"city":"Paris"}}}'],
+  };
+  for (const [name, [format, call]] of Object.entries(shows)) {
+    const { prompt, form } = prepare(templated(template(name)), { ...asked, messages: history }), text = model.tokenizer.decode(prompt);
+    assert.is(form.format!.name, format, name);
+    const system = name === 'mistral-tools' ? [] : ['Be brief.']; // shown with the last message only, there
+    for (const part of [call, 'Rain', 'The weather of a city.', ...system]) assert.ok(text.includes(part), `${name} shows ${part}: ${text}`);
+  }
+});
+
+test('a template that reads no tools gets them in words, also where it has the marks of a family', async () => {
+  const source = `{# <tool_call> #}${template('chatml')}`, { prompt, form } = prepare(templated(source), asked);
+  assert.is(form.format!.name, 'generic');
+  assert.match(model.tokenizer.decode(prompt), 'You can call these tools:');
+  const { text, toolCalls } = await respond(templated(source), asked).result();
+  assert.equal([text, toolCalls], ['Yes.', []]);
 });
 
 test('what makes no sense is refused at once', () => {
