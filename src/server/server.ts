@@ -37,7 +37,7 @@ const telling: Readonly<Record<string, Telling>> = {
  *
  * ```ts
  * const server = createServer(await load('model.gguf'));
- * Deno.serve(server.fetch); // or Bun.serve(server), or `export default server` in a worker
+ * Deno.serve(server.fetch); // or Bun.serve({ fetch: server.fetch }), or `export default server` in a worker
  * ```
  * @throws InputError `E_OPTION`
  */

@@ -14,15 +14,12 @@ export interface SlotState { readonly id: number; readonly busy: boolean; readon
 
 interface Entry extends Place { start: () => void; slot: number; since: number; task: number; tokens: number }
 
-/** Seconds that a request takes where none has ended yet. */
-const guessSeconds = 5;
-
 export class Slots {
   readonly #running: (Entry | undefined)[];
   #waiting: Entry[] = [];
   #tasks = 0;
-  /** Of the requests that ended, a moving mean. */
-  #seconds = guessSeconds;
+  /** Seconds that a request takes: of those that ended a moving mean. */
+  #seconds: number | undefined;
 
   constructor(readonly count: number, readonly queue: number) { this.#running = new Array<undefined>(count).fill(undefined); }
 
@@ -37,7 +34,7 @@ export class Slots {
     const most = this.count + this.queue;
     if (wanted > most) throw wrong('n', `This server takes at most ${most} answers of a request.`);
     if (this.busy + this.waiting + wanted > most) {
-      const seconds = Math.ceil(Math.min(60, Math.max(1, (this.#seconds * (this.waiting + wanted)) / this.count)));
+      const seconds = Math.ceil(Math.min(60, Math.max(1, ((this.#seconds ?? 1) * (this.waiting + wanted)) / this.count)));
       throw refusal(429, `All ${this.count} slots are busy and ${this.waiting} requests wait. Try again in ${seconds} s.`, {
         type: 'rate_limit_error', code: 'rate_limit_exceeded', headers: { 'retry-after': String(seconds) },
       });
@@ -64,7 +61,8 @@ export class Slots {
         if (entry.slot < 0) this.#waiting = this.#waiting.filter((other) => other !== entry);
         else if (this.#running[entry.slot] === entry) {
           this.#running[entry.slot] = undefined;
-          this.#seconds += 0.1 * ((performance.now() - entry.since) / 1000 - this.#seconds);
+          const seconds = (performance.now() - entry.since) / 1000;
+          this.#seconds = this.#seconds === undefined ? seconds : this.#seconds + 0.1 * (seconds - this.#seconds);
           this.#next();
         }
       },

@@ -149,8 +149,9 @@ test('a reader that does not read: nothing is made for it, and its slot is free 
 });
 
 test('clients that vanish leave slots and line', async () => {
-  const { port } = new URL(at.origin), body = JSON.stringify(chat({ max_tokens: 400, ignore_eos: true, stream: true }));
-  const sockets = await Promise.all(Array.from({ length: 12 }, () => new Promise<ReturnType<typeof connect>>((resolve) => {
+  const { port } = new URL(at.origin);
+  const sockets = await Promise.all(Array.from({ length: 12 }, (_, i) => new Promise<ReturnType<typeof connect>>((resolve) => {
+    const body = JSON.stringify(chat({ max_tokens: 400, ignore_eos: true, stream: i % 2 === 0 }));
     const socket = connect(Number(port), '127.0.0.1', () => {
       socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
       resolve(socket);

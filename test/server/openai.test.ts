@@ -4,6 +4,7 @@ import { makeParseableResponseFormat } from 'openai/lib/parser';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { load } from '../../src/index.ts';
+import { createServer } from '../../src/server/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
 import { serving } from '../helpers/serving.ts';
 
@@ -157,6 +158,29 @@ test('sparsity rides along, and its report', async () => {
   const { method, density } = half.clada.answers[0]!.sparsity;
   assert.is(method, 'clada');
   assert.ok(density > 0.3 && density < 0.7, String(density));
+  const { fetch: answer } = createServer(model, { efforts: { low: { method: 'clada', density: 0.6 } } });
+  const methodOf = async (body: object): Promise<string> => {
+    const response = await answer(new Request('http://x/v1/chat/completions', { method: 'POST', body: JSON.stringify({ ...greedy, messages: question, max_tokens: 2, ...body }) }));
+    return ((await response.json()) as { clada: { answers: { sparsity: { method: string } }[] } }).clada.answers[0]!.sparsity.method;
+  };
+  assert.equal([await methodOf({ reasoning_effort: 'low' }), await methodOf({ reasoning_effort: 'high' }), await methodOf({ reasoning_effort: 'low', sparsity: 'dense' })], ['clada', 'dense', 'dense']);
+});
+
+test("llama-server's routes: tokens, text, template, properties, slots", async () => {
+  const json = async (path: string, body?: object) => (await (body ? at.post(path, body) : fetch(at.origin + path))).json() as Promise<Record<string, unknown>>;
+  const content = 'Hello, 世界!', ids = [...model.tokenizer.encode(content)];
+  assert.equal(await json('/tokenize', { content }), { tokens: ids });
+  assert.equal(await json('/detokenize', { tokens: ids }), { content });
+  const pieces = (await json('/tokenize', { content, with_pieces: true }))['tokens'] as { id: number; piece: string | number[] }[];
+  const bytes = pieces.flatMap(({ piece }) => (typeof piece === 'string' ? [...new TextEncoder().encode(piece)] : piece));
+  assert.is(new TextDecoder().decode(new Uint8Array(bytes)), content);
+  assert.equal((await json('/tokenize', { content: '<|im_end|>' }))['tokens'], [...model.tokenizer.encode('<|im_end|>', { parseSpecial: true })]);
+  assert.equal((await json('/tokenize', { content: '<|im_end|>', parse_special: false }))['tokens'], [...model.tokenizer.encode('<|im_end|>')]);
+  assert.equal(await json('/apply-template', { messages: question }), { prompt: model.template.render(question) });
+  const props = await json('/props');
+  assert.equal([props['total_slots'], props['model_alias'], props['eos_token']], [4, name, '<|im_end|>']);
+  assert.is(((await json('/slots')) as unknown as unknown[]).length, 4);
+  assert.equal(await json('/health'), { status: 'ok' });
 });
 
 test('embeddings: the vectors of the library, as numbers and as the base64 that the client asks for', async () => {
