@@ -4,19 +4,20 @@ import type { ChatRequest, ResponseFormat, ToolChoice, ToolDefinition } from 'cl
 import { InputError } from '../errors.ts';
 import { checkNames } from '../options.ts';
 import { chatMessages } from './messages.ts';
+import { UnsupportedInputError } from './refusals.ts';
 import type { CallOptions, CallTool, CallWarning } from './types.ts';
 
 /** `providerOptions.clada` of a language model: what the AI SDK has no setting for. Names and meanings are those of `respond`. */
 export interface CladaLanguageOptions extends Pick<GenerateOptions,
   'sparsity' | 'minP' | 'typicalP' | 'repeatPenalty' | 'repeatLastN' | 'logitBias' | 'ignoreEos' | 'loopGuard' | 'logprobs' | 'overflow'>,
-  Pick<ChatRequest, 'parallelToolCalls' | 'template'> {
+  Pick<ChatRequest, 'parallelToolCalls' | 'constrainTools' | 'template'> {
   /** A form that is no JSON: `{ type: 'regex', pattern }`, `{ type: 'gbnf', grammar }`. */
   readonly responseFormat?: ResponseFormat;
 }
 
 const ownNames = [
   'sparsity', 'minP', 'typicalP', 'repeatPenalty', 'repeatLastN', 'logitBias', 'ignoreEos', 'loopGuard', 'logprobs', 'overflow',
-  'parallelToolCalls', 'template', 'responseFormat',
+  'parallelToolCalls', 'constrainTools', 'template', 'responseFormat',
 ] as const satisfies readonly (keyof CladaLanguageOptions)[];
 
 function toolDefinitions(tools: readonly CallTool[], warnings: CallWarning[]): ToolDefinition[] {
@@ -72,12 +73,19 @@ export function chatRequest(model: Model, call: CallOptions): { request: ChatReq
   const { responseFormat: ownFormat, template: given = {}, ...own } = clada as CladaLanguageOptions, messages = chatMessages(call.prompt);
   const { reasoning = 'provider-default' } = call;
   const thinking = reasoning === 'provider-default' ? {} : reasoningVariables(model, { messages, template: given }, reasoning, warnings);
-  const tools = toolDefinitions(call.tools ?? [], warnings), responseFormat = formatOf(call.responseFormat ?? { type: 'text' }, ownFormat);
+  const tools = toolDefinitions(call.tools ?? [], warnings), toolChoice = toolChoiceOf(call.toolChoice ?? { type: 'auto' });
+  const responseFormat = formatOf(call.responseFormat ?? { type: 'text' }, ownFormat);
+  if (tools.length > 0 && toolChoice !== 'none' && responseFormat && responseFormat.type !== 'text') {
+    throw new UnsupportedInputError('an object together with tools that may be called', {
+      subject: 'the form of the answer', expected: 'one of the two',
+      remedy: "Ask for the object in a call of its own, or with toolChoice: 'none' (prepareStep can say so for the last step).",
+    });
+  }
   return {
     warnings,
     request: {
       ...own, messages, template: { ...given, variables: { ...thinking, ...given.variables } },
-      ...(tools.length > 0 ? { tools, toolChoice: toolChoiceOf(call.toolChoice ?? { type: 'auto' }) } : {}),
+      ...(tools.length > 0 ? { tools, toolChoice } : {}),
       ...(responseFormat === undefined ? {} : { responseFormat }),
       maxTokens: call.maxOutputTokens, temperature: call.temperature, topP: call.topP, topK: call.topK, seed: call.seed,
       presencePenalty: call.presencePenalty, frequencyPenalty: call.frequencyPenalty,

@@ -95,6 +95,9 @@ test('forms of the answer', () => {
   assert.equal(formOf({ responseFormat: { type: 'json' } }), { type: 'json_object' });
   const regex = { type: 'regex', pattern: '[0-9]+' }, providerOptions = { clada: { responseFormat: regex } };
   assert.equal(formOf({ responseFormat: { type: 'text' }, providerOptions }), regex);
+  const both: Partial<CallOptions> = { tools: [tool], responseFormat: { type: 'json' } };
+  assert.throws(() => formOf(both), (error: { functionality: string }) => error.functionality === 'an object together with tools that may be called');
+  assert.equal(formOf({ ...both, toolChoice: { type: 'none' } }), { type: 'json_object' });
   assert.throws(() => formOf({ responseFormat: { type: 'json' }, providerOptions }), (error: CladaError) => error.code === 'E_OPTION');
 });
 

@@ -33,6 +33,14 @@ export function typed(): void {
   models[2] = current();
 }
 
+/** The SDK's advice on what the next major leaves out is not of this test. */
+process.removeAllListeners('warning');
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
+
+const properties = { city: { type: 'string', maxLength: 20 }, population: { type: 'integer', minimum: 0, maximum: 99_999_999 } } as const;
+const citySchema = { type: 'object', properties, required: ['city', 'population'], additionalProperties: false } as const;
+const weatherSchema = { type: 'object', properties: { city: { type: 'string', enum: ['Paris', 'Rome'] } }, required: ['city'], additionalProperties: false } as const;
+
 /** Silent: streamText tells errors on the console, too. */
 const onError = (): void => undefined;
 
@@ -133,6 +141,50 @@ for (const { ai, clada, specification } of majors) {
     const { embeddings: [short] } = await clada.embeddingModel().doEmbed({ values: ['x'], dimensions: 8 });
     assert.is(short!.length, 8);
     assert.is((await failure(() => ai.embed({ model: clada.embeddingModel(), value: 'x', abortSignal: AbortSignal.abort() }))).name, 'AbortError');
+  });
+
+  const schema = ai.jsonSchema<{ city: string; population: number }>(citySchema), object = { prompt: 'Tell me of the capital of France.', temperature: 0 };
+  const isCity = ({ city, population }: { city: string; population: number }): boolean => city === 'Paris' && Number.isInteger(population);
+
+  test('objects: what the schema says, whole and in the making; choices; texts of a pattern', async () => {
+    assert.ok(isCity((await ai.generateObject({ model: clada(), schema, ...object })).object));
+    assert.ok(isCity((await generateText({ model: clada(), output: ai.Output.object({ schema }), ...object })).output));
+    assert.is((await generateText({ model: clada(), output: ai.Output.choice({ options: ['sunny', 'rainy'] }), ...object })).output, 'sunny');
+    const stream = ai.streamObject({ model: clada(), schema, ...object }), partial: unknown[] = [];
+    for await (const part of stream.partialObjectStream) partial.push(part);
+    assert.ok(partial.length > 1 && isCity(await stream.object));
+    const providerOptions = { clada: { responseFormat: { type: 'regex', pattern: '[0-9]{4}' } } };
+    assert.match((await generateText({ model: clada(), prompt: 'When did the war end?', temperature: 0, providerOptions })).text, /^[0-9]{4}$/);
+    const cut = await failure(() => ai.generateObject({ model: clada(), schema, ...object, maxOutputTokens: 3 }));
+    assert.ok(ai.NoObjectGeneratedError.isInstance(cut));
+  });
+
+  const asksWeather = { prompt: 'What is the weather in Rome?', temperature: 0, providerOptions: { clada: { parallelToolCalls: false } } };
+  const weather = ai.tool({ description: 'Weather of a city', inputSchema: ai.jsonSchema<{ city: string }>(weatherSchema), execute: async ({ city }) => ({ city, degrees: 21 }) });
+
+  test('tools: called, run and read in a loop', async () => {
+    const { steps, text, totalUsage } = await generateText({
+      model: clada(), tools: { weather }, ...asksWeather, maxOutputTokens: 60, stopWhen: ai.stepCountIs(3),
+      prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? 'required' : 'none' }),
+    });
+    assert.equal(steps.map(({ finishReason }) => finishReason).slice(0, 1), ['tool-calls']);
+    assert.is(steps.length, 2);
+    assert.equal(steps[0]!.toolCalls.map(({ toolName, input }) => [toolName, input]), [['weather', { city: 'Rome' }]]);
+    assert.equal(steps[0]!.toolResults.map(({ output }) => output), [{ city: 'Rome', degrees: 21 }]);
+    assert.ok(text !== '' && totalUsage.outputTokens! > steps[0]!.usage.outputTokens!);
+  });
+
+  test('tools: the one that is named, streamed as it is written', async () => {
+    const result = streamText({ model: clada(), tools: { weather }, toolChoice: { type: 'tool', toolName: 'weather' }, ...asksWeather }), types: string[] = [];
+    let input = '';
+    for await (const part of result.fullStream) {
+      if (types.at(-1) !== part.type) types.push(part.type);
+      if (part.type === 'tool-input-delta') input += part.delta;
+    }
+    assert.equal(types, ['start', 'start-step', 'tool-input-start', 'tool-input-delta', 'tool-input-end', 'tool-call', 'tool-result', 'finish-step', 'finish']);
+    assert.equal(JSON.parse(input), { city: 'Rome' });
+    const both = await failure(() => generateText({ model: clada(), tools: { weather }, output: ai.Output.object({ schema }), prompt }));
+    assert.ok(ai.UnsupportedFunctionalityError.isInstance(both));
   });
 
   test('errors keep their codes: a prompt beyond the context, a value out of range, an image', async () => {
