@@ -1,8 +1,8 @@
-/** The one import line, through a bundler: the build that this browser takes is a chunk of its own, fetched when it is needed. */
-import { load } from 'clada';
+/** The one import line, through a bundler: the worker and the build that this browser takes are found by themselves, and fetched when they are needed. */
+import { loadInWorker } from 'clada/worker';
 
 const $ = (id) => document.getElementById(id);
-const open = () => load(`${import.meta.env.BASE_URL}models/smollm2-135m-instruct-q4_1.gguf`, { contextSize: 1024 });
+const open = () => loadInWorker(`${import.meta.env.BASE_URL}models/smollm2-135m-instruct-q4_1.gguf`, { contextSize: 1024 });
 let loading;
 
 $('ask').onclick = async () => {
