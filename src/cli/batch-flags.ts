@@ -2,7 +2,7 @@
 import { contextSize, json, loading, model, serving, threads } from './flags.ts';
 
 export const batch = {
-  summary: "Answer a file of requests in OpenAI's batch format; what was answered is not asked again.",
+  summary: "Answer a file of requests in OpenAI's batch format, here or over a queue.",
   flags: {
     input: { kind: 'text', name: 'input', value: 'FILE', help: 'requests, one a line; - is stdin' },
     output: {
