@@ -34,7 +34,7 @@ export function publish(
   const stale = files.filter(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text);
   if (check) {
     for (const [file] of stale) console.error(`${file} is not what the results give: run tsx ${script}`);
-    process.exitCode = stale.length > 0 ? 1 : 0;
+    if (stale.length > 0) process.exitCode = 1;
     return;
   }
   if (images.size > 0) mkdirSync(folder, { recursive: true });
