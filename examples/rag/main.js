@@ -30,7 +30,8 @@ function searchIn(vectors) {
   const rows = vectors.map(centred), dot = (a, b) => a.reduce((sum, value, d) => sum + value * b[d], 0);
   return (vector, count) => {
     const query = centred(vector);
-    return rows.map((row, index) => ({ text: documents[index], cosine: dot(row, query) })).sort((a, b) => b.cosine - a.cosine).slice(0, count);
+    const all = rows.map((row, index) => ({ text: documents[index], cosine: dot(row, query) }));
+    return all.sort((a, b) => b.cosine - a.cosine).slice(0, count);
   };
 }
 
@@ -41,7 +42,8 @@ $('ask').onclick = async () => {
     const { model, search } = await prepare(), question = $('question').value;
     const { embeddings: [vector] } = await model.embed(question, { pooling: 'mean' });
     const found = search(vector, 2);
-    $('found').replaceChildren(...found.map(({ text, cosine }) => Object.assign(document.createElement('li'), { textContent: `${cosine.toFixed(2)} ${text}` })));
+    const item = (textContent) => Object.assign(document.createElement('li'), { textContent });
+    $('found').replaceChildren(...found.map(({ text, cosine }) => item(`${cosine.toFixed(2)} ${text}`)));
     const prompt = `Text:\n${found.map(({ text }) => text).join('\n')}\n\nQuestion: ${question}`;
     const answer = model.chat({ system: 'You answer in one sentence.' }).send(prompt, { temperature: 0, maxTokens: 100 });
     for await (const { text } of answer) $('answer').textContent += text;
