@@ -88,7 +88,7 @@ export async function runRecipes(report: Report, tarball: string): Promise<void>
         const response = await fetch(`${server.origin}/?id=${id}`, { method: 'POST', body: message, signal: AbortSignal.timeout(120_000) });
         const text = await response.text();
         ok(response.ok && text !== '', text);
-        if (turns.length === 0) says(text, capital);
+        says(text, turns.length === 0 ? capital : /Rome/); // which it could not know of the second question alone
         turns.push(response.headers.get('x-messages')!);
         const refused = await fetch(`${server.origin}/?id=..%2Fsecret`, { method: 'POST', body: message });
         ok(refused.status === 400, `status ${refused.status} for an id that is a path`);
