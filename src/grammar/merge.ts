@@ -80,7 +80,7 @@ export function merge(a: Schema, b: Schema, at: string): Schema {
     ?? (apart(a, b) || apart(b, a) ? 'prefixItems' : undefined);
   if (scoped !== undefined) {
     throw refused(`JSON schema at ${at || '/'}`, `${scoped} within a part of a schema`, 'it in the schema itself',
-    'Write it beside the parts.');
+      'Write it beside the parts.');
   }
   for (const [keyword, value] of Object.entries(b)) {
     if (value === undefined) continue;
