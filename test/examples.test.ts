@@ -1,5 +1,5 @@
 /** Examples that need nothing but Node run and say what their text promises; docs/recipes.md shows them as they are. Others: test/runtimes/examples.ts. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +12,20 @@ import { temporary } from './helpers/twin.ts';
 const test = suite('examples');
 const example = (name: string): string => fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 const run = (name: string, ...args: string[]): string => execFileSync(process.execPath, [example(name), ...args], { encoding: 'utf8', timeout: 120_000 });
+
+/** A child that this thread does not wait for: it may talk with others. `heard`: whenever it says more. */
+async function promisedRun(
+  args: readonly string[], env: Readonly<Record<string, string>> = {}, heard?: (child: ChildProcess, text: string) => void,
+): Promise<{ stdout: string }> {
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'], timeout: 120_000 });
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    heard?.(child, stdout);
+  });
+  assert.equal(await once(child, 'close'), [0, null], stdout);
+  return { stdout };
+}
 
 test('node', () => {
   const out = run('node/index.mjs');
@@ -43,19 +57,13 @@ test('service: the official client gets text, a stream, an object, vectors and a
   }
 });
 
-/** A child, and not to be waited for in this thread: it talks with another child. */
-async function promisedRun(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ stdout: string }> {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
-  let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-  assert.equal(await once(child, 'close'), [0, null], stdout);
-  return { stdout };
-}
-
-test('agent: its tools are told and it ends', () => {
+test('agent: it calls, is told the results, and an abort ends it', async () => {
   const folder = temporary();
   writeFileSync(join(folder, 'notes.txt'), 'The choir meets on Friday.\n');
-  assert.ok(run('agent/agent.mjs', embeddedModel, 'What is 12 * 12?', folder).trim().length > 0);
+  const { stdout } = await promisedRun([example('agent/agent.mjs'), embeddedModel, 'What is 1234 * 5678?', folder], {}, (child, text) => {
+    if (text.includes('\n←') && !child.killed) child.kill('SIGINT'); // a second one would end it at once
+  });
+  assert.match(stdout, /^→ \w+\(.*^← .*^stopped\n$/ms);
 });
 
 test('batch: requests are answered, results are read', () => {
