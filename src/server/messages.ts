@@ -57,10 +57,13 @@ function textOf(content: string | readonly { type: string }[], param: string): s
   }).join('\n');
 }
 
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
+
 export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
   return given.map(({ role, content, audio, refusal, name, tool_calls, tool_call_id, ...rest }, i) => {
     const param = `messages[${i}]`;
     if (role === 'function') throw unsupported(`${param}.role`, "Use 'tool'.");
+    if (!roles.includes(role)) throw wrong(`${param}.role`, `${show(role)} is no role: one of ${roles.join(', ')} is.`);
     if (audio !== undefined && audio !== null) throw unsupported(`${param}.audio`, 'The model reads text alone.');
     if ((content === null || content === undefined) && !tool_calls?.length && typeof refusal !== 'string') {
       throw missing(`${param}.content`);

@@ -44,7 +44,7 @@ test('bodies that are no request', async () => {
 test('fields of the wrong kind are named', async () => {
   const cases: [object, string][] = [
     [{ messages: 'Hi' }, 'messages'], [{ messages: [] }, 'messages'], [{}, 'messages'], [chat({ messages: ['Hi'] }), 'messages[0]'],
-    [chat({ messages: [{ content: 'Hi' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'user' }] }), 'messages[0].content'],
+    [chat({ messages: [{ content: 'Hi' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'nobody', content: '' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'user' }] }), 'messages[0].content'],
     [chat({ messages: [{ role: 'user', content: 7 }] }), 'messages[0].content'], [chat({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }), 'messages[0].content[0]'],
     [chat({ temperature: '1' }), 'temperature'], [chat({ temperature: -1 }), 'temperature'], [chat({ max_tokens: 1.5 }), 'max_tokens'], [chat({ max_tokens: -7 }), 'max_tokens'],
     [chat({ n: 0 }), 'n'], [chat({ n: 100 }), 'n'], [chat({ stop: [''] }), 'stop'], [chat({ stop: Array(99).fill('a') }), 'stop'], [chat({ seed: 'x' }), 'seed'],
