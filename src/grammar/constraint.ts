@@ -5,7 +5,7 @@ import { compile } from './automaton.ts';
 import { refused, type Grammar } from './expr.ts';
 import { dead, Machine } from './machine.ts';
 import { Masks } from './mask.ts';
-import type { TokenTrie } from './trie.ts';
+import type { Tokens } from './trie.ts';
 
 /** Configurations after which what has been looked up is forgotten. */
 const most = 20_000;
@@ -15,7 +15,7 @@ export class CompiledGrammar {
   readonly automaton: Automaton;
   #run: { readonly machine: Machine; readonly masks: Masks };
 
-  constructor(grammar: Grammar, readonly trie: TokenTrie) {
+  constructor(grammar: Grammar, readonly tokens: Tokens) {
     this.automaton = compile(grammar);
     this.#run = this.#fresh();
   }
@@ -28,7 +28,7 @@ export class CompiledGrammar {
 
   #fresh(): { readonly machine: Machine; readonly masks: Masks } {
     const machine = new Machine(this.automaton);
-    return { machine, masks: new Masks(machine, this.trie) };
+    return { machine, masks: new Masks(machine, this.tokens) };
   }
 
   constraint(): Constraint { return new GrammarConstraint(this); }
@@ -47,11 +47,11 @@ class GrammarConstraint implements Constraint {
   }
 
   allows(id: number): boolean {
-    const { machine } = this.#run, { eogIds } = this.grammar.trie;
+    const { machine } = this.#run, { eogIds, blob, starts } = this.grammar.tokens;
     if (this.#ended) return false;
     if (eogIds.includes(id)) return machine.accepting[this.#config]!;
-    const bytes = this.grammar.trie.bytesOf(id);
-    return bytes.length > 0 && machine.run(this.#config, bytes) !== dead;
+    const from = starts[id]!, end = starts[id + 1]!;
+    return from < end && machine.run(this.#config, blob, from, end) !== dead;
   }
 
   mask(): Uint32Array {
@@ -59,11 +59,12 @@ class GrammarConstraint implements Constraint {
   }
 
   accept(id: number): void {
-    const { trie } = this.grammar, bytes = trie.bytesOf(id);
+    const { eogIds, blob, starts } = this.grammar.tokens;
     if (!this.allows(id)) {
       throw refused('accepted token', String(id), 'one that the constraint allows', 'Ask allows() or mask() first.');
     }
-    if (trie.eogIds.includes(id)) { this.#ended = true; return; }
+    if (eogIds.includes(id)) { this.#ended = true; return; }
+    const bytes = blob.subarray(starts[id], starts[id + 1]);
     this.#config = this.#run.machine.run(this.#config, bytes);
     this.#said += String.fromCharCode(...bytes);
     const { run } = this.grammar;

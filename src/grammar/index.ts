@@ -7,7 +7,7 @@ import { readGbnf } from './gbnf.ts';
 import { anyJson } from './json.ts';
 import { readRegex } from './regex.ts';
 import { readSchema } from './schema.ts';
-import { buildTrie, type TokenTrie, type Vocabulary } from './trie.ts';
+import { readTokens, type Tokens, type Vocabulary } from './trie.ts';
 
 export type { Vocabulary } from './trie.ts';
 
@@ -46,12 +46,12 @@ export function createGrammar(tokenizer: Vocabulary): GrammarFactory {
 }
 
 function makeFactory(tokenizer: Vocabulary): GrammarFactory {
-  let trie: TokenTrie | undefined;
+  let tokens: Tokens | undefined;
   const compiled = new Map<string, CompiledGrammar>();
   const constraint = (key: string, read: () => Grammar): Constraint => {
     let grammar = compiled.get(key);
     if (grammar) compiled.delete(key);
-    else grammar = new CompiledGrammar(inlineSmall(read()), trie ??= buildTrie(tokenizer));
+    else grammar = new CompiledGrammar(inlineSmall(read()), tokens ??= readTokens(tokenizer));
     compiled.set(key, grammar); // the last one used is the last one dropped
     if (compiled.size > kept) compiled.delete(compiled.keys().next().value!);
     return grammar.constraint();

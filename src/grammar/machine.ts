@@ -18,13 +18,15 @@ export class Machine {
   readonly rests: number[] = [-1, -1];
   private readonly stackIds = new Map<number, number>();
   private readonly configIds = new Map<string, number>();
+  /** Of a stack alone, what it enters. */
+  private readonly entered = new Map<number, number>();
   /** Of each configuration: stacks whose top reads bytes. */
   readonly stacks: Int32Array[] = [];
   /** Whether the text may end there; whether what called is gone back to. */
   readonly accepting: boolean[] = [];
   readonly leaves: boolean[] = [];
-  /** [configuration, class of bytes] */
-  private table = new Int32Array(0);
+  /** [configuration, class of bytes]: the next configuration, or below 0 where it is still to be made. It moves as it grows. */
+  table = new Int32Array(0);
   /** Where a text begins. */
   readonly start: number;
 
@@ -82,23 +84,28 @@ export class Machine {
   /** What follows a byte: `dead` where it cannot come. */
   next(config: number, byte: number): number {
     const { classOf, nClasses } = this.automaton, cell = config * nClasses + classOf[byte]!, known = this.table[cell]!;
-    return known === unmade ? this.make(config, cell) : known;
+    return known < 0 ? this.make(config, cell) : known;
   }
 
-  private make(config: number, cell: number): number {
+  /** Of a cell of the table that is still to be made. */
+  make(config: number, cell: number): number {
     const { next, nClasses } = this.automaton, column = cell - config * nClasses, stacks: number[] = [];
     for (const stack of this.stacks[config]!) {
       const to = next[this.tops[stack]! * nClasses + column]!;
       if (to >= 0) stacks.push(this.stack(to, this.rests[stack]!));
     }
-    const result = stacks.length === 0 ? dead : this.enter(stacks);
+    let result = stacks.length === 0 ? dead : stacks.length === 1 ? this.entered.get(stacks[0]!) : undefined;
+    if (result === undefined) {
+      result = this.enter(stacks);
+      if (stacks.length === 1) this.entered.set(stacks[0]!, result);
+    }
     this.table[cell] = result;
     return result;
   }
 
   /** The configuration after these bytes, or `dead`. */
-  run(config: number, bytes: ArrayLike<number>): number {
-    for (let i = 0; i < bytes.length && config !== dead; i++) config = this.next(config, bytes[i]!);
+  run(config: number, bytes: ArrayLike<number>, from = 0, end = bytes.length): number {
+    for (let i = from; i < end && config !== dead; i++) config = this.next(config, bytes[i]!);
     return config;
   }
 }

@@ -1,12 +1,24 @@
-/** All texts of a vocabulary as a tree of bytes, laid out in the order in which it is walked. */
+/** All texts of a vocabulary as trees of bytes, laid out in the order in which they are walked. */
 import type { Tokenizer } from 'clada';
+import { PlainTokens } from './plain.ts';
 
 /** The part of a tokenizer that a constraint needs. */
 export type Vocabulary = Pick<Tokenizer, 'vocabSize' | 'tokenBytes' | 'isControl' | 'isEog' | 'eogIds'>;
 
-export interface TokenTrie {
+/** Of a token the bytes of text, where it stands for any: control tokens, ends and those that pad the vocabulary do not. */
+export interface Tokens {
   readonly vocabSize: number;
   readonly eogIds: readonly number[];
+  /** Token i: blob[starts[i] … starts[i + 1]). */
+  readonly blob: Uint8Array;
+  readonly starts: Int32Array;
+  readonly plain: PlainTokens;
+  readonly all: TokenTrie;
+  /** Those that are not plain. */
+  readonly others: TokenTrie;
+}
+
+export interface TokenTrie {
   /** Node 0 is the root. Of each: its byte, how deep it lies, and the node after all that are below it. */
   readonly bytes: Uint8Array;
   readonly depths: Uint16Array;
@@ -15,52 +27,94 @@ export interface TokenTrie {
   readonly firstOf: Int32Array;
   readonly ids: Int32Array;
   readonly maxDepth: number;
-  /** Bytes of each token that text may be made of; empty for others. */
-  bytesOf(id: number): Uint8Array;
 }
 
-/** Tokens that stand for text; control tokens, ends and those that pad the vocabulary do not. */
-export function buildTrie(vocabulary: Vocabulary): TokenTrie {
-  const { vocabSize, eogIds } = vocabulary, ends = new Set(eogIds), none: Uint8Array = new Uint8Array(0);
-  const texts = Array.from({ length: vocabSize }, (_, id) => ends.has(id) || vocabulary.isControl(id) ? none : vocabulary.tokenBytes(id));
-  // one key a token to sort by numbers: six bytes, then the rest by comparing
-  const keys = new Float64Array(vocabSize);
-  texts.forEach((bytes, id) => {
-    let key = 0;
-    for (let i = 0; i < 6; i++) key = key * 257 + (i < bytes.length ? bytes[i]! + 1 : 0);
-    keys[id] = key;
-  });
-  const sorted = texts.map((_, id) => id).filter((id) => texts[id]!.length > 0)
-    .sort((a, b) => keys[a]! - keys[b]! || compare(texts[a]!, texts[b]!) || a - b);
-  const total = sorted.reduce((sum, id) => sum + texts[id]!.length, 1);
+export function readTokens(vocabulary: Vocabulary): Tokens {
+  const { vocabSize, eogIds } = vocabulary, ends = new Set(eogIds), starts = new Int32Array(vocabSize + 1);
+  let blob = new Uint8Array(8 * vocabSize + 256), size = 0;
+  for (let id = 0; id < vocabSize; id++) {
+    if (!ends.has(id) && !vocabulary.isControl(id)) {
+      const bytes = vocabulary.tokenBytes(id);
+      if (size + bytes.length > blob.length) {
+        const grown = new Uint8Array(2 * (size + bytes.length));
+        grown.set(blob);
+        blob = grown;
+      }
+      blob.set(bytes, size);
+      size += bytes.length;
+    }
+    starts[id + 1] = size;
+  }
+  const plain = new PlainTokens(vocabSize, blob, starts), ids = new Int32Array(vocabSize);
+  let count = 0;
+  for (let id = 0; id < vocabSize; id++) if (starts[id]! < starts[id + 1]!) ids[count++] = id;
+  const sorted = sort(ids.subarray(0, count), blob, starts);
+  const others = sorted.filter((id) => !plain.has(id));
+  return { vocabSize, eogIds, blob, starts, plain, all: tree(sorted, blob, starts), others: tree(others, blob, starts) };
+}
+
+/** By their bytes, the shorter one first: in buckets by one byte, then each bucket by the next. */
+function sort(ids: Int32Array, blob: Uint8Array, starts: Int32Array): Int32Array {
+  const from = ids.slice(), other = new Int32Array(ids.length);
+  const byteAt = (id: number, depth: number): number => starts[id]! + depth < starts[id + 1]! ? blob[starts[id]! + depth]! + 1 : 0;
+  const less = (a: number, b: number, depth: number): boolean => {
+    for (; ; depth++) {
+      const x = byteAt(a, depth), y = byteAt(b, depth);
+      if (x !== y || x === 0) return x < y || (x === y && a < b);
+    }
+  };
+  const bucket = (first: number, end: number, depth: number): void => {
+    if (end - first < 24) {
+      for (let i = first + 1; i < end; i++) {
+        const id = from[i]!;
+        let j = i;
+        for (; j > first && less(id, from[j - 1]!, depth); j--) from[j] = from[j - 1]!;
+        from[j] = id;
+      }
+      return;
+    }
+    const places = new Int32Array(258);
+    for (let i = first; i < end; i++) places[byteAt(from[i]!, depth) + 1]!++;
+    for (let i = 0; i < 257; i++) places[i + 1]! += places[i]!;
+    const edges = places.slice();
+    for (let i = first; i < end; i++) { const id = from[i]!; other[first + places[byteAt(id, depth)]!++] = id; }
+    from.set(other.subarray(first, end), first);
+    for (let byte = 1; byte < 257; byte++) { // those of 0 are at their end, and equal
+      if (edges[byte + 1]! - edges[byte]! > 1) bucket(first + edges[byte]!, first + edges[byte + 1]!, depth + 1);
+    }
+  };
+  bucket(0, from.length, 0);
+  return from;
+}
+
+function tree(sorted: Int32Array, blob: Uint8Array, starts: Int32Array): TokenTrie {
+  let total = 1, maxDepth = 0;
+  for (const id of sorted) {
+    const length = starts[id + 1]! - starts[id]!;
+    total += length;
+    maxDepth = Math.max(maxDepth, length);
+  }
   const bytes = new Uint8Array(total), depths = new Uint16Array(total), firstOf = new Int32Array(total + 1), after = new Int32Array(total);
-  const path: number[] = [0];
-  let nNodes = 1, last = none;
-  sorted.forEach((id, order) => {
-    const text = texts[id]!;
+  const path = new Int32Array(maxDepth + 1);
+  let nNodes = 1, last = 0, lastLength = 0;
+  for (let order = 0; order < sorted.length; order++) {
+    const start = starts[sorted[order]!]!, length = starts[sorted[order]! + 1]! - start;
     let shared = 0;
-    while (shared < last.length && shared < text.length && last[shared] === text[shared]) shared++;
-    for (; path.length > shared + 1; path.pop()) after[path[path.length - 1]!] = nNodes;
-    for (let i = shared; i < text.length; i++) {
-      bytes[nNodes] = text[i]!;
+    while (shared < lastLength && shared < length && blob[last + shared] === blob[start + shared]) shared++;
+    for (let depth = lastLength; depth > shared; depth--) after[path[depth]!] = nNodes;
+    for (let i = shared; i < length; i++) {
+      bytes[nNodes] = blob[start + i]!;
       depths[nNodes] = i + 1;
       firstOf[nNodes] = order;
-      path.push(nNodes++);
+      path[i + 1] = nNodes++;
     }
-    last = text;
-  });
-  for (const node of path) after[node] = nNodes;
+    last = start;
+    lastLength = length;
+  }
+  for (let depth = lastLength; depth >= 0; depth--) after[path[depth]!] = nNodes;
   firstOf[nNodes] = sorted.length;
   return {
-    vocabSize, eogIds, bytes: bytes.slice(0, nNodes), depths: depths.slice(0, nNodes), after: after.slice(0, nNodes),
-    firstOf: firstOf.slice(0, nNodes + 1), ids: Int32Array.from(sorted),
-    maxDepth: sorted.reduce((max, id) => Math.max(max, texts[id]!.length), 0),
-    bytesOf: (id) => texts[id] ?? none,
+    bytes: bytes.slice(0, nNodes), depths: depths.slice(0, nNodes), after: after.slice(0, nNodes), firstOf: firstOf.slice(0, nNodes + 1),
+    ids: sorted, maxDepth,
   };
-}
-
-function compare(a: Uint8Array, b: Uint8Array): number {
-  const n = Math.min(a.length, b.length);
-  for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }
