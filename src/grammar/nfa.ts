@@ -43,7 +43,9 @@ const written = new WeakMap<readonly number[], readonly ByteRanges[]>();
 
 class Builder {
   readonly states: NfaState[] = [];
-  private readonly made = new Map<Expr, Map<number, number>>();
+  private readonly numbers = new Map<Expr, number>();
+  /** By an expression's number and what it leads to. */
+  private readonly made = new Map<number, number>();
 
   constructor(private readonly grammar: Grammar, private readonly budget: Budget) {}
 
@@ -54,10 +56,11 @@ class Builder {
 
   /** The state from which `expr` leads to `next`. */
   build(expr: Expr, next: number): number {
-    let known = this.made.get(expr);
-    if (!known) this.made.set(expr, known = new Map<number, number>());
-    let start = known.get(next);
-    if (start === undefined) known.set(next, start = this.make(expr, next));
+    let number = this.numbers.get(expr);
+    if (number === undefined) this.numbers.set(expr, number = this.numbers.size);
+    const key = number * 2 ** 20 + next;
+    let start = this.made.get(key);
+    if (start === undefined) this.made.set(key, start = this.make(expr, next));
     return start;
   }
 
@@ -78,6 +81,7 @@ class Builder {
   }
 
   private bytes(ranges: readonly number[], next: number): number {
+    if (ranges.length === 2 && ranges[1]! < 0x80) return this.state(none, [[ranges[0]!, ranges[1]!, next]]);
     const shared = new Map<number, number>(), bytes: Range[] = [];
     let sequences = written.get(ranges);
     if (!sequences) written.set(ranges, sequences = utf8Ranges(ranges));
