@@ -60,18 +60,18 @@ export function inlineSmall({ rules }: Grammar): Grammar {
 export function compile(grammar: Grammar): Automaton {
   const budget = new Budget(), dfas = reachable(grammar, budget);
   const ends = productive(dfas);
-  if (!ends.get(0)![0]) {
+  if (ends.get(0)![0] === 0) {
     throw refused('grammar', 'one that no text satisfies', 'at least one text', 'Look for contradictions in it.');
   }
   checkLeftRecursion(grammar, dfas);
   // of each rule the states that lead to its end, numbered through
   const numbers = new Map<number, number[]>();
   let nStates = 0;
-  for (const [index, live] of ends) numbers.set(index, live.map((is) => is ? nStates++ : -1));
+  for (const [index, live] of ends) numbers.set(index, Array.from(live, (is) => is === 1 ? nStates++ : -1));
   const { classOf, nClasses } = classes([...dfas.values()]);
   if (nStates * nClasses > 100 * limits.states) throw tooLarge('grammar', `${nStates} states of ${nClasses} classes of bytes`);
   const next = new Int32Array(nStates * nClasses).fill(-1), reads = new Uint8Array(nStates), final = new Uint8Array(nStates);
-  const calls: [number, number][][] = Array.from({ length: nStates }, () => []);
+  const none: [number, number][] = [], calls: [number, number][][] = Array.from({ length: nStates }, () => none);
   for (const [index, dfa] of dfas) {
     const at = numbers.get(index)!;
     dfa.forEach((state, i) => {
@@ -87,6 +87,7 @@ export function compile(grammar: Grammar): Automaton {
       for (const [called, target] of state.calls) {
         const start = numbers.get(called)![0]!, back = at[target]!, after = dfa[target]!;
         if (start < 0 || back < 0) continue;
+        if (calls[from] === none) calls[from] = [];
         calls[from]!.push([start, after.final && after.bytes.length + after.calls.length === 0 ? -1 : back]);
       }
     });
@@ -107,37 +108,39 @@ function reachable(grammar: Grammar, budget: Budget): Map<number, DfaState[]> {
 }
 
 /** Of each rule which states lead to its end by some text. */
-function productive(dfas: ReadonlyMap<number, readonly DfaState[]>): Map<number, boolean[]> {
-  const ends = new Map([...dfas].map(([index, dfa]) => [index, dfa.map(({ final }) => final)] as const));
-  const before = new Map<string, string[]>(), work: [number, number][] = [], waiting = new Map<number, [number, number, number][]>();
+function productive(dfas: ReadonlyMap<number, readonly DfaState[]>): Map<number, Uint8Array> {
+  const offsets = new Map<number, number>();
+  let nStates = 0;
+  for (const [index, dfa] of dfas) { offsets.set(index, nStates); nStates += dfa.length; }
+  // of each state a list of those that wait for it, and of the state that they wait for besides
+  const live = new Uint8Array(nStates), head = new Int32Array(nStates).fill(-1), work: number[] = [];
+  const waiting: number[] = [], besides: number[] = [], more: number[] = [];
+  const wait = (from: number, to: number, other: number): void => {
+    more.push(head[to]!);
+    besides.push(other);
+    head[to] = waiting.push(from) - 1;
+  };
   for (const [index, dfa] of dfas) {
-    dfa.forEach((state, i) => {
-      for (const [, , to] of state.bytes) push(before, `${index} ${to}`, `${index} ${i}`);
-      for (const [called, to] of state.calls) push(waiting, called, [index, i, to]);
-      if (state.final) work.push([index, i]);
+    const offset = offsets.get(index)!;
+    dfa.forEach(({ bytes, calls, final }, i) => {
+      for (const [, , to] of bytes) wait(offset + i, offset + to, offset + to);
+      for (const [called, to] of calls) {
+        const start = offsets.get(called)!;
+        wait(offset + i, offset + to, start);
+        wait(offset + i, start, offset + to);
+      }
+      if (final) { live[offset + i] = 1; work.push(offset + i); }
     });
   }
-  const mark = (index: number, i: number): void => {
-    const of = ends.get(index)!;
-    if (of[i]) return;
-    of[i] = true;
-    work.push([index, i]);
-  };
-  const callers = new Map<string, [number, number, number][]>(); // by where they go on
-  for (const [called, list] of waiting) for (const [index, i, to] of list) push(callers, `${index} ${to}`, [called, index, i]);
-  while (work.length > 0) {
-    const [index, i] = work.pop()!;
-    for (const key of before.get(`${index} ${i}`) ?? []) { const [a, b] = key.split(' '); mark(Number(a), Number(b)); }
-    for (const [called, from, at] of callers.get(`${index} ${i}`) ?? []) if (ends.get(called)![0]) mark(from, at);
-    if (i === 0) for (const [from, at, to] of waiting.get(index) ?? []) if (ends.get(from)![to]) mark(from, at);
+  for (let state = work.pop(); state !== undefined; state = work.pop()) {
+    for (let edge = head[state]!; edge >= 0; edge = more[edge]!) {
+      const from = waiting[edge]!;
+      if (live[from] === 1 || live[besides[edge]!] === 0) continue;
+      live[from] = 1;
+      work.push(from);
+    }
   }
-  return ends;
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
+  return new Map([...dfas].map(([index, dfa]) => [index, live.subarray(offsets.get(index)!, offsets.get(index)! + dfa.length)]));
 }
 
 /** A rule that calls itself before it has read anything would be called for ever. */

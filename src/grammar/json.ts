@@ -1,6 +1,6 @@
 /** The pieces that JSON is written with: white space, strings, numbers, any value. Digits and white space end, as with llama.cpp. */
 import {
-  alt, common, empty, inverted, maxCodePoint, optional, repeat, seq, set, text, type Expr, type Grammar, type Rule,
+  alt, common, empty, inverted, joined, maxCodePoint, never, optional, repeat, seq, set, text, type Expr, type Grammar, type Rule,
 } from './expr.ts';
 
 const range = (first: string, last = first): Expr => set(first.charCodeAt(0), last.charCodeAt(0));
@@ -12,13 +12,20 @@ const space = alt(empty, text(' '), seq(repeat(text('\n'), 1, 2), repeat(set(9, 
 
 /** Characters of strings that need no escape. */
 const plainRanges = inverted([0, 0x1f, 0x22, 0x22, 0x5c, 0x5c]);
-/** As JSON.stringify writes them: one way for each character. */
-const escapes = new Map<number, string>([[8, '\\b'], [9, '\\t'], [10, '\\n'], [12, '\\f'], [13, '\\r'], [0x22, '\\"'], [0x5c, '\\\\']]);
-for (let code = 0; code < 0x20; code++) if (!escapes.has(code)) escapes.set(code, `\\u${code.toString(16).padStart(4, '0')}`);
+/** As JSON.stringify writes them, one way for each character: with a letter, or by a number below 0x20. */
+const letters = new Map<number, string>([[8, 'b'], [9, 't'], [10, 'n'], [12, 'f'], [13, 'r'], [0x22, '"'], [0x5c, '\\']]);
 
 function encodeSet(ranges: readonly number[]): Expr {
-  const parts = [...escapes].filter(([code]) => common(ranges, [code, code]).length > 0).map(([, written]) => text(written));
-  return parts.length === 0 ? set(...ranges) : alt(set(...common(ranges, plainRanges)), ...parts);
+  const wanted = Array.from({ length: 0x5d }, (_, code) => code).filter((code) => code < 0x20 || letters.has(code))
+    .filter((code) => ranges.some((first, i) => i % 2 === 0 && first <= code && code <= ranges[i + 1]!));
+  const named = wanted.filter((code) => letters.has(code)).map((code) => letters.get(code)!.charCodeAt(0));
+  const numbered = ['0', '1'].map((high, i) => {
+    const low = wanted.filter((code) => code >> 4 === i && !letters.has(code)).map((code) => (code & 15).toString(16).charCodeAt(0));
+    return low.length === 0 ? never : seq(text(high), set(...joined(low.flatMap((code) => [code, code]))));
+  }).filter((part) => part !== never);
+  const behind = named.length > 0 ? [set(...joined(named.flatMap((code) => [code, code])))] : [];
+  if (numbered.length > 0) behind.push(seq(text('u00'), alt(...numbered)));
+  return behind.length === 0 ? set(...ranges) : alt(set(...common(ranges, plainRanges)), seq(text('\\'), alt(...behind)));
 }
 
 /** An expression over the characters of a string as one over how JSON writes them. */

@@ -17,7 +17,7 @@ export class Machine {
   readonly tops: number[] = [-1, -1];
   readonly rests: number[] = [-1, -1];
   private readonly stackIds = new Map<number, number>();
-  private readonly configIds = new Map<string, number>();
+  private readonly configIds = new Map<string | number, number>();
   /** Of a stack alone, what it enters. */
   private readonly entered = new Map<number, number>();
   /** Of each configuration: stacks whose top reads bytes. */
@@ -48,7 +48,9 @@ export class Machine {
   }
 
   private intern(stacks: number[], accepting: boolean, leaves: boolean): number {
-    const key = `${stacks.sort((a, b) => a - b).join()}${accepting ? '!' : ''}${leaves ? '<' : ''}`;
+    const flags = Number(accepting) + 2 * Number(leaves);
+    if (stacks.length > 1) stacks.sort((a, b) => a - b);
+    const key = stacks.length === 1 ? 4 * stacks[0]! + flags : `${stacks.join()} ${flags}`;
     let id = this.configIds.get(key);
     if (id === undefined) {
       this.configIds.set(key, id = this.stacks.push(Int32Array.from(stacks)) - 1);
@@ -67,17 +69,21 @@ export class Machine {
 
   /** The configuration of these stacks: with all calls that begin there made, and those that end there gone back from. */
   enter(stacks: readonly number[]): number {
-    const { reads, final, calls } = this.automaton, seen = new Set(stacks), result: number[] = [];
+    const { reads, final, calls } = this.automaton, seen = [...stacks], result: number[] = [];
     let accepting = false, leaves = false;
-    for (const stack of seen) { // grows
+    for (let i = 0; i < seen.length; i++) {
+      const stack = seen[i]!;
       if (stack === root) { accepting = true; continue; }
       if (stack === unknown) { leaves = true; continue; }
       const state = this.tops[stack]!, rest = this.rests[stack]!;
       if (reads[state] === 1) result.push(stack);
-      if (final[state] === 1) seen.add(rest);
-      for (const [start, back] of calls[state]!) seen.add(this.stack(start, back < 0 ? rest : this.stack(back, rest)));
+      if (final[state] === 1 && !seen.includes(rest)) seen.push(rest);
+      for (const [start, back] of calls[state]!) {
+        const called = this.stack(start, back < 0 ? rest : this.stack(back, rest));
+        if (!seen.includes(called)) seen.push(called);
+      }
+      if (seen.length > limits.stacks) throw tooLarge('grammar', `more than ${limits.stacks} ways to read the text so far`);
     }
-    if (seen.size > limits.stacks) throw tooLarge('grammar', `more than ${limits.stacks} ways to read the text so far`);
     return this.intern(result, accepting, leaves);
   }
 

@@ -1,21 +1,25 @@
 /** Rules as automata over bytes: built from the end, so that what is the same and goes on alike is built once; then made deterministic. */
 import { limits, tooLarge, type Expr, type Grammar } from './expr.ts';
-import { utf8Ranges } from './utf8.ts';
+import { utf8Ranges, type ByteRanges } from './utf8.ts';
+
+type Range = readonly [first: number, last: number, target: number];
+type Call = readonly [rule: number, target: number];
 
 interface NfaState {
-  readonly empty: number[];
-  /** Byte ranges: first, last, target. */
-  readonly bytes: (readonly [number, number, number])[];
-  readonly calls: (readonly [rule: number, target: number])[];
+  empty: readonly number[];
+  bytes: readonly Range[];
+  calls: readonly Call[];
 }
+
+const none: readonly never[] = [];
 
 /** A state of a deterministic automaton; targets are indices in the same list. */
 export interface DfaState {
   final: boolean;
   /** Byte ranges that do not overlap: first, last, target. */
-  bytes: [first: number, last: number, target: number][];
+  bytes: Range[];
   /** At most one for each rule. */
-  calls: [rule: number, target: number][];
+  calls: readonly Call[];
 }
 
 /** Counts the states that a grammar costs. */
@@ -34,23 +38,29 @@ export class Budget {
   }
 }
 
+/** Of sets that stand in many places. */
+const written = new WeakMap<readonly number[], readonly ByteRanges[]>();
+
 class Builder {
   readonly states: NfaState[] = [];
-  private readonly made = new Map<Expr, Map<number, number>>();
+  private readonly numbers = new Map<Expr, number>();
+  /** By an expression's number and what it leads to. */
+  private readonly made = new Map<number, number>();
 
   constructor(private readonly grammar: Grammar, private readonly budget: Budget) {}
 
-  state(): number {
+  state(empty: readonly number[] = none, bytes: readonly Range[] = none, calls: readonly Call[] = none): number {
     this.budget.take();
-    return this.states.push({ empty: [], bytes: [], calls: [] }) - 1;
+    return this.states.push({ empty, bytes, calls }) - 1;
   }
 
   /** The state from which `expr` leads to `next`. */
   build(expr: Expr, next: number): number {
-    let known = this.made.get(expr);
-    if (!known) this.made.set(expr, known = new Map<number, number>());
-    let start = known.get(next);
-    if (start === undefined) known.set(next, start = this.make(expr, next));
+    let number = this.numbers.get(expr);
+    if (number === undefined) this.numbers.set(expr, number = this.numbers.size);
+    const key = number * 2 ** 20 + next;
+    let start = this.made.get(key);
+    if (start === undefined) this.made.set(key, start = this.make(expr, next));
     return start;
   }
 
@@ -58,18 +68,11 @@ class Builder {
     switch (expr.kind) {
       case 'set': return this.bytes(expr.ranges, next);
       case 'seq': return expr.parts.reduceRight((to, part) => this.build(part, to), next);
-      case 'alt': {
-        const start = this.state();
-        for (const part of expr.parts) this.states[start]!.empty.push(this.build(part, next));
-        return start;
-      }
+      case 'alt': return this.state(expr.parts.map((part) => this.build(part, next)));
       case 'repeat': return this.repeat(expr.of, expr.min, expr.max, next);
       case 'rule': {
         const called = this.grammar.rules[expr.rule]!;
-        if (called.inline) return this.build(called.expr, next);
-        const start = this.state();
-        this.states[start]!.calls.push([expr.rule, next]);
-        return start;
+        return called.inline ? this.build(called.expr, next) : this.state(none, none, [[expr.rule, next]]);
       }
       case 'and': case 'minus': return this.embed(product(
         toDfa(expr.left, this.grammar, this.budget), toDfa(expr.right, this.grammar, this.budget), expr.kind === 'and', this.budget,
@@ -78,21 +81,21 @@ class Builder {
   }
 
   private bytes(ranges: readonly number[], next: number): number {
-    const start = this.state(), shared = new Map<string, number>();
-    for (const sequence of utf8Ranges(ranges)) {
+    if (ranges.length === 2 && ranges[1]! < 0x80) return this.state(none, [[ranges[0]!, ranges[1]!, next]]);
+    const shared = new Map<number, number>(), bytes: Range[] = [];
+    let sequences = written.get(ranges);
+    if (!sequences) written.set(ranges, sequences = utf8Ranges(ranges));
+    for (const sequence of sequences) {
       let to = next;
       for (let i = sequence.length - 1; i > 0; i--) {
-        const [first, last] = sequence[i]!, key = `${first} ${last} ${to}`;
+        const [first, last] = sequence[i]!, key = (to * 256 + first) * 256 + last;
         let from = shared.get(key);
-        if (from === undefined) {
-          shared.set(key, from = this.state());
-          this.states[from]!.bytes.push([first, last, to]);
-        }
+        if (from === undefined) shared.set(key, from = this.state(none, [[first, last, to]]));
         to = from;
       }
-      this.states[start]!.bytes.push([sequence[0]![0], sequence[0]![1], to]);
+      bytes.push([sequence[0]![0], sequence[0]![1], to]);
     }
-    return start;
+    return this.state(none, bytes);
   }
 
   private repeat(of: Expr, min: number, max: number, next: number): number {
@@ -102,14 +105,8 @@ class Builder {
     let start = next;
     if (max === Infinity) {
       start = this.state();
-      this.states[start]!.empty.push(this.build(of, start), next);
-    } else {
-      for (let i = min; i < max; i++) {
-        const before = this.state();
-        this.states[before]!.empty.push(this.build(of, start), next);
-        start = before;
-      }
-    }
+      this.states[start]!.empty = [this.build(of, start), next];
+    } else for (let i = min; i < max; i++) start = this.state([this.build(of, start), next]);
     for (let i = 0; i < min; i++) start = this.build(of, start);
     return start;
   }
@@ -118,29 +115,34 @@ class Builder {
     const at = dfa.map(() => this.state());
     dfa.forEach(({ final, bytes }, i) => {
       const state = this.states[at[i]!]!;
-      if (final) state.empty.push(next);
-      for (const [first, last, to] of bytes) state.bytes.push([first, last, at[to]!]);
+      if (final) state.empty = [next];
+      state.bytes = bytes.map(([first, last, to]) => [first, last, at[to]!]);
     });
     return at[0]!;
   }
 }
 
 /** The byte ranges of several states, cut where one begins or ends: [first, last, targets]. */
-function cut(bytes: readonly (readonly [number, number, number])[]): [number, number, number[]][] {
-  const starts = new Set<number>();
-  for (const [first, last] of bytes) { starts.add(first); starts.add(last + 1); }
-  const edges = [...starts].sort((a, b) => a - b), parts: [number, number, number[]][] = [];
-  const at = new Map(edges.map((edge, i) => [edge, i] as const));
-  const targets: number[][] = edges.map(() => []);
-  for (const [first, last, to] of bytes) for (let i = at.get(first)!; edges[i]! <= last; i++) targets[i]!.push(to);
-  for (let i = 0; i + 1 < edges.length; i++) if (targets[i]!.length > 0) parts.push([edges[i]!, edges[i + 1]! - 1, targets[i]!]);
+function cut(bytes: readonly Range[]): (readonly [number, number, readonly number[]])[] {
+  if (bytes.every(([first], i) => i === 0 || bytes[i - 1]![1] < first)) return bytes.map(([first, last, to]) => [first, last, [to]]);
+  const sorted = [...bytes].sort((a, b) => a[0] - b[0]), parts: [number, number, number[]][] = [];
+  let open: Range[] = [], at = 0;
+  for (let i = 0; i < sorted.length || open.length > 0;) {
+    if (open.length === 0) at = sorted[i]![0];
+    while (i < sorted.length && sorted[i]![0] === at) open.push(sorted[i++]!);
+    const end = open.reduce((least, [, last]) => Math.min(least, last), i < sorted.length ? sorted[i]![0] - 1 : 255);
+    parts.push([at, end, open.map(([, , to]) => to)]);
+    open = open.filter(([, last]) => last > end);
+    at = end + 1;
+  }
   return parts;
 }
 
 /** The deterministic automaton of an expression; its first state is where it begins. */
 export function toDfa(expr: Expr, grammar: Grammar, budget: Budget): DfaState[] {
   const builder = new Builder(grammar, budget), end = builder.state(), start = builder.build(expr, end), { states } = builder;
-  const ids = new Map<string, number>(), dfa: DfaState[] = [], sets: number[][] = [], seen = new Int32Array(states.length).fill(-1);
+  const ids = new Map<string | number, number>(), dfa: DfaState[] = [], sets: number[][] = [];
+  const seen = new Int32Array(states.length).fill(-1);
   let round = 0;
   const enter = (targets: readonly number[]): number => {
     round++;
@@ -156,24 +158,27 @@ export function toDfa(expr: Expr, grammar: Grammar, budget: Budget): DfaState[] 
       for (const to of empty) work.push(to);
     }
     budget.spend(reached.length + targets.length);
-    const key = `${final}${reached.sort((a, b) => a - b).join()}`;
+    const key = reached.length === 1 ? 2 * reached[0]! + Number(final) : `${final}${reached.sort((a, b) => a - b).join()}`;
     let index = ids.get(key);
     if (index === undefined) {
       budget.take();
-      ids.set(key, index = dfa.push({ final, bytes: [], calls: [] }) - 1);
+      ids.set(key, index = dfa.push({ final, bytes: [], calls: none }) - 1);
       sets.push(reached);
     }
     return index;
   };
   enter([start]);
   for (let i = 0; i < dfa.length; i++) {
-    const set = sets[i]!, state = dfa[i]!, called = new Map<number, number[]>();
-    for (const [first, last, targets] of cut(set.flatMap((id) => states[id]!.bytes))) {
+    const set = sets[i]!, state = dfa[i]!, isOne = set.length === 1;
+    for (const [first, last, targets] of cut(isOne ? states[set[0]!]!.bytes : set.flatMap((id) => states[id]!.bytes))) {
       const to = enter(targets), before = state.bytes.at(-1);
-      if (before && before[1] === first - 1 && before[2] === to) before[1] = last;
+      if (before && before[1] === first - 1 && before[2] === to) state.bytes[state.bytes.length - 1] = [before[0], last, to];
       else state.bytes.push([first, last, to]);
     }
-    for (const [rule, to] of set.flatMap((id) => states[id]!.calls)) called.set(rule, [...(called.get(rule) ?? []), to]);
+    const all = isOne ? states[set[0]!]!.calls : set.flatMap((id) => states[id]!.calls);
+    if (all.length === 0) continue;
+    const called = new Map<number, number[]>();
+    for (const [rule, to] of all) called.set(rule, [...(called.get(rule) ?? []), to]);
     state.calls = [...called].map(([rule, targets]) => [rule, enter(targets)]);
   }
   return dfa;
@@ -181,14 +186,14 @@ export function toDfa(expr: Expr, grammar: Grammar, budget: Budget): DfaState[] 
 
 /** What both accept, or what the first accepts and the second does not. */
 function product(left: readonly DfaState[], right: readonly DfaState[], both: boolean, budget: Budget): DfaState[] {
-  const dead: DfaState = { final: false, bytes: [], calls: [] }, ids = new Map<string, number>(), dfa: DfaState[] = [];
+  const dead: DfaState = { final: false, bytes: [], calls: none }, ids = new Map<string, number>(), dfa: DfaState[] = [];
   const pairs: [number, number][] = [];
   const enter = (a: number, b: number): number => {
     let index = ids.get(`${a} ${b}`);
     if (index === undefined) {
       budget.take();
       const isRight = b >= 0 && right[b]!.final;
-      ids.set(`${a} ${b}`, index = dfa.push({ final: left[a]!.final && isRight === both, bytes: [], calls: [] }) - 1);
+      ids.set(`${a} ${b}`, index = dfa.push({ final: left[a]!.final && isRight === both, bytes: [], calls: none }) - 1);
       pairs.push([a, b]);
     }
     return index;
@@ -197,7 +202,7 @@ function product(left: readonly DfaState[], right: readonly DfaState[], both: bo
   for (let i = 0; i < dfa.length; i++) {
     const [a, b] = pairs[i]!, other = b < 0 ? dead : right[b]!;
     const tagged = [
-      ...left[a]!.bytes, ...other.bytes.map(([first, last, to]) => [first, last, -1 - to] as [number, number, number]),
+      ...left[a]!.bytes, ...other.bytes.map(([first, last, to]) => [first, last, -1 - to] as const),
     ];
     for (const [first, last, targets] of cut(tagged)) {
       const to = targets.find((target) => target >= 0), against = targets.find((target) => target < 0);

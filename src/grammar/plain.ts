@@ -10,7 +10,7 @@ import { utf8Ranges } from './utf8.ts';
 export const plainRanges = inverted([0, 0x1f, 0x22, 0x22, 0x5c, 0x5c, 0x7f, 0x7f]);
 const plainBytes = utf8Ranges(plainRanges);
 /** Tokens of more characters are looked at one by one. */
-const longest = 16;
+const longest = 64;
 
 /** [state, byte]: what reads one plain character after the other, from state 0 to state 0; 255: none comes here. */
 const reader = ((): Uint8Array => {
@@ -31,11 +31,14 @@ const reader = ((): Uint8Array => {
 /** Tokens that are plain characters, by how many. */
 export class PlainTokens {
   private readonly lengths: Uint8Array;
-  private readonly masks: Uint32Array[] = [];
+  /** Those of n characters: byLength[firstOf[n] … firstOf[n + 1]). */
+  private readonly byLength: Int32Array;
+  private readonly firstOf = new Int32Array(longest + 2);
+  private readonly masks: Uint32Array[];
 
   /** @param starts of token i in `blob`, and of the next */
   constructor(vocabSize: number, blob: Uint8Array, starts: Int32Array) {
-    const lengths = this.lengths = new Uint8Array(vocabSize);
+    const lengths = this.lengths = new Uint8Array(vocabSize), { firstOf } = this;
     for (let id = 0; id < vocabSize; id++) {
       let state = 0, length = 0;
       for (let i = starts[id]!; i < starts[id + 1]! && state < 255; i++) {
@@ -43,7 +46,13 @@ export class PlainTokens {
         if (state === 0) length++;
       }
       if (state === 0 && length <= longest) lengths[id] = length;
+      firstOf[lengths[id]! + 1]!++;
     }
+    for (let length = 0; length <= longest; length++) firstOf[length + 1]! += firstOf[length]!;
+    this.byLength = new Int32Array(vocabSize);
+    const places = firstOf.slice();
+    for (let id = 0; id < vocabSize; id++) this.byLength[places[lengths[id]!]!++] = id;
+    this.masks = [new Uint32Array((vocabSize + 31) >> 5)];
   }
 
   has(id: number): boolean { return this.lengths[id] !== 0; }
@@ -52,9 +61,13 @@ export class PlainTokens {
   upTo(count: number): Uint32Array {
     let mask = this.masks[count];
     if (!mask) {
-      const { lengths } = this;
-      this.masks[count] = mask = new Uint32Array((lengths.length + 31) >> 5);
-      for (let id = 0; id < lengths.length; id++) if (lengths[id]! > 0 && lengths[id]! <= count) mask[id >> 5]! |= 1 << (id & 31);
+      let less = count - 1;
+      while (!this.masks[less]) less--;
+      this.masks[count] = mask = this.masks[less]!.slice();
+      for (let i = this.firstOf[less + 1]!; i < this.firstOf[count + 1]!; i++) {
+        const id = this.byLength[i]!;
+        mask[id >> 5]! |= 1 << (id & 31);
+      }
     }
     return mask;
   }
@@ -65,7 +78,16 @@ export class Room {
   private readonly known = new Map<number, number | undefined>();
   private readonly steps = new Map<number, readonly number[]>();
 
-  constructor(private readonly machine: Machine) {}
+  /** Of the ways to write a plain character the bytes that some state tells apart, one of each kind. */
+  private readonly bytes: readonly (readonly (readonly number[])[])[];
+
+  constructor(private readonly machine: Machine) {
+    const { classOf } = machine.automaton;
+    this.bytes = plainBytes.map((sequence) => sequence.map(([first, last]) => {
+      const all = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      return all.filter((byte, i) => i === 0 || classOf[byte] !== classOf[byte - 1]);
+    }));
+  }
 
   /** At most so many as the longest token has; undefined where it depends on which they are. */
   of(config: number): number | undefined {
@@ -76,11 +98,11 @@ export class Room {
   private find(config: number): number | undefined {
     let level: readonly number[] = [config];
     for (let count = 0; count < longest; count++) {
-      const next = new Set(level.flatMap((one) => this.after(one)));
-      if (next.has(dead)) return next.size === 1 ? count : undefined;
-      if (next.size > 64) return undefined;
-      if (next.size === level.length && level.every((one) => next.has(one))) return longest;
-      level = [...next];
+      const next: readonly number[] = level.length === 1 ? this.after(level[0]!) : [...new Set(level.flatMap((one) => this.after(one)))];
+      if (next.includes(dead)) return next.length === 1 ? count : undefined;
+      if (next.length > 64) return undefined;
+      if (next.length === 1 && next[0] === level[0]) return longest;
+      level = next;
     }
     return longest;
   }
@@ -89,21 +111,22 @@ export class Room {
   private after(config: number): readonly number[] {
     let known = this.steps.get(config);
     if (!known) {
-      const { machine } = this, { classOf } = machine.automaton, found = new Set<number>();
-      for (const sequence of plainBytes) {
-        let level = new Set([config]);
-        for (const [first, last] of sequence) {
-          const next = new Set<number>();
+      const { machine } = this, found: number[] = [];
+      for (const sequence of this.bytes) {
+        let level = [config];
+        for (const bytes of sequence) {
+          const next: number[] = [];
           for (const one of level) {
-            for (let byte = first; byte <= last; byte++) {
-              if (byte === first || classOf[byte] !== classOf[byte - 1]) next.add(machine.next(one, byte));
+            for (const byte of bytes) {
+              const to = machine.next(one, byte);
+              if (!next.includes(to)) next.push(to);
             }
           }
           level = next;
         }
-        for (const one of level) found.add(one);
+        for (const one of level) if (!found.includes(one)) found.push(one);
       }
-      this.steps.set(config, known = [...found]);
+      this.steps.set(config, known = found);
     }
     return known;
   }

@@ -7,20 +7,25 @@ import { readRegex } from './regex.ts';
 import type { Reading } from './reading.ts';
 
 const quote = text('"');
-/** Long strings are counted in blocks of so many characters. */
-const block = 128;
+/** Strings are counted in blocks of so many characters, which are rules of their own: long ones in large blocks. */
+const blocks = [32, 128] as const, largest = blocks[1];
+
+function counted(reader: Reading, count: number): readonly [block: Expr, size: number] {
+  const size = count < 4096 ? blocks[0] : largest;
+  return [reader.json.rule(` block ${size}`, () => repeat(anyChar, size, size), false), size];
+}
 
 function exactly(reader: Reading, count: number): Expr {
-  if (count < 2 * block) return repeat(anyChar, count, count);
-  const whole = reader.json.rule(' block', () => repeat(anyChar, block, block), false), blocks = Math.floor(count / block);
-  return seq(repeat(whole, blocks, blocks), repeat(anyChar, count % block, count % block));
+  if (count < 2 * blocks[0]) return repeat(anyChar, count, count);
+  const [block, size] = counted(reader, count), most = Math.floor(count / size);
+  return seq(repeat(block, most, most), repeat(anyChar, count % size, count % size));
 }
 
 function upTo(reader: Reading, count: number): Expr {
-  if (count < 2 * block) return repeat(anyChar, 0, count);
-  const whole = reader.json.rule(' block', () => repeat(anyChar, block, block), false), blocks = Math.floor(count / block);
+  if (count < 2 * blocks[0]) return repeat(anyChar, 0, count);
+  const [block, size] = counted(reader, count), most = Math.floor(count / size);
   return { kind: 'alt', parts: [
-    seq(repeat(whole, 0, blocks - 1), repeat(anyChar, 0, block - 1)), seq(repeat(whole, blocks, blocks), repeat(anyChar, 0, count % block)),
+    seq(repeat(block, 0, most - 1), repeat(anyChar, 0, size - 1)), seq(repeat(block, most, most), repeat(anyChar, 0, count % size)),
   ] };
 }
 
@@ -40,7 +45,7 @@ export function contentExpr(reader: Reading, schema: SchemaObject, at: string): 
     if (typeof pattern !== 'string') reader.fail(`${at}/pattern`, typeof pattern, 'a text');
     parts.push(encoded(readRegex(pattern as string, true)));
   }
-  const most = limits.repeats * block;
+  const most = limits.repeats * largest;
   if (min > most || (max !== Infinity && max > most)) throw tooLarge(`JSON schema at ${at || '/'}`, `a length of ${Math.max(min, max)}`);
   if (min > 0 || max !== Infinity) {
     if (max < min) return { kind: 'alt', parts: [] };
