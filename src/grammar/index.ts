@@ -2,7 +2,7 @@
 import type { Constraint } from 'clada';
 import { inlineSmall } from './automaton.ts';
 import { CompiledGrammar } from './constraint.ts';
-import { tooLarge, type Grammar } from './expr.ts';
+import { limits, tooLarge, type Grammar } from './expr.ts';
 import { readGbnf } from './gbnf.ts';
 import { anyJson } from './json.ts';
 import { readRegex } from './regex.ts';
@@ -27,8 +27,8 @@ export interface GrammarFactory {
   regex(pattern: string | RegExp): Constraint;
 }
 
-/** Compiled grammars that are kept of a vocabulary. */
-const kept = 64;
+/** Compiled grammars that are kept of a vocabulary, and their states together: large ones take megabytes. */
+const kept = 64, keptStates = 2 * limits.states;
 const factories = new WeakMap<Vocabulary, GrammarFactory>();
 
 /**
@@ -61,7 +61,13 @@ function makeFactory(tokenizer: Vocabulary): GrammarFactory {
     if (grammar) compiled.delete(key);
     else grammar = within(() => new CompiledGrammar(inlineSmall(read()), trie ??= buildTrie(tokenizer)));
     compiled.set(key, grammar); // the last one used is the last one dropped
-    if (compiled.size > kept) compiled.delete(compiled.keys().next().value!);
+    let states = 0;
+    for (const { automaton } of compiled.values()) states += automaton.nStates;
+    for (const [oldest, { automaton }] of compiled) {
+      if (compiled.size <= kept && states <= keptStates) break;
+      compiled.delete(oldest);
+      states -= automaton.nStates;
+    }
     return grammar.constraint();
   };
   return {

@@ -80,7 +80,8 @@ export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
       role: role === 'developer' ? 'system' : role,
       content: said === undefined ? null : textOf(said, `${param}.content`),
       ...(typeof name === 'string' ? { name } : {}),
-      ...(tool_calls?.length ? { tool_calls: tool_calls.map((given, j) => shallow(given, `${param}.tool_calls[${j}]`)) } : {}), ...(tool_call_id ? { tool_call_id } : {}),
+      ...(tool_calls?.length ? { tool_calls: tool_calls.map((given, j) => shallow(given, `${param}.tool_calls[${j}]`)) } : {}),
+      ...(tool_call_id ? { tool_call_id } : {}),
       ...(rest.reasoning_content ? { reasoning_content: rest.reasoning_content } : {}),
     };
   });

@@ -114,6 +114,17 @@ test('what no schema is, is too deep or would take for ever is refused as everyt
   assert.ok(performance.now() - started < 5000);
 });
 
+test('what was compiled is kept for the next, large grammars only as far as memory allows', () => {
+  const other = createGrammar(smallVocabulary([])), large = (i: number): string => `.{4000}${i}`, maskOf = (pattern: string) => other.regex(pattern).mask();
+  const first = maskOf(large(0));
+  assert.is(maskOf(large(0)), first);
+  for (let i = 1; i < 12; i++) maskOf(large(i));
+  assert.is.not(maskOf(large(0)), first);
+  const small = maskOf('a');
+  for (let i = 0; i < 60; i++) maskOf(`b{${i + 1}}`);
+  assert.is(maskOf('a'), small);
+});
+
 test('several anyOf within allOf hold at once', () => {
   const either = (...names: string[]): object => ({ anyOf: names.map((name) => ({ properties: { [name]: { const: 1 } }, required: [name] })) });
   const schema = { type: 'object', allOf: [either('a', 'b'), either('c', 'd'), either('e', 'f')] };
