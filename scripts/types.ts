@@ -34,8 +34,8 @@ export async function writeTypes(root: string, entries: Readonly<Record<string, 
   await bundle.close();
   for (const name of readdirSync(types)) {
     const file = join(types, name);
-    // a Uint8Array over an ArrayBuffer, for compilers too that know but one kind of it (before 5.7)
-    const text = readFileSync(file, 'utf8').replaceAll('Uint8Array<ArrayBuffer>', "ReturnType<Uint8Array['slice']>");
+    // an array over an ArrayBuffer, for compilers too that know but one kind of it (before 5.7)
+    const text = readFileSync(file, 'utf8').replace(/\b(\w+Array)<ArrayBuffer>/g, "ReturnType<$1['slice']>");
     writeFileSync(file, text.includes('AsyncDisposable') ? text + disposable : text);
   }
   writeFileSync(join(types, 'wasm.d.ts'), '/** What bundlers for workerd and edge-light make of an imported binary. */\ndeclare const module: WebAssembly.Module;\nexport default module;\n');

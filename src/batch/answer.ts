@@ -7,10 +7,13 @@ export type Handler = (request: Request) => Promise<Response> | Response;
 
 /** A line of the output, in OpenAI's format. */
 export interface BatchResult {
+  /** Of the run, the line and the model: what makes a run go on. */
   readonly id: string;
+  /** The line's own; null where it has none. */
   readonly custom_id: string | null;
   /** null where no request was made of the line. */
   readonly response: { readonly status_code: number; readonly request_id: string; readonly body: unknown } | null;
+  /** Why there is no response; null where there is one, which may say an error of its own. */
   readonly error: LineError | null;
 }
 

@@ -6,8 +6,10 @@ export const batchUrls = ['/v1/chat/completions', '/v1/completions', '/v1/embedd
 
 /** Why a line is none that can be answered. */
 export interface LineError {
+  /** What is wrong with it. */
   readonly code: 'line_too_long' | 'invalid_utf8' | 'invalid_json_line' | 'missing_required_parameter' | 'invalid_custom_id'
     | 'duplicate_custom_id' | 'invalid_method' | 'invalid_url' | 'invalid_body' | 'stream_not_supported' | 'internal_error' | 'worker_lost';
+  /** For people. */
   readonly message: string;
   /** The number of the line, from 1. */
   readonly line: number;

@@ -34,17 +34,21 @@ export interface BatchOptions {
 
 /** How far a batch is. Lines that are blank do not count. */
 export interface BatchProgress {
-  /** Lines read, and their bytes. */
+  /** Lines read. */
   readonly lines: number;
+  /** Their bytes. */
   readonly bytes: number;
-  /** Of them: had a result from before; got one now, some of which say that it failed. */
+  /** Of them had a result from before. */
   readonly before: number;
+  /** Got one now. */
   readonly completed: number;
+  /** Of those say that it failed. */
   readonly failed: number;
   /** Running now. */
   readonly running: number;
-  /** Tokens that the answers say they took. */
+  /** Tokens of prompts, as the answers say. */
   readonly promptTokens: number;
+  /** Tokens generated, as the answers say. */
   readonly completionTokens: number;
   /** The input was read to its end, and every line has its result. */
   readonly ended: boolean;

@@ -9,6 +9,7 @@ import type { ChatPart, ChatRequest, FinishReason, ToolCall, ToolDefinition } fr
 export interface ToolContext {
   /** Fires when nobody waits for it any more: aborted, or out of time. */
   readonly signal: AbortSignal;
+  /** As the model wrote it. */
   readonly call: ToolCall;
 }
 
@@ -23,6 +24,7 @@ export interface RunnableTool extends ToolDefinition {
 
 /** A request whose calls are run. */
 export interface ToolRunRequest extends Omit<ChatRequest, 'tools' | 'responseFormat'> {
+  /** What the model may call, and what that does. */
   readonly tools: readonly RunnableTool[];
   /** Answers of the model, at most: from 1 up. Default 8. */
   readonly maxSteps?: number | undefined;
@@ -32,6 +34,7 @@ export interface ToolRunRequest extends Omit<ChatRequest, 'tools' | 'responseFor
 
 /** What a call came to. */
 export interface ToolResult {
+  /** What was asked. */
   readonly call: ToolCall;
   /** What the model is told. */
   readonly content: string;
@@ -46,6 +49,7 @@ export type ToolRunPart = ChatPart | ({ readonly type: 'tool-result' } & ToolRes
 export interface ToolRunResult {
   /** The last answer's. */
   readonly text: string;
+  /** What the model thought before it. */
   readonly reasoning: string;
   /** 'max-steps': the model would have gone on. */
   readonly reason: FinishReason | 'max-steps';
@@ -57,10 +61,15 @@ export interface ToolRunResult {
 
 /** One answer of the model. */
 export interface ToolStep {
+  /** Its text, without thoughts and calls. */
   readonly text: string;
+  /** What the model thought. */
   readonly reasoning: string;
+  /** Of its calls, in their order. */
   readonly results: readonly ToolResult[];
+  /** Why it ended. */
   readonly reason: FinishReason;
+  /** What it took. */
   readonly stats: GenerationStats;
 }
 

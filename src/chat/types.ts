@@ -37,6 +37,7 @@ export type ResponseFormat =
 export interface ChatRequest extends GenerateOptions {
   /** As OpenAI's: `tool_calls` of the assistant (their arguments as text or as objects), `tool` messages with `tool_call_id`. */
   readonly messages: readonly ChatMessage[];
+  /** What the model may call. */
   readonly tools?: readonly ToolDefinition[] | undefined;
   /** Default 'auto' where there are tools. 'none': the model is not told of them. */
   readonly toolChoice?: ToolChoice | undefined;
@@ -52,7 +53,9 @@ export interface ChatRequest extends GenerateOptions {
 
 /** A call that the model has asked for. */
 export interface ToolCall {
+  /** Its own, for the message that brings its result. */
   readonly id: string;
+  /** Of the tool. */
   readonly name: string;
   /** JSON text; valid against the tool's schema where it was constrained by it. */
   readonly arguments: string;
@@ -75,10 +78,14 @@ export type ChatPart =
 
 /** The whole of an answer. */
 export interface ChatResult {
+  /** The answer, without thoughts and calls. */
   readonly text: string;
   /** What the model thought before (`<think>`); '' where it did not. */
   readonly reasoning: string;
+  /** In their order. */
   readonly toolCalls: readonly ToolCall[];
+  /** Why it ended. */
   readonly reason: FinishReason;
+  /** What it took. */
   readonly stats: GenerationStats;
 }

@@ -63,13 +63,14 @@ export class RemoteModel implements AsyncDisposable {
   readonly tokenizer: RemoteTokenizer;
   /** Its chat template. */
   readonly template: RemoteTemplate;
+  /** Where it is. */
+  readonly placement: Placement;
 
   /** @internal use {@link loadInWorker} */
   constructor(
-    private readonly link: Link, { info, calibration, tokenizer }: Loaded,
-    /** Where it is. */ readonly placement: Placement,
-    private readonly ahead: number,
+    private readonly link: Link, { info, calibration, tokenizer }: Loaded, placement: Placement, private readonly ahead: number,
   ) {
+    this.placement = placement;
     this.info = info;
     this.calibration = calibration;
     const call = <T>(name: string, ...args: readonly unknown[]): Promise<T> => this.link.call(name, args) as Promise<T>;

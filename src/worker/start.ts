@@ -7,10 +7,15 @@ export type AnyWorker = Worker | SharedWorker | NodeWorker;
 
 /** The part of `node:worker_threads` that is used. */
 export interface NodeWorker {
+  /** As Worker's of node:worker_threads, like all of these. */
   postMessage(message: any, transfer?: any): void;
+  /** Hears messages, errors and its end. */
   on(event: string, listener: (...args: any[]) => void): unknown;
+  /** Ends it. */
   terminate(): unknown;
+  /** It keeps the process alive. */
   ref?(): void;
+  /** It does not. */
   unref?(): void;
 }
 
