@@ -2,7 +2,9 @@
 import { byId, digits, element, percent } from './dom.ts';
 import type { Asked } from './controls.ts';
 import type { Checked, Comparison, Failure, Token } from './protocol.ts';
-import type { Verdict } from './verdict.ts';
+
+/** How an answer is shown; 'broken': more was lost than was allowed. */
+export type Tone = 'plain' | 'good' | 'broken';
 
 /** An answer and what was seen of it. */
 export interface Answer {
@@ -93,7 +95,7 @@ export class Conversation {
   }
 
   /** The colour of what an answer came to. */
-  tone(answer: Answer, tone: Verdict['tone']): void {
+  tone(answer: Answer, tone: Tone): void {
     const article = this.#nodes.get(answer)?.article;
     if (article && article.dataset['tone'] !== tone) article.dataset['tone'] = tone;
   }

@@ -1,11 +1,10 @@
 /** What an answer's speed was worth, in one sentence, and the numbers behind it. No DOM here. */
-import type { Answer } from './conversation.ts';
+import type { Answer, Tone } from './conversation.ts';
 import { digits, nats } from './numbers.ts';
 import { roughest } from './presets.ts';
 import type { Ready } from './protocol.ts';
 
-/** 'broken': more was lost than was allowed. */
-export interface Verdict { readonly tone: 'plain' | 'good' | 'broken'; readonly sentence: string; readonly beside: string }
+export interface Verdict { readonly tone: Tone; readonly sentence: string; readonly beside: string }
 
 /** Checks before their mean says anything, and how far beyond the bound it must be: the library's own rule (src/text/contract.ts). */
 const fewestChecks = 3, beyond = 1.5;

@@ -39,7 +39,8 @@ const compiled = (binaries: string, suffix: string): esbuild.Plugin[] => [
 
 async function write(root: string, { outputFiles }: esbuild.BuildResult<{ write: false }>, minified: boolean): Promise<void> {
   for (const { path, text } of outputFiles!) {
-    const code = minified ? (await shorten(text, { module: true, ecma: 2020, compress: { passes: 2 } })).code! : text;
+    // undici, which nobody reads here, is a megabyte
+    const code = minified || /\/undici-\w+\.js$/.test(path) ? (await shorten(text, { module: true, ecma: 2020, compress: { passes: 2 } })).code! : text;
     const from = dirname(relative(join(root, 'dist'), path));
     const local = (target: string): string => { const way = relative(from, target); return way.startsWith('.') ? way : `./${way}`; };
     mkdirSync(dirname(path), { recursive: true });

@@ -1,7 +1,7 @@
 /**
  * The package in the real runtimes: packs it, installs it in an empty project for each, and compares what they compute, bit by bit.
  *
- *   tsx scripts/runtimes.ts [--model FILE.gguf] [NAME …]      NAME: package, types, bundlers, conversation, server, examples, or the beginning of a runtime's name
+ *   tsx scripts/runtimes.ts [--model FILE.gguf] [NAME …]      NAME: package, types, bundlers, conversation, server, examples, recipes, or the beginning of a runtime's name
  *
  * With --model (a real model, say), only the runtimes run, and agree with each other rather than with a digest that is known.
  * Runtimes come from npm into build/runtimes (1.2 GB once), bundlers into build/bundlers (0.9 GB), Chromium from Debian. What cannot run here is skipped with its reason. Closes with
@@ -15,7 +15,7 @@ import { installTools } from '../test/runtimes/support/install.ts';
 import { pack, projects } from '../test/runtimes/support/project.ts';
 import { runBundlers } from '../test/runtimes/bundlers.ts';
 import { runConversation } from '../test/runtimes/conversation.ts';
-import { runExamples } from '../test/runtimes/examples.ts';
+import { runExamples, runRecipes } from '../test/runtimes/examples.ts';
 import { checkPackage } from '../test/runtimes/package.ts';
 import { checkTypes } from '../test/runtimes/types.ts';
 import { runServer } from '../test/runtimes/server.ts';
@@ -37,6 +37,7 @@ try {
     if (wanted('conversation')) await runConversation(report, tarball);
     if (wanted('server')) await runServer(report, tarball);
     if (wanted('examples')) await runExamples(report, tarball);
+    if (wanted('recipes')) await runRecipes(report, tarball);
   }
 } finally {
   rmSync(projects, { recursive: true, force: true });

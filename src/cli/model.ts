@@ -10,8 +10,9 @@ import { note } from './output.ts';
 import { styleFor } from './style.ts';
 import { readTextFile } from './text.ts';
 
-/** Beside dist/ in a checkout; not part of the published package. */
-const embedded = fileURLToPath(new URL('../models/smollm2-135m-instruct-q4_1.gguf', import.meta.url));
+/** In a checkout, seen from this file, as it is here and as it is built; not part of the published package. */
+const embedded = ['../../models', '../models', '../../../models']
+  .map((folder) => fileURLToPath(new URL(`${folder}/smollm2-135m-instruct-q4_1.gguf`, import.meta.url)));
 
 /**
  * The file or address to load: `-m`, by its short name where no file has that name, or the embedded model.
@@ -22,7 +23,8 @@ export function modelPath(given: string | undefined): string {
     if (given.startsWith('file:') && URL.canParse(given)) return fileURLToPath(given);
     return isRemote(given) || !looksLikeName(given) || existsSync(given) ? given : addressOf(given);
   }
-  if (existsSync(embedded)) return embedded;
+  const found = embedded.find((path) => existsSync(path));
+  if (found !== undefined) return found;
   throw new InputError('E_NOT_FOUND', {
     subject: 'model', found: 'no -m, and no embedded model beside this program', expected: 'a GGUF file',
     remedy: 'Name one: clada run -m model.gguf',

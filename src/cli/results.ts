@@ -56,8 +56,9 @@ export function headerFor({ info }: Model, argv: readonly string[], now = new Da
 
 /** Of the checkout that this program stands in, marked where files differ from it; null where it is none. */
 function commit(): string | null {
-  // dist/ in a build, src/cli in the sources
-  const root = ['..', '../..'].map((up) => fileURLToPath(new URL(`${up}/`, import.meta.url))).find((folder) => existsSync(`${folder}.git`));
+  // dist/ or dist/node/cli/ in a build, src/cli in the sources
+  const above = ['..', '../..', '../../..'].map((up) => fileURLToPath(new URL(`${up}/`, import.meta.url)));
+  const root = above.find((folder) => existsSync(`${folder}.git`));
   if (root === undefined) return null;
   try {
     const git = (...args: string[]): string =>

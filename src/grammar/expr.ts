@@ -73,11 +73,12 @@ export function common(a: readonly number[], b: readonly number[]): number[] {
 }
 
 /** What a grammar may cost; more is refused. */
-export const limits = { states: 120_000, steps: 4_000_000, stacks: 2000, repeats: 10_000, depth: 200 } as const;
+export const limits = { text: 1 << 20, states: 120_000, steps: 4_000_000, stacks: 2000, repeats: 10_000, depth: 200 } as const;
 
 /** The error for what cannot be made a grammar of. */
 export function refused(subject: string, found: string, expected: string, remedy: string): InputError {
-  return new InputError('E_OPTION', { subject, found, expected, remedy });
+  const short = (said: string): string => (said.length > 200 ? `${said.slice(0, 199)}…` : said);
+  return new InputError('E_OPTION', { subject: short(subject), found: short(found), expected, remedy });
 }
 
 export function tooLarge(subject: string, found: string): InputError {

@@ -165,5 +165,6 @@ class Reader {
 /** @throws InputError `E_OPTION` */
 export function readGbnf(source: string): Grammar {
   if (typeof source !== 'string') throw refused('GBNF grammar', typeof source, 'a text', 'Pass the grammar itself.');
+  if (source.length > limits.text) throw tooLarge('GBNF grammar', `${source.length} characters`);
   return new Reader(source).read();
 }

@@ -2,11 +2,11 @@
 import type { Constraint } from 'clada';
 import { inlineSmall } from './automaton.ts';
 import { CompiledGrammar } from './constraint.ts';
-import type { Grammar } from './expr.ts';
+import { limits, tooLarge, type Grammar } from './expr.ts';
 import { readGbnf } from './gbnf.ts';
 import { anyJson } from './json.ts';
 import { readRegex } from './regex.ts';
-import { readSchema } from './schema.ts';
+import { readSchema, writtenOf } from './schema.ts';
 import { readTokens, type Tokens, type Vocabulary } from './trie.ts';
 
 export type { Vocabulary } from './trie.ts';
@@ -27,8 +27,8 @@ export interface GrammarFactory {
   regex(pattern: string | RegExp): Constraint;
 }
 
-/** Compiled grammars that are kept of a vocabulary. */
-const kept = 64;
+/** Compiled grammars that are kept of a vocabulary, and their states together: large ones take megabytes. */
+const kept = 64, keptStates = 2 * limits.states;
 const factories = new WeakMap<Vocabulary, GrammarFactory>();
 
 /**
@@ -45,20 +45,34 @@ export function createGrammar(tokenizer: Vocabulary): GrammarFactory {
   return factory;
 }
 
+/** What is so deep that the stack is not enough is too large like everything else that is. */
+function within<T>(make: () => T): T {
+  try { return make(); } catch (error) {
+    if (error instanceof RangeError || (error as Error).name === 'InternalError') throw tooLarge('grammar', 'rules or schemas too deep');
+    throw error;
+  }
+}
+
 function makeFactory(tokenizer: Vocabulary): GrammarFactory {
   let tokens: Tokens | undefined;
   const compiled = new Map<string, CompiledGrammar>();
   const constraint = (key: string, read: () => Grammar): Constraint => {
     let grammar = compiled.get(key);
     if (grammar) compiled.delete(key);
-    else grammar = new CompiledGrammar(inlineSmall(read()), tokens ??= readTokens(tokenizer));
+    else grammar = within(() => new CompiledGrammar(inlineSmall(read()), tokens ??= readTokens(tokenizer)));
     compiled.set(key, grammar); // the last one used is the last one dropped
-    if (compiled.size > kept) compiled.delete(compiled.keys().next().value!);
+    let states = 0;
+    for (const { automaton } of compiled.values()) states += automaton.nStates;
+    for (const [oldest, { automaton }] of compiled) {
+      if (compiled.size <= kept && states <= keptStates) break;
+      compiled.delete(oldest);
+      states -= automaton.nStates;
+    }
     return grammar.constraint();
   };
   return {
     json: () => constraint('json', anyJson),
-    jsonSchema: (schema) => constraint(`schema ${JSON.stringify(schema)}`, () => readSchema(schema)),
+    jsonSchema: (schema) => constraint(`schema ${writtenOf(schema)}`, () => readSchema(schema)),
     gbnf: (grammar) => constraint(`gbnf ${grammar}`, () => readGbnf(grammar)),
     regex: (pattern) => constraint(`regex ${typeof pattern} ${String(pattern)}`, () => ({
       rules: [{ name: 'pattern', expr: readRegex(pattern) }],

@@ -1,5 +1,7 @@
 /** Schemas that hold at once, as one: `allOf`, and what stands beside `$ref`, `anyOf` and `oneOf`. */
 import { refused } from './expr.ts';
+import { matcher } from './matcher.ts';
+import { readRegex } from './regex.ts';
 
 export type Schema = boolean | SchemaObject;
 export type SchemaObject = Readonly<Record<string, unknown>>;
@@ -20,7 +22,10 @@ function commonTypes(a: unknown, b: unknown): unknown {
 
 const byKeyword: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> = {
   type: commonTypes,
-  enum: (a, b) => (a as unknown[]).filter((one) => (b as unknown[]).some((other) => JSON.stringify(one) === JSON.stringify(other))),
+  enum: (a, b) => {
+    const others = new Set((b as unknown[]).map((one) => JSON.stringify(one)));
+    return (a as unknown[]).filter((one) => others.has(JSON.stringify(one)));
+  },
   required: either,
   minLength: greatest, minItems: greatest, minProperties: greatest, minimum: greatest, exclusiveMinimum: greatest,
   maxLength: least, maxItems: least, maxProperties: least, maximum: least, exclusiveMaximum: least,
@@ -46,9 +51,8 @@ const apart = (a: SchemaObject, b: SchemaObject): boolean =>
 
 /** Whether a name is one that a pattern of `patternProperties` speaks of. */
 export function fitsPattern(pattern: string, name: string): boolean {
-  try { return new RegExp(pattern, 'u').test(name); } catch {
-    throw refused('JSON schema, patternProperties', pattern, 'a regular expression with Unicode syntax', 'Correct the pattern.');
-  }
+  // not by RegExp: it tries all ways there are, and may be at it for ever
+  return matcher({ rules: [{ name: 'pattern', expr: readRegex(pattern, true) }] })(name);
 }
 
 /** What the schema says of a property that it does not name. */
@@ -66,11 +70,25 @@ function properties(a: SchemaObject, b: SchemaObject): SchemaObject {
     .map((key) => [key, both(own(a, left, key), own(b, right, key)) ?? true]));
 }
 
+const lists = ['enum', 'required', 'allOf', 'anyOf', 'oneOf'] as const, byName = ['properties', 'patternProperties'] as const;
+
+/** What is about to be merged is no schema yet: it may be anything that JSON has. */
+function checkKinds(schema: unknown, at: string): void {
+  const fail = (place: string, found: unknown, expected: string): never => {
+    throw refused(`JSON schema at ${at}/${place}`, found === null ? 'null' : typeof found, expected, 'Change the schema.');
+  };
+  if (typeof schema === 'boolean') return;
+  if (!isObject(schema)) { fail('', schema, 'an object or a boolean'); return; }
+  for (const name of lists) if (schema[name] !== undefined && !Array.isArray(schema[name])) fail(name, schema[name], 'a list');
+  for (const name of byName) if (schema[name] !== undefined && !isObject(schema[name])) fail(name, schema[name], 'schemas by names');
+}
+
 /**
  * What holds where both do; `b` is a part of `a`.
  * @throws InputError `E_OPTION` where a keyword stands in both and they cannot be said in one
  */
 export function merge(a: Schema, b: Schema, at: string): Schema {
+  for (const part of [a, b]) checkKinds(part, at);
   if (a === true) return b;
   if (b === true) return a;
   if (a === false || b === false) return false;
@@ -86,7 +104,7 @@ export function merge(a: Schema, b: Schema, at: string): Schema {
     if (value === undefined) continue;
     const before = a[keyword];
     if (before === undefined || JSON.stringify(before) === JSON.stringify(value)) merged[keyword] = value;
-    else if (byKeyword[keyword]) merged[keyword] = byKeyword[keyword](before, value);
+    else if (Object.hasOwn(byKeyword, keyword)) merged[keyword] = byKeyword[keyword]!(before, value);
     else if (keyword === 'anyOf' || keyword === 'oneOf') merged.allOf = [...(merged.allOf ?? []) as Schema[], { [keyword]: value }];
     else if (keyword === 'const') return false; // not the same
     else if (keyword !== 'properties' && !isAnnotation(keyword)) {

@@ -186,5 +186,6 @@ export function readRegex(pattern: string | RegExp, search = false): Expr {
     const found = typeof source === 'string' ? `flags ${unknown}` : typeof pattern;
     throw refused('regular expression', found, 'a text, or a RegExp without them', 'Write it without.');
   }
+  if (source.length > limits.text) throw tooLarge('regular expression', `${source.length} characters`);
   return whole(new Reader(source, flags.includes('s')).read(), search);
 }

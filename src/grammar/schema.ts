@@ -5,7 +5,7 @@
  */
 import { arrayExpr } from './arrays.ts';
 import { disjoint } from './disjoint.ts';
-import { alt, never, refused, text, tooLarge, type Expr, type Grammar } from './expr.ts';
+import { alt, limits, never, refused, text, tooLarge, type Expr, type Grammar } from './expr.ts';
 import { boolean, JsonRules, nothing } from './json.ts';
 import { matcher } from './matcher.ts';
 import { isAnnotation, isObject, merge, type Schema, type SchemaObject } from './merge.ts';
@@ -28,13 +28,16 @@ const speaksOf: Readonly<Record<string, TypeName>> = {
 };
 const others = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf', '$ref', 'nullable'];
 /** Limits of a schema: schemas in it (with what is made of them), and how deep they lie. */
-const mostSchemas = 20_000, deepest = 100, mostText = 1 << 20, mostWritten = 16 << 20;
+const mostSchemas = 20_000, deepest = 100, mostWritten = 8 << 20;
+/** Pairs of `oneOf` that are compared. */
+const mostPairs = 500_000;
 
 class SchemaReader implements Reading {
   readonly json = new JsonRules();
   private count = 0;
   private depth = 0;
   private written = 0;
+  private pairs = 0;
 
   constructor(private readonly document: Schema) {}
 
@@ -55,7 +58,7 @@ class SchemaReader implements Reading {
     const said = Object.fromEntries(Object.entries(schema).filter(([keyword, value]) => !isAnnotation(keyword) && value !== undefined));
     const keywords = Object.keys(said);
     if (keywords.length === 0) return this.json.value;
-    if (keywords.length === 1 && said.$ref !== undefined) return this.value(...this.target(said.$ref, at));
+    if (keywords.length === 1 && said.$ref !== undefined) return this.value(this.resolved(said, at), String(said.$ref).slice(1));
     const key = JSON.stringify(said);
     if ((this.written += key.length) > mostWritten) throw tooLarge(`JSON schema at ${at || '/'}`, 'schemas that grow as they are merged');
     return this.json.rule(key, () => {
@@ -72,7 +75,7 @@ class SchemaReader implements Reading {
       ?? this.fail(at, `$ref ${JSON.stringify(ref)}`, 'a reference into this schema: #, #/$defs/name', 'Put what it names into $defs.');
     let found: unknown = this.document;
     for (const part of pointer!.split('/').slice(1)) {
-      const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+      const key = decoded(part).replaceAll('~1', '/').replaceAll('~0', '~');
       found = (isObject(found) || Array.isArray(found)) && Object.hasOwn(found, key) ? (found as SchemaObject)[key] : undefined;
     }
     if (!isObject(found) && typeof found !== 'boolean') this.fail(at, `$ref ${JSON.stringify(ref)}, where there is no schema`, 'one');
@@ -80,12 +83,16 @@ class SchemaReader implements Reading {
   }
 
   private combined(schema: SchemaObject, at: string): Expr {
-    const { $ref, allOf, anyOf, oneOf, ...rest } = schema;
+    const { $ref, allOf } = schema;
     if ($ref !== undefined) return this.value(merge({ ...schema, $ref: undefined }, this.target($ref, at)[0], at), at);
     if (allOf !== undefined) {
       const parts = this.list(allOf, 'allOf', at).map((part) => this.resolved(part, at));
-      return this.value(parts.reduce<Schema>((sum, part) => merge(sum, part, at), { ...schema, allOf: undefined }), at);
+      const merged = parts.reduce<Schema>((sum, part) => merge(sum, part, at), { ...schema, allOf: undefined });
+      // of several anyOf one is carried out at a time, the others wait in allOf
+      if (!isObject(merged) || merged.allOf === undefined || (merged.anyOf ?? merged.oneOf) === undefined) return this.value(merged, at);
+      schema = merged;
     }
+    const { anyOf, oneOf, ...rest } = schema;
     for (const [keyword, options] of [['oneOf', oneOf], ['anyOf', anyOf]] as const) {
       if (options === undefined) continue;
       const base = { ...schema, [keyword]: undefined }, list = this.list(options, keyword, at);
@@ -94,7 +101,7 @@ class SchemaReader implements Reading {
       return alt(...parts.map((part, i) => this.value(part, `${at}/${keyword}/${i}`)));
     }
     for (const [keyword] of Object.entries(rest)) {
-      if (!speaksOf[keyword] && !others.includes(keyword)) {
+      if (!Object.hasOwn(speaksOf, keyword) && !others.includes(keyword)) {
         const known = [...others, ...Object.keys(speaksOf)].join(', ');
         this.fail(`${at}/${keyword}`, `keyword ${keyword}, which is not supported`, `any of ${known}`);
       }
@@ -127,6 +134,11 @@ class SchemaReader implements Reading {
 
   private checkOneOf(parts: readonly Schema[], at: string): void {
     const resolve = (schema: Schema): Schema => this.plain(this.resolved(schema, at), at);
+    const values = parts.map((part) => (isObject(part) ? JSON.stringify(part.const) : undefined));
+    if (!values.includes(undefined) && new Set(values).size === values.length) return;
+    if ((this.pairs += (parts.length * (parts.length - 1)) / 2) > mostPairs) {
+      throw tooLarge(`JSON schema at ${at}/oneOf`, `${parts.length} schemas that must exclude each other`);
+    }
     parts.forEach((part, i) => {
       for (let j = 0; j < i; j++) {
         if (!disjoint(part, parts[j]!, resolve)) {
@@ -139,7 +151,7 @@ class SchemaReader implements Reading {
 
   private typesOf(schema: SchemaObject, at: string): TypeName[] {
     const { type, nullable } = schema;
-    const implied = [...new Set(Object.keys(schema).flatMap((keyword) => speaksOf[keyword] ?? []))];
+    const implied = [...new Set(Object.keys(schema).flatMap((keyword) => (Object.hasOwn(speaksOf, keyword) ? speaksOf[keyword]! : [])))];
     let said = type === undefined ? implied : [type].flat() as TypeName[];
     if (type === undefined && said.length === 0) said = types.filter((name) => name !== 'integer');
     const wrong = said.find((name) => !types.includes(name));
@@ -195,12 +207,20 @@ class SchemaReader implements Reading {
   }
 }
 
+/** Undefined: it is not what JSON can hold, or deeper than the stack. */
+export function writtenOf(schema: unknown): string | undefined {
+  try { return JSON.stringify(schema); } catch { return undefined; }
+}
+
+function decoded(part: string): string {
+  try { return decodeURIComponent(part); } catch { return part; }
+}
+
 /** @throws InputError `E_OPTION`, which names the keyword and where it stands */
 export function readSchema(schema: unknown): Grammar {
-  let written: string | undefined;
-  try { written = JSON.stringify(schema); } catch { written = undefined; }
+  const written = writtenOf(schema);
   if (written === undefined) throw refused('JSON schema', typeof schema, 'plain JSON', 'Pass an object or a boolean.');
-  if (written.length > mostText) throw tooLarge('JSON schema', `${written.length} characters`);
+  if (written.length > limits.text) throw tooLarge('JSON schema', `${written.length} characters`);
   return new SchemaReader(JSON.parse(written) as Schema).read();
 }
 

@@ -5,20 +5,20 @@ import { refusal, wrong, type Problem } from './problem.ts';
 const deepest = 100;
 
 /** @throws Problem 413 where it is larger, 415 where it is not JSON, 400 where it is broken */
-export async function readJson(request: Request, limit: number): Promise<Record<string, unknown>> {
+export async function readJson(request: Request, limit: number, signal?: AbortSignal): Promise<Record<string, unknown>> {
   const type = request.headers.get('content-type');
   // curl -d says the second by itself, fetch the third
   if (type !== null && !/^(?:application\/(?:[\w.+-]*json|x-www-form-urlencoded)|text\/plain)\s*(?:;|$)/i.test(type)) {
     throw refusal(415, `Unsupported content type ${type.slice(0, 80)}: send application/json.`, { code: 'unsupported_media_type' });
   }
-  const bytes = await readBytes(request, limit);
+  const bytes = await readBytes(request, limit, signal);
   let text: string, body: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw broken('is not UTF-8');
   }
-  if (nesting(text) > deepest) throw broken(`nests more than ${deepest} objects and lists`);
+  if (isDeep(text)) throw broken(`nests more than ${deepest} objects and lists`);
   try {
     body = JSON.parse(text);
   } catch (error) {
@@ -30,24 +30,33 @@ export async function readJson(request: Request, limit: number): Promise<Record<
 
 const broken = (how: string): Problem => wrong(undefined, `The body ${how}.`, 'invalid_json');
 
-async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+async function readBytes(request: Request, limit: number, signal?: AbortSignal): Promise<Uint8Array> {
   const tooLarge = (): Problem => refusal(413, `The body is larger than ${limit} bytes.`, { code: 'request_too_large' });
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLarge();
   const parts: Uint8Array[] = [];
   let size = 0;
   if (request.body) {
-    const reader = request.body.getReader();
-    for (let read = await reader.read(); !read.done; read = await reader.read()) {
-      size += read.value.length;
-      if (size > limit) { void reader.cancel().catch(() => undefined); throw tooLarge(); }
-      parts.push(read.value);
+    const reader = request.body.getReader(), cancel = (): void => { void reader.cancel().catch(() => undefined); };
+    signal?.addEventListener('abort', cancel, { once: true }); // a read under way then says done
+    try {
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        size += read.value.length;
+        if (size > limit) { cancel(); throw tooLarge(); }
+        parts.push(read.value);
+      }
+    } finally {
+      signal?.removeEventListener('abort', cancel);
     }
+    signal?.throwIfAborted();
   }
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const part of parts) { bytes.set(part, at); at += part.length; }
   return bytes;
 }
+
+/** Whether a JSON text nests more than a request may. */
+export const isDeep = (text: string): boolean => nesting(text) > deepest;
 
 /** How deep brackets nest in a JSON text. */
 function nesting(text: string): number {

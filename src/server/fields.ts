@@ -25,7 +25,7 @@ export const samplingFields = {
   ignore_eos: flag, loop_guard: count,
   logit_bias: v.nullish(v.union([
     v.record(v.string(), v.number()),
-    v.array(v.tuple([v.union([v.number(), v.string()]), v.union([v.number(), v.literal(false)])])),
+    v.array(v.tuple([v.union([v.number(), stop]), v.union([v.number(), v.literal(false)])])),
   ])),
   sparsity: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),
 } as const;
@@ -84,7 +84,7 @@ function biasOf(given: Sampling['logit_bias'], idsOf: (text: string) => ArrayLik
   for (const [key, value] of Array.isArray(given) ? given : Object.entries(given)) {
     const isId = typeof key === 'number' || !Array.isArray(given);
     for (const id of isId ? [Number(key)] : Array.from(idsOf(key))) {
-      if (!Number.isInteger(id) || id < 0 || id >= vocab) {
+      if (!/^\d+$/.test(isId ? String(key) : '0') || !Number.isInteger(id) || id < 0 || id >= vocab) {
         throw invalid('logit_bias', `ids of tokens from 0 to ${vocab - 1}`, show(key));
       }
       bias.set(id, value === false ? -Infinity : value);

@@ -1,5 +1,6 @@
 /** Texts that no context holds are refused before they are tokenised: that would take seconds, in which nobody else is answered. */
-import type { ChatMessage, Model } from 'clada';
+import type { Model } from 'clada';
+import type { ChatRequest } from 'clada/chat';
 import { tooLong } from './problem.ts';
 
 /** UTF-8 bytes of the longest token, by model. */
@@ -23,7 +24,12 @@ export function checkLength(model: Model, characters: number, param: string): vo
   throw tooLong(`This model's context is ${contextSize} tokens, which ${characters} characters cannot be.`, param);
 }
 
-/** As {@link checkLength}, of all messages together. */
-export function checkMessages(model: Model, messages: readonly ChatMessage[], param: string): void {
-  checkLength(model, messages.reduce((sum, { content }) => sum + (typeof content === 'string' ? content.length : 0), 0), param);
+/** As {@link checkLength}, of all that a template shows: messages, earlier calls, tools that may be called. */
+export function checkRequest(model: Model, { messages, tools, toolChoice }: ChatRequest, param: string): void {
+  const shown: (string | undefined)[] = toolChoice === 'none' ? [] : (tools ?? []).map(({ description }) => description);
+  for (const { content, tool_calls } of messages) {
+    if (typeof content === 'string') shown.push(content);
+    for (const call of (tool_calls ?? []) as { function: { arguments: string } }[]) shown.push(call.function.arguments);
+  }
+  checkLength(model, shown.reduce((sum, text) => sum + (text?.length ?? 0), 0), param);
 }

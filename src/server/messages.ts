@@ -2,10 +2,11 @@
 import * as v from 'valibot';
 import type { ChatMessage, SparsityOptions } from 'clada';
 import type { ChatRequest, ResponseFormat, ToolChoice, ToolDefinition } from 'clada/chat';
+import { isDeep } from './body.ts';
 import type { Context, Served } from './context.ts';
 import { show } from '../options.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
-import { checkMessages } from './length.ts';
+import { checkRequest } from './length.ts';
 import { invalid, missing, unsupported, wrong } from './problem.ts';
 
 const part = v.looseObject({ type: v.string() });
@@ -57,10 +58,19 @@ function textOf(content: string | readonly { type: string }[], param: string): s
   }).join('\n');
 }
 
+/** Arguments are JSON in JSON: what nests in them counts like the body's. */
+function shallow<T extends v.InferOutput<typeof call>>(given: T, param: string): T {
+  if (isDeep(given.function.arguments)) throw wrong(`${param}.function.arguments`, 'The arguments nest too many objects and lists.');
+  return given;
+}
+
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
+
 export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
   return given.map(({ role, content, audio, refusal, name, tool_calls, tool_call_id, ...rest }, i) => {
     const param = `messages[${i}]`;
     if (role === 'function') throw unsupported(`${param}.role`, "Use 'tool'.");
+    if (!roles.includes(role)) throw wrong(`${param}.role`, `${show(role)} is no role: one of ${roles.join(', ')} is.`);
     if (audio !== undefined && audio !== null) throw unsupported(`${param}.audio`, 'The model reads text alone.');
     if ((content === null || content === undefined) && !tool_calls?.length && typeof refusal !== 'string') {
       throw missing(`${param}.content`);
@@ -70,7 +80,8 @@ export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
       role: role === 'developer' ? 'system' : role,
       content: said === undefined ? null : textOf(said, `${param}.content`),
       ...(typeof name === 'string' ? { name } : {}),
-      ...(tool_calls?.length ? { tool_calls } : {}), ...(tool_call_id ? { tool_call_id } : {}),
+      ...(tool_calls?.length ? { tool_calls: tool_calls.map((given, j) => shallow(given, `${param}.tool_calls[${j}]`)) } : {}),
+      ...(tool_call_id ? { tool_call_id } : {}),
       ...(rest.reasoning_content ? { reasoning_content: rest.reasoning_content } : {}),
     };
   });
@@ -145,8 +156,7 @@ export function chatRequestOf(raw: Readonly<Record<string, unknown>>, body: Chat
   const tools = toolsOf(body.tools), toolChoice = toolChoiceOf(body.tool_choice, tools), responseFormat = formatOf(body);
   const { variables: ofEffort, sparsity } = effortOf(body.reasoning_effort, context);
   const variables = { ...ofEffort, ...body.chat_template_kwargs }, messages = messagesOf(body.messages);
-  checkMessages(model, messages, 'messages');
-  return {
+  const request: ChatRequest = {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}),
     messages,
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
@@ -155,6 +165,8 @@ export function chatRequestOf(raw: Readonly<Record<string, unknown>>, body: Chat
     ...(body.logprobs ? { logprobs: Math.max(1, body.top_logprobs ?? 0) } : {}), // from 1 on log-probabilities are exact
     ...(Object.keys(variables).length > 0 ? { template: { variables } } : {}),
   };
+  checkRequest(model, request, 'messages');
+  return request;
 }
 
 /** A body that {@link chatSchema} takes. */

@@ -10,9 +10,14 @@ interface Details {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Characters of a message: what is quoted from a request may be long. */
+const longest = 1000;
+
 /** An answer that is an error. */
 export class Problem extends Error {
-  constructor(readonly status: number, message: string, readonly details: Details = {}) { super(message); }
+  constructor(readonly status: number, message: string, readonly details: Details = {}) {
+    super(message.length > longest ? `${message.slice(0, longest - 1)}…` : message);
+  }
 
   /** The body of the answer, also sent where an answer has begun. */
   get body(): { error: { message: string; type: string; param: string | null; code: string | null } } {

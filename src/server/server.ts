@@ -49,7 +49,7 @@ export function createServer(given: Models, options: ServerOptions = {}): Server
     app.post(path, async ({ req: { raw } }) => {
       const job = context.job(raw);
       try {
-        const response = await answer(await readJson(raw, context.maxBody), job, context);
+        const response = await answer(await readJson(raw, context.maxBody, job.signal), job, context);
         if (!isStream(response)) job.end();
         return response;
       } catch (error) {

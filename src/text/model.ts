@@ -14,7 +14,7 @@ import { Chat } from './chat.ts';
 import type { EmbedOptions, Embeddings, Texts } from './embed.ts';
 import { Generation } from './generate.ts';
 import type { Restored, RestoreOptions } from './restoring.ts';
-import { scoreTokens, type Score, type ScoreOptions } from './score.ts';
+import type { Score, ScoreOptions } from './score.ts';
 import type { SnapshotKind } from './snapshot.ts';
 import { generationState, goingOn } from './snapshot.ts';
 import { Sparsity } from './sparsity.ts';
@@ -201,7 +201,7 @@ export class Model implements AsyncDisposable {
    * @throws as {@link generate}
    */
   async score(text: string | ArrayLike<number>, options: ScoreOptions = {}): Promise<Score> {
-    return scoreTokens(this.#pool, this.#tokens(text, true), options);
+    return (await import('./score.ts')).scoreTokens(this.#pool, this.#tokens(text, true), options);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Scoring: what the model makes of a given text, token by token. Natural logarithms (nats). */
+/** Scoring: what the model makes of a given text, token by token. Natural logarithms (nats). Fetched when somebody asks for a score. */
 import { InputError } from '../errors.ts';
 import { checkNames, checkNumber } from '../options.ts';
 import type { SequencePool } from '../session/pool.ts';

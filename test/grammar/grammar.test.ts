@@ -91,6 +91,48 @@ test('what is not supported, contradictory or too large is refused at once, with
   assert.match(refusal(() => grammar.regex('(a)\\1')), /back-reference/);
 });
 
+test('what no schema is, is too deep or would take for ever is refused as everything else', () => {
+  let deep: unknown = true;
+  for (let i = 0; i < 5000; i++) deep = { items: deep };
+  const circle: Record<string, unknown> = {}, texts = (count: number, of: (i: number) => unknown): unknown[] => Array.from({ length: count }, (_, i) => of(i));
+  circle.properties = circle;
+  const schemas: unknown[] = [
+    { $ref: '#' }, { $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a' }, { $ref: '#/%' }, { allOf: [null] }, { oneOf: [null, 5] },
+    { enum: 5, allOf: [{ enum: ['a'] }] }, { required: 5, allOf: [{ required: ['a'] }] }, { patternProperties: null, allOf: [{ patternProperties: { a: true } }] },
+    { constructor: 1 }, { type: 'string', toString: 1 }, deep, circle, { oneOf: texts(20_000, (i) => ({ type: 'string', minLength: i, maxLength: i })) },
+    { properties: Object.fromEntries(texts(3000, (i) => [`p${i}`, { type: 'string' }]) as [string, object][]) }, { type: 'string', pattern: 'a'.repeat(200_000) },
+  ];
+  for (const schema of schemas) {
+    const said = refusal(() => grammar.jsonSchema(schema));
+    assert.match(said, /^E_OPTION /);
+    assert.ok(said.length < 700, said);
+  }
+  assert.match(refusal(() => grammar.gbnf(`${texts(20_000, (i) => `r${i} ::= "a" r${i + 1}`).join('\n')}\nr20000 ::= "b"\nroot ::= r0`)), /^E_OPTION .*too deep/);
+  const started = performance.now();
+  const names = { patternProperties: { '^(a+)+$': { type: 'string' } }, properties: { [`${'a'.repeat(40)}b`]: true } };
+  assert.ok(accepts(grammar.jsonSchema(names), `{"${'a'.repeat(40)}b":1}`), 'a pattern that a RegExp tries for ever');
+  assert.ok(performance.now() - started < 5000);
+});
+
+test('what was compiled is kept for the next, large grammars only as far as memory allows', () => {
+  const other = createGrammar(smallVocabulary([])), large = (i: number): string => `.{4000}${i}`, maskOf = (pattern: string) => other.regex(pattern).mask();
+  const first = maskOf(large(0));
+  assert.is(maskOf(large(0)), first);
+  for (let i = 1; i < 12; i++) maskOf(large(i));
+  assert.is.not(maskOf(large(0)), first);
+  const small = maskOf('a');
+  for (let i = 0; i < 60; i++) maskOf(`b{${i + 1}}`);
+  assert.is(maskOf('a'), small);
+});
+
+test('several anyOf within allOf hold at once', () => {
+  const either = (...names: string[]): object => ({ anyOf: names.map((name) => ({ properties: { [name]: { const: 1 } }, required: [name] })) });
+  const schema = { type: 'object', allOf: [either('a', 'b'), either('c', 'd'), either('e', 'f')] };
+  for (const [text, is] of [['{"a":1,"c":1,"e":1}', true], ['{"b":1,"d":1,"f":1}', true], ['{"a":1,"b":1,"e":1}', false], ['{"a":1,"c":1}', false]] as const) {
+    assert.is(accepts(grammar.jsonSchema(schema), text), is, text);
+  }
+});
+
 test('GBNF: repetitions, sets, escapes, comments, groups over lines, recursion', () => {
   const source = 'root ::= item+ # items\nitem ::= "- " [^\\n#()-]{1,3} (\n  "\\x21" | nested\n)? "\\n"\nnested ::= "(" nested? ")" | [\\u65e5-\\u672c]';
   for (const [text, is] of [['- ab!\n', true], ['- a(())\n- 日本\n', true], ['- abcd\n', false], ['- a(()\n', false], ['', false], ['- #\n', false]] as const) {

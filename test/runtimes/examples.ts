@@ -67,8 +67,42 @@ export async function runExamples(report: Report, tarball: string): Promise<void
   await checkWorker(report, tarball);
 }
 
+/** Recipes of docs/recipes.md that Node alone does not run. */
+export async function runRecipes(report: Report, tarball: string): Promise<void> {
+  await report.check('recipe rag: passages found and an answer from them, in a page', async () => {
+    await chromium();
+    const { folder } = await project('recipe-rag', tarball, ['index.html', 'main.js', 'documents.json'].map((name) => `examples/rag/${name}`));
+    symlinkSync(model, join(folder, 'model.gguf'));
+    return ask({ '/': folder }, /Bicycles may be taken[^]*tokens a second/, ['#answer', '#found', '#status']);
+  });
+  await report.check('recipe edge-state: workerd goes on with a conversation after it was started anew', async () => {
+    const folder = join((await project('recipe-edge-state', tarball, ['examples/edge-state'])).folder, 'edge-state'), id = '0123456789abcdef';
+    symlinkSync('../node_modules', join(folder, 'node_modules'));
+    symlinkSync(model, join(folder, 'model.gguf'));
+    await run(process.execPath, [join(folder, 'node_modules/clada/dist/cli.js'), 'split', '-m', 'model.gguf', '--by', 'bytes', '--out', 'public'], { cwd: folder });
+    mkdirSync(join(folder, 'chats'));
+    const turns: string[] = [];
+    for (const message of [question, 'And of Italy?']) {
+      const server = await serveWorker(join(folder, 'config.capnp'));
+      try {
+        const response = await fetch(`${server.origin}/?id=${id}`, { method: 'POST', body: message, signal: AbortSignal.timeout(120_000) });
+        const text = await response.text();
+        ok(response.ok && text !== '', text);
+        says(text, turns.length === 0 ? capital : /Rome/); // which it could not know of the second question alone
+        turns.push(response.headers.get('x-messages')!);
+        const refused = await fetch(`${server.origin}/?id=..%2Fsecret`, { method: 'POST', body: message });
+        ok(refused.status === 400, `status ${refused.status} for an id that is a path`);
+      } finally {
+        await server.stop();
+      }
+    }
+    ok(turns.join() === '2,4', `messages with each question: ${turns.join()}`);
+    return `${readdirSync(join(folder, 'chats')).length} snapshot`;
+  });
+}
+
 /** Asks the page at `/` in Chromium. @returns its answer and what it says of itself */
-async function ask(folders: Readonly<Record<string, string>>): Promise<string> {
+async function ask(folders: Readonly<Record<string, string>>, expected = capital, shown = ['#answer', '#status']): Promise<string> {
   const server = await serve(folders), browser = await launch(await chromium());
   try {
     const page = await browser.newPage(), problems: string[] = [];
@@ -81,8 +115,9 @@ async function ask(folders: Readonly<Record<string, string>>): Promise<string> {
       ok(performance.now() < until, `no answer after 60 s ${problems.join('; ')}`);
       await new Promise((resolve) => { setTimeout(resolve, 100); });
     }
-    const status = (await page.textContent('#status')) ?? '', answer = says(`${await page.textContent('#answer')}\n${status}`, capital);
-    return `${answer} ${status}`;
+    const texts = await Promise.all(shown.map((id) => page.textContent(id)));
+    says(texts.join('\n'), expected);
+    return `${texts[0]} ${texts.at(-1)}`;
   } finally {
     await browser.close();
     server.close();

@@ -44,12 +44,13 @@ test('bodies that are no request', async () => {
 test('fields of the wrong kind are named', async () => {
   const cases: [object, string][] = [
     [{ messages: 'Hi' }, 'messages'], [{ messages: [] }, 'messages'], [{}, 'messages'], [chat({ messages: ['Hi'] }), 'messages[0]'],
-    [chat({ messages: [{ content: 'Hi' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'user' }] }), 'messages[0].content'],
+    [chat({ messages: [{ content: 'Hi' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'nobody', content: '' }] }), 'messages[0].role'], [chat({ messages: [{ role: 'user' }] }), 'messages[0].content'],
     [chat({ messages: [{ role: 'user', content: 7 }] }), 'messages[0].content'], [chat({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }), 'messages[0].content[0]'],
     [chat({ temperature: '1' }), 'temperature'], [chat({ temperature: -1 }), 'temperature'], [chat({ max_tokens: 1.5 }), 'max_tokens'], [chat({ max_tokens: -7 }), 'max_tokens'],
     [chat({ n: 0 }), 'n'], [chat({ n: 100 }), 'n'], [chat({ stop: [''] }), 'stop'], [chat({ stop: Array(99).fill('a') }), 'stop'], [chat({ seed: 'x' }), 'seed'],
-    [chat({ logit_bias: { x: 1 } }), 'logit_bias'], [chat({ logit_bias: { 999999: 1 } }), 'logit_bias'], [chat({ stream: 'yes' }), 'stream'],
+    [chat({ logit_bias: { x: 1 } }), 'logit_bias'], [chat({ logit_bias: { '': 1 } }), 'logit_bias'], [chat({ logit_bias: { '0x10': 1 } }), 'logit_bias'], [chat({ logit_bias: { 999999: 1 } }), 'logit_bias'], [chat({ stream: 'yes' }), 'stream'],
     [chat({ top_logprobs: 5 }), 'top_logprobs'], [chat({ logprobs: true, top_logprobs: 21 }), 'top_logprobs'], [chat({ model: 7 }), 'model'],
+    [chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{"a":'.repeat(9000) } }] }] }), 'messages[0].tool_calls[0].function.arguments'],
     [chat({ response_format: { type: 'xml' } }), 'response_format.type'], [chat({ response_format: { type: 'json_schema' } }), 'response_format.schema'],
     [chat({ tools: [{ type: 'function', function: { name: '' } }] }), 'tools[0].function.name'], [chat({ tools: [{ type: 'code_interpreter' }] }), 'tools[0].type'],
     [chat({ tool_choice: 'required' }), 'tool_choice'], [chat({ audio: { voice: 'x' } }), 'audio'], [chat({ functions: [] }), 'functions'], [chat({ mirostat: 2 }), 'mirostat'],
@@ -79,6 +80,8 @@ test('longer than the context: told before anything streams, at once even where 
   const large = await serving(model), blank = ' '.repeat(3_000_000), started = performance.now(); // seconds to tokenise
   const bodies: [string, object, string][] = [
     ['/v1/chat/completions', { messages: [{ role: 'user', content: blank }] }, 'messages'], ['/v1/completions', { prompt: blank }, 'prompt'],
+    ['/v1/chat/completions', chat({ tools: [{ type: 'function', function: { name: 'f', description: blank } }] }), 'messages'], ['/v1/chat/completions', chat({ logit_bias: [[blank, 1]] }), 'logit_bias'],
+    ['/v1/chat/completions', chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: blank } }] }] }), 'messages'],
     ['/v1/responses', { input: blank }, 'input'], ['/v1/embeddings', { input: [blank] }, 'input'], ['/tokenize', { content: blank }, 'content'],
   ];
   for (const [path, body, param] of bodies) assert.equal((await refused(large.post(path, body))).slice(0, 2), [400, param], path);
@@ -133,6 +136,19 @@ test('a time limit: 504 before the stream, an error in it', async () => {
   const text = await (await ask(true)).text();
   assert.match(text, /data: \{"error":\{"message":"The answer took longer than 0.4 s\.".*"code":"timeout"\}\}\n\n$/);
   assert.is(hasty.active, 0);
+});
+
+test('a body that never ends is not waited for longer than an answer', async () => {
+  const server = createServer(model, { timeout: 0.3 }), more = createServer(model);
+  const ask = (to: typeof server) => {
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => { controller.enqueue(new Uint8Array([0x7b])); } });
+    return to.fetch(new Request('http://x/v1/chat/completions', { method: 'POST', body, duplex: 'half' } as RequestInit));
+  };
+  assert.equal(await refused(ask(server)), [504, null, 'timeout']);
+  const waiting = refused(ask(more));
+  await more.close(0.1);
+  assert.equal(await waiting, [503, null, 'shutting_down']);
+  assert.equal([server.active, more.active], [0, 0]);
 });
 
 test('a reader that does not read: nothing is made for it, and its slot is free when it goes', async () => {
