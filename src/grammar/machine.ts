@@ -50,7 +50,9 @@ export class Machine {
   private intern(stacks: number[], accepting: boolean, leaves: boolean): number {
     const flags = Number(accepting) + 2 * Number(leaves);
     if (stacks.length > 1) stacks.sort((a, b) => a - b);
-    const key = stacks.length === 1 ? 4 * stacks[0]! + flags : `${stacks.join()} ${flags}`;
+    const [a, b] = stacks, few = 2 ** 24; // one or two of the first stacks are known by a number
+    const key = stacks.length === 1 && a! < few ? 4 * a! + flags
+      : stacks.length === 2 && b! < few ? 4 * (a! * few + b!) + flags : `${stacks.join()} ${flags}`;
     let id = this.configIds.get(key);
     if (id === undefined) {
       this.configIds.set(key, id = this.stacks.push(Int32Array.from(stacks)) - 1);

@@ -24,14 +24,10 @@ export class Masks {
   private readonly locals = new Map<number, Local>();
   private readonly dense = new Set<number>();
   private readonly made = new Map<number, Uint32Array>();
-  private readonly path: Int32Array;
-  private readonly found: Int32Array;
   private nFound = 0;
   private readonly room: Room;
 
   constructor(private readonly machine: Machine, private readonly tokens: Tokens) {
-    this.path = new Int32Array(tokens.all.maxDepth + 1);
-    this.found = new Int32Array(tokens.all.ids.length);
     this.room = new Room(machine);
   }
 
@@ -44,7 +40,7 @@ export class Masks {
     if (room > 0) {
       this.nFound = 0;
       this.walk(tokens.others, 0, config);
-      setBits(mask, this.found, this.nFound);
+      setBits(mask, tokens.found, this.nFound);
     } else this.byRules(config, mask);
     if (machine.accepting[config]) setBits(mask, tokens.eogIds);
     if (this.made.size >= kept) this.made.delete(this.made.keys().next().value!);
@@ -64,7 +60,7 @@ export class Masks {
       for (const node of exits) { // one lies below another where the rule goes on behind an end
         this.nFound = 0;
         this.walk(tokens.all, node, behind);
-        setBits(mask, this.found, this.nFound);
+        setBits(mask, tokens.found, this.nFound);
       }
     }
   }
@@ -75,7 +71,7 @@ export class Masks {
     const { machine, tokens } = this, exits: number[] = [];
     this.nFound = 0;
     this.walk(tokens.all, 0, machine.enter([machine.stack(state, unknown)]), exits);
-    const ids = this.found.slice(0, this.nFound);
+    const ids = tokens.found.slice(0, this.nFound);
     let bits: Uint32Array | undefined;
     if (ids.length > few) {
       bits = new Uint32Array((tokens.vocabSize + 31) >> 5);
@@ -94,7 +90,7 @@ export class Masks {
 
   /** Adds tokens below `from`, where the text stands at `config`; `exits` gets nodes where what called is gone back to. */
   private walk(trie: TokenTrie, from: number, config: number, exits?: number[]): void {
-    const { machine, path, found } = this, { bytes, depths, after, firstOf, ids } = trie, end = after[from]!;
+    const { machine, tokens: { path, found } } = this, { bytes, depths, after, firstOf, ids } = trie, end = after[from]!;
     const { leaves, automaton: { classOf, nClasses } } = machine;
     let { nFound } = this, { table } = machine;
     path[depths[from]!] = config;

@@ -16,6 +16,9 @@ export interface Tokens {
   readonly all: TokenTrie;
   /** Those that are not plain. */
   readonly others: TokenTrie;
+  /** Space for one walk over a tree: of the nodes above where it stands something each, and the tokens that it finds. */
+  readonly path: Int32Array;
+  readonly found: Int32Array;
 }
 
 export interface TokenTrie {
@@ -49,8 +52,10 @@ export function readTokens(vocabulary: Vocabulary): Tokens {
   let count = 0;
   for (let id = 0; id < vocabSize; id++) if (starts[id]! < starts[id + 1]!) ids[count++] = id;
   const sorted = sort(ids.subarray(0, count), blob, starts);
-  const others = sorted.filter((id) => !plain.has(id));
-  return { vocabSize, eogIds, blob, starts, plain, all: tree(sorted, blob, starts), others: tree(others, blob, starts) };
+  const all = tree(sorted, blob, starts), others = tree(sorted.filter((id) => !plain.has(id)), blob, starts);
+  return {
+    vocabSize, eogIds, blob, starts, plain, all, others, path: new Int32Array(all.maxDepth + 1), found: new Int32Array(count),
+  };
 }
 
 /** By their bytes, the shorter one first: in buckets by one byte, then each bucket by the next. */
