@@ -42,8 +42,8 @@ export function readRequest({ text, number, problem, bytes }: Line, maxBytes: nu
   if (!isObject(value)) return refused('invalid_json_line', 'The line is not a JSON object.');
   const { custom_id: name, method, url, body } = value;
   if (name === undefined || name === null) return refused('missing_required_parameter', 'The line has no custom_id.');
-  if (typeof name !== 'string' || name === '' || name.length > longestName) {
-    return refused('invalid_custom_id', `custom_id must be a string of 1 to ${longestName} characters.`);
+  if (typeof name !== 'string' || name === '' || name.length > longestName || /\p{Surrogate}/u.test(name)) {
+    return refused('invalid_custom_id', `custom_id must be a string of 1 to ${longestName} characters of Unicode.`);
   }
   customId = name;
   if (method !== 'POST') return refused('invalid_method', "method must be 'POST'.");
@@ -52,5 +52,7 @@ export function readRequest({ text, number, problem, bytes }: Line, maxBytes: nu
   }
   if (!isObject(body)) return refused('invalid_body', 'body must be a JSON object.');
   if (body['stream'] === true) return refused('stream_not_supported', 'A batch does not stream: leave stream out.');
-  return { customId, url, body: JSON.stringify(body) };
+  try { return { customId, url, body: JSON.stringify(body) }; } catch {
+    return refused('invalid_body', 'body nests too many objects and lists.'); // JSON.parse goes deeper than JSON.stringify
+  }
 }

@@ -142,10 +142,15 @@ const messageOf = (text: string, reasoning: string, calls: readonly ToolCall[]):
   }),
 });
 
+/** What a tool has thrown, which may be anything. */
+function told(error: unknown): string {
+  try { return error instanceof Error ? String(error.message) : String(error); } catch { return 'it failed and cannot say how'; }
+}
+
 /** Runs one call. Never rejects but by an abort. */
 async function run(call: ToolCall, tools: readonly RunnableTool[], timeout: number, signal: AbortSignal | undefined): Promise<ToolResult> {
   const failed = (error: unknown): ToolResult =>
-    ({ call, content: `Error: ${error instanceof Error ? error.message : String(error)}`, error });
+    ({ call, content: `Error: ${told(error)}`, error });
   const tool = tools.find(({ name }) => name === call.name);
   if (call.invalid !== undefined || !tool) return failed(new Error(call.invalid ?? `there is no tool ${call.name}`));
   const own = new AbortController(), abort = (): void => { own.abort(signal!.reason); };
@@ -160,7 +165,11 @@ async function run(call: ToolCall, tools: readonly RunnableTool[], timeout: numb
   try {
     const work = async (): Promise<string> => {
       const value = await tool.execute(await checked(tool, JSON.parse(call.arguments)) as never, { signal: own.signal, call });
-      return typeof value === 'string' ? value : JSON.stringify(value ?? null);
+      const content = typeof value === 'string' ? value : JSON.stringify(value ?? null) as string | undefined;
+      if (content !== undefined) return content;
+      throw new InputError('E_OPTION', {
+        subject: `result of ${call.name}`, found: `a ${typeof value}`, expected: 'what JSON can hold', remedy: 'Give a text or plain data.',
+      });
     };
     return { call, content: await Promise.race([work(), ended]) };
   } catch (error) {

@@ -1,6 +1,9 @@
 /** Messages as OpenAI's clients write them, as templates want them. */
 import type { ChatMessage, Model } from 'clada';
+import { InputError } from '../errors.ts';
+import { show } from '../options.ts';
 import type { Tool } from './schemas.ts';
+import { isObject } from './schemas.ts';
 
 /** An earlier call, as OpenAI's clients write it. */
 export interface Call { id?: string; type?: string; function?: { name?: string; arguments?: unknown } }
@@ -50,7 +53,15 @@ function callFor(call: Call, asObject: boolean): Call {
   return call;
 }
 
-const callsOf = (message: ChatMessage): readonly Call[] => (Array.isArray(message.tool_calls) ? message.tool_calls as Call[] : []);
+/** @throws InputError `E_OPTION` for what is no call */
+function callsOf({ tool_calls: calls }: ChatMessage): readonly Call[] {
+  if (!Array.isArray(calls)) return [];
+  const wrong: unknown = calls.find((call) => !isObject(call));
+  if (wrong === undefined) return calls as Call[];
+  throw new InputError('E_OPTION', {
+    subject: 'tool_calls', found: show(wrong), expected: 'calls: { id, function: { name, arguments } }', remedy: 'Pass those there were.',
+  });
+}
 
 /**
  * Messages for the model's template: arguments of earlier calls as it wants them, an empty text where there are calls only, results with

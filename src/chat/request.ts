@@ -8,7 +8,7 @@ import { formatOf, generic, thinkingOf } from './formats.ts';
 import { genericMessages } from './generic.ts';
 import { messagesFor, toolInput } from './messages.ts';
 import type { Tool } from './schemas.ts';
-import { closed, readTools } from './schemas.ts';
+import { closed, isObject, readTools } from './schemas.ts';
 import { Script } from './script.ts';
 import type { ChatRequest, ResponseFormat, ToolChoice } from './types.ts';
 import type { Grammars } from './writing.ts';
@@ -44,8 +44,9 @@ function choiceOf(choice: ToolChoice | undefined, tools: readonly Tool[]): ToolC
 
 /** A form of the answer as a constraint; undefined: any text. */
 function formatConstraint(format: ResponseFormat | undefined, grammars: () => Grammars): (() => Constraint) | undefined {
-  switch (format?.type) {
-    case undefined: case 'text': return undefined;
+  if (format === undefined) return undefined;
+  switch (format.type) {
+    case 'text': return undefined;
     case 'json_object': return () => grammars().jsonSchema({ type: 'object' });
     case 'json_schema': return () => grammars().jsonSchema(format.schema);
     case 'gbnf': return () => grammars().gbnf(format.grammar);
@@ -58,6 +59,11 @@ const formatNames = "type 'text', 'json_object', 'json_schema', 'gbnf' or 'regex
 
 /** @throws InputError `E_OPTION` for malformed tools and options that exclude each other; as `model.encodeChat` */
 export function prepare(model: Model, request: ChatRequest): Prepared {
+  if (!isObject(request)) refuse('chat request', show(request), '{ messages }', 'Pass an object.');
+  for (const name of ['template', 'responseFormat'] as const) {
+    const value: unknown = request[name];
+    if (value !== undefined && !isObject(value)) refuse(name, show(value), 'an object', 'Leave it out, or pass one.');
+  }
   const {
     messages, tools: given, toolChoice, parallelToolCalls: parallel = true, constrainTools = true, responseFormat, template = {}, ...options
   } = request;

@@ -13,7 +13,8 @@ export interface Tool {
 const wrong = (subject: string, found: string, expected: string, remedy: string): InputError =>
   new InputError('E_OPTION', { subject, found, expected, remedy });
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws InputError `E_OPTION` for what is no tool, two of one name, a schema that is no object's */
 export function readTools(tools: readonly ToolDefinition[]): Tool[] {

@@ -180,7 +180,7 @@ function whole(options: readonly Item[][], search: boolean): Expr {
  * @throws InputError `E_OPTION` for look-around, back-references, word boundaries, anchors in the middle, wrong syntax
  */
 export function readRegex(pattern: string | RegExp, search = false): Expr {
-  const { source, flags } = typeof pattern === 'string' ? { source: pattern, flags: '' } : pattern;
+  const { source, flags } = pattern instanceof RegExp ? pattern : { source: pattern, flags: '' };
   const unknown = flags.replace(/[dgsuy]/g, '');
   if (typeof source !== 'string' || unknown !== '') {
     const found = typeof source === 'string' ? `flags ${unknown}` : typeof pattern;

@@ -10,6 +10,8 @@ const limit = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(-1)));
 
 /** Most stop texts, and characters of each. */
 const mostStops = 16, longestStop = 1000;
+/** What a float holds together with a logit. */
+const bias = v.pipe(v.number(), v.minValue(-1e30), v.maxValue(1e30));
 const stop = v.pipe(v.string(), v.minLength(1), v.maxLength(longestStop));
 
 export const samplingFields = {
@@ -24,8 +26,8 @@ export const samplingFields = {
   stop: v.nullish(v.union([stop, v.pipe(v.array(stop), v.maxLength(mostStops))])),
   ignore_eos: flag, loop_guard: count,
   logit_bias: v.nullish(v.union([
-    v.record(v.string(), v.number()),
-    v.array(v.tuple([v.union([v.number(), stop]), v.union([v.number(), v.literal(false)])])),
+    v.record(v.string(), bias),
+    v.array(v.tuple([v.union([v.number(), stop]), v.union([bias, v.literal(false)])])),
   ])),
   sparsity: v.nullish(v.union([v.string(), v.record(v.string(), v.unknown())])),
 } as const;

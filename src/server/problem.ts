@@ -65,6 +65,7 @@ export function problemOf(error: unknown, param = 'messages'): Problem {
   if (!(error instanceof CladaError)) return new Problem(500, 'The server made a mistake.', { code: 'internal_error' });
   const { code, message, subject } = error;
   if (code === 'E_CONTEXT_FULL') return tooLong(message, param);
+  if (code === 'E_LOGITS' && subject === 'logits') return wrong('logit_bias', message, code); // the request forbids every token
   if (code === 'E_CLOSED' || code === 'E_POISONED') return new Problem(503, message, { code });
   const named = /^(?:option )?([\w.]+)$/.exec(subject)?.[1];
   const option = named?.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`); // topP is top_p here

@@ -57,6 +57,7 @@ test('every line that is no request gets an error of its own, and is not asked',
     [line('w', {}, { url: 'http://elsewhere/v1/chat/completions' }), 'w', 'invalid_url'], [line('x', {}, { url: ['/v1/embeddings'] }), 'x', 'invalid_url'],
     [line('y', [] as object), 'y', 'invalid_body'], [line('z', {}, { body: 'text' }), 'z', 'invalid_body'],
     [line('s', { stream: true }), 's', 'stream_not_supported'],
+    [line('d', 0 as unknown as object).replace('"body":0', `"body":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), 'd', 'invalid_body'], [line('\ud800'), null, 'invalid_custom_id'],
   ];
   let asked = 0;
   const { results, progress } = await run(bad.map(([text]) => text).join('\n'), { handler: (request) => { asked++; return echo(request); } });

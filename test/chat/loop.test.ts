@@ -95,6 +95,8 @@ test('a tool that throws, refuses its arguments, gives what is no JSON or never 
   assert.is(await content({ execute: () => Promise.reject(new Error('no hands')) }), 'Error: no hands');
   assert.match(await content({ execute: () => 1n }), /^Error: .*BigInt/);
   assert.is(await content({ execute: () => undefined }), 'null');
+  assert.is(await content({ execute: () => Symbol('x') }), 'Error: result of get_time: found a symbol; expected what JSON can hold. Give a text or plain data. [E_OPTION]');
+  assert.is(await content({ execute: () => { throw Object.create(null); } }), 'Error: it failed and cannot say how');
   let told: AbortSignal | undefined;
   assert.is(await content({ execute: (_, { signal }) => { told = signal; return new Promise(() => undefined); } }, { timeout: 20 }), 'Error: get_time gave nothing within 20 ms');
   assert.ok(told!.aborted);

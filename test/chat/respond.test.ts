@@ -156,6 +156,7 @@ test('what makes no sense is refused at once', () => {
     { tools: [weather, weather] }, { tools: [{ name: 'a b' }] }, { tools: [{ name: 'a', parameters: 3 }] }, { tools: [{ name: 'a', parameters: { type: 'string' } }] },
     { tools: [{ name: 'a', parameters: { type: 'object', properties: [] } }] }, { tools: [{ name: 'a', description: 3 }] }, { tools: [{ name: 'a', parametres: {} }] },
     { tools: [{ name: 'a', parameters: { '~standard': {} } }] }, { responseFormat: { type: 'json_object' } }, { template: { tools: [] } }, { temprature: 0 } as object,
+    { template: null }, { tools: [], responseFormat: 5 }, { tools: [], responseFormat: { type: 'regex' } }, { messages: [{ role: 'assistant', content: '', tool_calls: [null] }] },
   ];
   for (const one of wrong) {
     try {

@@ -48,7 +48,7 @@ test('fields of the wrong kind are named', async () => {
     [chat({ messages: [{ role: 'user', content: 7 }] }), 'messages[0].content'], [chat({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }), 'messages[0].content[0]'],
     [chat({ temperature: '1' }), 'temperature'], [chat({ temperature: -1 }), 'temperature'], [chat({ max_tokens: 1.5 }), 'max_tokens'], [chat({ max_tokens: -7 }), 'max_tokens'],
     [chat({ n: 0 }), 'n'], [chat({ n: 100 }), 'n'], [chat({ stop: [''] }), 'stop'], [chat({ stop: Array(99).fill('a') }), 'stop'], [chat({ seed: 'x' }), 'seed'],
-    [chat({ logit_bias: { x: 1 } }), 'logit_bias'], [chat({ logit_bias: { '': 1 } }), 'logit_bias'], [chat({ logit_bias: { '0x10': 1 } }), 'logit_bias'], [chat({ logit_bias: { 999999: 1 } }), 'logit_bias'], [chat({ stream: 'yes' }), 'stream'],
+    [chat({ logit_bias: { x: 1 } }), 'logit_bias'], [chat({ logit_bias: { '': 1 } }), 'logit_bias'], [chat({ logit_bias: { '0x10': 1 } }), 'logit_bias'], [chat({ logit_bias: { 5: 1e308 } }), 'logit_bias'], [chat({ logit_bias: { 999999: 1 } }), 'logit_bias'], [chat({ stream: 'yes' }), 'stream'],
     [chat({ top_logprobs: 5 }), 'top_logprobs'], [chat({ logprobs: true, top_logprobs: 21 }), 'top_logprobs'], [chat({ model: 7 }), 'model'],
     [chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{"a":'.repeat(9000) } }] }] }), 'messages[0].tool_calls[0].function.arguments'],
     [chat({ response_format: { type: 'xml' } }), 'response_format.type'], [chat({ response_format: { type: 'json_schema' } }), 'response_format.schema'],
@@ -136,6 +136,11 @@ test('a time limit: 504 before the stream, an error in it', async () => {
   const text = await (await ask(true)).text();
   assert.match(text, /data: \{"error":\{"message":"The answer took longer than 0.4 s\.".*"code":"timeout"\}\}\n\n$/);
   assert.is(hasty.active, 0);
+});
+
+test('a bias that forbids every token', async () => {
+  const body = JSON.stringify(chat({ logit_bias: Array.from({ length: model.info.vocab }, (_, id) => [id, false]) }));
+  assert.equal(await refused(createServer(model).fetch(new Request('http://x/v1/chat/completions', { method: 'POST', body }))), [400, 'logit_bias', 'E_LOGITS']);
 });
 
 test('a body that never ends is not waited for longer than an answer', async () => {
