@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Model, SparsityOptions, StepReport } from 'clada';
+import type { Model, SparsityOptions } from 'clada';
 import { load } from 'clada';
 import { klDivergence } from '../../src/adapt/divergence.ts';
 import { headerFor } from '../../src/cli/results.ts';
@@ -64,13 +64,20 @@ function batches(passages: readonly Tokens[], most: number): Tokens[][] {
   return result;
 }
 
-/** Rows of the head that a two-stage head computed exactly, where the engine has one and says so. */
-const refinedOf = (report: StepReport): number => (report as { refinedRows?: number }).refinedRows ?? NaN;
+/** Nats below the largest logit down to which a head in two stages is read whole: what the default sampler asks for (min-p 0.05, and half a nat). */
+const margin = Math.log(20) + 0.5;
+
+/** Rows of the head that are read whole behind the prompt and behind each of `ids`, where the head is in two stages. */
+async function refinedRows(model: Model, prompt: readonly number[], ids: readonly number[]): Promise<number[]> {
+  const rows: number[] = [];
+  for (let fed = 0; fed <= ids.length; fed++) rows.push((await model.evaluate([...prompt, ...ids.slice(0, fed)], { margin })).report.refined);
+  return rows;
+}
 
 type Rows = { logits: Float32Array; logSumExp: number }[];
 
-/** One passage by one method; `dense` are dense's rows to hold against, made here where there are none yet. */
-async function follow(model: Model, { prompt, ids, spans, before }: Tokens, sparsity: SparsityOptions, dense: Rows, boundary: Uint32Array): Promise<(WordFigures & { rank: number })[]> {
+/** One passage by one method; `dense` are dense's rows to hold against, made here where there are none yet; `counting`: the model with a head in two stages, of the relaxed build. */
+async function follow(model: Model, { prompt, ids, spans, before }: Tokens, sparsity: SparsityOptions, dense: Rows, boundary: Uint32Array, counting?: Model): Promise<(WordFigures & { rank: number })[]> {
   const steps: TokenStep[] = [], fill = dense.length === 0, ends = new Set([0, ...spans.map(({ to }) => to)]);
   let next: { logit: number; logSumExp: number } | undefined;
   await model.follow(prompt, ids, (logits, report, fed) => {
@@ -78,11 +85,12 @@ async function follow(model: Model, { prompt, ids, spans, before }: Tokens, spar
     if (fill) dense.push({ logits: logits.slice(), logSumExp });
     const reference = dense[fed]!, damage = fill ? 0 : klDivergence(reference.logits, reference.logSumExp, logits, logSumExp);
     steps.push({
-      entropy, damage, refined: refinedOf(report), ends: ends.has(fed) ? logMass(logits, logSumExp, boundary) : NaN,
+      entropy, damage, refined: NaN, ends: ends.has(fed) ? logMass(logits, logSumExp, boundary) : NaN,
       ...(next ? { surprisal: next.logSumExp - next.logit, density: cost, load: cogLoad } : {}),
     });
     next = fed < ids.length ? { logit: logits[ids[fed]!]!, logSumExp } : undefined;
   }, { sparsity, owner: sparsity });
+  if (fill && counting) for (const [fed, refined] of (await refinedRows(counting, prompt, ids)).entries()) steps[fed] = { ...steps[fed]!, refined };
   return spans.map((span) => ({ ...figuresOf(span, steps, span.from > 0 || before !== ''), rank: rankOf(ids.slice(span.from, span.to)) }));
 }
 
@@ -98,6 +106,7 @@ export async function predict(options: { model: string; calibration?: string | u
   const missing = [...new Set(options.methods)].filter((method) => !existsSync(tablePath(out, name, corpus, method)));
   if (missing.length === 0) return;
   const model = await load(options.model, { tier: 'base', threads: 1, contextSize: 2048, ...(options.calibration === undefined ? {} : { calibration: options.calibration }) });
+  const counting = corpus === 'alone' && missing.includes('dense') ? await load(options.model, { tier: 'relaxed', threads: 1, contextSize: 2048, head: { deviations: 6 }, calibration: false }) : undefined;
   const settings = new Map(missing.map((method) => {
     const { name: of, options: rest } = parseMethod(method);
     return [method, { method: of, ...rest } as SparsityOptions];
@@ -108,7 +117,7 @@ export async function predict(options: { model: string; calibration?: string | u
     const rows: Rows[] = batch.map(() => []);
     for (const method of ['dense', ...missing.filter((other) => other !== 'dense')]) {
       for (const [at, passage] of batch.entries()) {
-        const words = await follow(model, passage, method === 'dense' ? dense : settings.get(method)!, rows[at]!, boundary);
+        const words = await follow(model, passage, method === 'dense' ? dense : settings.get(method)!, rows[at]!, boundary, counting);
         tables.get(method)?.push(...words.map((figures, word) => [passage.text.id, passage.from + word + 1, passage.spans[word]!.word, ...Object.values(figures).map(round)].join('\t')));
         if (tables.get(method)?.length === words.length && i === 0 && at === 0) tables.get(method)!.unshift(['text', 'position', 'word', ...Object.keys(words[0]!)].join('\t'));
       }
@@ -122,6 +131,7 @@ export async function predict(options: { model: string; calibration?: string | u
     renameSync(`${path}.part`, path);
   }
   model.close();
+  counting?.close();
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
