@@ -59,24 +59,36 @@ function wantedOf(options: EmbedOptions, { plan: { hparams } }: Engine): Wanted 
   return { pooling, normalize, dimensions: checkNumber('dimensions', { min: 1, max: hparams.hidden, integer: true }, dimensions) };
 }
 
+/** Milliseconds after which others get a turn while many texts are made into tokens. */
+const turnMs = 12;
+
 /** The tokens of every text, checked. Errors say which text it is. */
-function tokensOf(texts: Texts, tokenizer: Tokenizer, pool: SequencePool): ArrayLike<number>[] {
+async function tokensOf(
+  texts: Texts, tokenizer: Tokenizer, pool: SequencePool, signal: AbortSignal | undefined,
+): Promise<ArrayLike<number>[]> {
   const isText = (text: unknown): text is string | ArrayLike<number> =>
     typeof text === 'string' || (typeof text === 'object' && text !== null && 'length' in text && typeof text.length === 'number');
-  const several = Array.isArray(texts) && typeof texts[0] !== 'number';
-  return ((several ? texts : [texts]) as readonly (string | ArrayLike<number>)[]).map((text, i) => {
+  const several = Array.isArray(texts) && typeof texts[0] !== 'number', all: ArrayLike<number>[] = [];
+  let since = performance.now();
+  for (const [i, text] of ((several ? texts : [texts]) as readonly (string | ArrayLike<number>)[]).entries()) {
+    if (performance.now() - since > turnMs) {
+      await new Promise((resolve) => { setTimeout(resolve); });
+      throwIfAborted(signal, 'embedding');
+      since = performance.now();
+    }
     const name = several ? `texts[${i}]` : 'text';
     if (!isText(text)) refuse(name, show(text), 'a string, or token ids');
     try {
       const tokens = typeof text === 'string' ? tokenizer.encode(text, { addSpecial: true }) : text;
       pool.check(tokens);
-      return tokens;
+      all.push(tokens);
     } catch (error) {
       if (!(error instanceof CladaError)) throw error;
       const { code, subject, found, expected, remedy } = error;
       throw new InputError(code, { subject: subject === 'prompt' ? name : `${name}, ${subject}`, found, expected, remedy, cause: error });
     }
-  });
+  }
+  return all;
 }
 
 /** Puts the leading dimensions of `sums`, times `factor`, into `to`, of length 1 where that is wanted. */
@@ -120,8 +132,9 @@ async function embedText(
  * AbortedError between two passes; ModelError `E_LOGITS`; StateError
  */
 export async function embedTexts(pool: SequencePool, tokenizer: Tokenizer, texts: Texts, options: EmbedOptions): Promise<Embeddings> {
-  const { engine } = pool, { signal } = options, wanted = wantedOf(options, engine), all = tokensOf(texts, tokenizer, pool);
+  const { engine } = pool, { signal } = options, wanted = wantedOf(options, engine);
   throwIfAborted(signal, 'embedding');
+  const all = await tokensOf(texts, tokenizer, pool, signal);
   const embeddings: Float32Array<ArrayBuffer>[] = [], underWay = new Set<Promise<void>>();
   let ahead = 0, failure: { of: unknown } | undefined, wake = (): void => undefined;
   for (const [i, tokens] of all.entries()) {

@@ -157,6 +157,17 @@ test('what is asked wrongly', async () => {
   assert.match(await code('a'), /^E_CLOSED/);
 });
 
+test('others get a turn while many texts are made into tokens', async () => {
+  const model = await open(), texts = [...Array.from({ length: 4000 }, () => 'word '.repeat(20)), 'word '.repeat(5000)];
+  let turns = 0;
+  const clock = setInterval(() => { turns++; }, 1);
+  const code = await model.embed(texts).then(() => 'none', (error: CladaError) => error.code); // the last is too long: nothing is computed
+  clearInterval(clock);
+  assert.is(code, 'E_CONTEXT_FULL');
+  assert.ok(turns >= 3, String(turns));
+  model.close();
+});
+
 test('an abort ends it between two passes, and nothing goes on behind it', async () => {
   const model = await open(), abort = new AbortController(), texts = Array.from({ length: 200 }, (_, i) => text(3 + i, 100));
   const running = model.embed(texts, { signal: abort.signal }).then(() => 'none', (error: CladaError) => error.code);
