@@ -47,7 +47,7 @@ export interface PlanOptions extends NetworkOptions {
   maxBytes?: number;
   /**
    * Requests that are answered at the same time, each with a cache of its own (memory for each is taken when it is first needed); more wait
-   * their turn. Default: 4, or as many as `maxBytes` leaves room for.
+   * their turn. Default: 8, or as many as `maxBytes` leaves room for.
    */
   sequences?: number;
   /**
