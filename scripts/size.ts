@@ -1,7 +1,7 @@
 /**
  * What a page downloads to run a model with chat, gzipped: `index.js`, what it imports, the network's chunk, and the larger build of the engine, on
  * one thread or on several: a page fetches one. Only what is asked for elsewhere or later is left out: what opens files and caches of Node, Deno and
- * Bun, what tells of a file that is no model, snapshots that are restored, embeddings, scores, the choice of a method by measuring, and
+ * Bun, what tells of a file that is no model, snapshots that are restored, embeddings, scores, texts that are followed, the choice of a method by measuring, and
  * calibration, an entry of its own. Fails above either budget. Then what each other entry costs by itself, with what it always imports but the engine.
  *
  *   npm run size
@@ -14,7 +14,7 @@ import { alone, users } from './entries.ts';
 
 const budgets = { 'without threads': 169 * 1024, 'with threads': 172 * 1024 };
 /** Chunks that no page asks for while it loads a model and chats, by their names without hashes; and those of threads. */
-const elsewhere = ['directory', 'file', 'foreign', 'restoring', 'auto', 'embed', 'score'], ofThreads = ['workers'];
+const elsewhere = ['directory', 'file', 'foreign', 'restoring', 'auto', 'embed', 'score', 'follow'], ofThreads = ['workers'];
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
 const kb = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
 const sizeOf = (file: string): number => {

@@ -238,19 +238,8 @@ export class Model implements AsyncDisposable {
     prompt: ArrayLike<number>, continuation: ArrayLike<number>,
     each: (logits: Float32Array, report: StepReport, fed: number) => void, options: FollowOptions = {},
   ): Promise<void> {
-    const { sparsity = this.#default, from = 0, together = false, signal } = options;
-    const { selection } = await this.#sparsity.resolve(sparsity)(signal);
-    const { owner = selection } = options, tokens = [...Array.from(prompt), ...Array.from(continuation)], at = prompt.length;
-    await this.#pool.run(tokens, signal, async (sequence) => {
-      if (together && selection.stages === 0) {
-        return sequence.score(tokens, (report, logits, i) => { each(logits, report, i + 1 - at); }, { signal }, at - 1 + from);
-      }
-      if (from === 0) await sequence.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
-      await sequence.evaluate(tokens, () => undefined, {
-        selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal,
-        onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
-      });
-    });
+    const { selection } = await this.#sparsity.resolve(options.sparsity ?? this.#default)(options.signal);
+    await (await import('./follow.ts')).followTokens(this.#pool, selection, Array.from(prompt), Array.from(continuation), each, options);
   }
 
   /** What was measured of this model offline, if its calibration was found. */
