@@ -333,6 +333,7 @@ if (!executable) {
     site.fault = 'missing';
     await alone(async (own) => {
       await phase(own, 'failed');
+      await own.evaluate(async () => { await navigator.serviceWorker.ready; }); // the page's own files are here
       await own.context().setOffline(true);
       await own.getByRole('button', { name: 'Try again' }).click();
       await phase(own, 'loading');
