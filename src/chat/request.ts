@@ -1,5 +1,5 @@
 /** A chat request, checked, and what it means for the model: a prompt, and how the answer is read. */
-import type { Constraint, GenerateOptions, Model } from 'clada';
+import type { Constraint, GenerateOptions, Model, Tokenizer } from 'clada';
 import { createGrammar } from 'clada/grammar';
 import { InputError } from '../errors.ts';
 import { show } from '../options.ts';
@@ -42,9 +42,13 @@ function choiceOf(choice: ToolChoice | undefined, tools: readonly Tool[]): ToolC
   return choice;
 }
 
-/** A form of the answer as a constraint; undefined: any text. */
-function formatConstraint(format: ResponseFormat | undefined, grammars: () => Grammars): (() => Constraint) | undefined {
+/**
+ * What holds a text to a form: makes a fresh constraint at each call, for one text. undefined: any text.
+ * @throws InputError `E_OPTION` for what is no form; what it makes, for schemas and grammars that no text can be held to
+ */
+export function constraintsOf(tokenizer: Tokenizer, format: ResponseFormat | undefined): (() => Constraint) | undefined {
   if (format === undefined) return undefined;
+  const grammars = (): Grammars => createGrammar(tokenizer);
   switch (format.type) {
     case 'text': return undefined;
     case 'json_object': return () => grammars().jsonSchema({ type: 'object' });
@@ -72,7 +76,7 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
   }
   if ('tools' in template) refuse('template', 'tools', 'documents and variables', 'Pass tools beside the template.');
   const tools = readTools(given ?? []), choice = choiceOf(toolChoice, tools), calls = choice !== 'none';
-  const grammars = (): Grammars => createGrammar(model.tokenizer), answer = formatConstraint(responseFormat, grammars);
+  const grammars = (): Grammars => createGrammar(model.tokenizer), answer = constraintsOf(model.tokenizer, responseFormat);
   if (calls && answer) {
     const found = `${show(responseFormat!.type)} together with tools`;
     refuse('responseFormat', found, 'one of the two', "Leave it out, or pass toolChoice: 'none'.");
@@ -96,8 +100,10 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
   }
   const opened = thinking !== undefined && endsWith(model, prompt, thinking.open);
   const hold = (): Constraint => {
-    answer?.(); // schemas that cannot be held to say so now
-    if (answer) return thinking ? new Script(model.tokenizer, heldAnswer(answer, thinking, opened)) : answer();
+    if (answer) {
+      const own = answer(); // what no text can be held to says so now
+      return thinking ? new Script(model.tokenizer, heldAnswer(answer, thinking, opened)) : own;
+    }
     const named = typeof choice === 'object' ? tools.filter(({ name }) => name === choice.name) : tools;
     const wanted = named.map((tool) => ({ ...tool, parameters: closed(tool.parameters) }));
     for (const { parameters } of wanted) grammars().jsonSchema(parameters);

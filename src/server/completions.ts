@@ -1,7 +1,7 @@
 /** POST /v1/completions: texts that go on, OpenAI's older way. */
 import * as v from 'valibot';
 import type { GeneratedToken, GenerationStats, StopReason } from 'clada';
-import { createFormat } from './format.ts';
+import { constraintsOf } from 'clada/chat';
 import { Account, answersOf, seeded } from './answers.ts';
 import { fingerprintOf } from './chat.ts';
 import { freshId, tokenEntry, unixSeconds, type Context, type Served } from './context.ts';
@@ -41,18 +41,18 @@ export async function completions(raw: Readonly<Record<string, unknown>>, job: J
   if (body.echo && logprobs !== undefined) throw unsupported('echo', "It cannot be together with 'logprobs'.");
   const options = optionsOf(body, { maxTokens: defaultTokens, ...context.defaults }, (text) => tokenizer.encode(text), tokenizer.vocabSize);
   if (logprobs !== undefined) options.logprobs = Math.max(1, logprobs);
-  const format = formatOf(body);
+  const fresh = constraintsOf(tokenizer, formatOf(body));
   const prompts = promptsOf(body.prompt), texts = prompts.map((prompt) => (body.echo ? textOf(tokenizer, prompt) : ''));
   for (const prompt of prompts) if (typeof prompt === 'string') checkLength(model, prompt.length, 'prompt');
+  if (prompts.length * n > most) throw wrong('n', `A request may ask for ${most} texts at most.`);
   const sources = prompts.flatMap((prompt) => Array.from({ length: n }, (_, index) => {
-    const constraint = format ? createFormat(model, format) : {};
+    const constraint = fresh && { constraint: fresh() };
     const generation = model.generate(prompt, { ...seeded(options, index), ...constraint, signal: job.signal });
     return async function* parts(): AsyncGenerator<Part, void, undefined> {
       for await (const token of generation) yield { type: 'token', token };
       yield { type: 'finish', stats: generation.stats() };
     };
   }));
-  if (sources.length > most) throw wrong('n', `A request may ask for ${most} texts at most.`);
   const answers = answersOf(served, job, sources);
   const head = {
     id: freshId('cmpl-'), object: 'text_completion', created: unixSeconds(), model: served.id, system_fingerprint: fingerprintOf(served),

@@ -94,6 +94,9 @@ export class SequencePool {
   /** At most `max` sequences, each opened when it is first needed and finds room. */
   constructor(readonly engine: Engine, private readonly max: number) { this.#scheduler = new Scheduler(engine); }
 
+  /** Where the event loop is due for a turn, it gets one. */
+  turn(): Promise<void> { return this.#scheduler.turns.give(); }
+
   /** @throws InputError where no sequence can be asked for these tokens */
   check(tokens: ArrayLike<number>): void { checkTokens(tokens, this.engine); }
 

@@ -55,7 +55,8 @@ export class Scheduler {
   /** Sequences that got all they wanted from the last pass and may want more at once. */
   readonly #awaited = new Set<number>();
   #isDue = false;
-  readonly #turns = new Turns();
+  /** When the event loop is due for a turn. */
+  readonly turns = new Turns();
 
   constructor(private readonly engine: Engine) {}
 
@@ -97,8 +98,8 @@ export class Scheduler {
     if (this.#isDue) return;
     this.#isDue = true;
     const run = (): void => { this.#run(); };
-    if (goesOn && this.#awaited.size === 0 && !this.#turns.due) queueMicrotask(run);
-    else void this.#turns.take().then(run);
+    if (goesOn && this.#awaited.size === 0 && !this.turns.due) queueMicrotask(run);
+    else void this.turns.take().then(run);
   }
 
   #run(): void {

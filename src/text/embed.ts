@@ -59,23 +59,16 @@ function wantedOf(options: EmbedOptions, { plan: { hparams } }: Engine): Wanted 
   return { pooling, normalize, dimensions: checkNumber('dimensions', { min: 1, max: hparams.hidden, integer: true }, dimensions) };
 }
 
-/** Milliseconds after which others get a turn while many texts are made into tokens. */
-const turnMs = 12;
-
-/** The tokens of every text, checked. Errors say which text it is. */
+/** The tokens of every text, checked; others get their turns between texts. Errors say which text it is. */
 async function tokensOf(
   texts: Texts, tokenizer: Tokenizer, pool: SequencePool, signal: AbortSignal | undefined,
 ): Promise<ArrayLike<number>[]> {
   const isText = (text: unknown): text is string | ArrayLike<number> =>
     typeof text === 'string' || (typeof text === 'object' && text !== null && 'length' in text && typeof text.length === 'number');
   const several = Array.isArray(texts) && typeof texts[0] !== 'number', all: ArrayLike<number>[] = [];
-  let since = performance.now();
   for (const [i, text] of ((several ? texts : [texts]) as readonly (string | ArrayLike<number>)[]).entries()) {
-    if (performance.now() - since > turnMs) {
-      await new Promise((resolve) => { setTimeout(resolve); });
-      throwIfAborted(signal, 'embedding');
-      since = performance.now();
-    }
+    await pool.turn();
+    throwIfAborted(signal, 'embedding');
     const name = several ? `texts[${i}]` : 'text';
     if (!isText(text)) refuse(name, show(text), 'a string, or token ids');
     try {
