@@ -72,14 +72,14 @@ export function* callObject(r: Reader, calls: Calls, knownOnly: boolean, plainEn
   return 'call';
 }
 
-/** `[{…}, {…}]`, or one without brackets. */
-export function* callArray(r: Reader, calls: Calls, knownOnly = false): Reading<Outcome> {
+/** `[…, …]` of what `one` reads, or one without brackets. */
+export function* listed(r: Reader, one: () => Reading<Outcome>): Reading<Outcome> {
   yield* r.space();
-  if (!(yield* r.takes('['))) return yield* callObject(r, calls, knownOnly);
+  if (!(yield* r.takes('['))) return yield* one();
   for (let n = 0; ; n++) {
     yield* r.space();
     if (n === 0 && (yield* r.takes(']'))) return 'none';
-    const outcome = yield* callObject(r, calls, knownOnly);
+    const outcome = yield* one();
     if (outcome !== 'call') return n > 0 && outcome === 'none' ? 'broken' : outcome;
     yield* r.space();
     if (yield* r.takes(',')) continue;
@@ -87,3 +87,6 @@ export function* callArray(r: Reader, calls: Calls, knownOnly = false): Reading<
     return 'call';
   }
 }
+
+/** `[{…}, {…}]`, or one without brackets. */
+export const callArray = (r: Reader, calls: Calls, knownOnly = false): Reading<Outcome> => listed(r, () => callObject(r, calls, knownOnly));

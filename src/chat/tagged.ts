@@ -1,5 +1,6 @@
 /** Calls whose arguments have a form of their own: tags a parameter (Qwen3-Coder, GLM), Python (LFM2, Gemma), Gemma's braces. */
 import type { Calls, Outcome } from './calls.ts';
+import { listed } from './calls.ts';
 import { escaped, jsonValue } from './json.ts';
 import type { Reader, Reading } from './reader.ts';
 import type { JsonSchema } from './types.ts';
@@ -112,20 +113,9 @@ export function* pythonCall(r: Reader, calls: Calls, knownOnly: boolean): Readin
   return 'call';
 }
 
-/** `[f(…), g(…)]`. */
-export function* pythonCalls(r: Reader, calls: Calls, knownOnly = false): Reading<Outcome> {
-  yield* r.space();
-  if (!(yield* r.takes('['))) return yield* pythonCall(r, calls, knownOnly);
-  for (let n = 0; ; n++) {
-    yield* r.space();
-    const outcome = yield* pythonCall(r, calls, knownOnly);
-    if (outcome !== 'call') return n > 0 && outcome === 'none' ? 'broken' : outcome;
-    yield* r.space();
-    if (yield* r.takes(',')) continue;
-    yield* r.takes(']');
-    return 'call';
-  }
-}
+/** `[f(…), g(…)]`, or one without brackets. */
+export const pythonCalls = (r: Reader, calls: Calls, knownOnly = false): Reading<Outcome> =>
+  listed(r, () => pythonCall(r, calls, knownOnly));
 
 /** A literal of Python's or JSON's as JSON; undefined: it is none. */
 function* pythonValue(r: Reader, depth = 0): Reading<string | undefined> {

@@ -1,6 +1,7 @@
 /** The way to a queue: BullMQ over Valkey or Redis, packages that whoever wants a queue brings. */
 import type { Redis } from 'ioredis';
-import { AbortedError, InputError, TransferError } from '../errors.ts';
+import { InputError, TransferError } from '../errors.ts';
+import { sleep } from '../net/sleep.ts';
 
 type Bull = typeof import('bullmq');
 
@@ -143,16 +144,6 @@ export async function findModel(link: Link, wanted: string | undefined, signal: 
       });
     }
     if (waited === 1) onWait();
-    await Promise.race([link.lost, pause(500, signal)]);
+    await Promise.race([link.lost, sleep(500, signal, 'batch')]);
   }
-}
-
-/** @throws AbortedError */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => { clearTimeout(timer); reject(new AbortedError('batch', signal.reason)); };
-    const timer = setTimeout(() => { signal.removeEventListener('abort', stop); resolve(); }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

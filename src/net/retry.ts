@@ -1,7 +1,7 @@
 /** Waiting between tries: exponential, reset by every byte that arrives. */
-import { AbortedError } from '../errors.ts';
 import type { NetworkOptions } from './options.ts';
 import { RetryableTransferError } from './request.ts';
+import { sleep } from './sleep.ts';
 
 const longestDelay = 30_000;
 /** A server that asks for more patience than this is not waited for. */
@@ -19,15 +19,6 @@ export class Retry {
     if (!(error instanceof RetryableTransferError)) throw error;
     const { retries = 5, retryDelay = 500 } = this.options;
     if (this.#failures >= retries || (error.after ?? 0) > longestRetryAfter) throw error;
-    await sleep(Math.max(error.after ?? 0, Math.min(longestDelay, retryDelay * 2 ** this.#failures++)), this.signal);
+    await sleep(Math.max(error.after ?? 0, Math.min(longestDelay, retryDelay * 2 ** this.#failures++)), this.signal, 'download');
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => { clearTimeout(timer); reject(new AbortedError('download', signal.reason)); };
-    const timer = setTimeout(() => { signal.removeEventListener('abort', abort); resolve(); }, ms);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-  });
 }
