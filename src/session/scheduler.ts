@@ -56,7 +56,7 @@ export class Scheduler {
   readonly #awaited = new Set<number>();
   #isDue = false;
   /** When the event loop is due for a turn. */
-  readonly turns = new Turns();
+  readonly turns: Turns = new Turns();
 
   constructor(private readonly engine: Engine) {}
 
