@@ -11,7 +11,7 @@ import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack } from './kernels/repack/repack';
-export { splitPlanes } from './kernels/planes/split';
+export { sketch, sketchOrder } from './kernels/sketch/sketch';
 export { expand } from './kernels/embed/embed';
 export { packRows, rowBytes } from './kernels/neurons/rows';
 export { packColumns, columnBytes } from './kernels/columns/form';
@@ -21,7 +21,7 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 
 /** Changes whenever a record, a layout or an export changes its meaning; the host refuses another one. */
-export function abiVersion(): i32 { return 9; }
+export function abiVersion(): i32 { return 10; }
 
 /** Once a model is in place: fills what the engine computes for itself. */
 export function prepare(modelPtr: usize): void {

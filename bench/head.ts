@@ -102,7 +102,7 @@ async function speed(threads: number): Promise<void> {
   }
   const at = (list: number[], part: number): string => list.sort((a, b) => a - b)[Math.floor(part * list.length)]!.toFixed(3);
   const [staged, both, one] = ms.map((list) => at(list, 0.5));
-  console.log(`${threads} thread${threads > 1 ? 's' : ''}: two stages ${staged} ms, all rows from both planes ${both} (${at(ratios[1]!, 0.5)}x), whole head ${one} (${at(ratios[2]!, 0.5)}x, quartiles ${at(ratios[2]!, 0.25)} and ${at(ratios[2]!, 0.75)})`);
+  console.log(`${threads} thread${threads > 1 ? 's' : ''}: two stages ${staged} ms, all rows with a sketch beside ${both} (${at(ratios[1]!, 0.5)}x), whole head ${one} (${at(ratios[2]!, 0.5)}x, quartiles ${at(ratios[2]!, 0.25)} and ${at(ratios[2]!, 0.75)})`);
   engine.close();
   whole.close();
 }

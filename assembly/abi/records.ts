@@ -14,13 +14,12 @@
   norm: i32;          // Norm
   normEps: f32;
   embedPtr: u32; embedLayout: i32;      // [vocab, hidden]
-  embedRestPtr: u32;                    // its second plane, where it lies in two (kernels/planes); 0 = it does not
   embedScale: f32;                      // of its rows, 1 = none
   positionPtr: u32;                     // [context, hidden] f32, learned positions
   outNormPtr: u32; outNormBiasPtr: u32; // [hidden]
   headPtr: u32; headLayout: i32;        // [vocab, hidden]
-  headRestPtr: u32;                     // the same of the head
-  deviations: f32;                      // so many of them a logit of the first plane may be off (forward/head.ts); 0 = both are read
+  sketchPtr: u32;                       // of the head, to four bits (kernels/sketch); 0 = there is none
+  deviations: f32;                      // so many of them a logit of the sketch may be off (forward/head.ts)
   headBiasPtr: u32;                     // [vocab]
   logitScale: f32; logitCap: f32;       // logits times the first (1 = none), then bent to stay within the second (0 = not at all)
   nRopes: i32; ropesPtr: u32;           // [nRopes] RopeRecord
@@ -129,11 +128,12 @@
   scoresPtr: u32; scoresBytes: u32; // of each thread scratch of attention (kernels/attention/scratch.ts)
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
-  // for a head in two planes; 0 = it is not
+  // for a head with a sketch; 0 = it has none
   deviationsPtr: u32; // [vocab padded to 8] f32: of every logit of `partialPtr`, 0 = it is exact
   groupsPtr: u32;     // [vocab / 8] i32: groups of rows to refine
   partialPtr: u32;    // SequenceRecord whose logits those are
-  joinedPtr: u32; joinedBytes: u32; // of each thread a few groups of rows in one piece
+  sketchedPtr: u32;   // x as the sketch reads it
+  samplePtr: u32;     // what the sketch said of a few groups: logits, then deviations
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
   hPtr: u32;          // [ffn padded to 32] f32

@@ -28,7 +28,7 @@ export function embedDocument(record: CalibrateRecord): void {
   const model = modelOf(record), stride = rowStride(model.hidden);
   let x = slot(record, 0);
   for (let t = 0; t < record.nTokens; t++, x += stride) {
-    embedToken(model, load<i32>(<usize>record.tokensPtr + (<usize>t << 2)), t, x, 0);
+    embedToken(model, load<i32>(<usize>record.tokensPtr + (<usize>t << 2)), t, x);
     fillAngles(model, record.anglesPtr, record.capacity, t, t);
     turnBack(model, record.anglesPtr, record.anglesBackPtr, record.capacity, t);
   }

@@ -2,17 +2,10 @@
 import { ModelRecord } from '../abi/records';
 import { add, scale, softCap } from '../kernels/activation/activation';
 import { dequantRow } from '../kernels/embed/embed';
-import { firstBytes, secondBytes } from '../kernels/planes/planes';
-import { joinPlanes } from '../kernels/planes/split';
 
-/** x [hidden] = embedding of token `id`, scaled [+ that of its position]. `joined`: room for 8 rows of an embedding in two planes. */
-export function embedToken(model: ModelRecord, id: i32, position: i32, x: usize, joined: usize): void {
-  const layout = model.embedLayout, cols = model.hidden, at = <usize>(id >> 3);
-  if (model.embedRestPtr) {
-    const first = <usize>model.embedPtr + at * firstBytes(layout, cols);
-    joinPlanes(layout, first, <usize>model.embedRestPtr + at * secondBytes(layout, cols), 1, cols, joined);
-    dequantRow(layout, joined, cols, id & 7, x);
-  } else dequantRow(layout, model.embedPtr, cols, id, x);
+/** x [hidden] = embedding of token `id`, scaled [+ that of its position]. */
+export function embedToken(model: ModelRecord, id: i32, position: i32, x: usize): void {
+  dequantRow(model.embedLayout, model.embedPtr, model.hidden, id, x);
   if (model.embedScale != 1) scale(x, model.embedScale, model.hidden);
   if (model.positionPtr) add(x, <usize>model.positionPtr + <usize>position * (<usize>model.hidden << 2), model.hidden);
 }

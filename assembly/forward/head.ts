@@ -1,8 +1,8 @@
 /**
  * The head: logits of the rows that are wanted, and their reports.
  *
- * A head in two planes (kernels/planes) is read in two stages where one row is wanted, and not all of its logits. Stage 1 reads the first
- * plane of all rows: every logit nearly, and the deviation of what that leaves out, for this very x. Stage 2 reads both planes of those
+ * A head with a sketch (kernels/sketch) is read in two stages where one row is wanted, and not all of its logits. Stage 1 reads the sketch
+ * of all rows: every logit nearly, and the deviation of what that leaves out, for this very x. Stage 2 reads the matrix itself, of those
  * rows whose logit may still matter, by so many deviations as the model was loaded with: the same bits as the whole head's. What matters
  * the sequence's `margin` says: all that is at most so far below the largest logit (0: which one is the largest). From `floor` up logits
  * are then exact and none is missing; those below stand as they are nearly, and `deviationsPtr` has how nearly.
@@ -12,8 +12,7 @@
  *            (kernels/logits/sweep), `refined` how many rows were read whole
  *   later    a reader that wants more (a sampler's top k, log-probabilities, a snapshot) asks `refineLogits`: while the deviations are
  *            those of its sequence it reads further rows, else the whole head anew from what the head read (`normedPtr`), which is kept
- *   many     of several rows, and where a third of the rows would be refined, all are exact: groups are joined into the layout they came
- *            from, for matmul, or read from both planes
+ *   many     of several rows, and where a third of the rows would be refined, all are read from the matrix, as if there were no sketch
  * Rows of a pass that wants several lie in the workspace, and each sequence gets a copy of its last; a single one goes to its sequence.
  */
 import { ModelRecord, SequenceRecord, StepReport, TokenRecord, WorkspaceRecord } from '../abi/records';
@@ -22,7 +21,6 @@ import { finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
 import { rowStride } from './norms';
 import { allExact, refineRows, refineTail, refineTo, refinedRows, stageOne } from './stages';
-import { joinedProduct } from './joined';
 import { modelOf, ownerOf, sequenceOf, tokenOf } from './tokens';
 
 @inline function logitsBytes(model: ModelRecord): usize { return <usize>((model.vocab + 7) & ~7) << 2; }
@@ -64,14 +62,10 @@ function finishRow(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord
 function products(model: ModelRecord, work: WorkspaceRecord, rows: i32, logits: usize): void {
   const stride = rowStride(model.hidden), layout = model.headLayout, bytes = logitsBytes(model);
   prepareInput(work, work.normedPtr, stride, model.hidden, rows, formatOf(layout));
-  if (ASC_FEATURE_RELAXED_SIMD) if (model.headRestPtr) {
-    joinedProduct(work, model, rows, logits, bytes);
-    return;
-  }
   linear(work, layout, model.headPtr, model.headBiasPtr, model.vocab, model.hidden, work.normedPtr, stride, rows, logits, bytes);
 }
 
-/** One row in two stages, or from both planes. */
+/** One row in two stages. */
 function staged(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, sequence: SequenceRecord, surprisal: f32): void {
   const own = reportOf(sequence);
   memory.copy(sequence.normedPtr, work.normedPtr, <usize>model.hidden << 2);
@@ -91,7 +85,7 @@ export function head(model: ModelRecord, work: WorkspaceRecord, rows: i32): void
   // lost once the logits are overwritten
   if (direct && tokenOf(work, 0).position == only.position) surprisal = surprisalOf(only, tokenOf(work, 0).id);
 
-  if (ASC_FEATURE_RELAXED_SIMD) if (direct && model.headRestPtr) {
+  if (ASC_FEATURE_RELAXED_SIMD) if (direct && model.sketchPtr) {
     staged(model, work, tokenOf(work, 0), only, surprisal);
     return;
   }

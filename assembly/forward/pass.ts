@@ -20,7 +20,7 @@ function embedTokens(model: ModelRecord, work: WorkspaceRecord, nTokens: i32): v
   let x = <usize>work.xPtr;
   for (let t = 0; t < nTokens; t++, x += stride) {
     const token = tokenOf(work, t);
-    embedToken(model, token.id, token.position, x, work.joinedPtr);
+    embedToken(model, token.id, token.position, x);
     fillAngles(model, work.anglesPtr, work.chunk, t, token.position);
   }
 }

@@ -1,41 +1,47 @@
-/** The two stages of a head in two planes, over one x: which groups of 8 rows are read, and when (forward/head.ts). */
+/** The two stages of a head with a sketch, over one x: which groups of 8 rows are read, and when (forward/head.ts). */
 import { ModelRecord, SequenceRecord, WorkspaceRecord } from '../abi/records';
 import { scale } from '../kernels/activation/activation';
-import { candidates, indexOf, maximum } from '../kernels/logits/candidates';
+import { among, candidates, indexOf, maximum } from '../kernels/logits/candidates';
 import { copyGroups, settle, spread } from '../kernels/logits/tail';
-import { firstBytes, planesFormat, secondBytes } from '../kernels/planes/planes';
-import { bothProduct, firstProduct } from '../kernels/planes/product';
-import { completeRecords } from '../kernels/planes/records';
+import { matvec } from '../kernels/matvec/matvec';
+import { sketchInput, sketchProduct } from '../kernels/sketch/product';
+import { orderBytes, sketchBytes } from '../kernels/sketch/sketch';
+import { Format } from '../layouts/kinds';
+import { formatOf, layoutBytes } from '../layouts/sizes';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
 import { prepareInput, quantised } from './input';
 import { rowStride } from './norms';
 import { modelOf } from './tokens';
 
-/** Which products a job takes: the first plane of all groups, both of all, or of those in the list. */
-const enum Planes { first, both, listed }
+/** Which products a job takes: the sketch's of all groups, the matrix's of all, or of those in the list. */
+const enum Rows { sketched, all, listed }
+
+/** Groups of a sample; the workspace has room for what the sketch said of them. */
+const SAMPLE = 32;
 
 @unmanaged class Stage {
-  planes: i32;
+  rows: i32;
   count: i32;
   y: usize;
 }
 
 @inline function groupsOf(model: ModelRecord): i32 { return (model.vocab + 7) >> 3; }
 
-/** Both planes of `count` groups from g on. */
+/** The matrix itself times x, of `count` groups from g on. */
 @inline function exact(work: WorkspaceRecord, model: ModelRecord, g: i32, count: i32, y: usize): void {
-  const layout = model.headLayout, cols = model.hidden, at = <usize>g, out = y + (at << 5);
-  const first = <usize>model.headPtr + at * firstBytes(layout, cols), second = <usize>model.headRestPtr + at * secondBytes(layout, cols);
-  bothProduct(layout, first, second, count, cols, quantised(work, planesFormat(layout)), out);
+  const layout = model.headLayout, format = formatOf(layout), out = y + (<usize>g << 5);
+  const x = format == Format.f32 ? <usize>work.normedPtr : quantised(work, format);
+  matvec(layout, <usize>model.headPtr + <usize>g * layoutBytes(layout, 8, model.hidden), count, model.hidden, x, out);
   if (model.logitScale != 1) scale(out, model.logitScale, count << 3);
 }
 
-function run(work: WorkspaceRecord, planes: i32, from: i32, to: i32, y: usize): void {
-  const model = modelOf(work), layout = model.headLayout, deviations = <usize>work.deviationsPtr, at = <usize>from;
-  if (planes == Planes.both) exact(work, model, from, to - from, y);
-  else if (planes == Planes.first) {
-    const first = <usize>model.headPtr + at * firstBytes(layout, model.hidden), out = y + (at << 5), dev = deviations + (at << 5);
-    firstProduct(layout, first, to - from, model.hidden, quantised(work, planesFormat(layout)), out, dev);
+function run(work: WorkspaceRecord, rows: i32, from: i32, to: i32, y: usize): void {
+  const model = modelOf(work), deviations = <usize>work.deviationsPtr, at = <usize>from;
+  if (rows == Rows.all) exact(work, model, from, to - from, y);
+  else if (rows == Rows.sketched) {
+    const out = y + (at << 5), dev = deviations + (at << 5);
+    const sketch = <usize>model.sketchPtr + orderBytes(model.hidden) + at * sketchBytes(model.hidden);
+    sketchProduct(sketch, to - from, model.hidden, work.sketchedPtr, out, dev);
     if (model.logitScale != 1) {
       scale(out, model.logitScale, (to - from) << 3);
       scale(dev, abs(model.logitScale), (to - from) << 3);
@@ -51,31 +57,30 @@ function run(work: WorkspaceRecord, planes: i32, from: i32, to: i32, y: usize): 
 
 function part(ptr: usize, at: i32, parts: i32, _thread: i32): void {
   const work = changetype<WorkspaceRecord>(ptr), job = changetype<Stage>(jobArgs(work));
-  run(work, job.planes, beginOf(job.count, at, parts), beginOf(job.count, at + 1, parts), job.y);
+  run(work, job.rows, beginOf(job.count, at, parts), beginOf(job.count, at + 1, parts), job.y);
 }
 
 /** The products of `count` groups. */
-function groups(work: WorkspaceRecord, model: ModelRecord, planes: i32, count: i32, y: usize): void {
-  const layout = model.headLayout, cols = model.hidden;
-  const bytes = <usize>count * (firstBytes(layout, cols) + (planes == Planes.first ? 0 : secondBytes(layout, cols)));
+function groups(work: WorkspaceRecord, model: ModelRecord, rows: i32, count: i32, y: usize): void {
+  const cols = model.hidden;
+  const bytes = <usize>count * (rows == Rows.sketched ? sketchBytes(cols) : layoutBytes(model.headLayout, 8, cols));
   work.weightWords += <u32>(bytes >> 2);
   if (ASC_FEATURE_THREADS) {
     const parts = count > 0 ? partsOf(work, bytes, count) : 1;
     if (parts > 1) {
       const job = changetype<Stage>(jobArgs(work));
-      job.planes = planes; job.count = count; job.y = y;
+      job.rows = rows; job.count = count; job.y = y;
       fork(work, part, parts);
       return;
     }
   }
-  run(work, planes, 0, count, y);
+  run(work, rows, 0, count, y);
 }
 
-/** The x of a sequence's last token as what planes multiply. */
+/** The x of a sequence's last token as what both multiply. */
 function prepare(work: WorkspaceRecord, model: ModelRecord): void {
-  const format = planesFormat(model.headLayout);
-  prepareInput(work, work.normedPtr, rowStride(model.hidden), model.hidden, 1, format);
-  completeRecords(model.headLayout, quantised(work, format), model.hidden);
+  prepareInput(work, work.normedPtr, rowStride(model.hidden), model.hidden, 1, formatOf(model.headLayout));
+  sketchInput(work.normedPtr, model.hidden, model.sketchPtr, work.outPtr, work.sketchedPtr);
 }
 
 /** The same of what the head read for the last token of a sequence, whoever has computed since. */
@@ -84,42 +89,40 @@ function again(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceReco
   prepare(work, model);
 }
 
-/** Logits from the first plane with their deviations; not `partial`: exact ones from both. */
+/** Logits from the sketch with their deviations; not `partial`: exact ones. */
 export function stageOne(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord, partial: bool): void {
   prepare(work, model);
   if (!partial) { wholly(work, model, sequence); return; }
-  groups(work, model, Planes.first, groupsOf(model), sequence.logitsPtr);
+  groups(work, model, Rows.sketched, groupsOf(model), sequence.logitsPtr);
   work.partialPtr = <u32>changetype<usize>(sequence);
   sequence.floor = Infinity;
   weighTail(work, model, sequence);
 }
 
-/** Corrects logits and deviations of the first plane by a sample. */
+/** Corrects logits and deviations of the sketch by a sample. */
 function weighTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
-  const count = min(32, groupsOf(model) >> 4), list = <usize>work.groupsPtr, near = <usize>work.joinedPtr, was = near + (<usize>count << 5);
+  const count = min(SAMPLE, groupsOf(model) >> 4), list = <usize>work.groupsPtr, near = <usize>work.samplePtr, was = near + (<usize>count << 5);
   const logits = <usize>sequence.logitsPtr, deviations = <usize>work.deviationsPtr;
   if (!count) return;
   spread(groupsOf(model), count, list);
   copyGroups(logits, list, count, near);
   copyGroups(deviations, list, count, was);
-  groups(work, model, Planes.listed, count, logits);
+  groups(work, model, Rows.listed, count, logits);
   settle(logits, deviations, groupsOf(model), list, count, near, was);
 }
 
 /** The likeliest groups of the tail become exact, at most a 64th of all: they are most of its mass. */
 export function refineTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
-  const all = groupsOf(model), logits = <usize>sequence.logitsPtr;
+  const all = groupsOf(model), logits = <usize>sequence.logitsPtr, deviations = <usize>work.deviationsPtr, list = <usize>work.groupsPtr;
   if (!work.partialPtr) return;
-  for (let nats: f32 = 6, most = maximum(logits, model.vocab); nats > 0; nats--) {
-    const count = candidates(logits, work.deviationsPtr, all, 0, most - nats, work.groupsPtr);
-    if (count > all >> 6) continue;
-    groups(work, model, Planes.listed, count, logits);
-    return;
-  }
+  const most = maximum(logits, model.vocab);
+  let nats: f32 = 6, count = candidates(logits, deviations, all, 0, most - nats, list);
+  while (count > all >> 6) count = --nats > 0 ? among(logits, deviations, list, count, most - nats) : 0;
+  groups(work, model, Rows.listed, count, logits);
 }
 
 function wholly(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
-  groups(work, model, Planes.both, groupsOf(model), sequence.logitsPtr);
+  groups(work, model, Rows.all, groupsOf(model), sequence.logitsPtr);
   work.partialPtr = 0;
   sequence.floor = -Infinity;
 }
@@ -136,7 +139,7 @@ function refineFrom(work: WorkspaceRecord, model: ModelRecord, sequence: Sequenc
   const list = <usize>work.groupsPtr, all = groupsOf(model);
   const count = candidates(sequence.logitsPtr, work.deviationsPtr, all, model.deviations, floor, list);
   if (count * 3 > all) { wholly(work, model, sequence); return; }
-  groups(work, model, Planes.listed, count, sequence.logitsPtr);
+  groups(work, model, Rows.listed, count, sequence.logitsPtr);
   sequence.floor = floor;
 }
 
@@ -144,7 +147,7 @@ function refineFrom(work: WorkspaceRecord, model: ModelRecord, sequence: Sequenc
 function refineOne(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord, id: i32): void {
   if (load<f32>(<usize>work.deviationsPtr + (<usize>id << 2)) == 0) return;
   store<i32>(work.groupsPtr, id >> 3);
-  groups(work, model, Planes.listed, 1, sequence.logitsPtr);
+  groups(work, model, Rows.listed, 1, sequence.logitsPtr);
 }
 
 /**

@@ -17,7 +17,8 @@ export interface LoaderExports {
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   /** Only of engines: calibration reads heads in one piece. */
-  splitPlanes?(layout: number, src: number, groups: number, cols: number, first: number, second: number): number;
+  sketchOrder?(layout: number, src: number, rows: number, cols: number, scratch: number, order: number): void;
+  sketch?(layout: number, src: number, groups: number, cols: number, order: number, scratch: number, dst: number): number;
   fingerprint(ptr: number, bytes: number, state: number): void;
   prepare(model: number): void;
 }
@@ -53,7 +54,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 9;
+export const ABI_VERSION = 10;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

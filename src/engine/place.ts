@@ -83,18 +83,17 @@ function fillRecords(
       ropePtr: rope < 0 ? 0 : at.ropes + rope * recordBytes(ropeFields),
     });
   });
-  for (const [i, { role, layer, layout, planes }] of tensors.entries()) {
+  for (const [i, { role, layer, layout, sketch }] of tensors.entries()) {
     const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
     ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
     if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
+    if (sketch) model.set('sketchPtr', addresses[i]! + sketch.at);
     for (const field of [role.field, ...(role.also ?? [])]) {
       const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
-      if (planes) model.set(field === 'head' ? 'headRestPtr' : 'embedRestPtr', addresses[i]! + planes.secondAt);
       (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });
     }
   }
-  const [headPtr, headLayout, headRestPtr] = [model.get('embedPtr'), model.get('embedLayout'), model.get('embedRestPtr')];
-  if (tiedHead) model.assign({ headPtr, headLayout, headRestPtr });
+  if (tiedHead) model.assign({ headPtr: model.get('embedPtr'), headLayout: model.get('embedLayout') });
 }
 
 /** Frequencies are divided by them. */

@@ -6,8 +6,8 @@ import type { ByteSource } from '../bytes/source.ts';
 import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.ts';
 import { dtypes } from '../format/gguf/types.ts';
 import { Status } from '../model/enums.ts';
-import { Layout } from '../model/layouts.ts';
-import type { ModelPlan, PlannedTensor, Planes } from '../model/plan.ts';
+import { Layout, layoutBytes } from '../model/layouts.ts';
+import type { ModelPlan, PlannedTensor, Sketch } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { largestPiece, piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
 import type { Arena } from './arena.ts';
@@ -57,17 +57,17 @@ export async function loadWeights(
       ahead = read(n + 1); // the system reads while this piece is repacked
       ahead.catch(() => undefined); // if that fails, this read is nobody's
     }
-    const tensor = plan.tensors[i]!, { through, planes } = tensor, matrixBytes = tensor.bytes / tensor.matrices;
+    const tensor = plan.tensors[i]!, { through, sketch } = tensor, matrixBytes = bytesOf(tensor);
     const groupBytes = tensor.layout === 'vector' ? (8 * matrixBytes) / tensor.rows : matrixBytes / Math.ceil(tensor.rows / 8);
     const from = staging + (n % 2) * area, bytes = rows * rowBytesOf(tensor);
     exports.fingerprint(from, bytes, state);
     const target = addresses[i]! + matrix * matrixBytes + (row / 8) * groupBytes;
     const status = exports.repack(
-      dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], from, through || planes ? middle : target, rows, tensor.cols,
+      dtypes[tensor.dtype].id, Layout[through ?? tensor.layout], from, through ? middle : target, rows, tensor.cols,
     );
     if (status !== Status.ok) refuse(tensor, status);
     if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + stagingOf(tensor).repacked, target);
-    if (planes) split(exports, tensor, planes, middle, row / 8, rows, addresses[i]!);
+    if (sketch) draw(exports, tensor, sketch, target, row, rows, middle + stagingOf(tensor).repacked, addresses[i]! + sketch.at);
     repackMs += performance.now() - here;
     loaded += bytes;
     onProgress?.({ phase: 'weights', loaded, total });
@@ -77,15 +77,21 @@ export async function loadWeights(
   return { addresses, fingerprint, times: { readMs, repackMs } };
 }
 
-/** Rows in one piece at `from` into the planes of their tensor. @throws ModelError `E_NAN_WEIGHTS` */
-function split(exports: LoaderExports, tensor: PlannedTensor, planes: Planes, from: number, group: number, rows: number, at: number): void {
-  const first = at + group * planes.first, second = at + planes.secondAt + group * planes.second;
-  if (exports.splitPlanes!(Layout[tensor.layout], from, Math.ceil(rows / 8), tensor.cols, first, second) === 1) return;
+/** What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say in what order. @throws ModelError `E_NAN_WEIGHTS` */
+function draw(
+  exports: LoaderExports, tensor: PlannedTensor, { order, group }: Sketch, from: number, row: number, rows: number, scratch: number, at: number,
+): void {
+  const layout = Layout[tensor.layout], { cols } = tensor;
+  if (row === 0) exports.sketchOrder!(layout, from, rows, cols, scratch, at);
+  if (exports.sketch!(layout, from, Math.ceil(rows / 8), cols, at, scratch, at + order + (row / 8) * group) === 1) return;
   throw new ModelError('E_NAN_WEIGHTS', {
-    subject: `tensor ${tensor.source.name}`, found: 'rows whose lower bits have no finite norm', expected: 'finite weights',
+    subject: `tensor ${tensor.source.name}`, found: 'rows that have no finite norm', expected: 'finite weights',
     remedy: "The file is damaged or the conversion overflowed; fetch or convert the model again, or load it with head: 'whole'.",
   });
 }
+
+/** Bytes of one of its matrices in the arena. */
+const bytesOf = ({ layout, rows, cols, bytes, matrices, sketch }: PlannedTensor): number => (sketch ? layoutBytes(layout, rows, cols) : bytes / matrices);
 
 /** Bytes of a row in the file. */
 const rowBytesOf = ({ fileBytes, matrices, rows }: PlannedTensor): number => fileBytes / (matrices * rows);

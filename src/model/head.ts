@@ -1,18 +1,16 @@
 /**
- * A head whose rows lie in two planes and are read in two stages (assembly/forward/head.ts): which heads can, what is asked for, and what
- * that makes of a plan.
+ * A head that is read in two stages (assembly/forward/head.ts): which heads can, what is asked for, and what that makes of a plan.
  */
 import { InputError } from '../errors.ts';
 import { describeRange, inRange, show } from '../options.ts';
-import type { LayoutName } from './layouts.ts';
-import type { ModelPlan, PlannedTensor, Planes } from './plan.ts';
+import { layoutBytes } from './layouts.ts';
+import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';
 
 /**
- * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read its upper bits first, then all
- * bits of the rows that may still matter, by so many `deviations` of what the lower bits can add. What is drawn is the same unless an error
- * is larger than that many of its deviations. 'auto' reads an output matrix of q8_0 in two stages where they fit, which is faster wherever
- * it was measured, and one of q6_k whole, which is not slower (docs/head.md).
+ * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read a sketch of it first, four bits a weight,
+ * then the rows that may still matter, by so many `deviations` of what the sketch leaves out. What is drawn is the same unless an error
+ * is larger than that many of its deviations. 'auto' takes two stages where they fit and the matrix has a million weights, of more than five bits each (docs/head.md).
  */
 export type HeadOption = 'auto' | 'whole' | { readonly deviations: number };
 
@@ -36,33 +34,35 @@ export function checkHead(option: unknown): HeadOption {
   });
 }
 
-const groupBytes = (layout: LayoutName, cols: number): Pick<Planes, 'first' | 'second'> | undefined => {
-  if (layout === 'q8_0') return { first: 32 + (cols / 32) * 144, second: (cols / 32) * 128 };
-  return layout === 'q6_k' ? { first: (cols / 256) * 1184, second: (cols / 256) * 512 } : undefined;
-};
+/** Bytes of 8 rows of a sketch. */
+const groupBytes = (cols: number): number => 224 + 4 * cols;
+
+const headOf = ({ tensors, tiedHead }: ModelPlan): PlannedTensor => tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
+
+/** Whether a sketch is so much smaller than the matrix that two stages are faster; what `precision: 'exact'` expanded is a reference, and whole. */
+const pays = ({ layout, rows, cols, through }: PlannedTensor): boolean =>
+  layoutBytes(layout, 8, cols) > 1.25 * groupBytes(cols) && rows * cols >= 1e6 && !through;
 
 /** Why the head of a plan is read whole whatever is asked for; undefined: it need not be. */
-export function cannotStage({ hparams: { logitCap }, tensors, tiedHead }: ModelPlan): string | undefined {
-  const head = tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
-  if (!groupBytes(head.layout, head.cols)) return `an output matrix of ${head.layout} has no planes`;
-  if (logitCap) return 'logits are bent to a cap';
-  return tensors.some(({ role }) => role.field === 'headBias') ? 'the head has a bias' : undefined;
+export function cannotStage(plan: ModelPlan): string | undefined {
+  const { cols } = headOf(plan);
+  if (cols % 32 !== 0 || cols < 64 || cols > 65535) return `the output matrix is ${cols} wide, which is no multiple of 32 from 64 up`;
+  if (plan.hparams.logitCap) return 'logits are bent to a cap';
+  return plan.tensors.some(({ role }) => role.field === 'headBias') ? 'the head has a bias' : undefined;
 }
 
-/** A plan whose head lies in planes, where that is asked for and possible. */
+/** A plan whose head has a sketch, where that is asked for and possible. */
 export function stagedPlan(plan: ModelPlan, option: HeadOption): ModelPlan {
-  const field = plan.tiedHead ? 'embed' : 'head', head = plan.tensors.find(({ role }) => role.field === field)!;
-  const deviations = typeof option === 'object' ? option.deviations : option === 'auto' && head.layout === 'q8_0' ? DEVIATIONS : 0;
+  const head = headOf(plan), deviations = typeof option === 'object' ? option.deviations : option === 'auto' && pays(head) ? DEVIATIONS : 0;
   if (!deviations || cannotStage(plan) !== undefined) return plan;
-  const { first, second } = groupBytes(head.layout, head.cols)!, groups = Math.ceil(head.rows / 8), secondAt = aligned(groups * first);
-  const planes = { first, second, secondAt, whole: head.bytes }, bytes = secondAt + groups * second;
-  return changed(plan, head, { ...head, planes, bytes }, deviations);
+  const sketch = { at: aligned(head.bytes), order: aligned(2 * head.cols), group: groupBytes(head.cols) };
+  return changed(plan, head, { ...head, sketch, bytes: sketch.at + sketch.order + Math.ceil(head.rows / 8) * sketch.group }, deviations);
 }
 
-/** The same plan with the head in one piece, as it was. */
+/** The same plan without a sketch. */
 export function wholePlan(plan: ModelPlan): ModelPlan {
-  const head = plan.tensors.find(({ planes }) => planes);
-  return head ? changed(plan, head, { ...head, planes: undefined, bytes: head.planes!.whole }, 0) : plan;
+  const head = headOf(plan);
+  return head.sketch ? changed(plan, head, { ...head, sketch: undefined, bytes: layoutBytes(head.layout, head.rows, head.cols) }, 0) : plan;
 }
 
 function changed(plan: ModelPlan, from: PlannedTensor, to: PlannedTensor, deviations: number): ModelPlan {

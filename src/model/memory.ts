@@ -10,7 +10,7 @@ import { compactBytes, formBytes, skippingBytes } from './forms.ts';
 import type { Hparams } from './types.ts';
 import { convolutionBytes } from './convolution.ts';
 import { allKvHeads, ropeDims } from './hparams.ts';
-import { isSuper, layoutBytes } from './layouts.ts';
+import { isSuper } from './layouts.ts';
 import type { ModelPlan } from './plan.ts';
 import { aligned } from './plan.ts';
 import { adaptFields, recordBytes, reportFields, sequenceFields, tokenFields, workspaceFields } from './records.ts';
@@ -33,8 +33,8 @@ export function matmulScratch(cols: number, tokens: number, ready = tokens): num
 export const PACKED = 16;
 /** What x of a product of several tokens takes whole, once it is made ready. */
 export function panelsBytes(cols: number, tokens: number): number { return 320 * Math.ceil(tokens / 4) * Math.ceil(cols / 32); }
-/** Rows of a head in planes that are joined at a time, bytes. */
-const JOINED = 64 * 1024;
+/** What a sketch said of a sample of rows (assembly/forward/stages.ts), bytes. */
+const SAMPLE = 2048;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -70,7 +70,7 @@ export interface Buffers {
 
 /** What computes; of quantised activations, and of what each of several threads has for itself, the bytes from one's to the next one's. */
 export interface Workspace extends Buffers {
-  readonly strides: Readonly<Record<'quantBytes' | 'unpackedBytes' | 'scoresBytes' | 'joinedBytes', number>>;
+  readonly strides: Readonly<Record<'quantBytes' | 'unpackedBytes' | 'scoresBytes', number>>;
 }
 
 const pad = (width: number, to: number): number => Math.ceil(width / to) * to;
@@ -94,7 +94,6 @@ export function layoutWorkspace({ hparams: h, tensors, deviations }: ModelPlan, 
     quantBytes: CHUNK * quantRecordBytes * Math.ceil(maxCols / 32),
     unpackedBytes: aligned(matmulScratch(maxCols, CHUNK, threads > 1 ? PACKED : CHUNK)),
     scoresBytes: aligned(ATTENTION_BYTES),
-    joinedBytes: deviations > 0 ? aligned(Math.max(JOINED, layoutBytes('q8_0', 8, 256 * Math.ceil(h.hidden / 256)))) : 0,
   };
   return { strides, ...withRecords({
     tokensPtr: recordBytes(tokenFields) * CHUNK, rowsPtr: recordBytes(tokenFields) * CHUNK, xPtr: row(h.hidden), normedPtr: row(h.hidden),
@@ -106,7 +105,7 @@ export function layoutWorkspace({ hparams: h, tensors, deviations }: ModelPlan, 
     anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: threads * strides.scoresBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
     ...(deviations > 0
-      ? { deviationsPtr: 4 * pad(h.vocab, 8), groupsPtr: 4 * Math.ceil(h.vocab / 8), joinedPtr: threads * strides.joinedBytes } : {}),
+      ? { deviationsPtr: 4 * pad(h.vocab, 8), groupsPtr: 4 * Math.ceil(h.vocab / 8), sketchedPtr: 2 * row(h.hidden) / CHUNK, samplePtr: SAMPLE } : {}),
     ...(h.experts
       ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
   }, recordBytes(workspaceFields)) };

@@ -12,8 +12,8 @@ import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
 
-/** A tensor in planes: bytes of 8 rows in each (assembly/kernels/planes/planes.ts), where the second begins, and of all in one piece. */
-export interface Planes { readonly first: number; readonly second: number; readonly secondAt: number; readonly whole: number }
+/** A matrix a second time, to four bits (assembly/kernels/sketch): where it begins behind the matrix, the bytes of its order, and of 8 rows. */
+export interface Sketch { readonly at: number; readonly order: number; readonly group: number }
 
 export interface PlannedTensor {
   readonly role: TensorRole;
@@ -31,9 +31,9 @@ export interface PlannedTensor {
   readonly layout: LayoutName;
   /** The layout that the file's blocks are repacked to first, where `layout` is their expansion to f32. */
   readonly through: LayoutName | undefined;
-  /** Where it lies in two planes instead of one piece (head.ts). */
-  readonly planes?: Planes | undefined;
-  /** Bytes of all of them in the file and in the arena. */
+  /** Where it has one (head.ts). */
+  readonly sketch?: Sketch | undefined;
+  /** Bytes of all of them in the file and in the arena, of the latter with the sketch. */
   readonly fileBytes: number;
   readonly bytes: number;
 }
@@ -178,8 +178,8 @@ function refuseUnused(file: GgufFile, used: ReadonlySet<string>, architecture: s
 /** Lines for people: one for each kind of conversion, then totals. */
 export function describePlan(plan: ModelPlan): string[] {
   const kinds = new Map<string, { count: number; fileBytes: number; bytes: number }>();
-  for (const { dtype, layout, planes, fileBytes, bytes } of plan.tensors) {
-    const key = `${dtype} → ${layout === 'vector' ? 'f32 vector' : `${layout}, 8 rows interleaved`}${planes ? ', 2 planes' : ''}`;
+  for (const { dtype, layout, sketch, fileBytes, bytes } of plan.tensors) {
+    const key = `${dtype} → ${layout === 'vector' ? 'f32 vector' : `${layout}, 8 rows interleaved`}${sketch ? ' + sketch' : ''}`;
     const kind = kinds.get(key) ?? { count: 0, fileBytes: 0, bytes: 0 };
     kinds.set(key, { count: kind.count + 1, fileBytes: kind.fileBytes + fileBytes, bytes: kind.bytes + bytes });
   }

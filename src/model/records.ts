@@ -4,8 +4,8 @@ export type Fields = Readonly<Record<string, FieldType>>;
 
 export const modelFields = {
   hidden: 'i32', ffn: 'i32', nLayers: 'i32', headDim: 'i32', headStride: 'i32', vocab: 'i32', norm: 'i32', normEps: 'f32', embedPtr: 'u32',
-  embedLayout: 'i32', embedRestPtr: 'u32', embedScale: 'f32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32',
-  headLayout: 'i32', headRestPtr: 'u32', deviations: 'f32',
+  embedLayout: 'i32', embedScale: 'f32', positionPtr: 'u32', outNormPtr: 'u32', outNormBiasPtr: 'u32', headPtr: 'u32',
+  headLayout: 'i32', sketchPtr: 'u32', deviations: 'f32',
   headBiasPtr: 'u32', logitScale: 'f32', logitCap: 'f32', nRopes: 'i32', ropesPtr: 'u32', layersPtr: 'u32', rowsBelow: 'i32',
   columnsBelow: 'i32',
 } as const satisfies Fields;
@@ -39,7 +39,7 @@ export const workspaceFields = {
   xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
   sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
   scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', deviationsPtr: 'u32', groupsPtr: 'u32',
-  partialPtr: 'u32', joinedPtr: 'u32', joinedBytes: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  partialPtr: 'u32', sketchedPtr: 'u32', samplePtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
   expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 

@@ -20,12 +20,12 @@ export function* piecesOf(tensor: PlannedTensor): Generator<{ matrix: number; ro
   }
 }
 
-/** Bytes of staging for a piece of file, and behind it for its repacked form and one row, where that is expanded or parted. */
+/** Bytes of staging for a piece of file, and behind it for its repacked form, where that is expanded, and for one row, for two where there is a sketch. */
 export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
-  const rows = rowsPerPiece(tensor), before = tensor.planes ? tensor.layout : tensor.through;
+  const rows = rowsPerPiece(tensor), before = tensor.through;
   return {
     piece: aligned((tensor.fileBytes / (tensor.matrices * tensor.rows)) * rows),
-    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.through ? 4 * tensor.cols : 0,
+    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.sketch ? 8 * tensor.cols : before ? 4 * tensor.cols : 0,
   };
 }
 

@@ -151,7 +151,7 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
   try {
     return of(staged);
   } catch (error) {
-    if (error instanceof WontFitError) return of(whole); // two stages take some 10 bytes more of every token of the vocabulary
+    if (error instanceof WontFitError) return of(whole); // a sketch takes half a byte for every weight of the matrix
     throw error;
   }
 }

@@ -57,6 +57,9 @@ for (const build of builds) {
     logits[31] = 0.4; deviations[31] = 0.25;
     const list = k.alloc(16), found = k.call('candidates', k.putF32(logits), k.putF32(deviations), 4, 2, 1, list);
     assert.equal([...k.i32(list, found)], [1]);
+    k.i32(list, 4).set([0, 1, 2, 3]);
+    const left = k.call('among', k.putF32(logits), k.putF32(deviations), list, 4, 0.4);
+    assert.equal([...k.i32(list, left)], [1, 3]);
     assert.is(k.call('maximum', k.putF32(logits), 32), 3);
     k.checkCanaries();
   });

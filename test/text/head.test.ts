@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { load, plan } from '../../src/index.ts';
 import type { GenerateOptions, Model } from '../../src/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
+import { asked, tinyModel } from '../helpers/tiny-models.ts';
 
 const test = suite('head in two stages');
 const prompts = ['The capital of France is', 'def fibonacci(n):\n'];
@@ -39,13 +40,28 @@ test('log-probabilities of alternatives and raw distributions are the whole head
   assert.equal((await staged.score(ids)).tokens, (await whole.score(ids)).tokens);
 });
 
-test('unless something is said, q8_0 is read in two stages, where they fit', async () => {
+for (const name of ['llama', 'qwen2', 'gemma', 'gpt2', 'granite']) {
+  test(`a tiny ${name} draws the same tokens`, async () => {
+    const bytes = await tinyModel(name), shared = { contextSize: 128, threads: 1 } as const;
+    await using whole = await load(bytes, { ...shared, head: 'whole' });
+    await using staged = await load(bytes, { ...shared, head: { deviations: 6 } });
+    const ids = asked.map((id) => id % whole.info.vocab);
+    for (const options of [{ temperature: 0 }, { seed: 3 }, { seed: 5, topK: 3 }]) {
+      const [a, b] = await Promise.all([whole, staged].map(async (model) => (await model.generate(ids, { ...options, maxTokens: 20 }).tokens()).map(({ id }) => id)));
+      assert.equal(b, a, JSON.stringify(options));
+    }
+  });
+}
+
+test('unless something is said, a large matrix of more than five bits a weight is read in two stages, where they fit', async () => {
   const roomy = await plan(embeddedModel, { contextSize: 256 }), whole = await plan(embeddedModel, { contextSize: 256, head: 'whole' });
   assert.is(roomy.model.deviations, 6);
   assert.is(whole.model.deviations, 0);
   assert.ok(roomy.memory.total > whole.memory.total);
   const tight = await plan(embeddedModel, { contextSize: 256, sequences: 1, maxBytes: (await plan(embeddedModel, { contextSize: 256, sequences: 1, head: 'whole' })).memory.total });
   assert.is(tight.model.deviations, 0);
+  assert.is((await plan(embeddedModel, { contextSize: 256, precision: 'exact' })).model.deviations, 0); // the reference
+  assert.is((await plan(await tinyModel('llama'), { contextSize: 64 })).model.deviations, 0); // 32,768 weights
 });
 
 test('deviations out of range are refused by name', async () => {

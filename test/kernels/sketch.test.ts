@@ -1,0 +1,94 @@
+/** A matrix to four bits: its products err as much as it says, whatever layout it was drawn from, and wide columns hardly at all. */
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/sampler/random.ts';
+import { Kernels } from '../helpers/kernels.ts';
+import { kinds, randomMatrix, uniform, type Kind } from '../helpers/matrices.ts';
+
+const build = 'relaxed', test = suite(`sketch (${build})`), k = new Kernels(build, 1024);
+const float = kinds.find(({ name }) => name === 'f32')!;
+
+/** The sketch of `rows` rows at `src`; its products with x, and their deviations. */
+function sketched({ layout }: Kind, src: number, rows: number, x: Float32Array): { sound: number; y: Float32Array; deviation: Float32Array } {
+  const cols = x.length, groups = Math.ceil(rows / 8), order = k.alloc(k.call('orderBytes', cols)), at = k.alloc(groups * k.call('sketchBytes', cols));
+  const scratch = k.alloc(8 * cols), values = k.alloc(4 * cols), records = k.alloc(2 * cols + 64), y = k.alloc(32 * groups), deviation = k.alloc(32 * groups);
+  k.call('sketchOrder', layout, src, rows, cols, scratch, order);
+  const sound = k.call('sketch', layout, src, groups, cols, order, scratch, at);
+  k.f32(values, cols).set(x);
+  k.call('sketchInput', values, cols, order, scratch, records);
+  k.call('sketchProduct', at, groups, cols, records, y, deviation);
+  k.checkCanaries();
+  return { sound, y: k.f32(y, 8 * groups).slice(), deviation: k.f32(deviation, 8 * groups).slice() };
+}
+
+/** A matrix of f32. */
+function matrixOf(rows: number, cols: number, value: (row: number, col: number) => number): number {
+  const ptr = k.alloc(k.call('layoutBytes', float.layout, rows, cols));
+  const src = k.putBytes(new Uint8Array(Float32Array.from({ length: rows * cols }, (_, i) => value(Math.floor(i / cols), i % cols)).buffer));
+  k.call('repack', float.dtype, float.layout, src, ptr, rows, cols);
+  return ptr;
+}
+
+for (const kind of kinds) {
+  test(`${kind.name}: errors are as large as their deviations`, () => {
+    const random = new Random(5), rows = 509, cols = Math.max(kind.block, 160), ratios: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      k.reset();
+      const { ptr, values } = randomMatrix(k, kind, rows, cols, random), x = Float32Array.from({ length: cols }, () => 10 ** round * uniform(random));
+      const { sound, y, deviation } = sketched(kind, ptr, rows, x);
+      assert.is(sound, 1);
+      for (const [r, row] of values.entries()) {
+        const right = row.reduce((sum, w, j) => sum + w * x[j]!, 0), size = Math.hypot(...row) * Math.hypot(...x);
+        assert.ok(deviation[r]! < 0.2 * size, `row ${r}: a deviation of ${deviation[r]} where the product has ${size} at most`);
+        ratios.push((y[r]! - right) / deviation[r]!);
+      }
+      assert.equal([...deviation.slice(rows)], [0, 0, 0], 'rows that pad a group are exact');
+    }
+    const rms = Math.sqrt(ratios.reduce((sum, v) => sum + v * v, 0) / ratios.length), mean = ratios.reduce((a, b) => a + b, 0) / ratios.length;
+    assert.ok(rms > 0.85 && rms < 1.2, `root mean square of error over deviation ${rms}`);
+    assert.ok(Math.abs(mean) < 0.2, `mean ${mean}`);
+    assert.ok(Math.max(...ratios.map(Math.abs)) < 5.5, `largest ${Math.max(...ratios.map(Math.abs))}`);
+  });
+}
+
+test('columns with large weights and large elements of x hardly err', () => {
+  const random = new Random(7), rows = 256, cols = 576, isWide = (j: number): boolean => j % 18 === 5; // 32 of them
+  const matrix = matrixOf(rows, cols, (_, j) => uniform(random) * (isWide(j) ? 20 : 1)), x = Float32Array.from({ length: cols }, (_, j) => uniform(random) * (isWide(j) ? 100 : 1));
+  const { y, deviation } = sketched(float, matrix, rows, x), row = k.alloc(4 * cols);
+  for (let r = 0; r < rows; r++) {
+    k.call('dequantRow', float.layout, matrix, cols, r, row);
+    const values = [...k.f32(row, cols)], right = values.reduce((sum, w, j) => sum + w * x[j]!, 0), narrow = Math.hypot(...x.filter((_, j) => !isWide(j)));
+    assert.ok(deviation[r]! < 0.2 * narrow, `a deviation of ${deviation[r]}, where the other elements of x have a norm of ${narrow}`);
+    assert.ok(Math.abs(y[r]! - right) < 0.005 * Math.hypot(...values) * Math.hypot(...x), `${y[r]} for ${right}`);
+  }
+});
+
+test('every column has its place', () => {
+  const rows = 16, cols = 96;
+  for (let col = 0; col < cols; col++) {
+    k.reset();
+    const x = new Float32Array(cols);
+    x[col] = 1;
+    // of the first 32 columns the least is still larger than what the others have in common
+    const { y } = sketched(float, matrixOf(rows, cols, (r, j) => (1 + r) * (j === col ? 2 : j < 32 ? 1 : 0.01)), rows, x);
+    for (let r = 0; r < rows; r++) assert.ok(Math.abs(y[r]! - 2 * (1 + r)) < 0.02 * (1 + r), `column ${col}, row ${r}: ${y[r]}`);
+  }
+});
+
+test('rows of zeros are exact, and rows without a norm are said to be unsound', () => {
+  const ones = new Float32Array(64).fill(1);
+  k.reset();
+  const { sound, y, deviation } = sketched(float, matrixOf(8, 64, () => 0), 8, ones);
+  assert.is(sound, 1);
+  assert.equal([...y, ...deviation], Array.from({ length: 16 }, () => 0));
+  for (const value of [NaN, Infinity, -Infinity, 3e38]) for (const col of [0, 63]) {
+    k.reset();
+    // through expand: repack refuses what is not finite
+    const matrix = matrixOf(8, 64, (r, j) => (j + r) % 7);
+    k.f32(matrix, 512)[8 * col + 3] = value;
+    const flawed = sketched(float, matrix, 8, ones);
+    assert.ok(flawed.sound === 0 || value === 3e38, String(value));
+  }
+});
+
+test.run();
