@@ -11,7 +11,7 @@ import { decode, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack } from './kernels/repack/repack';
-export { sketch, sketchOrder } from './kernels/sketch/sketch';
+export { listWide, sketch } from './kernels/sketch/sketch';
 export { expand } from './kernels/embed/embed';
 export { packRows, rowBytes } from './kernels/neurons/rows';
 export { packColumns, columnBytes } from './kernels/columns/form';

@@ -5,7 +5,7 @@ import { among, candidates, indexOf, maximum } from '../kernels/logits/candidate
 import { copyGroups, settle, spread } from '../kernels/logits/tail';
 import { matvec } from '../kernels/matvec/matvec';
 import { sketchInput, sketchProduct } from '../kernels/sketch/product';
-import { orderBytes, sketchBytes } from '../kernels/sketch/sketch';
+import { LIST, sketchBytes } from '../kernels/sketch/sketch';
 import { Format } from '../layouts/kinds';
 import { formatOf, layoutBytes } from '../layouts/sizes';
 import { beginOf, fork, jobArgs, partsOf } from '../threads/team';
@@ -40,7 +40,7 @@ function run(work: WorkspaceRecord, rows: i32, from: i32, to: i32, y: usize): vo
   if (rows == Rows.all) exact(work, model, from, to - from, y);
   else if (rows == Rows.sketched) {
     const out = y + (at << 5), dev = deviations + (at << 5);
-    const sketch = <usize>model.sketchPtr + orderBytes(model.hidden) + at * sketchBytes(model.hidden);
+    const sketch = <usize>model.sketchPtr + LIST + at * sketchBytes(model.hidden);
     sketchProduct(sketch, to - from, model.hidden, work.sketchedPtr, out, dev);
     if (model.logitScale != 1) {
       scale(out, model.logitScale, (to - from) << 3);

@@ -17,8 +17,8 @@ export interface LoaderExports {
   repack(dtype: number, layout: number, src: number, dst: number, rows: number, cols: number): number;
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   /** Only of engines: calibration reads heads in one piece. */
-  sketchOrder?(layout: number, src: number, rows: number, cols: number, scratch: number, order: number): void;
-  sketch?(layout: number, src: number, groups: number, cols: number, order: number, scratch: number, dst: number): number;
+  listWide?(layout: number, src: number, rows: number, cols: number, scratch: number, list: number): void;
+  sketch?(layout: number, src: number, groups: number, cols: number, list: number, scratch: number, dst: number): number;
   fingerprint(ptr: number, bytes: number, state: number): void;
   prepare(model: number): void;
 }

@@ -7,6 +7,7 @@ import { FormatError, ModelError, StateError, throwIfAborted } from '../errors.t
 import { dtypes } from '../format/gguf/types.ts';
 import { Status } from '../model/enums.ts';
 import { Layout, layoutBytes } from '../model/layouts.ts';
+import { sketchList } from '../model/head.ts';
 import type { ModelPlan, PlannedTensor, Sketch } from '../model/plan.ts';
 import { aligned } from '../model/plan.ts';
 import { largestPiece, piecesOf, stagingBytes, stagingOf } from '../model/staging.ts';
@@ -77,13 +78,13 @@ export async function loadWeights(
   return { addresses, fingerprint, times: { readMs, repackMs } };
 }
 
-/** What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say in what order. @throws ModelError `E_NAN_WEIGHTS` */
+/** What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say which columns are wide. @throws ModelError `E_NAN_WEIGHTS` */
 function draw(
-  exports: LoaderExports, tensor: PlannedTensor, { order, group }: Sketch, from: number, row: number, rows: number, scratch: number, at: number,
+  exports: LoaderExports, tensor: PlannedTensor, { group }: Sketch, from: number, row: number, rows: number, scratch: number, at: number,
 ): void {
   const layout = Layout[tensor.layout], { cols } = tensor;
-  if (row === 0) exports.sketchOrder!(layout, from, rows, cols, scratch, at);
-  if (exports.sketch!(layout, from, Math.ceil(rows / 8), cols, at, scratch, at + order + (row / 8) * group) === 1) return;
+  if (row === 0) exports.listWide!(layout, from, rows, cols, scratch, at);
+  if (exports.sketch!(layout, from, Math.ceil(rows / 8), cols, at, scratch, at + sketchList + (row / 8) * group) === 1) return;
   throw new ModelError('E_NAN_WEIGHTS', {
     subject: `tensor ${tensor.source.name}`, found: 'rows that have no finite norm', expected: 'finite weights',
     remedy: "The file is damaged or the conversion overflowed; fetch or convert the model again, or load it with head: 'whole'.",

@@ -34,7 +34,8 @@ export function checkHead(option: unknown): HeadOption {
   });
 }
 
-/** Bytes of 8 rows of a sketch. */
+/** Bytes of the list of wide columns, and of 8 rows (assembly/kernels/sketch/sketch.ts). */
+export const sketchList = 64;
 const groupBytes = (cols: number): number => 224 + 4 * cols;
 
 const headOf = ({ tensors, tiedHead }: ModelPlan): PlannedTensor => tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
@@ -55,8 +56,8 @@ export function cannotStage(plan: ModelPlan): string | undefined {
 export function stagedPlan(plan: ModelPlan, option: HeadOption): ModelPlan {
   const head = headOf(plan), deviations = typeof option === 'object' ? option.deviations : option === 'auto' && pays(head) ? DEVIATIONS : 0;
   if (!deviations || cannotStage(plan) !== undefined) return plan;
-  const sketch = { at: aligned(head.bytes), order: aligned(2 * head.cols), group: groupBytes(head.cols) };
-  return changed(plan, head, { ...head, sketch, bytes: sketch.at + sketch.order + Math.ceil(head.rows / 8) * sketch.group }, deviations);
+  const sketch = { at: aligned(head.bytes), group: groupBytes(head.cols) };
+  return changed(plan, head, { ...head, sketch, bytes: sketch.at + sketchList + Math.ceil(head.rows / 8) * sketch.group }, deviations);
 }
 
 /** The same plan without a sketch. */

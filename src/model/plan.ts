@@ -12,8 +12,9 @@ import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
 
-/** A matrix a second time, to four bits (assembly/kernels/sketch): where it begins behind the matrix, the bytes of its order, and of 8 rows. */
-export interface Sketch { readonly at: number; readonly order: number; readonly group: number }
+/** A matrix a second time, to four bits (assembly/kernels/sketch): where it begins
+ * behind the matrix, and bytes of 8 rows. */
+export interface Sketch { readonly at: number; readonly group: number }
 
 export interface PlannedTensor {
   readonly role: TensorRole;

@@ -20,12 +20,15 @@ export function* piecesOf(tensor: PlannedTensor): Generator<{ matrix: number; ro
   }
 }
 
-/** Bytes of staging for a piece of file, and behind it for its repacked form, where that is expanded, and for one row, for two where there is a sketch. */
+/**
+ * Bytes of staging for a piece of file, and behind it for its repacked form, where that is expanded, and for one
+ * row, for nine where there is a sketch.
+ */
 export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: number; row: number } {
   const rows = rowsPerPiece(tensor), before = tensor.through;
   return {
     piece: aligned((tensor.fileBytes / (tensor.matrices * tensor.rows)) * rows),
-    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.sketch ? 8 * tensor.cols : before ? 4 * tensor.cols : 0,
+    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.sketch ? 36 * tensor.cols : before ? 4 * tensor.cols : 0,
   };
 }
 

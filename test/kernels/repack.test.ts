@@ -51,6 +51,18 @@ for (const build of builds) {
     });
   }
 
+  for (const name of names) {
+    test(`${name}: eight rows at once are those rows`, () => {
+      const { w } = pack(name, 7), layout = Layout[heldAs[name]], group = k.alloc(32 * cols), out = k.alloc(4 * cols);
+      k.call('dequantGroup', layout, w, cols, group);
+      for (let r = 0; r < 8; r++) {
+        k.call('dequantRow', layout, w, cols, r, out);
+        assert.equal(k.f32(group + 4 * cols * r, cols).map((v) => v + 0), k.f32(out, cols).map((v) => v + 0), `row ${r}`); // + 0: no -0
+      }
+      k.checkCanaries();
+    });
+  }
+
   for (const name of ['f32', 'f16', 'bf16'] as const) {
     test(`${name} to a plain vector`, () => {
       const { w, result } = pack(name, rows, Layout.vector);

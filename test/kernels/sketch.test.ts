@@ -10,12 +10,12 @@ const float = kinds.find(({ name }) => name === 'f32')!;
 
 /** The sketch of `rows` rows at `src`; its products with x, and their deviations. */
 function sketched({ layout }: Kind, src: number, rows: number, x: Float32Array): { sound: number; y: Float32Array; deviation: Float32Array } {
-  const cols = x.length, groups = Math.ceil(rows / 8), order = k.alloc(k.call('orderBytes', cols)), at = k.alloc(groups * k.call('sketchBytes', cols));
-  const scratch = k.alloc(8 * cols), values = k.alloc(4 * cols), records = k.alloc(2 * cols + 64), y = k.alloc(32 * groups), deviation = k.alloc(32 * groups);
-  k.call('sketchOrder', layout, src, rows, cols, scratch, order);
-  const sound = k.call('sketch', layout, src, groups, cols, order, scratch, at);
+  const cols = x.length, groups = Math.ceil(rows / 8), list = k.alloc(64), at = k.alloc(groups * k.call('sketchBytes', cols));
+  const scratch = k.alloc(36 * cols), values = k.alloc(4 * cols), records = k.alloc(2 * cols + 64), y = k.alloc(32 * groups), deviation = k.alloc(32 * groups);
+  k.call('listWide', layout, src, rows, cols, scratch, list);
+  const sound = k.call('sketch', layout, src, groups, cols, list, scratch, at);
   k.f32(values, cols).set(x);
-  k.call('sketchInput', values, cols, order, scratch, records);
+  k.call('sketchInput', values, cols, list, scratch, records);
   k.call('sketchProduct', at, groups, cols, records, y, deviation);
   k.checkCanaries();
   return { sound, y: k.f32(y, 8 * groups).slice(), deviation: k.f32(deviation, 8 * groups).slice() };

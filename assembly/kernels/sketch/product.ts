@@ -1,5 +1,5 @@
 /**
- * What a sketch (sketch.ts) says of W x. Of x it reads: X4 records (kernels/quantize) of the ordinary columns, in order, then one record of the
+ * What a sketch (sketch.ts) says of W x. Of x it reads: X4 records (kernels/quantize) of the ordinary columns, then one record of the
  * wide ones:
  *   64 B i16 q in units of the largest / 32767    +64 f32 that unit    +68 f32 -7.5 times the sum of the others    +72 f32 their norm
  * Micro-operations a block of 8 rows x 32 columns: those of kernels/matvec/nibbles.ts less all that scales of blocks cost there. Two groups
@@ -29,9 +29,9 @@ function squares(p: usize): f32 {
 }
 
 /** x [cols] f32 as a product reads it. `scratch` [cols] f32. */
-export function sketchInput(x: usize, cols: i32, order: usize, scratch: usize, records: usize): void {
+export function sketchInput(x: usize, cols: i32, list: usize, scratch: usize, records: usize): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;
-  inOrder(x, cols, order, scratch);
+  inOrder(x, cols, list, scratch);
   quantize(scratch, cols - WIDE, Format.x4, records, 0, 0);
   const end = wideRecord(records, cols), wide = scratch + (<usize>(cols - WIDE) << 2);
   let sum: f32 = 0, square: f32 = 0; // of x as it was rounded
