@@ -101,7 +101,8 @@ export function stageOne(work: WorkspaceRecord, model: ModelRecord, sequence: Se
 
 /** Corrects logits and deviations of the sketch by a sample. */
 function weighTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
-  const count = min(SAMPLE, groupsOf(model) >> 4), list = <usize>work.groupsPtr, near = <usize>work.samplePtr, was = near + (<usize>count << 5);
+  const count = min(SAMPLE, groupsOf(model) >> 4), list = <usize>work.groupsPtr;
+  const near = <usize>work.samplePtr, was = near + (<usize>count << 5);
   const logits = <usize>sequence.logitsPtr, deviations = <usize>work.deviationsPtr;
   if (!count) return;
   spread(groupsOf(model), count, list);

@@ -78,7 +78,10 @@ export async function loadWeights(
   return { addresses, fingerprint, times: { readMs, repackMs } };
 }
 
-/** What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say which columns are wide. @throws ModelError `E_NAN_WEIGHTS` */
+/**
+ * What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say which columns are wide.
+ * @throws ModelError `E_NAN_WEIGHTS`
+ */
 function draw(
   exports: LoaderExports, tensor: PlannedTensor, { group }: Sketch, from: number, row: number, rows: number, scratch: number, at: number,
 ): void {
@@ -92,7 +95,8 @@ function draw(
 }
 
 /** Bytes of one of its matrices in the arena. */
-const bytesOf = ({ layout, rows, cols, bytes, matrices, sketch }: PlannedTensor): number => (sketch ? layoutBytes(layout, rows, cols) : bytes / matrices);
+const bytesOf = ({ layout, rows, cols, bytes, matrices, sketch }: PlannedTensor): number =>
+  (sketch ? layoutBytes(layout, rows, cols) : bytes / matrices);
 
 /** Bytes of a row in the file. */
 const rowBytesOf = ({ fileBytes, matrices, rows }: PlannedTensor): number => fileBytes / (matrices * rows);

@@ -8,9 +8,10 @@ import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';
 
 /**
- * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read a sketch of it first, four bits a weight,
- * then the rows that may still matter, by so many `deviations` of what the sketch leaves out. What is drawn is the same unless an error
- * is larger than that many of its deviations. 'auto' takes two stages where they fit and the matrix has a million weights, of more than five bits each (docs/head.md).
+ * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read a sketch of it first, four bits a
+ * weight, then the rows that may still matter, by so many `deviations` of what the sketch leaves out. What is drawn is the same unless an
+ * error is larger than that many of its deviations. 'auto' takes two stages where they fit and the matrix has a million weights, of more
+ * than five bits each (docs/head.md).
  */
 export type HeadOption = 'auto' | 'whole' | { readonly deviations: number };
 
@@ -38,9 +39,10 @@ export function checkHead(option: unknown): HeadOption {
 export const sketchList = 64;
 const groupBytes = (cols: number): number => 224 + 4 * cols;
 
-const headOf = ({ tensors, tiedHead }: ModelPlan): PlannedTensor => tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
+const headOf = ({ tensors, tiedHead }: ModelPlan): PlannedTensor =>
+  tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
 
-/** Whether a sketch is so much smaller than the matrix that two stages are faster; what `precision: 'exact'` expanded is a reference, and whole. */
+/** Whether a sketch is so much smaller than the matrix that two stages are faster; what `precision: 'exact'` expanded is a reference. */
 const pays = ({ layout, rows, cols, through }: PlannedTensor): boolean =>
   layoutBytes(layout, 8, cols) > 1.25 * groupBytes(cols) && rows * cols >= 1e6 && !through;
 

@@ -105,7 +105,9 @@ export function layoutWorkspace({ hparams: h, tensors, deviations }: ModelPlan, 
     anglesPtr: 4 * CHUNK * ropeDims(h), scoresPtr: threads * strides.scoresBytes,
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
     ...(deviations > 0
-      ? { deviationsPtr: 4 * pad(h.vocab, 8), groupsPtr: 4 * Math.ceil(h.vocab / 8), sketchedPtr: 2 * row(h.hidden) / CHUNK, samplePtr: SAMPLE } : {}),
+      ? {
+        deviationsPtr: 4 * pad(h.vocab, 8), groupsPtr: 4 * Math.ceil(h.vocab / 8), sketchedPtr: 8 * pad(h.hidden, 32), samplePtr: SAMPLE,
+      } : {}),
     ...(h.experts
       ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
   }, recordBytes(workspaceFields)) };

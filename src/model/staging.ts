@@ -28,7 +28,8 @@ export function stagingOf(tensor: PlannedTensor): { piece: number; repacked: num
   const rows = rowsPerPiece(tensor), before = tensor.through;
   return {
     piece: aligned((tensor.fileBytes / (tensor.matrices * tensor.rows)) * rows),
-    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0, row: tensor.sketch ? 36 * tensor.cols : before ? 4 * tensor.cols : 0,
+    repacked: before ? aligned(layoutBytes(before, rows, tensor.cols)) : 0,
+    row: tensor.sketch ? 36 * tensor.cols : before ? 4 * tensor.cols : 0,
   };
 }
 

@@ -5,7 +5,9 @@
  *   dequantGroup  8 rows at once → [8, cols] at `dst`: bytes and packed quants four to an operation
  *   expand      `rows` rows (groups padded with zeros) → the interleaved f32 layout; `row` is scratch [cols] f32
  */
-import { blockBytes, groupBytes, isBytes, isFloat, isPacked, isSuper, quantOf, quantsIn, the, unitBytes, valueAt } from '../../layouts/kinds';
+import {
+  blockBytes, groupBytes, isBytes, isFloat, isPacked, isSuper, quantOf, quantsIn, the, unitBytes, valueAt,
+} from '../../layouts/kinds';
 import { partOf } from '../../layouts/packed';
 import { VECTOR, forLayout } from '../../layouts/table';
 
@@ -62,14 +64,16 @@ export function dequantRow(layout: i32, w: usize, cols: i32, row: i32, dst: usiz
 
 /** 8 rows of half a block at p, 16 columns. */
 @inline function dequantHalf<L>(p: usize, block: usize, unit: usize, half: usize, rowBytes: usize, dst: usize): void {
-  const a = isPacked<L>() ? the<L>().mask : i32x4.splat(0), b = isPacked<L>() ? the<L>().table(isSuper<L>() ? unit : block) : a, c = isPacked<L>() ? the<L>().third : a;
+  const a = isPacked<L>() ? the<L>().mask : i32x4.splat(0), b = isPacked<L>() ? the<L>().table(isSuper<L>() ? unit : block) : a;
+  const c = isPacked<L>() ? the<L>().third : a;
   for (let set: usize = 0; set < 2; set++) {
     let v0: v128, v1: v128, v2: v128, v3: v128;
     if (isBytes<L>()) {
       const q = p + (set << 4);
       v0 = v128.load(q); v1 = v128.load(q, 32); v2 = v128.load(q, 64); v3 = v128.load(q, 96);
     } else {
-      const p0 = partOf<L>(p, 0), p1 = partOf<L>(p, 1), p2 = partOf<L>(p, 2), p3 = partOf<L>(p, 3), p4 = partOf<L>(p, 4), p5 = partOf<L>(p, 5);
+      const p0 = partOf<L>(p, 0), p1 = partOf<L>(p, 1), p2 = partOf<L>(p, 2);
+      const p3 = partOf<L>(p, 3), p4 = partOf<L>(p, 4), p5 = partOf<L>(p, 5);
       v0 = the<L>().vector(set, 0, p0, p1, p2, p3, p4, p5, a, b, c); v1 = the<L>().vector(set, 1, p0, p1, p2, p3, p4, p5, a, b, c);
       v2 = the<L>().vector(set, 2, p0, p1, p2, p3, p4, p5, a, b, c); v3 = the<L>().vector(set, 3, p0, p1, p2, p3, p4, p5, a, b, c);
     }

@@ -43,7 +43,9 @@ export function sketchInput(x: usize, cols: i32, list: usize, scratch: usize, re
   let most = f32x4.splat(0);
   for (let at: usize = 0; at < <usize>WIDE << 2; at += 16) most = f32x4.max(most, f32x4.abs(v128.load(wide + at)));
   const peak = hmax(most), live = peak > 1e-30 && peak < Infinity, inverse: f32 = live ? <f32>32767 / peak : 0; // as kernels/quantize
-  for (let i: usize = 0; i < <usize>WIDE; i++) store<i16>(end + (i << 1), live ? <i16>nearest<f32>(load<f32>(wide + (i << 2)) * inverse) : 0);
+  for (let i: usize = 0; i < <usize>WIDE; i++) {
+    store<i16>(end + (i << 1), live ? <i16>nearest<f32>(load<f32>(wide + (i << 2)) * inverse) : 0);
+  }
   store<f32>(end, live ? peak / 32767 : peak * 0, UNIT_OF_X);
   store<f32>(end, <f32>-7.5 * sum, START);
   store<f32>(end, sqrt<f32>(square), NORM);

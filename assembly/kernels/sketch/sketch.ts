@@ -1,11 +1,11 @@
 /**
- * A matrix a second time, to four bits: what its products nearly are, for half a byte a weight and little arithmetic. Whoever needs a product
- * to the last bit takes it from the matrix itself (forward/stages.ts).
+ * A matrix a second time, to four bits: what its products nearly are, for half a byte a weight and little arithmetic. Whoever needs a
+ * product to the last bit takes it from the matrix itself (forward/stages.ts).
  *
  * A few columns of a head have weights many times as large as the others, and meet the largest elements of x: of three models 32 of 576 to
- * 896 columns hold 57 to 98 % of the squares that products are made of. These 32, `WIDE`, are kept to 8 bits; the others to nibbles with
- * one step for a whole row, so that their sums stay integers but for the scales of x. Errors are then a third to a half of those of
- * nibbles with a scale for every 32 columns.
+ * 896 columns hold 57 to 98 % of the squares that products are made of. These are kept to 8 bits; the others to nibbles with one step for
+ * a whole row, so that their sums stay integers but for the scales of x. Errors are then a third to a half of those of nibbles with a
+ * scale for every 32 columns.
  *
  *   wide   [32] u16: the wide columns, ascending
  *   group of 8 rows (layouts/kinds.ts): 8 f32 step, 8 f32 `left` (the root mean square of w - (n - 7.5) step), 8 f32 step of wide columns,
@@ -131,10 +131,12 @@ function wide(row: usize, lane: usize, dst: usize): bool {
 }
 
 /**
- * `groups` groups of a matrix in `layout` at `src` → theirs in its sketch, at `dst`. `scratch` [9, cols] f32. 0 where a row has no finite norm.
+ * `groups` groups of a matrix in `layout` at `src` → theirs in its sketch, at `dst`. `scratch` [9, cols] f32. 0 where a row has no finite
+ * norm.
  */
 export function sketch(layout: i32, src: usize, groups: i32, cols: i32, list: usize, scratch: usize, dst: usize): i32 {
-  const stride = layoutBytes(layout, 8, cols), bytes = <usize>cols << 2, row = scratch + (bytes << 3), end = row + bytes - (<usize>WIDE << 2);
+  const stride = layoutBytes(layout, 8, cols), bytes = <usize>cols << 2;
+  const row = scratch + (bytes << 3), end = row + bytes - (<usize>WIDE << 2);
   let sound = true;
   for (let g = 0; g < groups; g++, src += stride, dst += sketchBytes(cols)) {
     dequantGroup(layout, src, cols, scratch);
