@@ -43,7 +43,7 @@ export async function completions(raw: Readonly<Record<string, unknown>>, job: J
   if (logprobs !== undefined) options.logprobs = Math.max(1, logprobs);
   const fresh = constraintsOf(tokenizer, formatOf(body));
   const prompts = promptsOf(body.prompt), texts = prompts.map((prompt) => (body.echo ? textOf(tokenizer, prompt) : ''));
-  for (const prompt of prompts) if (typeof prompt === 'string') checkLength(model, prompt.length, 'prompt');
+  for (const prompt of prompts) if (typeof prompt === 'string') checkLength(model, prompt, 'prompt');
   if (prompts.length * n > most) throw wrong('n', `A request may ask for ${most} texts at most.`);
   const sources = prompts.flatMap((prompt) => Array.from({ length: n }, (_, index) => {
     const constraint = fresh && { constraint: fresh() };

@@ -6,7 +6,6 @@ import { isDeep } from './body.ts';
 import type { Context, Served } from './context.ts';
 import { show } from '../options.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
-import { checkRequest } from './length.ts';
 import { invalid, missing, unsupported, wrong } from './problem.ts';
 
 const part = v.looseObject({ type: v.string() });
@@ -155,18 +154,16 @@ export function chatRequestOf(raw: Readonly<Record<string, unknown>>, body: Chat
   if (body.top_logprobs && body.logprobs !== true) throw wrong('top_logprobs', "'top_logprobs' needs 'logprobs': true.");
   const tools = toolsOf(body.tools), toolChoice = toolChoiceOf(body.tool_choice, tools), responseFormat = formatOf(body);
   const { variables: ofEffort, sparsity } = effortOf(body.reasoning_effort, context);
-  const variables = { ...ofEffort, ...body.chat_template_kwargs }, messages = messagesOf(body.messages);
-  const request: ChatRequest = {
+  const variables = { ...ofEffort, ...body.chat_template_kwargs };
+  return {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}),
-    messages,
+    messages: messagesOf(body.messages),
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}),
     ...(body.logprobs ? { logprobs: Math.max(1, body.top_logprobs ?? 0) } : {}), // from 1 on log-probabilities are exact
     ...(Object.keys(variables).length > 0 ? { template: { variables } } : {}),
   };
-  checkRequest(model, request, 'messages');
-  return request;
 }
 
 /** A body that {@link chatSchema} takes. */

@@ -7,7 +7,6 @@ import { Account, answersOf } from './answers.ts';
 import { freshId, unixSeconds, type Context } from './context.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
 import type { Job } from './job.ts';
-import { checkRequest } from './length.ts';
 import { effortOf, formatOf, functionSchema, messagesOf, toolChoiceOf, toolsOf } from './messages.ts';
 import { missing, problemOf, unsupported } from './problem.ts';
 import { ResponseWriter } from './response-items.ts';
@@ -80,14 +79,12 @@ function requestOf(raw: Readonly<Record<string, unknown>>, body: Body, context: 
   const toolChoice = toolChoiceOf(body.tool_choice, tools), format = body.text?.format;
   const responseFormat: ResponseFormat | undefined = formatOf({ response_format: format });
   const { variables, sparsity } = effortOf(body.reasoning?.effort, context), messages = conversationOf(body);
-  const request: ChatRequest = {
+  return {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}), messages,
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}), ...(variables ? { template: { variables } } : {}),
   };
-  checkRequest(model, request, 'input');
-  return request;
 }
 
 export async function responses(raw: Readonly<Record<string, unknown>>, job: Job, context: Context): Promise<Response> {
