@@ -3,6 +3,7 @@
  * valid; of what is valid it may allow less: keys come in the order of the schema, objects with named properties and tuples are closed
  * unless the schema opens them. A keyword that is not understood is refused.
  */
+import { show } from '../options.ts';
 import { arrayExpr } from './arrays.ts';
 import { disjoint } from './disjoint.ts';
 import { alt, limits, never, refused, text, tooLarge, type Expr, type Grammar } from './expr.ts';
@@ -207,9 +208,19 @@ class SchemaReader implements Reading {
   }
 }
 
-/** Undefined: it is not what JSON can hold, or deeper than the stack. */
+/** Undefined: it is not what JSON can hold (which would make null of Infinity), or deeper than the stack. */
 export function writtenOf(schema: unknown): string | undefined {
-  try { return JSON.stringify(schema); } catch { return undefined; }
+  let isFinite = true;
+  const look = (_: string, value: unknown): unknown => {
+    if (typeof value === 'number' && !Number.isFinite(value)) isFinite = false;
+    return value;
+  };
+  try {
+    const text = JSON.stringify(schema, look);
+    return isFinite ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function decoded(part: string): string {
@@ -219,7 +230,9 @@ function decoded(part: string): string {
 /** @throws InputError `E_OPTION`, which names the keyword and where it stands */
 export function readSchema(schema: unknown): Grammar {
   const written = writtenOf(schema);
-  if (written === undefined) throw refused('JSON schema', typeof schema, 'plain JSON', 'Pass an object or a boolean.');
+  if (written === undefined) {
+    throw refused('JSON schema', show(schema), 'plain JSON', 'Pass an object or a boolean, of what JSON can hold.');
+  }
   if (written.length > limits.text) throw tooLarge('JSON schema', `${written.length} characters`);
   return new SchemaReader(JSON.parse(written) as Schema).read();
 }

@@ -78,7 +78,7 @@ test('what is not supported, contradictory or too large is refused at once, with
     [{ type: 'object', required: ['a'], properties: { a: false } }, 'no text satisfies'], [{ $ref: 'https://x/y' }, '$ref'], [{ type: 'text' }, '/type'],
     [{ oneOf: [{ type: 'string' }, { type: 'string', maxLength: 3 }] }, '/oneOf'], [{ multipleOf: 3 }, 'multipleOf'], [{ pattern: '(?=a)' }, 'look-around'],
     [{ properties: { a: { $ref: '#' } }, required: ['a'] }, 'no text satisfies'], [{ type: 'array', items: { pattern: '(a|b)*a(a|b){18}' } }, 'steps to compile'],
-    [7, 'expected an object'], [undefined, 'plain JSON'],
+    [7, 'expected an object'], [undefined, 'plain JSON'], [{ const: Infinity }, 'plain JSON'], [{ properties: { a: { enum: [1, NaN] } } }, 'plain JSON'],
   ] as const) {
     const message = refusal(() => grammar.jsonSchema(schema));
     assert.match(message, /^E_OPTION/);

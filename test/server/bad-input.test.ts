@@ -68,6 +68,15 @@ test('fields of the wrong kind are named', async () => {
   assert.equal((await asked({ tokens: [1e9] }, '/detokenize')).slice(0, 2), [400, 'tokens']);
 });
 
+test('numbers that no double holds are refused wherever they stand: they could not be handed on', async () => {
+  const body = (more: string): string => `{"messages":[{"role":"user","content":"1e999"}],"max_tokens":1,${more}}`;
+  for (const [more, param] of [
+    ['"temperature":1e999', 'temperature'], ['"temperature":-1E+0400', 'temperature'], [`"top_p":1${'0'.repeat(400)}`, 'top_p'], ['"user":{"a":[0,1e400]}', 'user.a[1]'],
+    ['"response_format":{"type":"json_schema","json_schema":{"schema":{"const":1e999}}}', 'response_format.json_schema.schema.const'],
+  ]) assert.equal(await asked(body(more!)), [400, param, 'invalid_value'], more);
+  for (const more of ['"temperature":1e-999', '"user":"1e999"', '"temperature":0.00e000']) assert.is((await at.post('/v1/chat/completions', body(more))).status, 200, more);
+});
+
 test('what changes nothing is taken: null, neutral values, and what is only told', async () => {
   const harmless = { user: 'me', metadata: { a: 'b' }, store: false, service_tier: 'auto', mirostat: 0, modalities: ['text'], stop: null, seed: null, tools: null, cache_prompt: true };
   assert.is((await at.post('/v1/chat/completions', chat(harmless))).status, 200);
@@ -81,12 +90,15 @@ test('longer than the context: told before anything streams, at once even where 
   const bodies: [string, object, string][] = [
     ['/v1/chat/completions', { messages: [{ role: 'user', content: blank }] }, 'messages'], ['/v1/completions', { prompt: blank }, 'prompt'],
     ['/v1/chat/completions', chat({ tools: [{ type: 'function', function: { name: 'f', description: blank } }] }), 'messages'], ['/v1/chat/completions', chat({ logit_bias: [[blank, 1]] }), 'logit_bias'],
-    ['/v1/chat/completions', chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: blank } }] }] }), 'messages'],
+    ['/v1/chat/completions', chat({ tools: [{ type: 'function', function: { name: 'f' } }], messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: blank } }] }] }), 'messages'],
+    ['/v1/chat/completions', chat({ messages: [{ role: 'user', content: 'Hi' }, { role: 'tool', content: blank }] }), 'messages'],
     ['/v1/responses', { input: blank }, 'input'], ['/v1/embeddings', { input: [blank] }, 'input'], ['/tokenize', { content: blank }, 'content'],
   ];
   for (const [path, body, param] of bodies) assert.equal((await refused(large.post(path, body))).slice(0, 2), [400, param], path);
+  // what this template shows nobody is no part of the prompt
+  assert.is((await large.post('/v1/chat/completions', chat({ messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Yes.', reasoning_content: blank }, { role: 'user', content: 'Hi' }] }))).status, 200);
   const ms = performance.now() - started;
-  assert.ok(ms < 3000, `${ms} ms`);
+  assert.ok(ms < 5000, `${ms} ms`);
   await large.close();
 });
 
