@@ -7,8 +7,8 @@ export class Job {
   readonly #ends: (() => void)[] = [];
   #over = false;
 
-  /** `request`: of the client, who may go away. */
-  constructor(private readonly request: AbortSignal | undefined, seconds: number) {
+  /** `request`: of the client, who may go away; `patience`: seconds that it may read nothing of its stream. */
+  constructor(private readonly request: AbortSignal | undefined, seconds: number, readonly patience: number) {
     this.#timer = setTimeout(() => {
       this.cut(new Problem(504, `The answer took longer than ${seconds} s.`, { code: 'timeout' }));
     }, 1000 * seconds);
