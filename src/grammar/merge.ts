@@ -35,6 +35,7 @@ const byKeyword: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> =
     return Object.fromEntries([...new Set([...Object.keys(left), ...Object.keys(right)])].map((key) => [key, both(left[key], right[key])]));
   },
   additionalProperties: (a, b) => both(a, b), items: (a, b) => both(a, b), unevaluatedProperties: (a, b) => both(a, b),
+  propertyNames: (a, b) => both(a, b),
   uniqueItems: (a, b) => a === true || b === true,
 };
 

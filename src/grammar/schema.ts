@@ -21,7 +21,7 @@ type TypeName = typeof types[number];
 /** Which types a keyword speaks of: without `type` a schema is of those that its keywords speak of, as llama.cpp takes it. */
 const speaksOf: Readonly<Record<string, TypeName>> = {
   properties: 'object', required: 'object', additionalProperties: 'object', patternProperties: 'object', minProperties: 'object',
-  maxProperties: 'object', unevaluatedProperties: 'object',
+  maxProperties: 'object', unevaluatedProperties: 'object', propertyNames: 'object',
   items: 'array', prefixItems: 'array', additionalItems: 'array', minItems: 'array', maxItems: 'array', uniqueItems: 'array',
   unevaluatedItems: 'array',
   minLength: 'string', maxLength: 'string', pattern: 'string', format: 'string',
@@ -59,6 +59,7 @@ class SchemaReader implements Reading {
     const said = Object.fromEntries(Object.entries(schema).filter(([keyword, value]) => !isAnnotation(keyword) && value !== undefined));
     const keywords = Object.keys(said);
     if (keywords.length === 0) return this.json.value;
+    if (said.not === true || (isObject(said.not) && Object.keys(said.not).length === 0)) return never;
     if (keywords.length === 1 && said.$ref !== undefined) return this.value(this.resolved(said, at), String(said.$ref).slice(1));
     const key = JSON.stringify(said);
     if ((this.written += key.length) > mostWritten) throw tooLarge(`JSON schema at ${at || '/'}`, 'schemas that grow as they are merged');
