@@ -90,6 +90,19 @@ test('a call that was cut off is none; one that the model left is told as what i
   assert.equal([whole.toolCalls.length, whole.reason], [1, 'tool-calls']);
 });
 
+test('a call in words of a template without tools that was cut off is no text either; any other text is', async () => {
+  const source = '{% for m in messages %}{{ m.content }}{% endfor %}', plain = createChatTemplate(new Map([['tokenizer.chat_template', source]]), model.tokenizer);
+  const cut = async (text: string): Promise<unknown[]> => {
+    const own = { ...saying(text, { reason: 'length', source }), encodeChat: plain.encode, template: plain } as unknown as Model;
+    const { text: said, toolCalls, reason } = await respond(own, asked).result();
+    return [said, toolCalls.length, reason];
+  };
+  for (const text of ['{', '{"tool_ca', '{"tool_calls": [{"name": "get_wea', ' {"tool_call": {"name": "get_weather", "arguments": {"ci']) assert.equal(await cut(text), ['', 0, 'length'], text);
+  assert.equal(await cut('{"response": "It is sun'), ['It is sun', 0, 'length']);
+  assert.equal(await cut('It is'), ['It is', 0, 'length']);
+  assert.equal(await cut('{"a": 1'), ['{"a": 1', 0, 'length']);
+});
+
 test('one call where no more are wanted', async () => {
   const many = saying(`${call}\n${call}`);
   assert.is((await respond(many, asked).result()).toolCalls.length, 2);
