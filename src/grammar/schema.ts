@@ -5,7 +5,7 @@
  */
 import { show } from '../options.ts';
 import { arrayExpr } from './arrays.ts';
-import { disjoint } from './disjoint.ts';
+import { disjoint, tagged } from './disjoint.ts';
 import { alt, limits, never, refused, text, tooLarge, type Expr, type Grammar } from './expr.ts';
 import { boolean, JsonRules, nothing } from './json.ts';
 import { matcher } from './matcher.ts';
@@ -30,15 +30,15 @@ const speaksOf: Readonly<Record<string, TypeName>> = {
 const others = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf', '$ref', 'nullable'];
 /** Limits of a schema: schemas in it (with what is made of them), and how deep they lie. */
 const mostSchemas = 20_000, deepest = 100, mostWritten = 8 << 20;
-/** Pairs of `oneOf` that are compared. */
-const mostPairs = 500_000;
+/** Schemas of `oneOf`, and of their properties, that are looked at to compare them: about a second. */
+const mostCompared = 2_000_000;
 
 class SchemaReader implements Reading {
   readonly json = new JsonRules();
   private count = 0;
   private depth = 0;
   private written = 0;
-  private pairs = 0;
+  private compared = 0;
 
   constructor(private readonly document: Schema) {}
 
@@ -135,12 +135,14 @@ class SchemaReader implements Reading {
   }
 
   private checkOneOf(parts: readonly Schema[], at: string): void {
-    const resolve = (schema: Schema): Schema => this.plain(this.resolved(schema, at), at);
+    const resolve = (schema: Schema): Schema => {
+      if (++this.compared > mostCompared) {
+        throw tooLarge(`JSON schema at ${at}/oneOf`, `${parts.length} schemas that must exclude each other`);
+      }
+      return this.plain(this.resolved(schema, at), at);
+    };
     const values = parts.map((part) => (isObject(part) ? JSON.stringify(part.const) : undefined));
-    if (!values.includes(undefined) && new Set(values).size === values.length) return;
-    if ((this.pairs += (parts.length * (parts.length - 1)) / 2) > mostPairs) {
-      throw tooLarge(`JSON schema at ${at}/oneOf`, `${parts.length} schemas that must exclude each other`);
-    }
+    if ((!values.includes(undefined) && new Set(values).size === values.length) || tagged(parts)) return;
     parts.forEach((part, i) => {
       for (let j = 0; j < i; j++) {
         if (!disjoint(part, parts[j]!, resolve)) {

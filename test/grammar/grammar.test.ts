@@ -150,7 +150,16 @@ test('what no schema is, is too deep or would take for ever is refused as everyt
   const started = performance.now();
   const names = { patternProperties: { '^(a+)+$': { type: 'string' } }, properties: { [`${'a'.repeat(40)}b`]: true } };
   assert.ok(accepts(grammar.jsonSchema(names), `{"${'a'.repeat(40)}b":1}`), 'a pattern that a RegExp tries for ever');
-  assert.ok(performance.now() - started < 5000);
+  const props = (count: number, of: (i: number) => unknown): object => Object.fromEntries(texts(count, (i) => [`p${i}`, of(i)]) as [string, unknown][]);
+  const many = { patternProperties: Object.fromEntries(texts(30, (i) => [`^(a|b)*a(a|b){${(i as number) % 10}}$`, {}]) as [string, object][]), properties: props(300, () => ({})) };
+  grammar.jsonSchema(many); // each pattern is asked of each name
+  const required = Object.keys(props(20, () => 0)), tagged = (i: number): object => ({ type: 'object', required, properties: { ...props(19, () => ({ type: 'string' })), p19: { const: i } } });
+  assert.match(refusal(() => grammar.jsonSchema({ oneOf: texts(900, tagged) })), /states/); // one tag tells all of them apart
+  assert.match(refusal(() => grammar.jsonSchema({ oneOf: texts(900, (i) => ({ ...tagged(i), patternProperties: { '^p': {} }, properties: { ...props(20, () => ({})), p19: { enum: [i] } } })) })), /exclude each other/);
+  const ms = performance.now() - started;
+  assert.ok(ms < 9000, `${ms} ms`);
+  const two = { oneOf: [{ type: 'object', properties: { t: { const: 1 } }, required: ['t'] }, { type: 'object', properties: { t: { const: 1 }, b: {} }, required: ['t', 'b'] }] };
+  assert.match(refusal(() => grammar.jsonSchema(two)), /one value may satisfy both/);
 });
 
 test('what was compiled is kept for the next, large grammars only as far as memory allows', () => {
