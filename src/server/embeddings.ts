@@ -25,7 +25,7 @@ export async function embeddings(raw: unknown, job: Job, context: Context): Prom
   }
   const [place] = slots.enter(1);
   job.onEnd(() => { place!.leave(); });
-  await place!.turn(job.signal);
+  await place!.turn(job.cutShort);
   const { embeddings: vectors, tokens } = await subject.embed(input, {
     signal: job.signal, ...(dimensions ? { dimensions } : {}), ...(pooling ? { pooling } : {}),
   });

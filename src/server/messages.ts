@@ -18,7 +18,7 @@ export const messageSchema = v.looseObject({
   reasoning_content: v.nullish(v.string()),
 });
 export const functionSchema = v.looseObject({
-  name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)), description: v.nullish(v.string()),
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(64), v.regex(/^[\w.-]+$/)), description: v.nullish(v.string()),
   parameters: v.nullish(v.record(v.string(), v.unknown())),
 });
 const tool = v.looseObject({ type: v.string(), function: v.optional(functionSchema) });
@@ -65,9 +65,10 @@ function shallow<T extends v.InferOutput<typeof call>>(given: T, param: string):
 
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
 
-export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
+/** `place`: what a message is called in the request. */
+export function messagesOf(given: ChatBody['messages'], place = (i: number): string => `messages[${i}]`): ChatMessage[] {
   return given.map(({ role, content, audio, refusal, name, tool_calls, tool_call_id, ...rest }, i) => {
-    const param = `messages[${i}]`;
+    const param = place(i);
     if (role === 'function') throw unsupported(`${param}.role`, "Use 'tool'.");
     if (!roles.includes(role)) throw wrong(`${param}.role`, `${show(role)} is no role: one of ${roles.join(', ')} is.`);
     if (audio !== undefined && audio !== null) throw unsupported(`${param}.audio`, 'The model reads text alone.');
