@@ -19,44 +19,58 @@ export async function* streamParts(
 ): AsyncGenerator<StreamPart, void, undefined> {
   let block: { type: 'text' | 'reasoning'; id: string } | undefined, blocks = 0, reasoningTokens = 0;
   const tokens: GeneratedToken[] = [], started = new Set<string>();
+  let open: string | undefined; // the call that is being written
   const end = function* (): Generator<StreamPart> {
     if (block) yield { type: `${block.type}-end`, id: block.id };
     block = undefined;
   };
+  /** Also what is cut off has an end. */
+  const endAll = function* (): Generator<StreamPart> {
+    yield* end();
+    if (open !== undefined) yield { type: 'tool-input-end', id: open };
+    open = undefined;
+  };
   const start = function* (id: string, toolName: string): Generator<StreamPart> {
     if (started.has(id)) return;
     started.add(id);
+    open = id;
     yield { type: 'tool-input-start', id, toolName };
   };
-  for await (const part of answer) {
-    if (raw) yield { type: 'raw', rawValue: part };
-    if (block && part.type !== block.type) yield* end();
-    switch (part.type) {
-      case 'text': case 'reasoning':
-        if (part.type === 'reasoning') reasoningTokens += part.tokens.length;
-        if (textOf) tokens.push(...part.tokens);
-        if (part.text === '') break;
-        if (!block) {
-          block = { type: part.type, id: String(blocks++) };
-          yield { type: `${part.type}-start`, id: block.id };
+  try {
+    for await (const part of answer) {
+      if (raw) yield { type: 'raw', rawValue: part };
+      if (block && part.type !== block.type) yield* end();
+      switch (part.type) {
+        case 'text': case 'reasoning':
+          if (part.type === 'reasoning') reasoningTokens += part.tokens.length;
+          if (textOf) tokens.push(...part.tokens);
+          if (part.text === '') break;
+          if (!block) {
+            block = { type: part.type, id: String(blocks++) };
+            yield { type: `${part.type}-start`, id: block.id };
+          }
+          yield { type: `${part.type}-delta`, id: block.id, delta: part.text };
+          break;
+        case 'tool-call-start': yield* start(part.id, part.name); break;
+        case 'tool-call-delta': yield { type: 'tool-input-delta', id: part.id, delta: part.arguments }; break;
+        case 'tool-call': {
+          const { id, name, arguments: input } = part.call;
+          if (!started.has(id)) yield* start(id, name), yield { type: 'tool-input-delta', id, delta: input };
+          yield* endAll();
+          yield { type: 'tool-call', toolCallId: id, toolName: name, input };
+          break;
         }
-        yield { type: `${part.type}-delta`, id: block.id, delta: part.text };
-        break;
-      case 'tool-call-start': yield* start(part.id, part.name); break;
-      case 'tool-call-delta': yield { type: 'tool-input-delta', id: part.id, delta: part.arguments }; break;
-      case 'tool-call': {
-        const { id, name, arguments: input } = part.call;
-        if (!started.has(id)) yield* start(id, name), yield { type: 'tool-input-delta', id, delta: input };
-        yield { type: 'tool-input-end', id };
-        yield { type: 'tool-call', toolCallId: id, toolName: name, input };
-        break;
+        case 'finish':
+          yield* endAll();
+          yield {
+            type: 'finish', usage: usageOf(part.stats, reasoningTokens), finishReason: finishOf(part.reason, part.stats.stopReason),
+            providerMetadata: metadataOf(part.stats, textOf && logprobsOf(tokens, textOf)),
+          };
       }
-      case 'finish':
-        yield {
-          type: 'finish', usage: usageOf(part.stats, reasoningTokens), finishReason: finishOf(part.reason, part.stats.stopReason),
-          providerMetadata: metadataOf(part.stats, textOf && logprobsOf(tokens, textOf)),
-        };
     }
+  } catch (error) {
+    yield* endAll();
+    throw error;
   }
 }
 

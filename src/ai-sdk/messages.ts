@@ -1,5 +1,6 @@
 /** The AI SDK's prompts as messages that chat templates read. */
 import type { ChatMessage } from 'clada';
+import { InputError } from '../errors.ts';
 import { UnsupportedInputError } from './refusals.ts';
 import type { PromptMessage, PromptPart, ToolOutput } from './types.ts';
 
@@ -10,11 +11,21 @@ function refused(what: string, role: string): never {
   });
 }
 
+/** @throws InputError `E_OPTION` for what JSON cannot hold */
+function written(value: unknown): string {
+  try { return JSON.stringify(value); } catch (cause) {
+    throw new InputError('E_OPTION', {
+      subject: 'result of a tool', found: (cause as Error).message.split('\n')[0]!, expected: 'what JSON can hold',
+      remedy: 'Give a text or plain data.', cause,
+    });
+  }
+}
+
 /** What a tool gave back, as the text that the model reads. */
 function outputText(output: ToolOutput): string {
   switch (output.type) {
     case 'text': case 'error-text': return output.value;
-    case 'json': case 'error-json': return JSON.stringify(output.value ?? null);
+    case 'json': case 'error-json': return written(output.value ?? null);
     case 'execution-denied': return output.reason ?? 'Execution of this tool was denied.';
     case 'content':
       return output.value.map((piece) => (piece.type === 'text' ? piece.text : refused(`${piece.type} of a tool`, 'tool'))).join('\n');

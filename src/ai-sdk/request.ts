@@ -49,6 +49,10 @@ function formatOf(format: NonNullable<CallOptions['responseFormat']>, own: Respo
   return format.schema === undefined ? { type: 'json_object' } : { type: 'json_schema', schema: format.schema as Record<string, unknown> };
 }
 
+/** Seeds of the AI SDK are any integers; they are folded into the 32 bits that the sampler has. */
+const seedOf = (seed: number | undefined): number | undefined =>
+  (Number.isSafeInteger(seed) ? ((seed! % 2 ** 32) + 2 ** 32) % 2 ** 32 : seed);
+
 /** Variables by which templates turn thinking off and on, where this model's reads one of them. */
 function reasoningVariables(
   model: Model, request: Pick<ChatRequest, 'messages' | 'template'>, effort: string, warnings: CallWarning[],
@@ -87,7 +91,7 @@ export function chatRequest(model: Model, call: CallOptions): { request: ChatReq
       ...own, messages, template: { ...given, variables: { ...thinking, ...given.variables } },
       ...(tools.length > 0 ? { tools, toolChoice } : {}),
       ...(responseFormat === undefined ? {} : { responseFormat }),
-      maxTokens: call.maxOutputTokens, temperature: call.temperature, topP: call.topP, topK: call.topK, seed: call.seed,
+      maxTokens: call.maxOutputTokens, temperature: call.temperature, topP: call.topP, topK: call.topK, seed: seedOf(call.seed),
       presencePenalty: call.presencePenalty, frequencyPenalty: call.frequencyPenalty,
       ...(call.stopSequences ? { stop: call.stopSequences } : {}), ...(call.abortSignal ? { signal: call.abortSignal } : {}),
     },

@@ -52,7 +52,16 @@ export function readRequest({ text, number, problem, bytes }: Line, maxBytes: nu
   }
   if (!isObject(body)) return refused('invalid_body', 'body must be a JSON object.');
   if (body['stream'] === true) return refused('stream_not_supported', 'A batch does not stream: leave stream out.');
-  try { return { customId, url, body: JSON.stringify(body) }; } catch {
+  let endless: string | undefined; // as 1e999 is read, which would be written as null: another request
+  const look = (name: string, value: unknown): unknown => {
+    if (value === Infinity || value === -Infinity) endless = name;
+    return value;
+  };
+  try {
+    const written = JSON.stringify(body, look);
+    if (endless !== undefined) return refused('invalid_body', `A number is too large: ${endless.slice(0, 80)}.`);
+    return { customId, url, body: written };
+  } catch {
     return refused('invalid_body', 'body nests too many objects and lists.'); // JSON.parse goes deeper than JSON.stringify
   }
 }

@@ -79,6 +79,8 @@ export class AnswerReader implements Calls {
           yield* this.#behindCall();
           continue;
         }
+        // what began as a call: nobody knows what it would have become
+        if (r.ended && this.#cut && r.at === r.text.length && /^\s*[{[]/.test(r.text.slice(from))) return;
         r.at = from;
       }
       start = false;

@@ -6,7 +6,7 @@ import type { ChatMessage, Model } from 'clada';
 import { InputError } from '../errors.ts';
 import type { Calls, Outcome } from './calls.ts';
 import { callArray, callObject } from './calls.ts';
-import { saidIn, textOf } from './json.ts';
+import { jsonOf, saidIn, textOf } from './json.ts';
 import type { Call } from './messages.ts';
 import type { Reader, Reading } from './reader.ts';
 
@@ -53,14 +53,16 @@ function plainTurns(messages: readonly ChatMessage[]): ChatMessage[] {
   for (const message of messages) {
     const { tool_calls: given, tool_call_id: _id, name, ...rest } = message;
     if (message.role === 'tool') {
-      const text = JSON.stringify({ tool_response: { ...(typeof name === 'string' ? { name } : {}), content: message.content } });
+      const response = { ...(typeof name === 'string' ? { name } : {}), content: message.content };
+      const text = jsonOf({ tool_response: response }, 'result of a tool');
       const last = turns.at(-1);
       if (last?.role === 'user' && typeof last.content === 'string') {
         turns[turns.length - 1] = { ...last, content: `${last.content}\n${text}` };
       } else turns.push({ role: 'user', content: text });
     } else if (Array.isArray(given) && given.length > 0) {
       const calls = (given as Call[]).map(({ function: call }) => ({ name: call?.name, arguments: objectOf(call?.arguments) }));
-      const text = JSON.stringify(calls.length === 1 ? { tool_call: calls[0] } : { tool_calls: calls }), { content } = message;
+      const text = jsonOf(calls.length === 1 ? { tool_call: calls[0] } : { tool_calls: calls }, 'arguments of a call');
+      const { content } = message;
       turns.push({ ...rest, content: typeof content === 'string' && content !== '' ? `${content}\n${text}` : text } as ChatMessage);
     } else {
       turns.push(message);

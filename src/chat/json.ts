@@ -1,4 +1,6 @@
-/** JSON that is still being written. */
+/** JSON that is still being written, and that of what callers hand in. */
+import { InputError } from '../errors.ts';
+import { show } from '../options.ts';
 import type { Reader, Reading } from './reader.ts';
 import { isSpace } from './reader.ts';
 
@@ -91,3 +93,21 @@ export function* saidIn(r: Reader, each: (text: string, from: number) => void): 
 /** `text` inside a JSON string. Halves of characters pass, whose other halves come next. */
 export const escaped = (text: string): string =>
   text.replace(/["\\\u0000-\u001f]/g, (c) => JSON.stringify(c).slice(1, -1));
+
+/** A caller's value as JSON. @throws InputError `E_OPTION` for what JSON cannot hold: circles, functions, numbers that are none */
+export function jsonOf(value: unknown, subject: string): string {
+  let found = '', text: string | undefined, cause: unknown;
+  try {
+    text = JSON.stringify(value, (key, one: unknown) => {
+      if (typeof one === 'number' && !Number.isFinite(one)) found = `${one} in ${show(key)}`;
+      return one;
+    });
+  } catch (error) {
+    found = String(error instanceof Error ? error.message : error).split('\n')[0]!;
+    cause = error;
+  }
+  if (text !== undefined && found === '') return text;
+  throw new InputError('E_OPTION', {
+    subject, found: found || show(value), expected: 'what JSON can hold', remedy: 'Pass plain data.', cause,
+  });
+}

@@ -2,6 +2,7 @@
 import type { ChatMessage, Model } from 'clada';
 import { InputError } from '../errors.ts';
 import { show } from '../options.ts';
+import { jsonOf } from './json.ts';
 import type { Tool } from './schemas.ts';
 import { isObject } from './schemas.ts';
 
@@ -48,7 +49,7 @@ function callFor(call: Call, asObject: boolean): Call {
     }
   }
   if (!asObject && typeof given === 'object') {
-    return { ...call, function: { ...call.function, arguments: JSON.stringify(given ?? {}) } };
+    return { ...call, function: { ...call.function, arguments: jsonOf(given ?? {}, 'arguments of a call') } };
   }
   return call;
 }

@@ -87,16 +87,16 @@ export function prepare(model: Model, request: ChatRequest): Prepared {
       'Leave it out, or pass constrainTools: false with tools that may be called.');
   }
   const told = calls ? toolInput(tools) : undefined, source = model.template.source(told ? { tools: told } : {});
-  const thinking = thinkingOf(source);
+  const thinking = thinkingOf(source), { contextSize: maxTokens } = model.info;
   let format = calls ? formatOf(source) : undefined, prompt: Uint32Array | undefined;
   if (format !== generic) {
-    prompt = model.encodeChat(messagesFor(model, messages, told), { ...template, ...(told ? { tools: told } : {}) });
+    prompt = model.encodeChat(messagesFor(model, messages, told), { ...template, ...(told ? { tools: told } : {}), maxTokens });
     const text = told ? model.tokenizer.decode(prompt) : ''; // a template may know calls, and read no tools
     if (told && !tools.every(({ name }) => text.includes(name))) prompt = undefined;
   }
   if (!prompt) {
     format = generic;
-    prompt = model.encodeChat(genericMessages(model, messages, told!, must, parallel), template);
+    prompt = model.encodeChat(genericMessages(model, messages, told!, must, parallel), { ...template, maxTokens });
   }
   const opened = thinking !== undefined && endsWith(model, prompt, thinking.open);
   const hold = (): Constraint => {

@@ -1,6 +1,7 @@
 /** Tools as they are handed in, checked, with their JSON schemas. */
 import { InputError } from '../errors.ts';
 import { checkNames, show } from '../options.ts';
+import { jsonOf } from './json.ts';
 import type { JsonSchema, ToolDefinition } from './types.ts';
 
 /** A tool whose schema is known. */
@@ -62,19 +63,9 @@ export function schemaOf(given: unknown, subject: string): JsonSchema {
       const found = 'a schema whose library does not tell its JSON schema';
       throw wrong(subject, found, 'a JSON schema', 'Pass the JSON schema, as z.toJSONSchema(schema) gives it.');
     }
-    if (isObject(made)) return copied(made, subject);
+    if (isObject(made)) return JSON.parse(jsonOf(made, subject)) as JsonSchema; // what JSON has not is refused now, not by a template
   }
   throw wrong(subject, show(given), 'a JSON schema: an object', 'Pass { type: \'object\', properties: { … } }.');
-}
-
-/** As JSON has it; what it has not is refused now, not by a template. */
-function copied(schema: Record<string, unknown>, subject: string): JsonSchema {
-  try {
-    return JSON.parse(JSON.stringify(schema)) as JsonSchema;
-  } catch (cause) {
-    const found = String(cause);
-    throw new InputError('E_OPTION', { subject, found, expected: 'what JSON can hold', remedy: 'Pass a plain object.', cause });
-  }
 }
 
 /** Arguments are an object: a schema that says nothing of its type is one of an object. */

@@ -11,11 +11,14 @@ import { stoppedWell } from './ending.ts';
 import { sparsityOf } from './generate.ts';
 import { chatting, openModel } from './model.ts';
 import { note, print } from './output.ts';
+import { closeStalled } from './sockets.ts';
 
 /** Seconds that answers under way have when the server is asked to stop. */
 const graceSeconds = 30;
 /** Milliseconds for a request to come in whole, so that slow senders do not keep connections. */
 const receiveMs = 60_000;
+/** Milliseconds in which something must be read of what was written. Streams have longer: it is the connection that notices. */
+const stalledMs = 30_000;
 
 /** What --effort-sparsity makes of `reasoning_effort`; a higher one reads all. */
 const efforts = { minimal: { density: 0.5 }, low: { density: 0.6 }, medium: { density: 0.8 } } as const;
@@ -31,7 +34,7 @@ export async function serve(values: Values<'serve'>, signal: AbortSignal): Promi
   const slots = values.slots ?? 4;
   await using model = await openModel({ ...values, sequences: slots }, signal);
   const server = createServer(model, {
-    slots, queue: values.queue ?? 64, timeout: values.timeout ?? 600, page: values.withoutPage !== true, apiKeys,
+    slots, queue: values.queue ?? 64, timeout: values.timeout ?? 600, patience: stalledMs / 500, page: values.withoutPage !== true, apiKeys,
     defaults: defaultsOf(values),
     ...(values.alias === undefined ? {} : { name: values.alias }),
     ...(values.cors === undefined ? {} : { cors: values.cors.includes('*') ? '*' : values.cors }),
@@ -40,6 +43,7 @@ export async function serve(values: Values<'serve'>, signal: AbortSignal): Promi
   });
   const node = createAdaptorServer({ fetch: server.fetch, overrideGlobalObjects: false }) as NodeServer;
   node.requestTimeout = receiveMs;
+  closeStalled(node, stalledMs);
   await listen(node, values.port ?? 8080, host);
   const { port } = node.address() as AddressInfo;
   print(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);

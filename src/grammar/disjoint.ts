@@ -50,3 +50,16 @@ function apart(a: SchemaObject, b: SchemaObject, resolve: (schema: Schema) => Sc
     return required(a).includes(name) ? yours === false : mine === false;
   });
 }
+
+/** Whether all of them require one property whose only values are all different: by it each is told from all others at once. */
+export function tagged(parts: readonly Schema[]): boolean {
+  const [first] = parts, names = isObject(first) && Array.isArray(first.required) ? first.required as unknown[] : [];
+  return names.some((name) => {
+    const values = parts.map((part) => {
+      if (!isObject(part) || !Array.isArray(part.required) || !part.required.includes(name) || !isObject(part.properties)) return undefined;
+      const of = Object.hasOwn(part.properties, String(name)) ? part.properties[String(name)] : undefined;
+      return isObject(of) && part.type === 'object' ? JSON.stringify(of.const) : undefined;
+    });
+    return !values.includes(undefined) && new Set(values).size === values.length;
+  });
+}

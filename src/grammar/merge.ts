@@ -35,6 +35,7 @@ const byKeyword: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> =
     return Object.fromEntries([...new Set([...Object.keys(left), ...Object.keys(right)])].map((key) => [key, both(left[key], right[key])]));
   },
   additionalProperties: (a, b) => both(a, b), items: (a, b) => both(a, b), unevaluatedProperties: (a, b) => both(a, b),
+  propertyNames: (a, b) => both(a, b),
   uniqueItems: (a, b) => a === true || b === true,
 };
 
@@ -49,10 +50,18 @@ function both(a: unknown, b: unknown): unknown {
 const apart = (a: SchemaObject, b: SchemaObject): boolean =>
   (a.prefixItems !== undefined || Array.isArray(a.items)) && (b.prefixItems !== undefined || b.items !== undefined);
 
+/** Of the last patterns: a schema asks the same ones for each of its names. */
+const matchers = new Map<string, (text: string) => boolean>(), mostMatchers = 64;
+
 /** Whether a name is one that a pattern of `patternProperties` speaks of. */
 export function fitsPattern(pattern: string, name: string): boolean {
-  // not by RegExp: it tries all ways there are, and may be at it for ever
-  return matcher({ rules: [{ name: 'pattern', expr: readRegex(pattern, true) }] })(name);
+  let fits = matchers.get(pattern);
+  if (!fits) {
+    if (matchers.size >= mostMatchers) matchers.clear();
+    // not by RegExp: it tries all ways there are, and may be at it for ever
+    matchers.set(pattern, fits = matcher({ rules: [{ name: 'pattern', expr: readRegex(pattern, true) }] }));
+  }
+  return fits(name);
 }
 
 /** What the schema says of a property that it does not name. */

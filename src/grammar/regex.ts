@@ -1,11 +1,12 @@
 /** Regular expressions in JavaScript's syntax, with code points as characters; what no automaton can do is refused. */
 import {
-  alt, empty, inverted, joined, limits, maxCodePoint, refused, repeat, seq, set, tooLarge, type Expr,
+  alt, and, empty, inverted, joined, limits, maxCodePoint, minus, refused, repeat, seq, set, tooLarge, type Expr,
 } from './expr.ts';
 
 type Anchor = { readonly kind: '^' } | { readonly kind: '$' };
-/** A sequence as it was written: anchors among its items. */
-type Item = Expr | Anchor | { readonly kind: 'group'; readonly options: readonly Item[][] };
+/** A sequence as it was written: anchors and look-aheads among its items. */
+type Item = Expr | Anchor | Group | { readonly kind: 'ahead'; readonly not: boolean; readonly options: readonly Item[][] };
+interface Group { readonly kind: 'group'; readonly options: readonly Item[][] }
 
 const digits = [0x30, 0x39], word = [0x30, 0x39, 0x41, 0x5a, 0x5f, 0x5f, 0x61, 0x7a];
 const blanks = [
@@ -88,7 +89,13 @@ class Reader {
       if (!this.match(/\)/y)) this.fail('no )', 'the end of the group');
       return { kind: 'group', options };
     }
-    if (this.source[this.at] === '(') this.fail('a look-around or flags', 'plain groups');
+    const ahead = this.match(/\(\?[=!]/y);
+    if (ahead) {
+      const options = this.options();
+      if (!this.match(/\)/y)) this.fail('no )', 'the end of the look-ahead');
+      return { kind: 'ahead', not: ahead[0] === '(?!', options };
+    }
+    if (this.source[this.at] === '(') this.fail('a look-behind or flags', 'plain groups and look-aheads');
     if (this.match(/\[/y)) return this.set();
     if (this.match(/\./y)) return set(...(this.dotAll ? [0, maxCodePoint] : inverted(lineEnds)));
     if (this.source[this.at] === '\\') {
@@ -159,25 +166,55 @@ function withoutAnchors(item: Item): Expr {
   if (item.kind === '^' || item.kind === '$') {
     throw refused('regular expression', `${item.kind} within it`, 'anchors at its beginning and end', 'Write it without.');
   }
+  if (item.kind === 'ahead') {
+    throw refused('regular expression', 'a look-ahead in a repetition or another one', 'look-arounds that are look-aheads beside neither',
+      'Write it without.');
+  }
   return item.kind === 'group' ? alt(...item.options.map((items) => seq(...items.map(withoutAnchors)))) : item;
+}
+
+const anything = repeat(set(0, maxCodePoint), 0);
+
+const looksAhead = (items: readonly Item[]): boolean =>
+  items.some((item) => item.kind === 'ahead' || (item.kind === 'group' && item.options.some(looksAhead)));
+
+/** Where the anchors at the end begin. */
+function endOf(items: readonly Item[]): number {
+  let end = items.length;
+  while (items[end - 1]?.kind === '$') end--;
+  return end;
+}
+
+/** Items, and after them `rest`, which is all that follows: look-aheads say of it what they say of the text. */
+function followed(items: readonly Item[], rest: Expr): Expr {
+  return looksAhead(items) ? items.reduceRight<Expr>((tail, item) => {
+    if (item.kind === 'group' && looksAhead([item])) return alt(...item.options.map((option) => followed(option, tail)));
+    if (item.kind !== 'ahead') return seq(withoutAnchors(item), tail);
+    const seen = alt(...item.options.map((option) => {
+      const end = endOf(option);
+      return seq(...option.slice(0, end).map(withoutAnchors), end < option.length ? empty : anything);
+    }));
+    return item.not ? minus(tail, seen) : and(tail, seen);
+  }, rest) : seq(...items.map(withoutAnchors), rest);
 }
 
 /** What the expression matches as a whole; `search`: what it is found in. */
 function whole(options: readonly Item[][], search: boolean): Expr {
-  const any = search ? repeat(set(0, maxCodePoint), 0) : empty;
+  const any = search ? anything : empty;
   return alt(...options.map((items) => {
     const [only] = items;
     if (items.length === 1 && only?.kind === 'group') return whole(only.options, search);
-    let first = 0, last = items.length;
+    let first = 0;
     while (items[first]?.kind === '^') first++;
-    while (last > first && items[last - 1]!.kind === '$') last--;
-    return seq(first > 0 ? empty : any, ...items.slice(first, last).map(withoutAnchors), last < items.length ? empty : any);
+    const last = Math.max(first, endOf(items));
+    return seq(first > 0 ? empty : any, followed(items.slice(first, last), last < items.length ? empty : any));
   }));
 }
 
 /**
  * @param search as JSON schemas mean it: found somewhere unless it is anchored
- * @throws InputError `E_OPTION` for look-around, back-references, word boundaries, anchors in the middle, wrong syntax
+ * @throws InputError `E_OPTION` for look-behind, look-aheads in repetitions, back-references, word boundaries, anchors in the middle, wrong
+ * syntax
  */
 export function readRegex(pattern: string | RegExp, search = false): Expr {
   const { source, flags } = pattern instanceof RegExp ? pattern : { source: pattern, flags: '' };

@@ -3,8 +3,9 @@
  * valid; of what is valid it may allow less: keys come in the order of the schema, objects with named properties and tuples are closed
  * unless the schema opens them. A keyword that is not understood is refused.
  */
+import { show } from '../options.ts';
 import { arrayExpr } from './arrays.ts';
-import { disjoint } from './disjoint.ts';
+import { disjoint, tagged } from './disjoint.ts';
 import { alt, limits, never, refused, text, tooLarge, type Expr, type Grammar } from './expr.ts';
 import { boolean, JsonRules, nothing } from './json.ts';
 import { matcher } from './matcher.ts';
@@ -20,7 +21,7 @@ type TypeName = typeof types[number];
 /** Which types a keyword speaks of: without `type` a schema is of those that its keywords speak of, as llama.cpp takes it. */
 const speaksOf: Readonly<Record<string, TypeName>> = {
   properties: 'object', required: 'object', additionalProperties: 'object', patternProperties: 'object', minProperties: 'object',
-  maxProperties: 'object', unevaluatedProperties: 'object',
+  maxProperties: 'object', unevaluatedProperties: 'object', propertyNames: 'object',
   items: 'array', prefixItems: 'array', additionalItems: 'array', minItems: 'array', maxItems: 'array', uniqueItems: 'array',
   unevaluatedItems: 'array',
   minLength: 'string', maxLength: 'string', pattern: 'string', format: 'string',
@@ -29,15 +30,15 @@ const speaksOf: Readonly<Record<string, TypeName>> = {
 const others = ['type', 'enum', 'const', 'anyOf', 'oneOf', 'allOf', '$ref', 'nullable'];
 /** Limits of a schema: schemas in it (with what is made of them), and how deep they lie. */
 const mostSchemas = 20_000, deepest = 100, mostWritten = 8 << 20;
-/** Pairs of `oneOf` that are compared. */
-const mostPairs = 500_000;
+/** Schemas of `oneOf`, and of their properties, that are looked at to compare them: about a second. */
+const mostCompared = 2_000_000;
 
 class SchemaReader implements Reading {
   readonly json = new JsonRules();
   private count = 0;
   private depth = 0;
   private written = 0;
-  private pairs = 0;
+  private compared = 0;
 
   constructor(private readonly document: Schema) {}
 
@@ -58,6 +59,7 @@ class SchemaReader implements Reading {
     const said = Object.fromEntries(Object.entries(schema).filter(([keyword, value]) => !isAnnotation(keyword) && value !== undefined));
     const keywords = Object.keys(said);
     if (keywords.length === 0) return this.json.value;
+    if (said.not === true || (isObject(said.not) && Object.keys(said.not).length === 0)) return never;
     if (keywords.length === 1 && said.$ref !== undefined) return this.value(this.resolved(said, at), String(said.$ref).slice(1));
     const key = JSON.stringify(said);
     if ((this.written += key.length) > mostWritten) throw tooLarge(`JSON schema at ${at || '/'}`, 'schemas that grow as they are merged');
@@ -133,12 +135,14 @@ class SchemaReader implements Reading {
   }
 
   private checkOneOf(parts: readonly Schema[], at: string): void {
-    const resolve = (schema: Schema): Schema => this.plain(this.resolved(schema, at), at);
+    const resolve = (schema: Schema): Schema => {
+      if (++this.compared > mostCompared) {
+        throw tooLarge(`JSON schema at ${at}/oneOf`, `${parts.length} schemas that must exclude each other`);
+      }
+      return this.plain(this.resolved(schema, at), at);
+    };
     const values = parts.map((part) => (isObject(part) ? JSON.stringify(part.const) : undefined));
-    if (!values.includes(undefined) && new Set(values).size === values.length) return;
-    if ((this.pairs += (parts.length * (parts.length - 1)) / 2) > mostPairs) {
-      throw tooLarge(`JSON schema at ${at}/oneOf`, `${parts.length} schemas that must exclude each other`);
-    }
+    if ((!values.includes(undefined) && new Set(values).size === values.length) || tagged(parts)) return;
     parts.forEach((part, i) => {
       for (let j = 0; j < i; j++) {
         if (!disjoint(part, parts[j]!, resolve)) {
@@ -207,9 +211,19 @@ class SchemaReader implements Reading {
   }
 }
 
-/** Undefined: it is not what JSON can hold, or deeper than the stack. */
+/** Undefined: it is not what JSON can hold (which would make null of Infinity), or deeper than the stack. */
 export function writtenOf(schema: unknown): string | undefined {
-  try { return JSON.stringify(schema); } catch { return undefined; }
+  let isFinite = true;
+  const look = (_: string, value: unknown): unknown => {
+    if (typeof value === 'number' && !Number.isFinite(value)) isFinite = false;
+    return value;
+  };
+  try {
+    const text = JSON.stringify(schema, look);
+    return isFinite ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function decoded(part: string): string {
@@ -219,7 +233,9 @@ function decoded(part: string): string {
 /** @throws InputError `E_OPTION`, which names the keyword and where it stands */
 export function readSchema(schema: unknown): Grammar {
   const written = writtenOf(schema);
-  if (written === undefined) throw refused('JSON schema', typeof schema, 'plain JSON', 'Pass an object or a boolean.');
+  if (written === undefined) {
+    throw refused('JSON schema', show(schema), 'plain JSON', 'Pass an object or a boolean, of what JSON can hold.');
+  }
   if (written.length > limits.text) throw tooLarge('JSON schema', `${written.length} characters`);
   return new SchemaReader(JSON.parse(written) as Schema).read();
 }

@@ -36,10 +36,10 @@ export function contentExpr(reader: Reading, schema: SchemaObject, at: string): 
   const parts: Expr[] = [];
   if (format !== undefined) {
     const known = typeof format === 'string' && Object.hasOwn(formats, format) ? formats[format] : undefined;
-    if (known === undefined) {
+    if (known !== undefined) parts.push(encoded(readRegex(known)));
+    else if (pattern === undefined) { // beside a pattern it only names it, as libraries do
       reader.fail(`${at}/format`, JSON.stringify(format), `one of ${Object.keys(formats).join(', ')}`, 'Leave it out, or write a pattern.');
     }
-    parts.push(encoded(readRegex(known!)));
   }
   if (pattern !== undefined) {
     if (typeof pattern !== 'string') reader.fail(`${at}/pattern`, typeof pattern, 'a text');

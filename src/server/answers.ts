@@ -8,7 +8,7 @@ async function* onSlot<T extends { type: string }>(
   place: ReturnType<Served['slots']['enter']>[number], job: Job, index: number, source: () => AsyncIterable<T>,
 ): AsyncGenerator<{ index: number; part: T }, void, undefined> {
   try {
-    await place.turn(job.signal);
+    await place.turn(job.cutShort);
     for await (const part of source()) {
       place.count(1);
       yield { index, part };

@@ -1,5 +1,5 @@
 /** The body of a request, within limits. */
-import { refusal, wrong, type Problem } from './problem.ts';
+import { invalid, refusal, wrong, type Problem } from './problem.ts';
 
 /** Objects and lists inside each other: a schema or message needs a few; what goes deeper would exhaust the stack of whoever walks it. */
 const deepest = 100;
@@ -25,7 +25,20 @@ export async function readJson(request: Request, limit: number, signal?: AbortSi
     throw broken(`is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : 'it cannot be read'}`);
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw broken('is not a JSON object');
+  const endless = /\d{309}|\d[eE]\+?\d{3}/.test(text) ? endlessIn(body) : undefined; // of what looks so hardly anything is
+  if (endless !== undefined) throw invalid(endless, 'a number that a double holds', 'a larger one');
   return body as Record<string, unknown>;
+}
+
+/** Where a number is Infinity: as 1e999 is read, which JSON cannot write again. */
+function endlessIn(value: unknown, path = ''): string | undefined {
+  if (value === Infinity || value === -Infinity) return path;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const found = endlessIn(inner, Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 const broken = (how: string): Problem => wrong(undefined, `The body ${how}.`, 'invalid_json');

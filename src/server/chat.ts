@@ -1,5 +1,5 @@
 /** POST /v1/chat/completions */
-import type { ChatPart, FinishReason } from 'clada/chat';
+import type { ChatPart, ChatResponse, FinishReason } from 'clada/chat';
 import { respond } from 'clada/chat';
 import { Account, answersOf, seeded } from './answers.ts';
 import { freshId, logprobsOf, unixSeconds, type Context, type Served } from './context.ts';
@@ -15,10 +15,9 @@ type Answers = ReturnType<typeof answersOf<ChatPart>>;
 
 export async function chatCompletions(raw: Readonly<Record<string, unknown>>, job: Job, context: Context): Promise<Response> {
   const body = checkChat(raw), served = context.find(body.model), request = chatRequestOf(raw, body, served, context);
-  const sources = Array.from({ length: body.n ?? 1 }, (_, index) => {
-    const response = respond(served.model, { ...seeded(request, index), signal: job.signal }); // refuses at once what it cannot answer
-    return () => response;
-  });
+  const one = (index: number): ChatResponse => respond(served.model, { ...seeded(request, index), signal: job.signal });
+  const first = one(0); // refuses at once what it cannot answer, and what it can the others can
+  const sources = Array.from({ length: body.n ?? 1 }, (_, index) => () => (index === 0 ? first : one(index)));
   const answers = answersOf(served, job, sources);
   const head = { id: freshId('chatcmpl-'), created: unixSeconds(), model: served.id, system_fingerprint: fingerprintOf(served) };
   return body.stream === true

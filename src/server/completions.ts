@@ -42,8 +42,9 @@ export async function completions(raw: Readonly<Record<string, unknown>>, job: J
   const options = optionsOf(body, { maxTokens: defaultTokens, ...context.defaults }, (text) => tokenizer.encode(text), tokenizer.vocabSize);
   if (logprobs !== undefined) options.logprobs = Math.max(1, logprobs);
   const fresh = constraintsOf(tokenizer, formatOf(body));
-  const prompts = promptsOf(body.prompt), texts = prompts.map((prompt) => (body.echo ? textOf(tokenizer, prompt) : ''));
-  for (const prompt of prompts) if (typeof prompt === 'string') checkLength(model, prompt.length, 'prompt');
+  const prompts = promptsOf(body.prompt);
+  for (const prompt of prompts) checkLength(model, prompt, 'prompt');
+  const texts = prompts.map((prompt) => (body.echo ? textOf(tokenizer, prompt) : ''));
   if (prompts.length * n > most) throw wrong('n', `A request may ask for ${most} texts at most.`);
   const sources = prompts.flatMap((prompt) => Array.from({ length: n }, (_, index) => {
     const constraint = fresh && { constraint: fresh() };

@@ -13,7 +13,8 @@ export interface Served { readonly id: string; readonly model: Model; readonly s
 
 const ranges = {
   slots: { min: 1, max: 1024, integer: true, default: 4 }, queue: { min: 0, max: 100_000, integer: true, default: 64 },
-  timeout: { min: 0.001, max: 1e6, default: 600 }, maxBody: { min: 1, integer: true, default: 4 * 2 ** 20 },
+  timeout: { min: 0.001, max: 1e6, default: 600 }, patience: { min: 0.001, max: 1e6, default: 30 },
+  maxBody: { min: 1, integer: true, default: 4 * 2 ** 20 },
 } as const;
 const otherNames = ['name', 'apiKeys', 'cors', 'hosts', 'page', 'defaults', 'efforts'] as const;
 
@@ -25,6 +26,7 @@ export class Context {
   readonly metrics = new Metrics();
   readonly started = Math.floor(Date.now() / 1000);
   readonly #jobs = new Set<Job>();
+  readonly #patience: number;
   #closing = false;
   #idle: (() => void) | undefined;
 
@@ -34,6 +36,7 @@ export class Context {
     const numberOf = (name: keyof typeof ranges): number => checkNumber(name, ranges[name], options[name] ?? ranges[name].default);
     const [slots, queue] = [numberOf('slots'), numberOf('queue')];
     this.timeout = numberOf('timeout');
+    this.#patience = numberOf('patience');
     this.maxBody = numberOf('maxBody');
     this.defaults = options.defaults ?? {};
     if (options.apiKeys?.some((key) => typeof key !== 'string' || key === '')) {
@@ -58,7 +61,7 @@ export class Context {
   /** A request begins. @throws Problem 503 where the server is closing */
   job(request: Request): Job {
     if (this.#closing) throw refusal(503, 'The server is shutting down.', { code: 'shutting_down', headers: { 'retry-after': '10' } });
-    const job = new Job(request.signal, this.timeout);
+    const job = new Job(request.signal, this.timeout, this.#patience);
     this.#jobs.add(job);
     job.onEnd(() => {
       this.#jobs.delete(job);

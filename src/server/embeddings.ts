@@ -21,11 +21,11 @@ export async function embeddings(raw: unknown, job: Job, context: Context): Prom
   const { model: name, input, encoding_format, dimensions, pooling } = check(schema, raw);
   const { id: model, model: subject, slots } = context.find(name);
   for (const given of typeof input === 'string' ? [input] : input) {
-    if (typeof given === 'string') checkLength(subject, given.length, 'input');
+    if (typeof given === 'string') checkLength(subject, given, 'input');
   }
   const [place] = slots.enter(1);
   job.onEnd(() => { place!.leave(); });
-  await place!.turn(job.signal);
+  await place!.turn(job.cutShort);
   const { embeddings: vectors, tokens } = await subject.embed(input, {
     signal: job.signal, ...(dimensions ? { dimensions } : {}), ...(pooling ? { pooling } : {}),
   });

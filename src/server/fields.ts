@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { GenerateOptions, SparsityOptions } from 'clada';
 import { show } from '../options.ts';
+import { most } from './length.ts';
 import { invalid, missing, unsupported } from './problem.ts';
 
 const number = v.nullish(v.number()), flag = v.nullish(v.boolean()), count = v.nullish(v.pipe(v.number(), v.integer(), v.minValue(0)));
@@ -83,6 +84,8 @@ function sparsityOf(given: Sampling['sparsity']): SparsityOptions | undefined {
 function biasOf(given: Sampling['logit_bias'], idsOf: (text: string) => ArrayLike<number>, vocab: number): Map<number, number> | undefined {
   if (given === null || given === undefined) return undefined;
   const bias = new Map<number, number>();
+  const characters = Array.isArray(given) ? given.reduce((sum, [key]) => sum + (typeof key === 'string' ? key.length : 0), 0) : 0;
+  if (characters > most) throw invalid('logit_bias', `texts of at most ${most} characters`, String(characters));
   for (const [key, value] of Array.isArray(given) ? given : Object.entries(given)) {
     const isId = typeof key === 'number' || !Array.isArray(given);
     for (const id of isId ? [Number(key)] : Array.from(idsOf(key))) {

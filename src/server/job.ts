@@ -7,11 +7,12 @@ export class Job {
   readonly #ends: (() => void)[] = [];
   #over = false;
 
-  /** `request`: of the client, who may go away. */
-  constructor(private readonly request: AbortSignal | undefined, seconds: number) {
+  /** `request`: of the client, who may go away; `patience`: seconds that it may read nothing of its stream. */
+  constructor(private readonly request: AbortSignal | undefined, seconds: number, readonly patience: number) {
     this.#timer = setTimeout(() => {
       this.cut(new Problem(504, `The answer took longer than ${seconds} s.`, { code: 'timeout' }));
     }, 1000 * seconds);
+    this.cutShort.catch(() => undefined);
     if (request?.aborted) this.#left();
     else request?.addEventListener('abort', this.#left);
   }
@@ -20,6 +21,11 @@ export class Job {
 
   /** Fires where the request is cut short; its reason is the {@link Problem}. */
   get signal(): AbortSignal { return this.#controller.signal; }
+
+  /** Rejected with the reason when the signal fires: one for all who wait, however many answers there are. */
+  readonly cutShort = new Promise<never>((_, reject) => {
+    this.#controller.signal.addEventListener('abort', () => { reject(this.#controller.signal.reason as Problem); });
+  });
 
   cut(reason: Problem): void { if (!this.#over) this.#controller.abort(reason); }
 

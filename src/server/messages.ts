@@ -6,7 +6,6 @@ import { isDeep } from './body.ts';
 import type { Context, Served } from './context.ts';
 import { show } from '../options.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
-import { checkRequest } from './length.ts';
 import { invalid, missing, unsupported, wrong } from './problem.ts';
 
 const part = v.looseObject({ type: v.string() });
@@ -19,7 +18,7 @@ export const messageSchema = v.looseObject({
   reasoning_content: v.nullish(v.string()),
 });
 export const functionSchema = v.looseObject({
-  name: v.pipe(v.string(), v.minLength(1), v.maxLength(64)), description: v.nullish(v.string()),
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(64), v.regex(/^[\w.-]+$/)), description: v.nullish(v.string()),
   parameters: v.nullish(v.record(v.string(), v.unknown())),
 });
 const tool = v.looseObject({ type: v.string(), function: v.optional(functionSchema) });
@@ -66,9 +65,10 @@ function shallow<T extends v.InferOutput<typeof call>>(given: T, param: string):
 
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
 
-export function messagesOf(given: ChatBody['messages']): ChatMessage[] {
+/** `place`: what a message is called in the request. */
+export function messagesOf(given: ChatBody['messages'], place = (i: number): string => `messages[${i}]`): ChatMessage[] {
   return given.map(({ role, content, audio, refusal, name, tool_calls, tool_call_id, ...rest }, i) => {
-    const param = `messages[${i}]`;
+    const param = place(i);
     if (role === 'function') throw unsupported(`${param}.role`, "Use 'tool'.");
     if (!roles.includes(role)) throw wrong(`${param}.role`, `${show(role)} is no role: one of ${roles.join(', ')} is.`);
     if (audio !== undefined && audio !== null) throw unsupported(`${param}.audio`, 'The model reads text alone.');
@@ -155,18 +155,16 @@ export function chatRequestOf(raw: Readonly<Record<string, unknown>>, body: Chat
   if (body.top_logprobs && body.logprobs !== true) throw wrong('top_logprobs', "'top_logprobs' needs 'logprobs': true.");
   const tools = toolsOf(body.tools), toolChoice = toolChoiceOf(body.tool_choice, tools), responseFormat = formatOf(body);
   const { variables: ofEffort, sparsity } = effortOf(body.reasoning_effort, context);
-  const variables = { ...ofEffort, ...body.chat_template_kwargs }, messages = messagesOf(body.messages);
-  const request: ChatRequest = {
+  const variables = { ...ofEffort, ...body.chat_template_kwargs };
+  return {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}),
-    messages,
+    messages: messagesOf(body.messages),
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}),
     ...(body.logprobs ? { logprobs: Math.max(1, body.top_logprobs ?? 0) } : {}), // from 1 on log-probabilities are exact
     ...(Object.keys(variables).length > 0 ? { template: { variables } } : {}),
   };
-  checkRequest(model, request, 'messages');
-  return request;
 }
 
 /** A body that {@link chatSchema} takes. */

@@ -27,7 +27,8 @@ export class Problem extends Error {
 
   response(): Response {
     const headers = { ...this.details.headers };
-    if (this.status >= 500) headers['x-should-retry'] ??= 'false'; // the official clients try again by themselves
+    // the official clients try again by themselves, which helps where it is said when
+    if (this.status >= 500 && headers['retry-after'] === undefined) headers['x-should-retry'] ??= 'false';
     return Response.json(this.body, { status: this.status, headers });
   }
 }

@@ -7,7 +7,6 @@ import { Account, answersOf } from './answers.ts';
 import { freshId, unixSeconds, type Context } from './context.ts';
 import { check, optionsOf, refuseUnsupported, samplingFields } from './fields.ts';
 import type { Job } from './job.ts';
-import { checkRequest } from './length.ts';
 import { effortOf, formatOf, functionSchema, messagesOf, toolChoiceOf, toolsOf } from './messages.ts';
 import { missing, problemOf, unsupported } from './problem.ts';
 import { ResponseWriter } from './response-items.ts';
@@ -44,7 +43,9 @@ const remedies: Readonly<Record<string, string>> = {
 
 /** What was said so far, in the words of the chat. */
 function conversationOf({ input, instructions }: Body): ChatMessage[] {
-  const messages: Parameters<typeof messagesOf>[0] = instructions ? [{ role: 'system', content: instructions }] : [];
+  const messages: Parameters<typeof messagesOf>[0] = [], places: string[] = [];
+  const add = (place: string, message: typeof messages[number]): void => { messages.push(message); places.push(place); };
+  if (instructions) add('instructions', { role: 'system', content: instructions });
   const items = typeof input === 'string' ? [{ role: 'user', content: input } as v.InferOutput<typeof item>] : input;
   for (const [i, { type, role, content, call_id, name, arguments: given, output }] of items.entries()) {
     const param = `input[${i}]`;
@@ -53,17 +54,17 @@ function conversationOf({ input, instructions }: Body): ChatMessage[] {
       if (!call_id || !name) throw missing(`${param}.${call_id ? 'name' : 'call_id'}`);
       const call = { id: call_id, type: 'function', function: { name, arguments: given ?? '{}' } }, last = messages.at(-1);
       if (last?.role === 'assistant') last.tool_calls = [...last.tool_calls ?? [], call];
-      else messages.push({ role: 'assistant', content: null, tool_calls: [call] });
+      else add(param, { role: 'assistant', content: null, tool_calls: [call] });
     } else if (type === 'function_call_output') {
       if (!call_id) throw missing(`${param}.call_id`);
       if (output === null || output === undefined) throw missing(`${param}.output`);
-      messages.push({ role: 'tool', tool_call_id: call_id, content: output });
+      add(param, { role: 'tool', tool_call_id: call_id, content: output });
     } else if (type === 'message' || !type) {
       if (!role) throw missing(`${param}.role`);
-      messages.push({ role, content });
+      add(param, { role, content });
     } else throw unsupported(`${param}.type`, 'Use messages, function_call and function_call_output.');
   }
-  return messagesOf(messages);
+  return messagesOf(messages, (i) => places[i]!);
 }
 
 function requestOf(raw: Readonly<Record<string, unknown>>, body: Body, context: Context): ChatRequest {
@@ -80,14 +81,12 @@ function requestOf(raw: Readonly<Record<string, unknown>>, body: Body, context: 
   const toolChoice = toolChoiceOf(body.tool_choice, tools), format = body.text?.format;
   const responseFormat: ResponseFormat | undefined = formatOf({ response_format: format });
   const { variables, sparsity } = effortOf(body.reasoning?.effort, context), messages = conversationOf(body);
-  const request: ChatRequest = {
+  return {
     ...options, ...(sparsity && !body.sparsity ? { sparsity } : {}), messages,
     ...(tools.length > 0 ? { tools } : {}), ...(toolChoice !== undefined && tools.length > 0 ? { toolChoice } : {}),
     ...(body.parallel_tool_calls === false && tools.length > 0 ? { parallelToolCalls: false } : {}),
     ...(responseFormat ? { responseFormat } : {}), ...(variables ? { template: { variables } } : {}),
   };
-  checkRequest(model, request, 'input');
-  return request;
 }
 
 export async function responses(raw: Readonly<Record<string, unknown>>, job: Job, context: Context): Promise<Response> {

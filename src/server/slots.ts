@@ -3,8 +3,8 @@ import { refusal, wrong } from './problem.ts';
 
 /** A right to one slot: waited for, then held until it is left. */
 export interface Place {
-  /** Settles when the slot is this one's. @throws what `signal` was aborted with */
-  turn(signal: AbortSignal): Promise<void>;
+  /** Settles when the slot is this one's, or `cut` does. @throws what `cut` was rejected with */
+  turn(cut: Promise<never>): Promise<void>;
   /** Gives it back, or leaves the line; a second time does nothing. */
   leave(): void;
 }
@@ -51,12 +51,9 @@ export class Slots {
     const entry = {
       start, slot: -1, since: 0, task: this.#tasks++, tokens: 0,
       count: (tokens: number): void => { entry.tokens += tokens; },
-      turn: (signal: AbortSignal): Promise<void> => new Promise((resolve, reject) => {
-        const abort = (): void => { entry.leave(); reject(signal.reason); };
-        if (signal.aborted) { abort(); return; }
-        signal.addEventListener('abort', abort, { once: true });
-        void started.then(() => { signal.removeEventListener('abort', abort); resolve(); });
-      }),
+      turn: async (cut: Promise<never>): Promise<void> => {
+        try { await Promise.race([cut, started]); } catch (error) { entry.leave(); throw error; }
+      },
       leave: (): void => {
         if (entry.slot < 0) this.#waiting = this.#waiting.filter((other) => other !== entry);
         else if (this.#running[entry.slot] === entry) {

@@ -5,53 +5,67 @@ import { gone, problemOf } from './problem.ts';
 /** An event; its name is left out where the protocol has none. */
 export interface ServerEvent { readonly event?: string; readonly data: unknown }
 
-/** Seconds that a reader may take nothing before its answer is given up: it holds a slot. */
-const patienceSeconds = 30;
-
 const frame = ({ event, data }: ServerEvent): string =>
   `${event === undefined ? '' : `event: ${event}\n`}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 
 /**
  * The events as an answer. The first is waited for, so that what goes wrong until then has a status of its own; later it is an event with
- * `error`. `last`: closes the stream, where the protocol has such an event.
+ * `error`. `last`: closes the stream, where the protocol has such an event. A reader that takes nothing holds a slot: it has its time.
  */
 export async function eventStream(
   events: AsyncGenerator<ServerEvent, void, undefined>, job: Job, failed: (error: unknown) => ServerEvent = failure, last?: ServerEvent,
 ): Promise<Response> {
   const utf8 = new TextEncoder();
-  let ahead: IteratorResult<ServerEvent, void> | undefined, stalled: ReturnType<typeof setTimeout> | undefined;
+  /** `waits`: for its reader. */
+  let ahead: IteratorResult<ServerEvent, void> | undefined, stalled: ReturnType<typeof setTimeout> | undefined, waits = false;
   try {
     ahead = await events.next();
   } catch (error) {
     job.end();
     throw error;
   }
+  const giveUp = async (): Promise<void> => {
+    waits = false;
+    clearTimeout(stalled);
+    job.cut(gone());
+    await events.return().catch(() => undefined);
+    job.end();
+  };
+  const end = (controller: ReadableStreamDefaultController<Uint8Array>, event: ServerEvent | undefined): void => {
+    if (event) controller.enqueue(utf8.encode(frame(event)));
+    controller.close();
+  };
   const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      job.signal.addEventListener('abort', () => {
+        if (!waits) return;
+        end(controller, failed(job.signal.reason));
+        void giveUp();
+      }, { once: true });
+    },
     async pull(controller) {
+      waits = false;
       clearTimeout(stalled);
-      const send = (event: ServerEvent): void => { controller.enqueue(utf8.encode(frame(event))); };
-      const close = (): void => { controller.close(); job.end(); };
       try {
         if (job.signal.aborted) throw job.signal.reason;
         const { done, value } = ahead ?? await events.next();
         ahead = undefined;
         if (done !== true) {
-          send(value);
-          stalled = setTimeout(() => { job.cut(gone()); void events.return().catch(() => undefined); job.end(); }, 1000 * patienceSeconds);
+          controller.enqueue(utf8.encode(frame(value)));
+          waits = true;
+          stalled = setTimeout(() => {
+            void giveUp();
+            controller.error(new Error('Nobody reads this stream.')); // whoever serves it closes the connection
+          }, 1000 * job.patience);
           return;
         }
-        if (last) send(last);
+        end(controller, last);
       } catch (error) {
-        send(failed(error));
+        end(controller, failed(error));
       }
-      close();
-    },
-    async cancel() {
-      clearTimeout(stalled);
-      job.cut(gone());
-      await events.return().catch(() => undefined);
       job.end();
     },
+    cancel: giveUp,
   }, { highWaterMark: 1 });
   return new Response(body, {
     headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' },

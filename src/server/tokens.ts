@@ -2,12 +2,11 @@
 import * as v from 'valibot';
 import type { Context } from './context.ts';
 import { check } from './fields.ts';
+import { most } from './length.ts';
 import { checkChat, messagesOf, toolsOf, effortOf } from './messages.ts';
 import { invalid } from './problem.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(0)), flag = v.nullish(v.boolean()), model = v.nullish(v.string());
-/** Characters that are tokenised at most: nobody else is answered meanwhile. */
-const most = 2 ** 18;
 const textSchema = v.object({
   model, content: v.union([v.string(), v.array(v.union([v.string(), id]))]),
   add_special: flag, parse_special: flag, with_pieces: flag,
@@ -39,6 +38,7 @@ function pieceOf(bytes: Uint8Array): string | number[] {
 
 export function detokenize(raw: unknown, context: Context): Response {
   const { model: name, tokens } = check(idsSchema, raw), { tokenizer } = context.find(name).model;
+  if (tokens.length > most) throw invalid('tokens', `at most ${most} tokens`, String(tokens.length));
   const strange = tokens.find((token) => token >= tokenizer.vocabSize);
   if (strange !== undefined) throw invalid('tokens', `ids of tokens from 0 to ${tokenizer.vocabSize - 1}`, String(strange));
   return Response.json({ content: tokenizer.decode(tokens) });

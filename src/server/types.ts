@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly queue?: number;
   /** Seconds that a request may take, its waiting included. Default 600. */
   readonly timeout?: number;
+  /** Seconds that nobody may read from a stream before it is given up: it holds a slot. Default 30. */
+  readonly patience?: number;
   /** Bytes of a request's body. Default 4 MiB. */
   readonly maxBody?: number;
   /** Keys, of which a request must bring one: `Authorization: Bearer KEY`. Default: none is asked for. */

@@ -3,11 +3,11 @@
  * caches instead of computing each other's away. Where there are none left, requests wait their turn.
  */
 import type { Engine } from '../engine/engine.ts';
-import { CladaError } from '../errors.ts';
+import { CladaError, type InputError } from '../errors.ts';
 import { Line } from './line.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Parked } from './saved.ts';
-import { checkTokens } from './request.ts';
+import { checkTokens, contextFull } from './request.ts';
 import { Sequence } from './sequence.ts';
 
 /**
@@ -99,6 +99,9 @@ export class SequencePool {
 
   /** @throws InputError where no sequence can be asked for these tokens */
   check(tokens: ArrayLike<number>): void { checkTokens(tokens, this.engine); }
+
+  /** The error for a text that is certainly too long, before it is tokenised. */
+  tooLong(text: string): InputError { return contextFull(`${text.length} characters`, this.engine.contextSize); }
 
   /** What others leave alone while they find another: always that of a conversation, also of 'maybe' who keeps 'never'. */
   claim(keeps: Keeps = 'maybe'): Claim { return new Claim(this, keeps); }

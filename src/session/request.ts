@@ -63,6 +63,12 @@ export interface EvaluateOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** What no sequence holds: so many tokens, or a text of which it is known before it is tokenised (megabytes take seconds). */
+export const contextFull = (found: string, contextSize: number): InputError => new InputError('E_CONTEXT_FULL', {
+  subject: 'context', found, expected: `at most ${contextSize} tokens (contextSize)`,
+  remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
+});
+
 /** @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE` */
 export function checkTokens(tokens: ArrayLike<number>, { contextSize, vocab }: Pick<Engine, 'contextSize' | 'vocab'>): void {
   if (tokens.length === 0) {
@@ -70,12 +76,7 @@ export function checkTokens(tokens: ArrayLike<number>, { contextSize, vocab }: P
       subject: 'prompt', found: 'no tokens', expected: 'at least one token', remedy: 'Give some text, or start from the BOS token.',
     });
   }
-  if (tokens.length > contextSize) {
-    throw new InputError('E_CONTEXT_FULL', {
-      subject: 'context', found: `${tokens.length} tokens`, expected: `at most ${contextSize} (contextSize)`,
-      remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
-    });
-  }
+  if (tokens.length > contextSize) throw contextFull(`${tokens.length} tokens`, contextSize);
   for (let i = 0; i < tokens.length; i++) {
     const id = tokens[i]!;
     if (!(Number.isInteger(id) && id >= 0 && id < vocab)) {

@@ -130,14 +130,18 @@ export class Chat {
     return (room) => {
       const all = question ? [...this.#messages, question] : this.#messages;
       const first = all.findIndex(({ role }) => role !== 'system'), system = all.slice(0, first);
-      const encode = (from: number): Uint32Array => this.template.encode([...system, ...all.slice(from)], this.#input);
-      let from = first, tokens = encode(from);
-      while (room !== undefined && tokens.length > room) {
-        const next = all.findIndex(({ role }, i) => i > from && role === 'user');
-        if (next < 0) break;
-        tokens = encode(from = next);
+      const { contextSize } = this.source({}).pool.engine;
+      for (let from = first; ;) {
+        const next = room === undefined ? -1 : all.findIndex(({ role }, i) => i > from && role === 'user');
+        try {
+          const maxTokens = next < 0 ? contextSize : room!;
+          const tokens = this.template.encode([...system, ...all.slice(from)], { ...this.#input, maxTokens });
+          return { tokens, keep: tokens.length };
+        } catch (error) {
+          if (next < 0 || (error as InputError).code !== 'E_CONTEXT_FULL') throw error;
+          from = next;
+        }
       }
-      return { tokens, keep: tokens.length };
     };
   }
 

@@ -72,6 +72,7 @@ async function tokensOf(
     const name = several ? `texts[${i}]` : 'text';
     if (!isText(text)) refuse(name, show(text), 'a string, or token ids');
     try {
+      if (typeof text === 'string' && tokenizer.isLonger(text, pool.engine.contextSize)) throw pool.tooLong(text);
       const tokens = typeof text === 'string' ? tokenizer.encode(text, { addSpecial: true }) : text;
       pool.check(tokens);
       all.push(tokens);

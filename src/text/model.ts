@@ -134,7 +134,10 @@ export class Model implements AsyncDisposable {
    * iterating
    */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Generation {
-    return new Generation(this.#source(options), () => ({ tokens: this.#tokens(prompt, 'start'), keep: 1 }), options);
+    return new Generation(this.#source(options), () => {
+      if (typeof prompt === 'string' && this.tokenizer.isLonger(prompt, this.info.contextSize)) throw this.#pool.tooLong(prompt);
+      return { tokens: this.#tokens(prompt, 'start'), keep: 1 };
+    }, options);
   }
 
   /** A conversation in the model's own chat template. @throws ModelError `E_CHAT_TEMPLATE` where the file has none. */

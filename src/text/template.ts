@@ -8,6 +8,7 @@ import { InputError, ModelError } from '../errors.ts';
 import type { Metadata } from '../format/gguf/metadata.ts';
 import { getNumber, getString } from '../format/gguf/metadata.ts';
 import { show } from '../options.ts';
+import { contextFull } from '../session/request.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { valueOf } from './jinja/input.ts';
 import { run } from './jinja/interpreter.ts';
@@ -47,6 +48,8 @@ export interface RenderOptions {
   variables?: Readonly<Record<string, unknown>>;
   /** The time that the template's `strftime_now` tells. Default: now. */
   now?: Date;
+  /** So many tokens at most: more are refused, and a text that cannot be as few is not even tokenised. Default: any number. */
+  maxTokens?: number;
 }
 
 /** What a conversation hands to its template besides the messages. */
@@ -66,7 +69,10 @@ export interface TemplateOptions {
 export interface ChatTemplate {
   /** The text that the messages become. */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
-  /** Its tokens; control tokens are those of the template only, never those a caller's text has inside. @throws InputError `E_UTF8` */
+  /**
+   * Its tokens; control tokens are those of the template only, never those a caller's text has inside.
+   * @throws InputError `E_UTF8`; `E_CONTEXT_FULL` for more than `maxTokens`
+   */
   encode(messages: readonly ChatMessage[], options?: RenderOptions): Uint32Array;
   /**
    * Tries a conversation that may not be complete yet, before anything is generated: is there a template, can it be run, does it take these
@@ -110,8 +116,11 @@ export function createChatTemplate(metadata: Metadata, tokenizer: Tokenizer, opt
   return {
     render: (messages, given = {}) => render(messages, (text) => text, given),
     encode(messages, given = {}) {
-      marking ??= controlMarks(tokenizer);
-      return tokenizer.encodeParts(render(messages, marking, given), plain);
+      const { maxTokens = Infinity } = given, text = render(messages, marking ??= controlMarks(tokenizer), given);
+      if (tokenizer.isLonger(text, maxTokens)) throw contextFull(`${text.length} characters`, maxTokens);
+      const ids = tokenizer.encodeParts(text, plain);
+      if (ids.length > maxTokens) throw contextFull(`${ids.length} tokens`, maxTokens);
+      return ids;
     },
     source: ({ tools } = {}) => chooseSource(sources, options.chatTemplate, tools),
     check(messages, given = {}) {

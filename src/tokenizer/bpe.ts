@@ -6,7 +6,7 @@ import type { StringArray } from '../format/gguf/types.ts';
 import { Merger, type PairLookup } from './merge.ts';
 import type { PreTokenizer } from './pretokenize.ts';
 import { bytePieces } from './sentencepiece.ts';
-import { type TextEncoderOf, type Vocab, characterBytes, slotsFor } from './vocab.ts';
+import { type TextEncoderOf, type Vocab, characterBytes, lostOf, slotsFor } from './vocab.ts';
 import { WordCache } from './words.ts';
 
 /**
@@ -166,7 +166,8 @@ export function bpe(vocab: Vocab, merges: StringArray, pre: PreTokenizer): TextE
   };
 
   const cache = new WordCache(encodeWord);
-  return (text, emit) => {
+  // of every character one byte at least is below 0xc0
+  return Object.assign((text: string, emit: (id: number) => void) => {
     for (const word of pre.cut(text)) for (const id of cache.of(word)) emit(id);
-  };
+  }, { lost: lostOf(tokenOfByte.subarray(0, 0xc0)) });
 }

@@ -3,7 +3,7 @@
  * characters without a piece fall back to byte pieces where the vocabulary has them.
  */
 import { Merger, type PairLookup } from './merge.ts';
-import { type TextEncoderOf, TokenType, type Vocab, characterBytes } from './vocab.ts';
+import { type TextEncoderOf, TokenType, type Vocab, characterBytes, lostOf } from './vocab.ts';
 import { WordCache } from './words.ts';
 
 export const blank = '▁';
@@ -53,11 +53,14 @@ export function normaliser({ prefix, squeeze }: BlankRules, isBpe: boolean): Nor
 }
 
 /** What stands for a character without a piece: its byte pieces, or {@link unknown} where one of them is missing. */
-function fallback(vocab: Vocab): (bytes: Uint8Array, from: number, to: number) => readonly number[] {
+function fallback(vocab: Vocab): { bytesOf(bytes: Uint8Array, from: number, to: number): readonly number[]; lost: readonly number[] } {
   const pieces = bytePieces(vocab);
-  return (bytes, from, to) => {
-    const ids = Array.from(bytes.subarray(from, to), (byte) => pieces[byte]!);
-    return ids.includes(-1) ? [unknown] : ids;
+  return {
+    bytesOf: (bytes, from, to) => {
+      const ids = Array.from(bytes.subarray(from, to), (byte) => pieces[byte]!);
+      return ids.includes(-1) ? [unknown] : ids;
+    },
+    lost: lostOf(pieces),
   };
 }
 
@@ -105,7 +108,7 @@ function wordsOf(vocab: Vocab): (text: string) => string[] {
 }
 
 export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const bytesOf = fallback(vocab), split = wordsOf(vocab), merger = new Merger();
+  const { bytesOf, lost } = fallback(vocab), split = wordsOf(vocab), merger = new Merger();
   let ids = new Int32Array(256), starts = new Int32Array(256); // of the characters: their pieces or -1, where they begin
 
   const encodeWord = (word: string): number[] => {
@@ -135,10 +138,10 @@ export function sentencePieceBpe(vocab: Vocab, scores: Float32Array, unknownId: 
   };
 
   const cache = new WordCache(encodeWord);
-  return (text, emit) => {
+  return Object.assign((text: string, emit: (id: number) => void) => {
     const put = emitter(unknownId, emit);
     for (const word of split(text)) put(cache.of(word));
-  };
+  }, { lost });
 }
 
 /** Unknown characters score this much below the worst piece (sentencepiece's kUnkPenalty). */
@@ -146,14 +149,14 @@ const unknownPenalty = 10;
 
 /** llama.cpp has no byte pieces here and makes `<unk>` of what they spell; the library has, and loses nothing. */
 export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | undefined): TextEncoderOf {
-  const bytesOf = fallback(vocab);
+  const { bytesOf, lost } = fallback(vocab);
   let longest = 1, worst = Infinity;
   for (let id = 0; id < vocab.size; id++) {
     longest = Math.max(longest, vocab.offsets[id + 1]! - vocab.offsets[id]!);
     if (vocab.types[id] === TokenType.normal) worst = Math.min(worst, scores[id]!);
   }
   const unknownScore = Math.fround(worst - unknownPenalty);
-  return (text, emit) => {
+  return Object.assign((text: string, emit: (id: number) => void) => {
     const put = emitter(unknownId, emit), bytes = utf8.encode(text), n = bytes.length;
     const score = new Float64Array(n + 1).fill(-Infinity);
     const from = new Int32Array(n + 1), by = new Int32Array(n + 1);
@@ -180,5 +183,5 @@ export function unigram(vocab: Vocab, scores: Float32Array, unknownId: number | 
       const total = score[start]! + own;
       if (total > score[end]!) { score[end] = total; from[end] = start; by[end] = id; }
     }
-  };
+  }, { lost });
 }

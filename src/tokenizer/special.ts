@@ -2,18 +2,28 @@
  * Tokens that are found by their text before anything else is done: user-defined ones always, control ones only where asked for. As
  * llama.cpp finds them: longer ones first, wherever in the text they are.
  */
+import type { Metadata } from '../format/gguf/metadata.ts';
+import { getString } from '../format/gguf/metadata.ts';
 import { Heap } from './heap.ts';
 import { TokenType, type Vocab, slotsFor } from './vocab.ts';
 
 export type SpecialPart = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
 /** Tokens that take blanks to their left or right with them (`lstrip`, `rstrip` of Hugging Face's added tokens; GGUF does not keep it). */
-export interface Strip { left(id: number): boolean; right(id: number): boolean }
+export interface Strip { left(id: number): boolean; right(id: number): boolean; readonly any: boolean }
+
+/** What special tokens of this model take with them, by its name: GGUF does not keep it (llama.cpp knows the same models). */
+export function stripOf(metadata: Metadata, vocab: Vocab): Strip {
+  const name = getString(metadata, 'general.name', '').toLowerCase(), pre = getString(metadata, 'tokenizer.ggml.pre', '');
+  const mask = /jina-v2-(de|es|code)/.test(pre) ? vocab.findText('<mask>') : name.includes('modern-bert') ? vocab.findText('[MASK]') : -1;
+  const phi3 = /phi-?3/.test(name), kept = new Set(['<unk>', '<s>', '<|endoftext|>'].map((text) => vocab.findText(text)));
+  return { left: (id) => id === mask, right: (id) => phi3 && !kept.has(id), any: phi3 || mask >= 0 };
+}
 
 interface Token { readonly id: number; readonly text: string; readonly bytes: number }
 
 /** C's isspace: what llama.cpp strips. */
-const blanks = ' \t\n\v\f\r';
+export const blanks = ' \t\n\v\f\r';
 
 /** Finds which of many texts begin at a place. Gemma has 6,249 of them, and runs of blanks among them. */
 class Finder {

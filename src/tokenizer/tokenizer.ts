@@ -10,7 +10,7 @@ import { readRoles, sentencePieceDefaults, unigramDefaults } from './roles.ts';
 import type { Normaliser } from './sentencepiece.ts';
 import { blank, byteOfPiece, normaliser, sentencePieceBpe, typeBytePieces, unigram } from './sentencepiece.ts';
 import type { SpecialPart, Strip } from './special.ts';
-import { specialSplitter } from './special.ts';
+import { blanks, specialSplitter, stripOf } from './special.ts';
 import type { TextEncoderOf } from './vocab.ts';
 import { TokenType, Vocab } from './vocab.ts';
 
@@ -67,6 +67,8 @@ export interface Tokenizer {
    * hide the control tokens of messages from the first step and restore them in the second.
    */
   encodeParts(text: string, change: (text: string) => string): Uint32Array;
+  /** Whether a text is more than `most` tokens as far as its length tells, certainly and at once; false: it may be more, or not. */
+  isLonger(text: string, most: number): boolean;
   /** @throws InputError `E_TOKEN_RANGE` */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
   /**
@@ -85,6 +87,7 @@ export interface Tokenizer {
 }
 
 const utf8 = new TextEncoder();
+const blankCodes = Array.from(blanks, (c) => c.charCodeAt(0));
 
 /** One number a token, those behind the last token left out; `fallback` where the file has none. */
 function perToken(metadata: Metadata, key: string, size: number, fallback: number): ArrayLike<number> {
@@ -95,14 +98,6 @@ function perToken(metadata: Metadata, key: string, size: number, fallback: numbe
     subject: key, found: `${values.length} entries`, expected: `one for each of the ${size} tokens`,
     remedy: 'The file is damaged; fetch or convert the model again.',
   });
-}
-
-/** What special tokens of this model take with them, by its name: GGUF does not keep it (llama.cpp knows the same models). */
-function stripOf(metadata: Metadata, vocab: Vocab): Strip {
-  const name = getString(metadata, 'general.name', '').toLowerCase(), pre = getString(metadata, 'tokenizer.ggml.pre', '');
-  const mask = /jina-v2-(de|es|code)/.test(pre) ? vocab.findText('<mask>') : name.includes('modern-bert') ? vocab.findText('[MASK]') : -1;
-  const phi3 = /phi-?3/.test(name), kept = new Set(['<unk>', '<s>', '<|endoftext|>'].map((text) => vocab.findText(text)));
-  return { left: (id) => id === mask, right: (id) => phi3 && !kept.has(id) };
 }
 
 /** The texts of a vocabulary. @throws ModelError `E_TOKENIZER` where the model's embedding has `rows` of another number */
@@ -136,7 +131,8 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
     const normalise = pre.spellsText ? normaliser({ prefix: false, squeeze: false }, true) : undefined;
     const none = name === 'kimi-k2' ? new StringArray(new Uint8Array(), Uint32Array.of(0)) : undefined; // its tokenizer has no list of them
     const merges = getStrings(metadata, 'tokenizer.ggml.merges', none);
-    return new VocabTokenizer(vocab, roles, bpe(vocab, merges, pre), normalise, false, stripOf(metadata, vocab), warnings);
+    const strip = stripOf(metadata, vocab);
+    return new VocabTokenizer(vocab, roles, bpe(vocab, merges, pre), normalise, false, strip, warnings, strip.any);
   }
   if (model === 'llama' || model === 't5') {
     const charsmap = metadata.get('tokenizer.ggml.precompiled_charsmap');
@@ -159,9 +155,10 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
       });
     }
     const prefix = getBool(metadata, 'tokenizer.ggml.add_space_prefix', isBpe);
-    const normalise = normaliser({ prefix, squeeze: getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false) }, isBpe);
+    const squeeze = getBool(metadata, 'tokenizer.ggml.remove_extra_whitespaces', false), strip = stripOf(metadata, vocab);
     const encodeText = (isBpe ? sentencePieceBpe : unigram)(vocab, scores, roles.unknownId);
-    return new VocabTokenizer(vocab, roles, encodeText, normalise, prefix, stripOf(metadata, vocab), warnings);
+    const normalise = normaliser({ prefix, squeeze }, isBpe);
+    return new VocabTokenizer(vocab, roles, encodeText, normalise, prefix, strip, warnings, squeeze || strip.any);
   }
   throw new ModelError('E_TOKENIZER', {
     subject: 'tokenizer.ggml.model', found: JSON.stringify(model),
@@ -172,14 +169,18 @@ export function createTokenizer(metadata: Metadata, rows?: number): Tokenizer {
 
 class VocabTokenizer implements Tokenizer {
   readonly #split: ReturnType<typeof specialSplitter>;
+  #longest = 0;
+  /** Characters that may vanish; above 0x7f: any. */
+  readonly #lost: readonly number[];
 
-  /** `normalise`: undefined for byte-level BPE, whose tokens are spelled bytes; `prefix`: a text begins with a blank of its own */
+  /** `normalise`: undefined for byte-level BPE; `prefix`: a text begins with a blank of its own; `squeeze`: blanks may vanish */
   constructor(
     private readonly vocab: Vocab, private readonly roles: Roles, private readonly encodeText: TextEncoderOf,
     private readonly normalise: Normaliser | undefined, private readonly prefix: boolean, strip: Strip,
-    readonly warnings: readonly string[],
+    readonly warnings: readonly string[], squeeze: boolean,
   ) {
     this.#split = specialSplitter(vocab, strip);
+    this.#lost = squeeze ? [...encodeText.lost, ...blankCodes] : encodeText.lost;
   }
 
   get vocabSize(): number { return this.vocab.size; }
@@ -209,6 +210,14 @@ class VocabTokenizer implements Tokenizer {
       else this.#encodeParts(this.#split(change(part.text), false), ids, true);
     }
     return Uint32Array.from(ids);
+  }
+
+  isLonger(text: string, most: number): boolean {
+    if (text.length <= most || this.#lost.some((code) => code > 0x7f)) return false;
+    const limit = most * (this.#longest ||= this.vocab.longest);
+    let kept = 0;
+    for (let i = 0; i < text.length && kept <= limit; i++) if (!this.#lost.includes(text.charCodeAt(i))) kept++;
+    return kept > limit;
   }
 
   /** `open`: what is before the parts is no text. Behind a special token nothing is. */

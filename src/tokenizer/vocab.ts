@@ -7,8 +7,11 @@ import { ModelError } from '../errors.ts';
 /** Token types of GGUF (`tokenizer.ggml.token_type`). */
 export const TokenType = { undefined: 0, normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
-/** Ordinary text (no special tokens in it) → ids, handed over one by one. */
-export type TextEncoderOf = (text: string, emit: (id: number) => void) => void;
+/** Ordinary text (no special tokens in it) → ids, handed over one by one. `lost`: bytes that may be part of no token. */
+export type TextEncoderOf = ((text: string, emit: (id: number) => void) => void) & { readonly lost: readonly number[] };
+
+/** Bytes to which no token is given. */
+export const lostOf = (tokens: Int32Array): number[] => Array.from(tokens.keys()).filter((byte) => tokens[byte] === -1);
 
 const empty = -1;
 
@@ -60,6 +63,17 @@ export class Vocab {
   }
 
   get size(): number { return this.offsets.length - 1; }
+
+  /** Characters (UTF-16) of the longest token as it is spelled. */
+  get longest(): number {
+    let longest = 0;
+    for (let id = 0, at = 0; id < this.size; id++) {
+      let characters = 0;
+      for (; at < this.offsets[id + 1]!; at++) characters += Number((this.bytes[at]! & 0xc0) !== 0x80) + Number(this.bytes[at]! > 0xef);
+      longest = Math.max(longest, characters);
+    }
+    return longest;
+  }
 
   /** The text of a token in UTF-8: a view. */
   bytesOf(id: number): Uint8Array { return this.bytes.subarray(this.offsets[id], this.offsets[id + 1]); }

@@ -144,6 +144,26 @@ test('parts of a stream: blocks begin and end, calls are told once', async () =>
   assert.equal((figures['logprobs'] as unknown[])[0], { id: 1, token: '1', logprob: null, top: [] });
 });
 
+test('what is cut off, or fails in the middle, has its ends: texts, and calls, which stay no calls', async () => {
+  const [start, delta] = parts.slice(4, 6), text = parts[3]!, last = { type: 'finish', reason: 'length', stats } as const;
+  const typesOf = async (given: readonly ChatPart[], error?: Error): Promise<string[]> => {
+    const types: string[] = [];
+    async function* answer(): AsyncGenerator<ChatPart> { yield* given; if (error) throw error; }
+    try { for await (const { type } of streamParts(answer(), false, undefined)) types.push(type); } catch (caught) { types.push((caught as Error).message); }
+    return types;
+  };
+  assert.equal(await typesOf([start!, delta!, last]), ['tool-input-start', 'tool-input-delta', 'tool-input-end', 'finish']);
+  assert.equal(await typesOf([text, start!], new Error('lost')), ['text-start', 'text-delta', 'text-end', 'tool-input-start', 'tool-input-end', 'lost']);
+  assert.equal(await typesOf([text], new Error('lost')), ['text-start', 'text-delta', 'text-end', 'lost']);
+});
+
+test('seeds of any size, and results that JSON cannot hold', () => {
+  assert.equal([7, -5, 1_764_259_200_000, 2 ** 32, undefined].map((seed) => requestOf({ seed }).request.seed), [7, 4_294_967_291, 1_764_259_200_000 % 2 ** 32, 0, undefined]);
+  const circle: Record<string, unknown> = {};
+  circle.self = circle;
+  for (const value of [circle, 5n]) assert.throws(() => chatMessages([resultOf({ type: 'json', value } as unknown as Output)]), (error: CladaError) => error.code === 'E_OPTION');
+});
+
 test('raw parts where they are asked for', async () => {
   const raw: unknown[] = [];
   for await (const part of streamParts(all(), true, undefined)) if (part.type === 'raw') raw.push(part.rawValue);

@@ -119,6 +119,21 @@ for (const { ai, clada, specification } of majors) {
     assert.is((await generateText({ model: clada(), ...asked })).text, answer);
   });
 
+  test('a model that fails in the middle: what was said has its end, and the error is told', async () => {
+    const failing = Object.assign(Object.create(model) as typeof model, {
+      template: model.template, tokenizer: model.tokenizer, info: model.info, encodeChat: model.encodeChat.bind(model),
+      generate: (...args: Parameters<typeof model.generate>) => {
+        const generation = model.generate(...args);
+        return { stats: () => generation.stats(), async *[Symbol.asyncIterator]() { let n = 0; for await (const token of generation) { if (++n > 3) throw new Error('lost'); yield token; } } };
+      },
+    });
+    const own = (specification === 'v4' ? createClada(failing) : createClada(failing, { specification: 'v3' })) as Clada, types: string[] = [], errors: unknown[] = [];
+    const result = streamText({ model: own(), ...asked, onError: ({ error }) => { errors.push(error); } });
+    for await (const { type } of result.fullStream) if (types.at(-1) !== type) types.push(type);
+    assert.equal(types, ['start', 'start-step', 'text-start', 'text-delta', 'text-end', 'error', 'finish-step', 'finish']);
+    assert.equal([errors.map((error) => (error as Error).message), await result.finishReason], [['lost'], 'error']);
+  });
+
   test('a reader who goes away ends the generation', async () => {
     const { stream } = await clada().doStream({ prompt: [{ role: 'user', content: [{ type: 'text', text: 'Tell a long story.' }] }] });
     const reader = stream.getReader();

@@ -57,6 +57,7 @@ test('every line that is no request gets an error of its own, and is not asked',
     [line('w', {}, { url: 'http://elsewhere/v1/chat/completions' }), 'w', 'invalid_url'], [line('x', {}, { url: ['/v1/embeddings'] }), 'x', 'invalid_url'],
     [line('y', [] as object), 'y', 'invalid_body'], [line('z', {}, { body: 'text' }), 'z', 'invalid_body'],
     [line('s', { stream: true }), 's', 'stream_not_supported'],
+    [line('i', { temperature: 9 }).replace('9', '1e999'), 'i', 'invalid_body'], [line('j', { tools: [{ a: 9 }] }).replace('9', '-1e999'), 'j', 'invalid_body'],
     [line('d', 0 as unknown as object).replace('"body":0', `"body":{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), 'd', 'invalid_body'], [line('\ud800'), null, 'invalid_custom_id'],
   ];
   let asked = 0;

@@ -90,6 +90,19 @@ test('a call that was cut off is none; one that the model left is told as what i
   assert.equal([whole.toolCalls.length, whole.reason], [1, 'tool-calls']);
 });
 
+test('a call in words of a template without tools that was cut off is no text either; any other text is', async () => {
+  const source = '{% for m in messages %}{{ m.content }}{% endfor %}', plain = createChatTemplate(new Map([['tokenizer.chat_template', source]]), model.tokenizer);
+  const cut = async (text: string): Promise<unknown[]> => {
+    const own = { ...saying(text, { reason: 'length', source }), encodeChat: plain.encode, template: plain } as unknown as Model;
+    const { text: said, toolCalls, reason } = await respond(own, asked).result();
+    return [said, toolCalls.length, reason];
+  };
+  for (const text of ['{', '{"tool_ca', '{"tool_calls": [{"name": "get_wea', ' {"tool_call": {"name": "get_weather", "arguments": {"ci']) assert.equal(await cut(text), ['', 0, 'length'], text);
+  assert.equal(await cut('{"response": "It is sun'), ['It is sun', 0, 'length']);
+  assert.equal(await cut('It is'), ['It is', 0, 'length']);
+  assert.equal(await cut('{"a": 1'), ['{"a": 1', 0, 'length']);
+});
+
 test('one call where no more are wanted', async () => {
   const many = saying(`${call}\n${call}`);
   assert.is((await respond(many, asked).result()).toolCalls.length, 2);
@@ -166,6 +179,39 @@ test('what makes no sense is refused at once', () => {
       assert.is(code(error), 'E_OPTION', JSON.stringify(one));
     }
   }
+});
+
+test('what JSON cannot hold is refused by name, whether the template takes objects, texts or no tools at all', () => {
+  const circle: Record<string, unknown> = {}, deep = `${'{"a":'.repeat(8000)}1${'}'.repeat(8000)}`;
+  circle.self = circle;
+  const texts = createChatTemplate(new Map([['tokenizer.chat_template', "{% if tools %}<tool_call>{{ tools }}{% endif %}{{ messages[1].tool_calls[0].function.arguments }}"]]), model.tokenizer);
+  const plain = createChatTemplate(new Map([['tokenizer.chat_template', '{% for m in messages %}{{ m.content }}{% endfor %}']]), model.tokenizer);
+  const values = [circle, { x: 10n }, { x: Infinity }, { x: [NaN] }, deep];
+  const [no, yes, long] = ['E_OPTION', 'taken', 'E_CONTEXT_FULL'];
+  // Python's templates write every number, and what is a text already is shown as it is
+  for (const [template, expected] of [[model.template, [no, no, yes, yes, no]], [texts, [no, no, no, no, long]], [plain, [no, no, no, no, no]]] as const) {
+    const own = { ...saying('x'), template, encodeChat: template.encode } as unknown as Model;
+    const found = values.map((given) => {
+      const call = { id: 'a', function: { name: 'get_weather', arguments: given } };
+      try { respond(own, { ...asked, messages: [{ role: 'user', content: 'x' }, { role: 'assistant', content: '', tool_calls: [call] }] }); } catch (error) { return code(error) ?? String(error); }
+      return yes;
+    });
+    assert.equal(found, expected);
+    const wrong = [{ type: 'object', properties: { a: { const: Infinity } } }, circle];
+    for (const parameters of wrong) assert.throws(() => respond(own, { ...asked, tools: [{ name: 'a', parameters }] }), (error: unknown) => code(error) === 'E_OPTION');
+  }
+});
+
+test('thoughts, calls and results that no context holds are refused before they are tokenised', () => {
+  const large = ' '.repeat(6_000_000), started = performance.now();
+  const hermes = createChatTemplate(new Map([['tokenizer.chat_template', template('qwen-thinking')]]), model.tokenizer), own = { ...saying('x'), template: hermes, encodeChat: hermes.encode } as unknown as Model;
+  const messages = [
+    [{ role: 'user', content: large }], [{ role: 'user', content: 'x' }, { role: 'assistant', content: '', reasoning_content: large }],
+    [{ role: 'user', content: 'x' }, { role: 'assistant', content: '', tool_calls: [{ id: 'a', function: { name: 'get_weather', arguments: { city: large } } }] }],
+    [{ role: 'user', content: 'x' }, { role: 'assistant', content: '', tool_calls: [{ id: 'a', function: { name: 'get_weather', arguments: {} } }] }, { role: 'tool', tool_call_id: 'a', content: large }],
+  ];
+  for (const one of messages) assert.throws(() => respond(own, { ...asked, messages: one }), (error: unknown) => code(error) === 'E_CONTEXT_FULL');
+  assert.ok(performance.now() - started < 10_000, `${performance.now() - started} ms`);
 });
 
 test('a real answer: its parts are the text that generate gives', async () => {

@@ -57,6 +57,45 @@ test('schemas allow what is valid and nothing else, byte for byte', () => {
   }
 });
 
+test('what libraries write of records, formats and never is understood', () => {
+  const cases: readonly [schema: unknown, valid: readonly unknown[], invalid: readonly unknown[]][] = [
+    [{ type: 'object', propertyNames: { type: 'string' }, additionalProperties: { type: 'number' } }, [{}, { a: 1, 'é"': 2 }], [{ a: '1' }]],
+    [{ type: 'object', propertyNames: { type: 'string', enum: ['a', 'b"'] }, additionalProperties: { type: 'number' } }, [{}, { a: 1 }, { 'b"': 1, a: 2 }], [{ c: 1 }, { ab: 1 }]],
+    [{ type: 'object', propertyNames: { enum: ['a', 'b'] }, additionalProperties: { type: 'number' }, required: ['a', 'b'] }, [{ a: 1, b: 2 }], [{ a: 1 }, { a: 1, b: 2, c: 3 }]],
+    [{ propertyNames: { minLength: 2, maxLength: 3, pattern: '^x' }, additionalProperties: true }, [{ xy: 1, xyz: 2 }], [{ x: 1 }, { yx: 1 }, { xyzz: 1 }]],
+    [{ propertyNames: { const: 'b' }, properties: { a: {}, b: {} } }, [{}, { b: 1 }], [{ a: 1 }, { a: 1, b: 2 }]],
+    [{ propertyNames: { pattern: '^x' }, patternProperties: { 'y$': { type: 'null' } }, additionalProperties: false }, [{ xy: null }, {}], [{ y: null }, { xy: 1 }]],
+    [{ propertyNames: false }, [{}], [{ a: 1 }]],
+    [{ allOf: [{ propertyNames: { type: 'string' } }, { type: 'object', additionalProperties: { type: 'null' } }] }, [{ a: null }], [{ a: 1 }]],
+    [{ type: 'string', format: 'starts_with', pattern: '^ab.*' }, ['ab', 'abc'], ['a', 'xab']],
+    [{ type: 'object', properties: { a: { not: {} }, b: {} }, additionalProperties: false }, [{}, { b: 1 }], [{ a: 1 }]],
+  ];
+  for (const [schema, valid, invalid] of cases) {
+    for (const value of valid) assert.ok(accepts(grammar.jsonSchema(schema), JSON.stringify(value)), `${JSON.stringify(schema)} ${JSON.stringify(value)}`);
+    for (const value of invalid) assert.not(accepts(grammar.jsonSchema(schema), JSON.stringify(value)), `${JSON.stringify(schema)} ${JSON.stringify(value)}`);
+  }
+});
+
+test('look-aheads say of the text what RegExp says', () => {
+  const random = new Random(5), letters = ['a', 'b', 'B', '1', '.', '@', '-', '\n', 'é'];
+  const patterns = [
+    '^(?=.*[A-Z])(?=.*\\d).{3,}$', '^(?!\\.)(?!.*\\.\\.)([aB.]*)[aB]@([a-b]+\\.)+[ab]{2,}$', '(?=b)[ab]+', 'a(?!b)', '^a(?=b|1$)(?:b(?!.*@)|1)', '(?!a)|^a$', '^(?:(?=a.$)a|b(?!b)).*$', '^(?=a)', '(?=a$)', '^(?!)', '^(?=)a?$',
+  ];
+  for (const pattern of patterns) {
+    const expected = new RegExp(pattern, 'u');
+    for (let i = 0; i < 150; i++) {
+      const text = Array.from({ length: Math.floor(random.float64() * 7) }, () => letters[Math.floor(random.float64() * letters.length)]!).join('');
+      if (expected.test('')) assert.ok(accepts(grammar.jsonSchema({ type: 'string', pattern }), '""'));
+      let found: boolean;
+      try { found = accepts(grammar.jsonSchema({ type: 'string', pattern }), JSON.stringify(text)); } catch (error) { // of what nothing satisfies
+        assert.ok(pattern === '^(?!)' && /no text satisfies/.test((error as Error).message), `${pattern} ${(error as Error).message}`);
+        found = false;
+      }
+      assert.is(found, expected.test(text), `${pattern} ${JSON.stringify(text)}`);
+    }
+  }
+});
+
 test('random texts are valid, as ajv says', () => {
   const random = new Random(3), ajv = new Ajv({ strict: false, validateFormats: false });
   for (const [schema] of schemas.slice(0, -1)) {
@@ -73,12 +112,12 @@ test('random texts are valid, as ajv says', () => {
 
 test('what is not supported, contradictory or too large is refused at once, with its place', () => {
   for (const [schema, words] of [
-    [{ properties: { a: { type: 'array', uniqueItems: true } } }, '/properties/a/uniqueItems'], [{ not: {} }, 'keyword not'], [{ if: {} }, 'keyword if'],
+    [{ properties: { a: { type: 'array', uniqueItems: true } } }, '/properties/a/uniqueItems'], [{ not: { type: 'string' } }, 'keyword not'], [{ if: {} }, 'keyword if'],
     [{ properties: { x: { type: 'string', format: 'mystery' } } }, '/properties/x/format'], [{ type: 'string', minLength: 3, maxLength: 2 }, 'no text satisfies'],
     [{ type: 'object', required: ['a'], properties: { a: false } }, 'no text satisfies'], [{ $ref: 'https://x/y' }, '$ref'], [{ type: 'text' }, '/type'],
-    [{ oneOf: [{ type: 'string' }, { type: 'string', maxLength: 3 }] }, '/oneOf'], [{ multipleOf: 3 }, 'multipleOf'], [{ pattern: '(?=a)' }, 'look-around'],
+    [{ oneOf: [{ type: 'string' }, { type: 'string', maxLength: 3 }] }, '/oneOf'], [{ multipleOf: 3 }, 'multipleOf'], [{ pattern: '(?<=a)b' }, 'look-behind'], [{ pattern: '((?=a)b)*' }, 'look-ahead'], [{ propertyNames: { contentMediaType: 'a', not: {} } }, '/propertyNames/not'], [{ propertyNames: { type: 'integer' }, required: ['a'] }, 'no text satisfies'],
     [{ properties: { a: { $ref: '#' } }, required: ['a'] }, 'no text satisfies'], [{ type: 'array', items: { pattern: '(a|b)*a(a|b){18}' } }, 'steps to compile'],
-    [7, 'expected an object'], [undefined, 'plain JSON'],
+    [7, 'expected an object'], [undefined, 'plain JSON'], [{ const: Infinity }, 'plain JSON'], [{ properties: { a: { enum: [1, NaN] } } }, 'plain JSON'],
   ] as const) {
     const message = refusal(() => grammar.jsonSchema(schema));
     assert.match(message, /^E_OPTION/);
@@ -111,7 +150,16 @@ test('what no schema is, is too deep or would take for ever is refused as everyt
   const started = performance.now();
   const names = { patternProperties: { '^(a+)+$': { type: 'string' } }, properties: { [`${'a'.repeat(40)}b`]: true } };
   assert.ok(accepts(grammar.jsonSchema(names), `{"${'a'.repeat(40)}b":1}`), 'a pattern that a RegExp tries for ever');
-  assert.ok(performance.now() - started < 5000);
+  const props = (count: number, of: (i: number) => unknown): object => Object.fromEntries(texts(count, (i) => [`p${i}`, of(i)]) as [string, unknown][]);
+  const many = { patternProperties: Object.fromEntries(texts(30, (i) => [`^(a|b)*a(a|b){${(i as number) % 10}}$`, {}]) as [string, object][]), properties: props(300, () => ({})) };
+  grammar.jsonSchema(many); // each pattern is asked of each name
+  const required = Object.keys(props(20, () => 0)), tagged = (i: number): object => ({ type: 'object', required, properties: { ...props(19, () => ({ type: 'string' })), p19: { const: i } } });
+  assert.match(refusal(() => grammar.jsonSchema({ oneOf: texts(900, tagged) })), /states/); // one tag tells all of them apart
+  assert.match(refusal(() => grammar.jsonSchema({ oneOf: texts(900, (i) => ({ ...tagged(i), patternProperties: { '^p': {} }, properties: { ...props(20, () => ({})), p19: { enum: [i] } } })) })), /exclude each other/);
+  const ms = performance.now() - started;
+  assert.ok(ms < 9000, `${ms} ms`);
+  const two = { oneOf: [{ type: 'object', properties: { t: { const: 1 } }, required: ['t'] }, { type: 'object', properties: { t: { const: 1 }, b: {} }, required: ['t', 'b'] }] };
+  assert.match(refusal(() => grammar.jsonSchema(two)), /one value may satisfy both/);
 });
 
 test('what was compiled is kept for the next, large grammars only as far as memory allows', () => {

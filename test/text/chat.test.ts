@@ -113,6 +113,20 @@ test('a full context: the oldest turns are left out, the system message stays, a
   assert.is(await model.chat().send('word '.repeat(400), short).text().then(() => 'none', code), 'E_CONTEXT_FULL', 'a question alone that does not fit');
 });
 
+test('megabytes are refused before they are tokenised, wherever they come in; a turn of them leaves with the oldest', async () => {
+  const large = ' '.repeat(8_000_000), started = performance.now(), encoded: string[] = []; // five seconds to tokenise
+  const refused = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'none', code);
+  encoded.push(await refused(model.generate(large).text()), await refused(model.embed(['a', large])), await refused(model.chat().send(large).text()));
+  encoded.push(await refused(model.chat({ messages: [{ role: 'user', content: large }, { role: 'assistant', content: 'Yes.' }] }).send('And?', { overflow: 'error' }).text()));
+  encoded.push(await refused((async () => model.encodeChat([{ role: 'user', content: large }], { maxTokens: 256 }))()));
+  assert.equal(encoded, Array(5).fill('E_CONTEXT_FULL'));
+  const chat = model.chat({ messages: [{ role: 'user', content: large }, { role: 'assistant', content: large }] });
+  assert.is((await chat.send('Hello', { ...short, maxTokens: 2 }).tokens()).length, 2);
+  assert.ok(performance.now() - started < 4000, `${performance.now() - started} ms`);
+  assert.is(model.encodeChat([{ role: 'user', content: 'word '.repeat(400) }]).length > 400, true, 'who asks for tokens alone gets them');
+  assert.throws(() => model.encodeChat([{ role: 'user', content: 'word '.repeat(400) }], { maxTokens: 400 }), /found \d+ tokens; expected at most 400/);
+});
+
 test('a text goes on past the context where it may: the first token and the younger half stay', async () => {
   const options: GenerateOptions = { ...short, maxTokens: 200 }, prompt = Array.from({ length: 200 }, (_, i) => 1000 + i);
   const ends = model.generate(prompt, options);

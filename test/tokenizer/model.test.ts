@@ -8,8 +8,8 @@ import type { Model } from '../../src/text/model.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { TokenType } from '../../src/tokenizer/vocab.ts';
 import { codeOf } from '../helpers/errors.ts';
-import { metadataFrom } from '../helpers/metadata.ts';
-import { tinyPath } from '../helpers/models.ts';
+import { metadataFrom, metadataOf } from '../helpers/metadata.ts';
+import { embeddedModel, tinyPath } from '../helpers/models.ts';
 import { rewritten } from '../helpers/twin.ts';
 import { vocabularies } from './vocabularies.ts';
 
@@ -95,6 +95,30 @@ test('squeezing leaves nothing of blanks, and keeps words apart that go on', asy
   assert.is(squeezed.decode(head), 'a b');
   assert.is(squeezed.decode([...head, ...squeezed.encode('  c', { after: head })]), 'a b c');
   assert.is(squeezed.decode([...head, ...squeezed.encode('c', { after: head })]), 'a bc');
+});
+
+test('a text is too long before it is tokenised only where it is: whatever vanishes, and however long tokens are', async () => {
+  const spm = known.get('spm')!, squeeze: Record<string, WriteValue> = { 'tokenizer.ggml.remove_extra_whitespaces': { type: 'bool', value: true } };
+  const gap = { ...spm }, { value } = gap['tokenizer.ggml.tokens'] as { value: readonly string[] };
+  gap['tokenizer.ggml.tokens'] = { type: 'strings', value: value.map((token) => (token === '<0x82>' ? '<gone>' : token)) };
+  const phi3: Record<string, WriteValue> = { 'general.name': { type: 'string', value: 'Phi-3' } };
+  const sources = [...known.values(), { ...spm, ...squeeze }, gap, { ...spm, ...phi3 }];
+  const smollm = createTokenizer(await metadataOf(embeddedModel));
+  const all = [smollm, ...await Promise.all(sources.map(async (entries) => createTokenizer(await metadataFrom(entries))))];
+  for (const [i, tokenizer] of all.entries()) {
+    const { vocabSize } = tokenizer, texts = Array.from({ length: vocabSize }, (_, id) => tokenizer.decode([id]));
+    const longest = texts.reduce((best, text) => (text.length > best.length ? text : best), '');
+    const special = texts.find((text, id) => tokenizer.isControl(id) && text.length > 2) ?? '';
+    for (const one of [longest, ' ', '\t', '\u0004', 'a  ', '€', '𝔄', '日本語', 'word ', `${special}${' '.repeat(50)}`]) {
+      const text = one.repeat(300);
+      for (const parseSpecial of [false, true]) {
+        const { length } = tokenizer.encode(text, { parseSpecial });
+        assert.not(tokenizer.isLonger(text, length), `${i}: 300 times ${JSON.stringify(one)}, ${length} tokens`);
+      }
+    }
+  }
+  assert.equal([' ', 'a', '日本語', '𝔄'].map((one) => smollm.isLonger(one.repeat(300_000), 1000)), [true, true, true, true]);
+  assert.not(createTokenizer(await metadataFrom({ ...spm, ...squeeze })).isLonger(' '.repeat(1e6), 1), 'blanks that vanish');
 });
 
 test('EOS that belongs to every text stands behind none that is continued', async () => {

@@ -14,7 +14,7 @@ function vocabOf(tokens: readonly string[]): Vocab {
   return new Vocab(new Uint8Array(Buffer.concat(bytes)), offsets, new Uint8Array(tokens.length).fill(TokenType.userDefined));
 }
 
-const strip = (left: number, right: number): Parameters<typeof specialSplitter>[1] => ({ left: (id) => id === left, right: (id) => id === right });
+const strip = (left: number, right: number): Parameters<typeof specialSplitter>[1] => ({ left: (id) => id === left, right: (id) => id === right, any: true });
 
 /** Token by token, the longest first, through all pieces of text that are left. */
 function plainly(tokens: readonly string[], text: string, left: number, right: number): SpecialPart[] {
