@@ -12,6 +12,7 @@ import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { transpile } from './test-files.ts';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 const { values: flags, positionals: names } = parseArgs({
@@ -40,10 +41,10 @@ function total(output: string, name: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
-function run(file: string): Promise<Result> {
+function run(file: string, program: string): Promise<Result> {
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: project, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--enable-source-maps', program], { cwd: project, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' }, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '', timedOut = false;
     child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
     child.stderr.on('data', (chunk: Buffer) => { output += chunk.toString(); });
@@ -68,11 +69,11 @@ function skippedNames(file: string): string[] {
 }
 
 const files = existsSync(flags.root) ? find(flags.root).sort().filter(wanted) : [];
-const results = new Map<string, Result>();
+const programs = await transpile(project, files), results = new Map<string, Result>();
 const queue = [...files];
 await Promise.all(Array.from({ length: Math.min(2, cpus().length) }, async () => {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const result = await run(file);
+    const result = await run(file, programs.get(file)!);
     results.set(file, result);
     const { passed, skipped, reason, seconds } = result;
     console.log(`${reason ? 'FAIL' : 'ok  '} ${relative(project, file)}  ${passed} passed${skipped ? `, ${skipped} skipped` : ''}${reason ? `, ${reason}` : ''}  ${seconds.toFixed(1)} s`);

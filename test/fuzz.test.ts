@@ -17,8 +17,8 @@ test('500 of a quantised model', async () => {
 });
 
 for (const name of Object.keys(tinyModels)) {
-  test(`60 of ${name}`, async () => {
-    const outcomes = await fuzz(await tinyModel(name), 60, 12_000);
+  test(`30 of ${name}`, async () => {
+    const outcomes = await fuzz(await tinyModel(name), 30, 12_000);
     show(name, outcomes);
     assert.ok(outcomes.size > 3, 'several kinds of damage were met');
   });

@@ -55,6 +55,12 @@ export class Ledger {
     return true;
   }
 
+  /** Whether a result of an earlier run is that of this id's line. */
+  knows(id: string): boolean {
+    const known = readId(id);
+    return known !== undefined && this.#hashes[known.number] === short(known.hash);
+  }
+
   /** Whether a line has a result. @throws FormatError `E_DATA` where the result is of another text */
   has({ number, hash }: { readonly number: number; readonly hash: string }): boolean {
     const known = this.#hashes[number] ?? 0;

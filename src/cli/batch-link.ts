@@ -33,6 +33,9 @@ const seenFor = 30;
 /** Milliseconds between two signs of life. */
 const signEvery = 5000;
 
+/** Looks within the patience, each of which finds the queue away: a process that was too busy to look has missed nothing else. */
+const looks = 20;
+
 /** The queue of one model: what is in it can be answered by every worker that reads from it. */
 export const queueOf = ({ fingerprint }: ModelName): string => `batch-${fingerprint.slice(0, 16)}`;
 
@@ -48,7 +51,7 @@ export async function openLink(address: string, patience: number): Promise<Link>
   });
   const bull = await bring('bullmq', () => import('bullmq')), { Redis: Client } = await bring('ioredis', () => import('ioredis'));
   const clients: Redis[] = [], away = new Set<Redis>();
-  let fail: (error: Error) => void = () => undefined, timer: NodeJS.Timeout | undefined, last = '';
+  let fail: (error: Error) => void = () => undefined, timer: NodeJS.Timeout | undefined, missed = 0, last = '';
   const lost = new Promise<never>((_, reject) => { fail = reject; });
   lost.catch(() => undefined); // whoever waits for it hears of it
   const refuse = (found: string): void => {
@@ -59,8 +62,10 @@ export async function openLink(address: string, patience: number): Promise<Link>
   };
   const isAway = (client: Redis, is: boolean): void => {
     if (is) away.add(client); else away.delete(client);
-    if (away.size === 0) { clearTimeout(timer); timer = undefined; }
-    else timer ??= setTimeout(() => { refuse(`nothing for ${patience} s${last && `: ${last}`}`); }, 1000 * patience);
+    if (away.size === 0) { clearInterval(timer); timer = undefined; missed = 0; }
+    else timer ??= setInterval(() => {
+      if (++missed === looks) refuse(`nothing for ${patience} s${last && `: ${last}`}`);
+    }, 1000 * patience / looks);
   };
   const connect = (): Redis => {
     const client = new Client(url, { maxRetriesPerRequest: null, retryStrategy: (times) => Math.min(100 * 2 ** times, 2000) });
@@ -78,7 +83,7 @@ export async function openLink(address: string, patience: number): Promise<Link>
     bull, redis: connect(), lost,
     options: () => ({ connection: connect(), prefix }),
     close: () => {
-      clearTimeout(timer);
+      clearInterval(timer);
       for (const client of clients) { client.removeAllListeners('close'); client.disconnect(); }
     },
   };

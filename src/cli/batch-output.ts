@@ -9,7 +9,7 @@ import {
 import { hostname } from 'node:os';
 import { FormatError, InputError, TransferError } from '../errors.ts';
 import { hasFailed, type BatchResult } from '../batch/answer.ts';
-import { Ledger, resultStart } from '../batch/ledger.ts';
+import { Ledger, readId, resultStart } from '../batch/ledger.ts';
 import { Hash, readLines, type Line } from '../batch/lines.ts';
 import { unwritable } from './output.ts';
 
@@ -25,6 +25,8 @@ export interface BatchOutput {
   readonly batch: string | undefined;
   /** Tells this file from others, 16 hexadecimal digits. */
   readonly place: string;
+  /** Whether an earlier result has this id. */
+  has(id: string): boolean;
   /** How many of the earlier results say that their line failed. */
   readonly failed: number;
   /** @throws TransferError `E_WRITE`; the file ends with the result before this one then */
@@ -113,7 +115,7 @@ async function readResults(fd: number, path: string, onFailed: (line: string) =>
     onFailed(`${line.text!}\n`);
   }
   if (fstatSync(fd).size > length) ftruncateSync(fd, length);
-  return { ledger, batch, failed };
+  return { ledger, batch, failed, has: (id: string) => readId(id)?.batch === batch && ledger.knows(id) };
 }
 
 /** All of it, or an error. */

@@ -23,6 +23,8 @@ export interface Asker {
   readonly answer: Answer;
   /** The result is written: the queue need not keep it. */
   settled(id: string): void;
+  /** The same of all results that a run before wrote, which was killed before it could say so. */
+  tidy(isWritten: (id: string) => boolean): void;
   close(): Promise<void>;
 }
 
@@ -39,7 +41,9 @@ interface Waiting {
 export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onAlone: (alone: boolean) => void): Asker {
   const name = queueOf(model), queue: Queue = new link.bull.Queue(name, link.options());
   const events = new link.bull.QueueEvents(name, link.options());
-  const waiting = new Map<string, Waiting>(), removing = new Set<Promise<unknown>>();
+  const waiting = new Map<string, Waiting>();
+  /** What the end waits for: nothing stays behind in the queue. */
+  const doing = new Set<Promise<unknown>>();
   queue.on('error', () => undefined); // the link watches over connections
   events.on('error', () => undefined);
 
@@ -48,6 +52,10 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
     if (!one) return;
     waiting.delete(id);
     how(one);
+  };
+  const follow = (what: Promise<unknown>): void => {
+    const done: Promise<unknown> = what.catch(() => undefined).finally(() => { doing.delete(done); });
+    doing.add(done);
   };
   const failAll = (error: unknown): void => { for (const id of [...waiting.keys()]) settle(id, ({ reject }) => { reject(error); }); };
   const completed = (id: string, result: unknown): void => {
@@ -91,7 +99,7 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
   };
   let alone = false;
   const lookRound = async (): Promise<void> => {
-    for (const id of waiting.keys()) look(id).catch(() => undefined);
+    for (const id of waiting.keys()) (signal.aborted ? withdraw : look)(id).catch(() => undefined);
     const before = alone;
     alone = !(await modelsOf(link)).some(({ fingerprint }) => fingerprint === model.fingerprint);
     if (alone !== before) onAlone(alone);
@@ -121,17 +129,18 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
       const { customId, url, body } = request, task = { customId, url, body, number };
       return new Promise((resolve, reject) => {
         waiting.set(id, { task, resolve, reject });
-        void begin(id, task).catch(() => undefined); // what the queue did not hear is looked at again
+        follow(begin(id, task)); // what the queue did not hear is looked at again
       });
     },
-    settled: (id) => {
-      const removed: Promise<unknown> = queue.remove(id).catch(() => undefined).finally(() => { removing.delete(removed); });
-      removing.add(removed);
+    settled: (id) => { follow(queue.remove(id)); },
+    tidy: (isWritten) => {
+      const known = queue.getRanges(['completed', 'failed'], 0, -1);
+      follow(known.then((ids) => Promise.all(ids.filter(isWritten).map((id) => queue.remove(id)))));
     },
     close: async () => {
       clearInterval(timer);
       signal.removeEventListener('abort', onAbort);
-      await Promise.race([Promise.all(removing), link.lost.catch(() => undefined)]);
+      await Promise.race([Promise.all(doing), link.lost.catch(() => undefined)]);
       await Promise.race([Promise.allSettled([events.close(), queue.close()]), aSecond()]);
     },
   };

@@ -69,6 +69,7 @@ const queued: Run = async (values, input, output, signal) => {
     const onAlone = (alone: boolean): void => { note(alone ? 'no worker is left: waiting for one' : 'a worker is there again'); };
     const asker = openAsker(link, model, signal, onAlone);
     try {
+      if (output.batch !== undefined) asker.tidy(output.has);
       await run(values, input, output, signal, model, {
         concurrency: values.ahead ?? defaults.ahead, answer: asker.answer,
         write: (result) => { output.write(result); asker.settled(result.id); },

@@ -45,10 +45,10 @@ export async function chooseMethod(
       : 'no calibration of this model, so no bound can be promised: dense');
   }
   const selections = fewest.map(({ selection }) => selection);
-  // so often a token is also computed dense, which is part of what the bound costs
-  const checks = bound && bound.checkEvery > 0 ? 1 / bound.checkEvery : 0;
   const timed = await pool.run([], signal, (sequence) => timeSelections(sequence, dense.selection, selections, signal));
-  const shares = timed.map((share) => share + checks);
+  // so often a token is also computed dense, which is part of what the bound costs; 'exact' loses nothing and has none
+  const checks = ({ bound: own }: Resolved): number => (own && own.checkEvery > 0 ? 1 / own.checkEvery : 0);
+  const shares = timed.map((share, i) => share + checks(fewest[i]!));
   const least = Math.min(...shares), times = fewest.map(({ method }, i) => `${method} ${shares[i]!.toFixed(2)}`).join(', ');
   const best = bound ? 'the fastest on this machine that keeps the bound' : 'as fast on this machine at that density';
   return least < worthwhile ? fewest[shares.indexOf(least)]!

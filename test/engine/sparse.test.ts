@@ -91,11 +91,11 @@ test('rows, columns and compact copies give what zeroed activations give', async
     const [formed, plain] = [await openSequence(await pathOf(file), { tier }), await openSequence(await pathOf(file), { tier })];
     await placeOnes(formed);
     await placeOnes(plain);
+    await plain.exclusive((engine) => { engine.makeForms = () => undefined; }); // nothing to read single neurons from: all is computed, the rest zeroed
     await decode(plain, some(0.02)['clada-paper']!);
     const sums = plain.adapt.sums(0).h.slice().sort(); // of the prompt's tokens but the first four
     for (const [name, chosen] of Object.entries(some(0.02))) {
       const selection = name === 'clada-paper' ? { ...chosen, scoreBase: Math.sqrt(sums[sums.length >> 1]! / (prompt - 4)) } : chosen;
-      await plain.exclusive((engine) => { engine.makeForms = () => undefined; }); // nothing to read single neurons from: all is computed, the rest zeroed
       const a = await decode(formed, selection), b = await decode(plain, selection);
       // griffin and mask keep half; thresholds keep some and drop some
       assert.ok(a.costs.every((cost) => cost > 0.02 && cost < 0.999), `${file} ${name}: costs ${a.costs[0]}`);

@@ -5,18 +5,19 @@ import { AdaptState } from '../../src/engine/adapt.ts';
 import type { Subject, SubjectStep } from '../../src/eval/subject.ts';
 import { parseMethod, subjectFor, subjectNames } from '../../src/eval/subject.ts';
 import { load } from '../../src/index.ts';
-import { embeddedModel } from '../helpers/models.ts';
+import { calibratedCopy } from '../helpers/calibrated.ts';
+import { tinyPath } from '../helpers/models.ts';
 
 const test = suite('subjects');
-const model = await load(embeddedModel, { tier: 'base', contextSize: 96 });
-const ids = [...model.tokenizer.encode('The history of the lighthouse begins in 1820, when the harbour of Oss was opened to ships from the north. It was built of brick, and')];
+const model = await load((await calibratedCopy(tinyPath('llama256-q4_0.gguf'))).path, { tier: 'base', contextSize: 96 });
+const ids = Array.from({ length: 36 }, (_, i) => 3 + ((i * 89) % 440));
 const prompt = ids.slice(0, 20), continuation = ids.slice(20);
 
 type Row = SubjectStep & { sample: number[] };
 
 async function rows(subject: Subject, from: readonly number[] = prompt, then: readonly number[] = continuation): Promise<Row[]> {
   const all: Row[] = [];
-  await subject.follow(from, then, (logits, step) => { all.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); });
+  await subject.follow(from, then, (logits, step) => { all.push({ ...step, sample: [0, 17, 311, 447].map((id) => logits[id]!) }); });
   return all;
 }
 
@@ -52,7 +53,7 @@ for (const name of subjectNames.filter((method) => method !== 'exact' && method 
     const subject = subjectFor(model, name), whole = timeless(await rows(subject)), from = 6;
     for (let again = 0; again < 2; again++) {
       const list: Row[] = [];
-      await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); }, { from });
+      await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 311, 447].map((id) => logits[id]!) }); }, { from });
       assert.equal(timeless(list).slice(-(whole.length - from)), whole.slice(from));
     }
   });
@@ -69,7 +70,7 @@ test('dense: together, from any token on, the same numbers as one by one', async
   const subject = subjectFor(model, 'dense');
   for (const from of [0, 1, 7, 0]) {
     const list: Row[] = [];
-    await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 4711, 49_151].map((id) => logits[id]!) }); }, { from, together: true });
+    await subject.follow(prompt, continuation, (logits, step) => { list.push({ ...step, sample: [0, 17, 311, 447].map((id) => logits[id]!) }); }, { from, together: true });
     assert.equal(list.map(({ ms: _, ...row }) => row), dense.slice(from).map(({ ms: _, ...row }) => row));
     await rows(subjectFor(model, 'griffin')); // its steps are nobody else's
   }

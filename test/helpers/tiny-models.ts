@@ -210,7 +210,8 @@ const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b
 /** Values around `middle`, the same for the same name and shape. */
 export function randomTensor(name: string, dims: readonly number[], spread: number, middle = 0): WriteTensor {
   const random = new Random([...name].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) >>> 0, dims.length));
-  const values = Float32Array.from({ length: product(dims) }, () => middle + spread * (2 * random.float64() - 1));
+  const values = new Float32Array(product(dims));
+  for (let i = 0; i < values.length; i++) values[i] = middle + spread * (2 * random.float64() - 1);
   return { name, dims, dtype: 'f32', data: new Uint8Array(values.buffer) };
 }
 

@@ -74,7 +74,7 @@ export class Valkey {
     if (this.password !== undefined) args.push('--requirepass', this.password);
     this.#child = spawn(this.program.path, args, { argv0: this.program.name, stdio: 'ignore' });
     for (let tries = 0; !(await answers(this.port)); tries++) {
-      if (tries > 100) throw new Error(`${this.program.path} does not answer on port ${this.port}`);
+      if (tries > 1200 || this.#child.exitCode !== null) throw new Error(`${this.program.path} does not answer on port ${this.port}`);
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
   }

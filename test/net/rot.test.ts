@@ -13,7 +13,7 @@ import { TestServer, noise, sha256 } from '../helpers/server.ts';
 import type { Files } from '../helpers/stores.ts';
 import { kinds } from '../helpers/stores.ts';
 
-const MiB = 1024 * 1024, content = noise(13 * MiB + 77), commit = 'c0ffee'.padEnd(40, '0');
+const MiB = 1024 * 1024, content = noise(9 * MiB + 77), commit = 'c0ffee'.padEnd(40, '0');
 const test = suite('rot');
 let server: TestServer, folder: string;
 test.before.each(async () => {

@@ -6,7 +6,7 @@ import { load } from '../../src/index.ts';
 import { embeddedModel } from '../helpers/models.ts';
 
 const test = suite('chat');
-const model = await load(embeddedModel, { tier: 'base', contextSize: 256 });
+const model = await load(embeddedModel, { tier: 'base', contextSize: 160 });
 const short: GenerateOptions = { maxTokens: 5, temperature: 0, ignoreEos: true };
 const roles = (chat: Chat): string => chat.messages.map(({ role }) => role[0]).join('');
 const code = (error: unknown): string => (error as CladaError).code;
@@ -93,18 +93,18 @@ test('a full context: the oldest turns are left out, the system message stays, a
   const chat = model.chat({ system: 'You are a lighthouse.' });
   let shifted = 0;
   for (let i = 0; i < 8; i++) {
-    const answer = chat.send(`Question ${i}: what do you see?`, { ...short, maxTokens: 40 });
+    const answer = chat.send(`Question ${i}: what do you see?`, { ...short, maxTokens: 24 });
     await answer.text();
-    assert.is(answer.stats().generatedTokens, 40);
+    assert.is(answer.stats().generatedTokens, 24);
     assert.is(answer.stats().stopReason, 'length');
-    assert.ok(answer.ids.length <= 256);
+    assert.ok(answer.ids.length <= 160);
     if (i > 4) assert.match(model.tokenizer.decode(answer.ids as number[]), /You are a lighthouse/);
     shifted += answer.stats().shiftedTokens;
   }
   assert.is(chat.messages.length, 17, 'the history keeps them all');
-  const long = chat.send('And now a long story.', { ...short, maxTokens: 300 });
+  const long = chat.send('And now a long story.', { ...short, maxTokens: 180 });
   await long.text();
-  assert.is(long.stats().generatedTokens, 300, 'longer than the context');
+  assert.is(long.stats().generatedTokens, 180, 'longer than the context');
   assert.ok(long.stats().shiftedTokens > 0 && shifted >= 0);
   assert.match(model.tokenizer.decode(long.ids as number[]), /You are a lighthouse/);
   const strict = model.chat({ messages: chat.messages });
@@ -128,18 +128,18 @@ test('megabytes are refused before they are tokenised, wherever they come in; a 
 });
 
 test('a text goes on past the context where it may: the first token and the younger half stay', async () => {
-  const options: GenerateOptions = { ...short, maxTokens: 200 }, prompt = Array.from({ length: 200 }, (_, i) => 1000 + i);
+  const options: GenerateOptions = { ...short, maxTokens: 120 }, prompt = Array.from({ length: 120 }, (_, i) => 1000 + i);
   const ends = model.generate(prompt, options);
   await ends.text();
-  assert.equal([ends.stats().stopReason, ends.stats().generatedTokens, ends.stats().shiftedTokens], ['context', 56, 0]);
+  assert.equal([ends.stats().stopReason, ends.stats().generatedTokens, ends.stats().shiftedTokens], ['context', 40, 0]);
   const goesOn = model.generate(prompt, { ...options, overflow: 'shift' });
   let saved: Uint8Array | undefined, n = 0;
   const ids: number[] = [];
-  for await (const { id } of goesOn) { ids.push(id); if (++n === 100) saved = await goesOn.save(); }
-  assert.equal([goesOn.stats().stopReason, ids.length, goesOn.ids[0]], ['length', 200, 1000]);
-  assert.is(goesOn.stats().shiftedTokens + goesOn.ids.length, 400);
+  for await (const { id } of goesOn) { ids.push(id); if (++n === 60) saved = await goesOn.save(); }
+  assert.equal([goesOn.stats().stopReason, ids.length, goesOn.ids[0]], ['length', 120, 1000]);
+  assert.is(goesOn.stats().shiftedTokens + goesOn.ids.length, 240);
   const resumed = await model.resume(saved!), rest = (await resumed.tokens()).map(({ id }) => id);
-  assert.equal(rest, ids.slice(100), 'a snapshot behind a shift goes on with the same tokens');
+  assert.equal(rest, ids.slice(60), 'a snapshot behind a shift goes on with the same tokens');
   assert.throws(() => model.generate(prompt, { overflow: 'wrap' as 'shift' }), /"error" or "shift"/);
 });
 
