@@ -50,4 +50,6 @@ export async function toTheEnd(main: () => Promise<void>): Promise<void> {
   if (failure) complain(failure);
   process.exitCode = code ?? exitCodes.ok;
   if (cut.aborted) process.stdin.destroy(); // who waits for it waits no longer
+  // a library may leave timers behind: BullMQ does, where a queue dies while a worker signs off
+  setTimeout(() => { process.exit(); }, 2000).unref();
 }

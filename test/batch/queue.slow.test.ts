@@ -132,6 +132,17 @@ if (typeof program === 'string') {
     same(output, await expectedOf(model, text));
   });
 
+  test('a worker that is told to stop while the queue dies ends as well', async () => {
+    const output = fresh(), one = worker(model, '--patience', '2'), batch = run(fresh(requests(300, 20)), output, '--patience', '2');
+    await until(() => count(output) > 10, 'results');
+    one.kill('SIGTERM');
+    await valkey.kill();
+    const { status, stderr } = await one.ended;
+    assert.ok(status === 143 || status === 1 && /E_QUEUE/.test(stderr), `${status}: ${stderr}`);
+    assert.is((await batch.ended).status, 1);
+    await valkey.start();
+  });
+
   test('a queue that stays away ends both sides with an error, and the batch goes on later', async () => {
     const text = requests(200, 20), from = fresh(text), output = fresh(), one = worker(model, '--patience', '2'), batch = run(from, output, '--patience', '2');
     await until(() => count(output) > 20, 'results');
