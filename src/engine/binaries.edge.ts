@@ -9,6 +9,7 @@ import { compiled } from './compiled.ts';
 
 export const carried: readonly Tier[] = ['base'];
 export const carriesThreads: boolean = false; // these runtimes start no workers
+export const roomy: boolean = false; // 128 MB
 
 export function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {
   return Promise.resolve(compiled(base, tier, program));

@@ -9,6 +9,7 @@ import { compiled } from './compiled.ts';
 
 export const carried: readonly Tier[] = ['base', 'relaxed'];
 export const carriesThreads: boolean = false; // these runtimes start no workers
+export const roomy: boolean = false; // 128 MB
 
 export async function readBinary(tier: Tier, program: Program = 'engine'): Promise<Binary> {
   return compiled(tier === 'relaxed' ? (await import('../../build/wasm/relaxed.wasm')).default : base, tier, program);

@@ -6,6 +6,8 @@ export type Tier = 'base' | 'relaxed';
 export const carried: readonly Tier[] = ['base', 'relaxed'];
 /** Whether builds for several threads are among them. */
 export const carriesThreads: boolean = true;
+/** Whether these runtimes have memory for what only makes things faster. */
+export const roomy: boolean = true;
 /**
  * `engine` runs models, `threads` is the same for workers that share a memory; `calibrate` measures models (src/calibrate). Only who needs
  * one fetches it.

@@ -3,6 +3,7 @@ import type { Calibration } from '../adapt/calibration.ts';
 import type { SparsityOptions } from '../adapt/methods.ts';
 import { boundOf, checkSparsity, skippingOf } from '../adapt/methods.ts';
 import type { Tier } from '../engine/binaries.ts';
+import { roomy } from '../engine/binaries.ts';
 import { Engine } from '../engine/engine.ts';
 import type { ThreadChoice } from '../engine/threads.ts';
 import { chooseThreads } from '../engine/threads.ts';
@@ -139,7 +140,8 @@ function planOf(file: GgufFile, options: PlanOptions, { threads }: ThreadChoice)
       subject: 'precision', found: String(precision), expected: "'fast' or 'exact'", remedy: 'Leave it out for fast.',
     });
   }
-  const head = checkHead(options.head), whole = planModel(file, precision), staged = stagedPlan(whole, head);
+  const asked = checkHead(options.head), head = asked === 'auto' && !roomy ? 'whole' : asked;
+  const whole = planModel(file, precision), staged = stagedPlan(whole, head);
   const contextSize = options.contextSize ?? Math.min(whole.hparams.contextLength, defaultContext);
   const session = { contextSize, kv: options.kv ?? defaultKv(whole), threads };
   const skipping = options.sparsity && skippingOn(whole, options.sparsity);
