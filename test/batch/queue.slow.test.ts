@@ -98,8 +98,9 @@ if (typeof program === 'string') {
   });
 
   test('a worker that is told to stop finishes what it has begun', async () => {
-    const text = requests(120, 30), output = fresh(), first = worker(), second = worker(), batch = run(fresh(text), output);
-    await until(() => count(output) > 10, 'results');
+    const text = requests(120, 30), output = fresh(), first = worker(), batch = run(fresh(text), output);
+    await until(() => count(output) > 10, 'results'); // of the first, which is alone
+    const second = worker();
     first.kill('SIGTERM');
     const { status, stderr } = await first.ended;
     assert.is(status, 143, stderr);
