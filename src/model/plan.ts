@@ -186,7 +186,8 @@ export function describePlan(plan: ModelPlan): string[] {
   }
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const lines = [...kinds].map(([key, { count, fileBytes, bytes }]) => {
-    const growth = bytes > 1.05 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: held exactly in a wider layout)` : '';
+    const why = key.endsWith('sketch') ? 'a second time, to four bits' : 'held exactly in a wider layout';
+    const growth = bytes > 1.05 * fileBytes ? ` (+${Math.round((100 * bytes) / fileBytes - 100)} %: ${why})` : '';
     return `${String(count).padStart(5)} x ${key.padEnd(34)} ${mb(fileBytes).padStart(10)} → ${mb(bytes)}${growth}`;
   });
   const { experts } = plan.hparams, some = experts ? ` (${experts.used} of ${experts.count} experts)` : '';
