@@ -33,7 +33,7 @@ const asUser = (folder = ''): esbuild.Plugin => elsewhere(/^clada(\/[\w-]+)?$/, 
 const binaryModules = elsewhere(/\.wasm\.js$/, (path) => `wasm/${basename(path)}`);
 /** The platform's own imports of `.wasm`, and the file in src that asks for them. */
 const compiled = (binaries: string, suffix: string): esbuild.Plugin[] => [
-  { name: binaries, setup: (build) => { build.onResolve({ filter: /\/binaries\.ts$/ }, ({ resolveDir }) => ({ path: join(resolveDir, binaries) })); } },
+  { name: binaries, setup: (build) => { build.onResolve({ filter: /\/binaries\.ts$/ }, ({ path, resolveDir }) => ({ path: join(resolveDir, dirname(path), binaries) })); } },
   elsewhere(/\.wasm$/, (path) => `wasm/${basename(path)}${suffix}`),
 ];
 
