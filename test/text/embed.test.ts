@@ -158,7 +158,7 @@ test('what is asked wrongly', async () => {
 });
 
 test('others get a turn while many texts are made into tokens', async () => {
-  const model = await open(), texts = [...Array.from({ length: 4000 }, () => 'word '.repeat(20)), 'word '.repeat(5000)];
+  const model = await open(), texts = [...Array.from({ length: 16_000 }, () => 'word '.repeat(20)), 'word '.repeat(5000)];
   let turns = 0;
   const clock = setInterval(() => { turns++; }, 1);
   const code = await model.embed(texts).then(() => 'none', (error: CladaError) => error.code); // the last is too long: nothing is computed
