@@ -69,7 +69,7 @@ function products(model: ModelRecord, work: WorkspaceRecord, rows: i32, logits: 
 function staged(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, sequence: SequenceRecord, surprisal: f32): void {
   const own = reportOf(sequence);
   memory.copy(sequence.normedPtr, work.normedPtr, <usize>model.hidden << 2);
-  stageOne(work, model, sequence, sequence.margin < Infinity && model.deviations > 0);
+  stageOne(work, model, sequence);
   refineTo(work, model, sequence, sequence.margin);
   refineTail(work, model, sequence);
   sweepLogits(sequence.logitsPtr, model.vocab, own, work.partialPtr ? work.deviationsPtr : 0);
@@ -85,7 +85,7 @@ export function head(model: ModelRecord, work: WorkspaceRecord, rows: i32): void
   // lost once the logits are overwritten
   if (direct && tokenOf(work, 0).position == only.position) surprisal = surprisalOf(only, tokenOf(work, 0).id);
 
-  if (ASC_FEATURE_RELAXED_SIMD) if (direct && model.sketchPtr) {
+  if (ASC_FEATURE_RELAXED_SIMD) if (direct && model.sketchPtr && only.margin < Infinity) {
     staged(model, work, tokenOf(work, 0), only, surprisal);
     return;
   }

@@ -77,10 +77,9 @@ function groups(work: WorkspaceRecord, model: ModelRecord, rows: i32, count: i32
   run(work, rows, 0, count, y);
 }
 
-/** The x of a sequence's last token as what both multiply. */
+/** The x of a sequence's last token as what the matrix multiplies. */
 function prepare(work: WorkspaceRecord, model: ModelRecord): void {
   prepareInput(work, work.normedPtr, rowStride(model.hidden), model.hidden, 1, formatOf(model.headLayout));
-  sketchInput(work.normedPtr, model.hidden, model.sketchPtr, work.outPtr, work.sketchedPtr);
 }
 
 /** The same of what the head read for the last token of a sequence, whoever has computed since. */
@@ -89,10 +88,10 @@ function again(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceReco
   prepare(work, model);
 }
 
-/** Logits from the sketch with their deviations; not `partial`: exact ones. */
-export function stageOne(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord, partial: bool): void {
+/** Logits from the sketch with their deviations. */
+export function stageOne(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
   prepare(work, model);
-  if (!partial) { wholly(work, model, sequence); return; }
+  sketchInput(work.normedPtr, model.hidden, model.sketchPtr, work.outPtr, work.sketchedPtr);
   groups(work, model, Rows.sketched, groupsOf(model), sequence.logitsPtr);
   work.partialPtr = <u32>changetype<usize>(sequence);
   sequence.floor = Infinity;
