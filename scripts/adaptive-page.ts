@@ -167,7 +167,7 @@ const joints: Readonly<Record<string, Joint>> = {
         ];
       })),
       ...(['generation', 'strict'] as const).flatMap((protocol) => image(images, folder, `claim-${protocol}`, {
-        title: `Speed of a token against task accuracy kept, ${protocol} protocol`, x: { label: 'accuracy over nine tasks, % of dense' }, y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
+        title: `Speed of a token against task accuracy kept, ${protocol} protocol`, x: { label: 'accuracy over the tasks that were run, % of dense' }, y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
         series: subjects.flatMap((subject) => {
           const speed = speeds.find((record) => record.subject === subject), row = kept(subject, protocol);
           return speed && row ? [{ name: subject, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] }] : [];
@@ -205,7 +205,7 @@ const joints: Readonly<Record<string, Joint>> = {
       markdown(['model', 'method', 'accuracy kept, %', 'whole token, times dense'], points.map(({ model, row, speed }) =>
         [model, row.subject, percent(row.retained), `${fixed(speed.token[0], 2)} (${fixed(speed.token[1], 2)} … ${fixed(speed.token[2], 2)})`])),
       ...image(images, folder, 'gain', {
-        title: 'Time saved against accuracy kept', x: { label: 'accuracy over nine tasks, % of dense' }, y: { label: 'speed of a whole token, times dense' }, reference: { y: 1, label: 'dense' },
+        title: 'Time saved against accuracy kept', x: { label: 'accuracy over the tasks that were run, % of dense' }, y: { label: 'speed of a whole token, times dense' }, reference: { y: 1, label: 'dense' },
         series: points.map(({ model, row, speed }) => ({ name: `${/\d[\d.]*[BM]/i.exec(model)?.[0] ?? model} ${row.subject}`, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] })),
       }),
     ];
