@@ -167,7 +167,7 @@ const joints: Readonly<Record<string, Joint>> = {
         ];
       })),
       ...(['generation', 'strict'] as const).flatMap((protocol) => image(images, folder, `claim-${protocol}`, {
-        title: `Speed of a token against task accuracy kept, ${protocol} protocol`, x: { label: 'accuracy over the tasks that were run, % of dense' }, y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
+        title: `Speed of a token against task accuracy kept, ${protocol} protocol`, x: { label: 'accuracy over nine tasks, % of dense' }, y: { label: 'speed, times dense' }, reference: { y: 1, label: 'dense' },
         series: subjects.flatMap((subject) => {
           const speed = speeds.find((record) => record.subject === subject), row = kept(subject, protocol);
           return speed && row ? [{ name: subject, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] }] : [];
