@@ -30,6 +30,8 @@ export interface Asker {
 
 interface Waiting {
   readonly task: Task;
+  /** It is being put, looked at or withdrawn. */
+  busy: boolean;
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -88,39 +90,49 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
       });
     }
   };
-  const look = async (id: string): Promise<void> => {
-    const one = waiting.get(id), state = await queue.getJobState(id);
-    if (!one || !waiting.has(id)) return;
-    if (state === 'unknown') await put(id, one.task);
+  /** Takes the result of a line that has one. */
+  const take = async (id: string, state: string): Promise<void> => {
     if (state !== 'completed' && state !== 'failed') return;
     const job: Job<Task, BatchResult> | undefined = await queue.getJob(id);
     if (job && state === 'completed') completed(id, job.returnvalue);
     else if (job) failed(id, job.failedReason);
   };
+  const look = async (id: string, { task }: Waiting): Promise<void> => {
+    const state = await queue.getJobState(id);
+    if (state !== 'unknown') await take(id, state);
+    else if (waiting.has(id)) await put(id, task);
+  };
+  /** What no worker has begun leaves the queue. */
+  const withdraw = async (id: string): Promise<void> => {
+    const state = await queue.getJobState(id);
+    if (state === 'active' || state === 'completed' || state === 'failed') { await take(id, state); return; }
+    if (state !== 'unknown' && await queue.remove(id) !== 1) return; // a worker took it just now
+    settle(id, ({ reject }) => { reject(new AbortedError('batch', signal.reason)); });
+  };
+  /** One thing at a time with a line: one that is withdrawn while it is on its way into the queue would stay there. */
+  const attend = async (id: string, begin = false): Promise<void> => {
+    const one = waiting.get(id);
+    if (!one || one.busy) return;
+    one.busy = true;
+    try {
+      if (begin) await put(id, one.task);
+      if (!signal.aborted) await look(id, one); // no event comes for the result of an earlier run that is there already
+      if (signal.aborted) await withdraw(id);
+    } finally {
+      one.busy = false;
+    }
+  };
+  const attendAll = (): void => { for (const id of waiting.keys()) follow(attend(id)); };
   let alone = false;
   const lookRound = async (): Promise<void> => {
-    for (const id of waiting.keys()) (signal.aborted ? withdraw : look)(id).catch(() => undefined);
+    attendAll();
     const before = alone;
     alone = !(await modelsOf(link)).some(({ fingerprint }) => fingerprint === model.fingerprint);
     if (alone !== before) onAlone(alone);
   };
   const timer = setInterval(() => { lookRound().catch(() => undefined); }, lookEvery);
 
-  const begin = async (id: string, task: Task): Promise<void> => {
-    await put(id, task);
-    await look(id); // no event comes for the result of an earlier run that is there already
-    if (signal.aborted) await withdraw(id);
-  };
-
-  /** What no worker has begun leaves the queue. */
-  const withdraw = async (id: string): Promise<void> => {
-    const state = await queue.getJobState(id);
-    if (state === 'active' || state === 'completed' || state === 'failed') { await look(id); return; }
-    if (state !== 'unknown' && await queue.remove(id) !== 1) return; // a worker took it just now
-    settle(id, ({ reject }) => { reject(new AbortedError('batch', signal.reason)); });
-  };
-  const onAbort = (): void => { for (const id of waiting.keys()) withdraw(id).catch(() => undefined); };
-  signal.addEventListener('abort', onAbort);
+  signal.addEventListener('abort', attendAll);
   link.lost.catch(failAll);
 
   return {
@@ -128,8 +140,8 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
       if (request.error) return Promise.resolve(refusal(id, request.customId, request.error));
       const { customId, url, body } = request, task = { customId, url, body, number };
       return new Promise((resolve, reject) => {
-        waiting.set(id, { task, resolve, reject });
-        follow(begin(id, task)); // what the queue did not hear is looked at again
+        waiting.set(id, { task, busy: false, resolve, reject });
+        follow(attend(id, true)); // what the queue did not hear is looked at again
       });
     },
     settled: (id) => { follow(queue.remove(id)); },
@@ -139,7 +151,7 @@ export function openAsker(link: Link, model: ModelName, signal: AbortSignal, onA
     },
     close: async () => {
       clearInterval(timer);
-      signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', attendAll);
       await Promise.race([Promise.all(doing), link.lost.catch(() => undefined)]);
       await Promise.race([Promise.allSettled([events.close(), queue.close()]), aSecond()]);
     },

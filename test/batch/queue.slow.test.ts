@@ -256,6 +256,32 @@ if (typeof program === 'string') {
     link.close();
   });
 
+  test('a line that is withdrawn on its way into the queue is not left there', async () => {
+    const link = await openLink(valkey.url, 10), name = { fingerprint: 'e'.repeat(32), name: 'm', file: 'm' };
+    const { Queue: Quick } = link.bull;
+    class Slow extends Quick {
+      override async add(...args: Parameters<Queue['add']>): ReturnType<Queue['add']> {
+        await pause(100);
+        const job = await super.add(...args);
+        await pause(300); // a worker answers it meanwhile
+        return job;
+      }
+    }
+    const stop = new AbortController(), asker = openAsker({ ...link, bull: { ...link.bull, Queue: Slow } }, name, stop.signal, () => undefined);
+    const id = 'batch_req_0123456789abcdef_7_0123456789abcdef', quick = new Worker(queueOf(name), () => Promise.resolve({ id }), link.options());
+    try {
+      const answer = asker.answer({ customId: 'late', url: '/v1/completions', body: '{}' }, { id, number: 7, bytes: 2 });
+      stop.abort();
+      assert.equal(await answer, { id }, 'the answer of who had it already');
+      asker.settled(id);
+    } finally {
+      await asker.close();
+      await quick.close();
+      link.close();
+    }
+    assert.is(total(await jobs()), 0);
+  });
+
   test('lines that fail are results too', async () => {
     const lines = [...requests(3).trim().split('\n'), '{', '{"custom_id":"x","method":"POST","url":"/v1/completions","body":{"prompt":5}}'], output = fresh();
     worker();
