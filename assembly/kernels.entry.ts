@@ -34,6 +34,7 @@ export { permutedBytes, permute } from './kernels/neurons/permute';
 export { rowsMatvec } from './kernels/neurons/rowsMatvec';
 export { rowsFormat } from './kernels/neurons/rowsWide';
 export { neuronsOfScale } from './kernels/neurons/source';
+export { scoreFours } from './kernels/neurons/fours';
 export { columnBytes, packColumns } from './kernels/columns/form';
 export { columnsKind, columnsScratch, listColumns } from './kernels/columns/list';
 export { columnTiles, columnsProduct, productScratch } from './kernels/columns/product';

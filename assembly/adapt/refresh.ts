@@ -2,7 +2,8 @@
  * From the statistics of the prompt to the selection that the following steps use, once a prompt (and at a refresh). The prior, measured
  * offline, counts for `shrink` tokens; without any token it stands alone, without a prior the prompt does.
  *   topK     GRIFFIN: the `density` share of every layer by sum (h / |h|)^2
- *   global   the `density` share of the whole network by E h^2 * sensitivity^2, the damage that dropping a neuron would do
+ *   global   the `density` share of the whole network by E h^2 * sensitivity^2, the damage that dropping a neuron would do; by fours
+ *            where copies hold them so
  *   cett     sqrt(E h^2) * |down column|, held against a threshold a layer at every step; with a density, all thresholds are moved by one
  *            factor so that this prompt keeps that share: short prompts have small means
  *   cascade  weights of the gate: sensitivity * sqrt(E u^2)
@@ -10,6 +11,7 @@
  */
 import { Rule } from '../abi/enums';
 import { AdaptRecord, ModelRecord } from '../abi/records';
+import { scoreFours } from '../kernels/neurons/fours';
 import { selectAbove, selectTop } from '../kernels/neurons/select';
 import { adaptLayer, layerOf } from './state';
 
@@ -76,6 +78,7 @@ export function refresh(model: ModelRecord, adapt: AdaptRecord, spare: usize): v
     } else if (rule == Rule.global) {
       meanSquares(adapt, layer.sumHPtr, known.hSquarePtr, ffn, scores);
       rootTimes(scores, known.sensitivityPtr, ffn);
+      scoreFours(known.downLayout, scores, ffn, spare);
     }
   }
   if (rule == Rule.cett && adapt.density < 1) {
