@@ -57,8 +57,10 @@ for (const build of builds) {
             k.call('quantize', slots, cols, format, x, x, x);
             k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y);
             assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}`);
-            const perFour = /^q4/.test(kind.name) ? 1 : 2; // pieces of 16 B for 4 neurons x 8 rows
-            assert.equal([...k.u8(pieces, cols / scaled)], Array.from({ length: cols / scaled }, (_, b) => perFour * Math.ceil(list.filter((i) => Math.floor(i / scaled) === b).length / 4)));
+            // pieces of 16 B for 4 neurons x 8 rows: 1, 2, or 3 of 8 neurons in superblocks of more bits
+            const piecesOf = (fours: number): number => (/^q4/.test(kind.name) ? fours : /^q[56]_k/.test(kind.name) ? 3 * (fours >> 1) + 2 * (fours & 1) : 2 * fours);
+            const fours = Array.from({ length: cols / scaled }, (_, b) => Math.ceil(list.filter((i) => Math.floor(i / scaled) === b).length / 4));
+            assert.equal([...k.u8(pieces, cols / scaled)], fours.map(piecesOf));
           }
           k.checkCanaries();
         }

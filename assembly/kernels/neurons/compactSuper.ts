@@ -1,7 +1,7 @@
 /**
  * compactMatvec for superblocks: integers as in kernels/matvec/super.ts, and so the same bits.
  */
-import { nibbleMask } from '../../base/simd';
+import { mask3f, nibbleMask } from '../../base/simd';
 import { isNibbles, the } from '../../layouts/kinds';
 import { addPairs, dotNibbles } from '../matvec/dots';
 import { addFirst, addLast, firstTwice, lastTwice, minSums, narrowStart, wideStart } from '../matvec/superSums';
@@ -11,8 +11,13 @@ import { scaleCols } from './source';
 
 @inline function dot(x: v128, v: v128): v128 { return i16x8.relaxed_dot_i8x16_i7x16_s(x, v); }
 
+/** What the high bits of a pair's vectors make, above bits of no use. */
+@inline function fourth(v0: v128, v1: v128, v2: v128): v128 {
+  return v128.xor(i16x8.shr_u(v0, 2), v128.xor(i16x8.shr_u(v1, 4), i16x8.shr_u(v2, 6)));
+}
+
 export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
-  const low = nibbleMask(), perBlock = <usize>(32 / scaleCols<L>()), xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
+  const low = nibbleMask(), six = mask3f(), perBlock = <usize>(32 / scaleCols<L>()), xStep: usize = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
   const xEnd = x0 + <usize>(nBlocks >> 3) * superStride();
   for (const end = y + (<usize>groups << 5); y < end; y += 32) {
     let f0 = f32x4.splat(0), f1 = f0, piece = pieces;
@@ -55,7 +60,12 @@ export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usi
           const start = narrowStart<L>(tail + STARTS + (b << 2));
           s0 = i32x4.add(s0, i32x4.dot_i16x8_s(start, k0));
           s1 = i32x4.add(s1, i32x4.dot_i16x8_s(start, k1));
-          for (; w < scales; w += 32, q += 4) {
+          for (; w + 32 < scales; w += 48, q += 8) { // a pair's sums fit into i16: 4 * 63 * 127
+            const v0 = v128.load(w), v1 = v128.load(w, 16), v2 = v128.load(w, 32), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+            s0 = i32x4.add(s0, i32x4.dot_i16x8_s(i16x8.add(dot(xa, v128.and(v0, six)), dot(xb, v128.and(v2, six))), k0));
+            s1 = i32x4.add(s1, i32x4.dot_i16x8_s(i16x8.add(dot(xa, v128.and(v1, six)), dot(xb, v128.and(fourth(v0, v1, v2), six))), k1));
+          }
+          if (w < scales) {
             const xa = v128.load32_splat(q);
             s0 = i32x4.add(s0, i32x4.dot_i16x8_s(dot(xa, v128.load(w)), k0));
             s1 = i32x4.add(s1, i32x4.dot_i16x8_s(dot(xa, v128.load(w, 16)), k1));
@@ -63,7 +73,13 @@ export function compactSuper<L>(w: usize, groups: i32, nBlocks: i32, pieces: usi
         } else {
           a0 = wideStart<L>(tail + STARTS + (b << 2));
           a1 = a0;
-          for (; w < scales; w += 32, q += 8) {
+          for (; w + 32 < scales; w += 48, q += 16) {
+            const v0 = v128.load(w), v1 = v128.load(w, 16), v2 = v128.load(w, 32);
+            const xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4), xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+            a0 = addPairs(addPairs(a0, v128.and(v0, six), xa, xb), v128.and(v2, six), xc, xd);
+            a1 = addPairs(addPairs(a1, v128.and(v1, six), xa, xb), v128.and(fourth(v0, v1, v2), six), xc, xd);
+          }
+          if (w < scales) {
             const even = v128.load32_splat(q), odd = v128.load32_splat(q, 4);
             a0 = addPairs(a0, v128.load(w), even, odd);
             a1 = addPairs(a1, v128.load(w, 16), even, odd);

@@ -8,7 +8,9 @@
  *   block keeps only the chunks that hold one, then its scales. A block without listed neurons vanishes.
  *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row
  *                 4 + l in its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
- *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts); of superblocks as stored, unsigned
+ *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
+ *     superblocks of 5 and 6 bits: unsigned, two chunks in three vectors, as quants of one set lie in `Sixes` (layouts/packed.ts): chunk 0 of
+ *                 set 0 and of set 1, chunk 1 of set 0, and in the high bits chunk 1 of set 1; an odd last chunk as bytes
  *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the eighth block.
  *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
  *   vector [ffn] that holds h in the slots (`scatter`).
@@ -81,6 +83,21 @@ import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from 
 
 @inline function swizzle2(a: v128, ia: v128, b: v128, ib: v128): v128 { return v128.or(i8x16.swizzle(a, ia), i8x16.swizzle(b, ib)); }
 
+/** Chunks as bytes, before they are packed. */
+const CHUNKS: usize = memory.data(256, 16);
+
+/** Chunks as bytes at p, of 6 bits at most, two in three vectors at q. */
+function packPairs(p: usize, q: usize, nChunks: i32): void {
+  for (; nChunks > 1; nChunks -= 2, p += 64, q += 48) {
+    const a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 32);
+    const left = v128.xor(i16x8.shr_u(a, 2), v128.xor(i16x8.shr_u(b, 4), i16x8.shr_u(c, 6))), rest = v128.xor(v128.load(p, 48), left);
+    v128.store(q, v128.or(a, i16x8.shl(v128.and(rest, i8x16.splat(0x30)), 2)));
+    v128.store(q, v128.or(b, i16x8.shl(v128.and(rest, i8x16.splat(0x0c)), 4)), 16);
+    v128.store(q, v128.or(c, i16x8.shl(v128.and(rest, i8x16.splat(0x03)), 6)), 32);
+  }
+  if (nChunks) memory.copy(q, p, 32);
+}
+
 /** 16 quants of a row's block, units c .. c + 3, as signed bytes; of superblocks as stored. */
 @inline function bytes16<L>(block: usize, lane: i32, c: i32): v128 {
   let v = i32x4.splat(unitAt<L>(block, lane, c));
@@ -96,14 +113,21 @@ import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from 
 /** Bytes of a superblock's minima and factors. */
 @inline export function keptFactors<L>(): usize { return the<L>().factorBytes + (isSuper<L>() && the<L>().mins ? 64 : 0); }
 
+/** Two chunks lie in three vectors. */
+@inline function inPairs<L>(): bool { return isSuper<L>() && bitsOf<L>() > 4; }
+
 /** Pieces of 16 B that `count` slots need. */
-@inline function piecesOf<L>(count: i32): i32 { return ((count + 3) >> 2) << i32(bitsOf<L>() > 4); }
+@inline function piecesOf<L>(count: i32): i32 {
+  const nChunks = (count + 3) >> 2;
+  if (inPairs<L>()) return 3 * (nChunks >> 1) + ((nChunks & 1) << 1);
+  return nChunks << i32(bitsOf<L>() > 4);
+}
 
 /** One block, or half of one, of all groups, at p; its scales `scalesAt` bytes behind p. `from` and `to` are the groups' byte strides. */
 @inline function compactBlock<L>(
   list: usize, count: i32, pieces: i32, p: usize, scalesAt: usize, from: usize, q: usize, to: usize, groups: i32,
 ): void {
-  const nChunks = pieces >> 1, scales = <usize>pieces << 4, wide = bitsOf<L>() > 4, quantBytes = the<L>().quantBytes;
+  const wide = bitsOf<L>() > 4, nChunks = wide ? (count + 3) >> 2 : pieces >> 1, scales = <usize>pieces << 4, quantBytes = the<L>().quantBytes;
   const upper: usize = nChunks > 4 ? 128 : 0; // of chunks 4..7; where there are none, the unit that is stored is overwritten
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
   const low = nibbleMask(), flip = i16x8.splat(isSuper<L>() ? 0 : 0x80), sixteen = i8x16.splat(16), none = i8x16.splat(-1);
@@ -115,7 +139,7 @@ import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from 
   const jb = wide ? v128.or(i8x16.sub(second, sixteen), i8x16.eq(second, none)) : nibbleIndex(second, 4);
   for (let g = 0; g < groups; g++, p += from, q += to) {
     for (let lane = 0; lane < 8; lane++) {
-      const target = q + laneOffset(lane);
+      const target = (inPairs<L>() ? CHUNKS : q) + laneOffset(lane);
       if (wide) {
         const a = bytes16<L>(p, lane, 0), b = bytes16<L>(p, lane, 4);
         spread4(target + upper, v128.xor(swizzle2(a, ja, b, jb), flip), nChunks - 4);
@@ -128,6 +152,7 @@ import { bitsOf, blockAt, centreOf, hasForms, scaleCols, superAt, unitAt } from 
         if (pieces & 1) storeHalf(q + scales - 16, unitOf4(kept, nChunks), lane);
       }
     }
+    if (inPairs<L>()) packPairs(CHUNKS, q, nChunks);
     if (hasMin<L>()) {
       const d = v128.load(p + quantBytes), m = v128.load(p + quantBytes + 16);
       v128.store(q + scales, i16x8.shuffle(d, m, 0, 8, 1, 9, 2, 10, 3, 11));
@@ -215,7 +240,7 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
 }
 
 /**
- * Bytes of the listed columns of a matrix [rows, cols]: of many columns of few bits more than of all, for more than 4 become 8. The largest
+ * Bytes of the listed columns of a matrix [rows, cols]: of many columns of 5 bits more than of all, for they become 6 or 8. The largest
  * number where there is no such copy.
  */
 export function compactBytes(layout: i32, rows: i32, cols: i32, list: usize, n: i32): usize {
