@@ -7,7 +7,7 @@ import { fillFrequencies } from './forward/rotate';
 import { unorderLayer } from './forward/order';
 import { askedOf, modelOf } from './forward/tokens';
 import { runTrial } from './forward/trial';
-import { decode, resetAdapt, selectNow } from './forward/step';
+import { decode, moveCogLoads, resetAdapt, selectNow } from './forward/step';
 
 export { heapBase } from './base/memory';
 export { repack } from './kernels/repack/repack';
@@ -21,21 +21,27 @@ export { readMemory } from './kernels/bandwidth/bandwidth';
 export { selfTest } from './forward/selftest';
 
 /** Changes whenever a record, a layout or an export changes its meaning; the host refuses another one. */
-export function abiVersion(): i32 { return 10; }
+export function abiVersion(): i32 { return 11; }
 
 /** Once a model is in place: fills what the engine computes for itself. */
 export function prepare(modelPtr: usize): void {
   fillFrequencies(changetype<ModelRecord>(modelPtr));
 }
 
-/** nTokens tokens (1 .. chunk) of the workspace's table, dense; logits and reports of those of which they are wanted (0 .. logitRows). */
+/**
+ * nTokens tokens (1 .. chunk) of the workspace's table, dense but for sequences that are `masked`; logits and reports of those of which they
+ * are wanted (0 .. logitRows).
+ */
 export function prefill(workPtr: usize, nTokens: i32): i32 {
-  return pass(changetype<WorkspaceRecord>(workPtr), nTokens);
+  const work = changetype<WorkspaceRecord>(workPtr);
+  moveCogLoads(work, nTokens);
+  return pass(work, nTokens);
 }
 
 /** One token of a sequence: the decode step, with whatever its AdaptRecord skips. */
 export function step(workPtr: usize, sequencePtr: usize, id: i32): i32 {
   const work = changetype<WorkspaceRecord>(workPtr), token = askedOf(work, 0);
+  adaptOf(changetype<SequenceRecord>(sequencePtr)).masked = 0;
   token.id = id;
   token.sequencePtr = <u32>sequencePtr;
   token.position = changetype<SequenceRecord>(sequencePtr).position;

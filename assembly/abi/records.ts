@@ -242,6 +242,7 @@
   cogLoad: f32; factor: f32; // of the last step
   compactPtr: u32; compactBytes: u32; // room for compact copies, 0 = none
   probePtr: u32;      // ProbeRecord; 0 = nobody measures
+  masked: i32;        // 1: what the mask leaves out is dropped in this pass, which is shared
 }
 
 /** The same of one layer. Pointers of 0: absent. */

@@ -1,5 +1,5 @@
 /**
- * The feed-forward part of a block, whole: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no
+ * The feed-forward part of a block, whole but for masks: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no
  * gate.
  */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
@@ -12,6 +12,7 @@ import { rowStride } from './norms';
 import { byNeuron } from './order';
 import { down, gateAndUp, leave } from './parts';
 import { probe } from './probe';
+import { keepListed } from './sparse';
 import { sequenceOf, tokenOf } from './tokens';
 
 /** Hands h and u of the tokens of this pass to the statistics of their sequences. */
@@ -19,6 +20,16 @@ function collect(work: WorkspaceRecord, iLayer: i32, h: usize, up: usize, stride
   for (let t = 0; t < nTokens; t++, h += stride, up += stride) {
     const adapt = adaptOf(sequenceOf(work, t));
     if (counts(adapt, tokenOf(work, t).position)) gather(adaptLayer(adapt, iLayer), h, up, ffn);
+  }
+}
+
+/** What the masks of sequences leave out becomes zero in h: the same numbers as over copies, of weights that are read once for all tokens. */
+function dropMasked(work: WorkspaceRecord, iLayer: i32, h: usize, stride: usize, ffn: i32, nTokens: i32): void {
+  for (let t = 0; t < nTokens; t++, h += stride) {
+    const adapt = adaptOf(sequenceOf(work, t));
+    if (!adapt.masked) continue;
+    const own = adaptLayer(adapt, iLayer);
+    if (own.nMask >= 0 && own.nMask < ffn) keepListed(work, ffn, own.maskPtr, own.nMask, h);
   }
 }
 
@@ -39,6 +50,7 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
   if (gated) activateGatedAll(pass, layer.activation, h, up, width * nTokens);
   else activateAll(pass, layer.activation, up, width * nTokens);
   collect(pass, iLayer, h, up, hStride, ffn, nTokens);
+  dropMasked(pass, iLayer, h, hStride, ffn, nTokens);
   if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>pass.scratchPtr : 0, h);
 
   down<DensePass>(pass, model, layer, h, nTokens);

@@ -15,7 +15,9 @@
  *   many     of several rows, and where a third of the rows would be refined, all are read from the matrix, as if there were no sketch
  * Rows of a pass that wants several lie in the workspace, and each sequence gets a copy of its last; a single one goes to its sequence.
  */
-import { ModelRecord, SequenceRecord, StepReport, TokenRecord, WorkspaceRecord } from '../abi/records';
+import { StepFlag } from '../abi/enums';
+import { AdaptRecord, ModelRecord, SequenceRecord, StepReport, TokenRecord, WorkspaceRecord } from '../abi/records';
+import { adaptLayer, adaptOf, layerOf } from '../adapt/state';
 import { sweepLogits } from '../kernels/logits/sweep';
 import { finishLogits } from './embed';
 import { formatOf, linear, prepareInput } from './linear';
@@ -37,6 +39,17 @@ export function surprisalOf(sequence: SequenceRecord, id: i32): f32 {
   return sequence.hasLogits ? surprisalIn(sequence.logitsPtr, reportOf(sequence), id) : NaN;
 }
 
+/** Share of all neurons that the mask of a sequence keeps. */
+function maskCost(model: ModelRecord, adapt: AdaptRecord): f32 {
+  let kept = 0, all = 0;
+  for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
+    const ffn = layerOf(model, iLayer).ffn, n = adaptLayer(adapt, iLayer).nMask;
+    kept += n < 0 ? ffn : n;
+    all += ffn;
+  }
+  return <f32>kept / <f32>all;
+}
+
 /** Its logits and its report are the row's: known now is what the token cost under the distribution before it. */
 function report(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, logits: usize, own: StepReport, surprisal: f32): void {
   if (!(own.logSumExp < Infinity)) ownerOf(token).lost = 1;
@@ -44,10 +57,11 @@ function report(model: ModelRecord, work: WorkspaceRecord, token: TokenRecord, l
   own.position = token.position;
   own.surprisal = surprisal;
   own.weightWords = work.weightWords;
-  own.cogLoad = 0;
-  own.factor = 1;
-  own.cost = 1;
-  own.flags = 0;
+  const adapt = adaptOf(ownerOf(token)), masked = adapt.masked != 0;
+  own.cogLoad = masked ? adapt.cogLoad : 0;
+  own.factor = masked ? adapt.factor : 1;
+  own.cost = masked ? maskCost(model, adapt) : 1;
+  own.flags = masked ? StepFlag.sparse | (adapt.nStat ? 0 : StepFlag.prior) : 0;
 }
 
 /** A row whose logits are all exact. */

@@ -105,6 +105,15 @@ export function decode(work: WorkspaceRecord): i32 {
   return Status.ok;
 }
 
+/** The loads of the sequences that are masked in the pass to come, by the first token of each. */
+export function moveCogLoads(work: WorkspaceRecord, nTokens: i32): void {
+  for (let t = 0; t < nTokens; t++) {
+    const token = askedOf(work, t), sequence = ownerOf(token), adapt = adaptOf(sequence);
+    if (!adapt.masked || token.position != sequence.position || <u32>token.id >= <u32>modelOf(work).vocab) continue;
+    moveCogLoad(adapt, token.id, surprisalOf(sequence, token.id), sequence.hasLogits ? reportOf(sequence).entropy : NaN);
+  }
+}
+
 /** Forgets the statistics and the load of a sequence. */
 export function resetAdapt(model: ModelRecord, adapt: AdaptRecord): void {
   adapt.nStat = 0;

@@ -81,6 +81,9 @@ export const sameSelection = (a: Selection, b: Selection): boolean => a === b ||
 
 /** True where the prompt's statistics decide. */
 export const usesStatistics = ({ rule }: Selection): boolean => rule !== 'none';
+/** True where the same neurons stay for all tokens, so that tokens of many sequences can share a pass. */
+export const isFixedMask = ({ stages, refreshAfter, rerunAbove }: Selection): boolean =>
+  stages === Stage.mask && refreshAfter === 0 && rerunAbove === Infinity;
 /** True where a gate is needed: selections by |g|. */
 export const needsGate = ({ stages }: Selection): boolean => (stages & Stage.gate) !== 0;
 

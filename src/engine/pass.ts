@@ -13,6 +13,8 @@ export interface PassPart {
   readonly states?: boolean | undefined;
   /** Whether they join its statistics. */
   readonly counts: boolean;
+  /** Whether they skip what the sequence's mask leaves out; it has been made. */
+  readonly masked?: boolean | undefined;
   /** Logits are wanted exactly that are at most so far below the largest. Default: all. */
   readonly margin?: number | undefined;
 }

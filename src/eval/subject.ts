@@ -32,7 +32,7 @@ export interface FollowRange {
    * Default 0.
    */
   readonly from?: number;
-  /** A subject that skips nothing may compute the continuation in passes of many tokens, without a time for each. Default false. */
+  /** Subjects that skip nothing, or the same at all tokens, may compute the continuation in passes of many, without times. Default false. */
   readonly together?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
@@ -130,14 +130,15 @@ export class MethodSubject implements Subject {
   }
 
   async follow(
-    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep, { from = 0, signal }: FollowRange = {},
+    prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep,
+    { from = 0, together = false, signal }: FollowRange = {},
   ): Promise<void> {
     let started = performance.now();
     await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken, cost }, fed) => {
       const ms = performance.now() - started;
-      each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost, ms } : {}) });
+      each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost } : {}), ...(fed > 0 && !together ? { ms } : {}) });
       started = performance.now();
-    }, { sparsity: this.sparsity, owner: this, from, ...(signal ? { signal } : {}) });
+    }, { sparsity: this.sparsity, owner: this, together, from, ...(signal ? { signal } : {}) });
   }
 
   async generate(prompt: ArrayLike<number>, options: AnswerOptions): Promise<string> {

@@ -3,8 +3,8 @@
  * them: a token of everyone who decodes, and pieces of prompts in the room that is left. Who joins or leaves does so between two passes.
  *
  * Prompts: the oldest gets half of that room, the shortest first the rest, so that a short one need not wait for a long one and none
- * starves. While others wait for their next token a pass is short. Steps that skip neurons read weights of their own: they take turns
- * with the passes.
+ * starves. While others wait for their next token a pass is short. Steps that skip other neurons at every token read weights of their own:
+ * they take turns with the passes. A mask that stays reads weights of its own while it is alone, and shares passes otherwise.
  */
 import type { Engine, PassPart } from '../engine/engine.ts';
 import { AbortedError } from '../errors.ts';
@@ -23,6 +23,10 @@ export interface Asked {
   readonly states?: boolean | undefined;
   /** Whether they join its statistics. */
   readonly counts: boolean;
+  /** Whether they skip what the sequence's mask leaves out. */
+  readonly masked?: boolean | undefined;
+  /** Does instead what a pass would do, where nobody else takes part in it. */
+  readonly single?: (() => void) | undefined;
   /** Of the last token: logits are wanted exactly that are at most so far below the largest. Default: all. */
   readonly margin?: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -34,7 +38,7 @@ export interface Asked {
 }
 
 /** How tokens of a sequence are computed: `from` counts from its first one. */
-export type How = Pick<Asked, 'from' | 'states' | 'counts' | 'signal' | 'margin'>;
+export type How = Pick<Asked, 'from' | 'states' | 'counts' | 'masked' | 'single' | 'signal' | 'margin'>;
 
 interface Filed { readonly asked: Asked; taken: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }
 
@@ -146,14 +150,18 @@ export class Scheduler {
   #pass(counts: ReadonlyMap<Filed, number>): void {
     const taking = [...counts].sort(([a], [b]) => Number(a.asked.states ?? false) - Number(b.asked.states ?? false));
     const parts = taking.map(([{ asked, taken }, count]): PassPart => ({
-      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, margin: asked.margin,
+      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, masked: asked.masked, margin: asked.margin,
       rows: rowsOf(asked, taken, count), states: asked.states,
     }));
     const rows = parts.reduce((sum, part) => sum + (part.states ? 0 : part.rows), 0), ended = new Set<Filed>();
     const end = (filed: Filed, settle: () => void): void => { ended.add(filed); settle(); };
     let errors: readonly (Error | undefined)[];
+    const [only] = taking;
     try {
-      errors = this.engine.pass(parts);
+      if (taking.length === 1 && only![0].asked.single) {
+        only![0].asked.single();
+        errors = [];
+      } else errors = this.engine.pass(parts);
     } catch (error) {
       errors = parts.map(() => error as Error);
     }

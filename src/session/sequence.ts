@@ -6,7 +6,7 @@
  * run one after the other, each to its end. What has to be computed for it the scheduler puts into passes with what others ask for.
  */
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection, sameSelection, usesStatistics } from '../adapt/selection.ts';
+import { denseSelection, isFixedMask, sameSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
@@ -88,21 +88,26 @@ export class Sequence {
         const again = this.#rows.length < this.#rows.counted; // computed again, but not counted again
         const end = again ? Math.min(this.#rows.counted, promptEnd) : promptEnd;
         const how = { from: end === promptEnd ? end - 1 : end, counts: counts && !again, signal, margin };
-        await this.#join(tokens, end, how, counts, () => {
+        await this.#join(tokens, end, how, counts ? counted : uncounted, () => {
           if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
         });
       }
       if (selection.stages === 0) {
         while (this.#rows.length < tokens.length) {
           const from = this.#rows.length;
-          await this.#join(tokens, from + 1, { from, counts: false, signal, margin }, false, () => {
+          await this.#join(tokens, from + 1, { from, counts: false, signal, margin }, uncounted, () => {
             onStep?.(this.#now(margin), this.#rows.length - 1);
           });
         }
         return finish();
       }
       let result: { of: T } | undefined;
+      const shares = isFixedMask(selection) && !watch && !options.check;
       while (this.#rows.length < tokens.length) {
+        if (shares && !this.engine.isDirty(this.#ptr)) {
+          await this.#masked(tokens, options);
+          continue;
+        }
         await this.scheduler.alone(this.#ptr, () => {
           throwIfAborted(signal, 'evaluation');
           if (this.#rows.length === decodeFrom) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
@@ -113,6 +118,18 @@ export class Sequence {
         });
       }
       return result ? result.of : finish();
+    });
+  }
+
+  /** The next token under a mask that has been made and stays, or all of them `together`, in passes with what others ask for. */
+  async #masked(tokens: ArrayLike<number>, { decodeFrom, together = false, signal, margin = Infinity, onStep }: EvaluateOptions): Promise<void> {
+    const { engine } = this, ptr = this.#ptr, from = this.#rows.length, end = together ? tokens.length : from + 1;
+    if (from === decodeFrom) this.adapt.restartCogLoad();
+    const single = end > from + 1 ? undefined : (): void => { engine.step(ptr, tokens[from]!, false, margin); }; // over copies, which is faster
+    await this.#join(tokens, end, { from, counts: false, masked: true, single, signal, margin }, sparse, (count, row) => {
+      const first = this.#rows.length - count;
+      if (!together || row === undefined) onStep?.(this.#now(margin), first);
+      else for (let i = 0; i < count; i++) onStep?.({ logits: engine.logits(ptr, row + i), report: engine.report(ptr, row + i) }, first + i);
     });
   }
 
@@ -159,7 +176,7 @@ export class Sequence {
       const same = this.engine.resumable(this.#ptr, Math.min(this.#reusable(tokens, tokens.length), how.from));
       if (same < this.#rows.counted) this.#forget();
       this.#truncate(same);
-      await this.#join(tokens, tokens.length, how, false, (count, row) => {
+      await this.#join(tokens, tokens.length, how, uncounted, (count, row) => {
         const first = Math.max(how.from, this.#rows.length - count);
         for (let i = first; i < this.#rows.length; i++) each(i, row === undefined ? undefined : row + i - first);
         done(count);
@@ -262,18 +279,18 @@ export class Sequence {
     this.#rows.forget();
   }
 
-  /** Has the tokens from the end of the cache up to `end` computed dense; `done` is told after each pass. */
-  async #join(tokens: ArrayLike<number>, end: number, how: How, statistics: boolean, done: Asked['done']): Promise<void> {
+  /** Has the tokens from the end of the cache up to `end` computed in shared passes; `done` is told after each. */
+  async #join(tokens: ArrayLike<number>, end: number, how: How, kind: number, done: Asked['done']): Promise<void> {
     try {
       await this.scheduler.join({
         ...how, sequence: this.#ptr, from: how.from - this.#rows.length, tokens: this.#rows.upcoming(tokens, end),
         done: (count, row) => {
-          this.#rows.add(count, statistics ? counted : uncounted, !how.states && this.#rows.length + count > how.from);
+          this.#rows.add(count, kind, !how.states && this.#rows.length + count > how.from);
           done(count, row);
         },
       });
     } catch (error) {
-      this.#failed(error, statistics);
+      this.#failed(error, kind === counted);
     }
   }
 

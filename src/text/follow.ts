@@ -16,7 +16,7 @@ export async function followTokens(
     }
     if (from === 0) await sequence.evaluate(prompt, ({ logits, report }) => { each(logits, report, 0); }, { selection, owner, signal });
     await sequence.evaluate(tokens, () => undefined, {
-      selection, owner, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal,
+      selection, owner, together, decodeFrom: at, computeFrom: from === 0 ? at : at + from - 1, signal,
       onStep: ({ logits, report }, i) => { each(logits, report, i + 1 - at); },
     });
   });
