@@ -240,7 +240,7 @@
   refreshAfter: i32; refreshAbove: f32; highRun: i32;
   rerunAbove: f32;    // entropy (nats) above which a step is rerun dense; infinity = never
   cogLoad: f32; factor: f32; // of the last step
-  compactPtr: u32; compactBytes: u32; // room for compact copies, 0 = none
+  compactPtr: u32; compactBytes: u32; copied: i32; // room for compact copies, 0 = none; 1: they are of the mask as it is
   probePtr: u32;      // ProbeRecord; 0 = nobody measures
   masked: i32;        // 1: what the mask leaves out is dropped in this pass, which is shared
 }
@@ -257,7 +257,7 @@
   attentionBase: f32; outputBase: f32; ffnBase: f32;
   attentionWeightPtr: u32; outputWeightPtr: u32; ffnWeightPtr: u32; // f32, 0 = ones
   expertBase: f32;      // share of the weight of a token's experts that may be left out, before the load moves it
-  maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted; -1 = all
+  maskPtr: u32; nMask: i32;  // [ffn + 8] u16 sorted
   // sums over the tokens counted, [ffn] f32: h^2, (h / |h|)^2, u^2
   sumHPtr: u32; sumNormedPtr: u32; sumUpPtr: u32;
   // compact copies of the mask's neurons; down's have `pieces` of 16 B a block

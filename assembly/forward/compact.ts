@@ -1,7 +1,7 @@
 /**
- * Copies of the neurons that a mask keeps, made once a prompt, and the feed-forward part over them: gate and up as smaller interleaved
- * matrices, down with only the columns that are there. Every byte is read in sequence, which is what makes a mask fast
- * (kernels/neurons/copies.ts).
+ * Copies of the neurons that a mask keeps, made once a prompt, when a token is first decoded alone, and the feed-forward part over them:
+ * gate and up as smaller interleaved matrices, down with only the columns that are there. Every byte is read in sequence, which is what
+ * makes a mask fast (kernels/neurons/copies.ts).
  */
 import { AdaptLayer, AdaptRecord, LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, layerOf } from '../adapt/state';
@@ -48,6 +48,7 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
 
 /** Copies of all layers, in the room that the host has made; a layer that finds none is ordered in place, or else read through its list. */
 export function copyMasked(model: ModelRecord, work: WorkspaceRecord, adapt: AdaptRecord): void {
+  adapt.copied = 1;
   let ptr = <usize>adapt.compactPtr;
   const end = ptr + <usize>adapt.compactBytes;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {

@@ -24,12 +24,15 @@ function collect(work: WorkspaceRecord, iLayer: i32, h: usize, up: usize, stride
 }
 
 /** What the masks of sequences leave out becomes zero in h: the same numbers as over copies, of weights that are read once for all tokens. */
-function dropMasked(work: WorkspaceRecord, iLayer: i32, h: usize, stride: usize, ffn: i32, nTokens: i32): void {
+function dropMasked(work: WorkspaceRecord, iLayer: i32, gated: bool, h: usize, stride: usize, ffn: i32, nTokens: i32): void {
   for (let t = 0; t < nTokens; t++, h += stride) {
     const adapt = adaptOf(sequenceOf(work, t));
     if (!adapt.masked) continue;
-    const own = adaptLayer(adapt, iLayer);
-    if (own.nMask >= 0 && own.nMask < ffn) keepListed(work, ffn, own.maskPtr, own.nMask, h);
+    const own = adaptLayer(adapt, iLayer), n = own.nMask;
+    if (n < ffn) keepListed(work, ffn, own.maskPtr, n, h);
+    own.nGate = gated ? n : 0;
+    own.nUp = n;
+    own.nDown = n;
   }
 }
 
@@ -50,7 +53,7 @@ export function ffnPart(pass: DensePass, model: ModelRecord, layer: LayerRecord,
   if (gated) activateGatedAll(pass, layer.activation, h, up, width * nTokens);
   else activateAll(pass, layer.activation, up, width * nTokens);
   collect(pass, iLayer, h, up, hStride, ffn, nTokens);
-  dropMasked(pass, iLayer, h, hStride, ffn, nTokens);
+  dropMasked(pass, iLayer, gated, h, hStride, ffn, nTokens);
   if (probed) probe(model, pass, layer, adapt, adaptLayer(adapt, iLayer), iLayer, gated ? <usize>pass.scratchPtr : 0, h);
 
   down<DensePass>(pass, model, layer, h, nTokens);

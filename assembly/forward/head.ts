@@ -43,9 +43,8 @@ export function surprisalOf(sequence: SequenceRecord, id: i32): f32 {
 function maskCost(model: ModelRecord, adapt: AdaptRecord): f32 {
   let kept = 0, all = 0;
   for (let iLayer = 0; iLayer < model.nLayers; iLayer++) {
-    const ffn = layerOf(model, iLayer).ffn, n = adaptLayer(adapt, iLayer).nMask;
-    kept += n < 0 ? ffn : n;
-    all += ffn;
+    kept += adaptLayer(adapt, iLayer).nMask;
+    all += layerOf(model, iLayer).ffn;
   }
   return <f32>kept / <f32>all;
 }

@@ -67,7 +67,7 @@ function sparseStep(work: WorkspaceRecord): i32 {
 export function selectNow(work: WorkspaceRecord, sequence: SequenceRecord): void {
   const model = modelOf(work), adapt = adaptOf(sequence);
   refresh(model, adapt, work.listPtr);
-  if (adapt.stages == Stage.mask) copyMasked(model, work, adapt);
+  adapt.copied = 0; // they take longer than a token that shares a pass, and are made when one is alone
 }
 
 /** The first token of the workspace's table. The sequence has not moved on when a negative status is returned. */
@@ -83,6 +83,7 @@ export function decode(work: WorkspaceRecord): i32 {
     flags = StepFlag.refreshed;
   } else {
     if (adapt.dirty) selectNow(work, sequence);
+    if (adapt.stages == Stage.mask && !adapt.copied) copyMasked(model, work, adapt);
     status = sparseStep(work);
     flags = StepFlag.sparse;
     cost = costOf(model, adapt);

@@ -66,7 +66,7 @@ export const adaptFields = {
   shrink: 'f32', compensate: 'i32', nStat: 'i32', skipTokens: 'i32', cogLoadMode: 'i32', forcedCogLoad: 'f32', surprisalWeight: 'f32',
   entropyWeight: 'f32', tokenCogLoadPtr: 'u32', gain: 'f32', linear: 'i32', clamp: 'f32', warmup: 'i32', cogLoadCount: 'i32',
   cogLoadMean: 'f32', cogLoadM2: 'f32', refreshAfter: 'i32', refreshAbove: 'f32', highRun: 'i32', rerunAbove: 'f32', cogLoad: 'f32',
-  factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', probePtr: 'u32', masked: 'i32',
+  factor: 'f32', compactPtr: 'u32', compactBytes: 'u32', copied: 'i32', probePtr: 'u32', masked: 'i32',
 } as const satisfies Fields;
 
 export const adaptLayerFields = {

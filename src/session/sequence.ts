@@ -104,7 +104,7 @@ export class Sequence {
       let result: { of: T } | undefined;
       const shares = isFixedMask(selection) && !watch && !options.check;
       while (this.#rows.length < tokens.length) {
-        if (shares && !this.engine.isDirty(this.#ptr)) {
+        if (shares) {
           await this.#masked(tokens, options);
           continue;
         }
@@ -121,10 +121,11 @@ export class Sequence {
     });
   }
 
-  /** The next token under a mask that has been made and stays, or all of them `together`, in passes with what others ask for. */
+  /** The next token under a mask that stays, or all of them `together`, in passes with what others ask for. */
   async #masked(tokens: ArrayLike<number>, { decodeFrom, together = false, signal, margin = Infinity, onStep }: EvaluateOptions): Promise<void> {
     const { engine } = this, ptr = this.#ptr, from = this.#rows.length, end = together ? tokens.length : from + 1;
     if (from === decodeFrom) this.adapt.restartCogLoad();
+    if (engine.isDirty(ptr)) engine.reselect(ptr);
     const single = end > from + 1 ? undefined : (): void => { engine.step(ptr, tokens[from]!, false, margin); }; // over copies, which is faster
     await this.#join(tokens, end, { from, counts: false, masked: true, single, signal, margin }, sparse, (count, row) => {
       const first = this.#rows.length - count;

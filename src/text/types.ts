@@ -201,7 +201,7 @@ export interface FollowOptions {
   from?: number;
   /** Who follows. Default: this call. */
   owner?: object;
-  /** Where nothing is skipped, or a mask that stays, passes compute many tokens of the continuation: the same numbers, sooner. Default false. */
+  /** Where a mask stays, or nothing is skipped, passes compute many tokens of the continuation: the same numbers, sooner. Default false. */
   together?: boolean;
   /** Ends it between two steps. */
   signal?: AbortSignal;

@@ -85,6 +85,35 @@ test('sparse methods among dense requests: statistics, masks, loads and telemetr
   for (const [i, one] of got.entries()) assert.is(one, want[i], methods[i]);
 });
 
+for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf']) {
+  test(`${file}: masks that stay share passes with dense requests, each the same as alone`, async () => {
+    const { path } = await calibratedCopy(tinyPath(file)), model = await open(path), want = [];
+    const own = (i: number): GenerateOptions => ({ telemetry: true, sparsity: i % 3 === 2 ? { method: 'dense' } : { method: i % 3 ? 'mask' : 'griffin', density: 0.3 + 0.1 * (i % 5), cogLoad: i === 4 } });
+    for (const [i, request] of requests.entries()) want.push(await told(await open(path), request, own(i)));
+    const { result, passes } = await passesOf(() => Promise.all(requests.map((request, i) => told(model, request, own(i)))));
+    for (const [i, one] of result.entries()) assert.is(one, want[i], `request ${i}`);
+    assert.ok(passes.some((parts) => parts.filter(({ masked }) => masked).length > 2 && parts.some(({ masked }) => !masked)), 'passes of both');
+    const after = await passesOf(() => told(model, requests[0]!, own(0)));
+    assert.ok(after.passes.every((parts) => parts.every(({ masked }) => !masked)), 'alone it reads copies');
+    assert.is(after.result, want[0]);
+  });
+
+  test(`${file}: a given text under a mask, token by token or in passes of many`, async () => {
+    const { path } = await calibratedCopy(tinyPath(file)), model = await open(path);
+    for (const method of ['mask', 'griffin'] as const) {
+      const run = async (together: boolean): Promise<unknown[]> => {
+        const rows: unknown[] = [];
+        await model.follow(prompt(7, 40), prompt(9, 37), (logits, { surprisal, entropy, topToken, cost }, fed) => { rows.push([fed, [...logits], surprisal, entropy, topToken, cost]); }, { sparsity: { method, density: 0.5 }, together });
+        return rows;
+      };
+      const { result: got, passes } = await passesOf(() => run(true)), want = await run(false);
+      assert.is(got.length, 38);
+      assert.equal(got, want);
+      assert.ok(passes.some(([part]) => part!.masked && part!.tokens.length > 8), 'many at once');
+    }
+  });
+}
+
 test('scores, conversations and plain evaluation beside texts', async () => {
   const model = await open(tinyPath('llama256-q4_1.gguf')), text = prompt(13, 150);
   const runs: (() => Promise<unknown>)[] = [

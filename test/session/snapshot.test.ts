@@ -23,7 +23,7 @@ const prompt = Array.from({ length: 30 }, (_, i) => 3 + ((i * 89) % 440));
 const methods: SparsityOptions[] = [
   { method: 'dense' }, ...(['griffin', 'mask', 'tt', 'cats', 'clada-paper', 'cascade', 'teal', 'wina', 'clada'] as const).map((method) => ({ method, density: 0.6 })),
   { method: 'mask', density: 0.6, cogLoad: true }, { method: 'cascade', density: 0.6, cogLoad: true, cogLoadWarmup: 2, refreshAfter: 2, refreshAbove: -0.7, rerunAbove: 3.5 },
-  { method: 'clada', maxKl: 0.02, checkEvery: 2 }, { method: 'mask', minTop1: 0.6, checkEvery: 1 },
+  { method: 'clada', maxKl: 0.02, checkEvery: 2 }, { method: 'mask', minTop1: 0.45, checkEvery: 1 },
 ];
 const options: GenerateOptions = { seed: 8, ignoreEos: true, maxTokens: 24, repeatPenalty: 1.3, frequencyPenalty: 0.1, logitBias: { 7: -Infinity, 9: 0.25 }, telemetry: true, logprobs: 2 };
 /** Everything that a token tells, as text. */

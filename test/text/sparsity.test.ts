@@ -118,8 +118,8 @@ test('figures: method, promise, share used, nothing measured where no bound was 
     assert.ok(stats.expected!.kl > 0 && stats.expected!.top1 <= 1);
     const mean = tokens.slice(1).reduce((sum, { step }) => sum + step!.density, 0) / (tokens.length - 1);
     assert.ok(Math.abs(stats.density - mean) < 1e-12);
-    // random weights and tiny samples: the promise holds on average, not for 24 tokens
-    assert.ok(Math.abs(stats.density - density) < (method === 'griffin' || method === 'mask' ? 0.002 : 0.2), `${method}: ${stats.density}`);
+    // random weights and tiny samples: the promise holds on average, not for 24 tokens; a mask goes by fours, of 512 neurons
+    assert.ok(Math.abs(stats.density - density) < (method === 'griffin' ? 0.002 : method === 'mask' ? 0.008 : 0.2), `${method}: ${stats.density}`);
     assert.is(stats.measured, undefined);
     assert.equal(stats.warnings, []);
     assert.ok(method === 'griffin' || method === 'mask' ? stats.decideMs === 0 : stats.decideMs! > 0, `${method}: ${stats.decideMs} ms to decide`);
