@@ -29,7 +29,7 @@ export function prepare(modelPtr: usize): void {
 }
 
 /**
- * nTokens tokens (1 .. chunk) of the workspace's table, dense but for sequences that are `masked`; logits and reports of those of which they
+ * nTokens tokens (1 .. chunk) of the workspace's table, dense but where a sequence is `masked`; logits and reports of those of which they
  * are wanted (0 .. logitRows).
  */
 export function prefill(workPtr: usize, nTokens: i32): i32 {

@@ -1,6 +1,6 @@
 /**
- * The feed-forward part of a block, whole but for masks: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the family has no
- * gate.
+ * The feed-forward part of a block, whole but for masks: x += down(act(gate norm(x)) * up norm(x)), or down(act(up norm(x))) where the
+ * family has no gate.
  */
 import { LayerRecord, ModelRecord, WorkspaceRecord } from '../abi/records';
 import { adaptLayer, adaptOf } from '../adapt/state';
@@ -23,7 +23,7 @@ function collect(work: WorkspaceRecord, iLayer: i32, h: usize, up: usize, stride
   }
 }
 
-/** What the masks of sequences leave out becomes zero in h: the same numbers as over copies, of weights that are read once for all tokens. */
+/** What masks leave out becomes zero in h: the same numbers as over copies, of weights that are read once for all tokens. */
 function dropMasked(work: WorkspaceRecord, iLayer: i32, gated: bool, h: usize, stride: usize, ffn: i32, nTokens: i32): void {
   for (let t = 0; t < nTokens; t++, h += stride) {
     const adapt = adaptOf(sequenceOf(work, t));

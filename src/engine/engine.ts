@@ -159,9 +159,9 @@ export class Engine {
   };
 
   /**
-   * Runs tokens of several sequences, dense or under their masks, `chunkSize` with `logitRows` rows at most. Logits and reports of several rows are kept in their
-   * order until the next pass; each sequence keeps those of its last. Returned are the errors of parts that have left the numbers: those
-   * sequences stand where they did, the others have moved on. @throws StateError; then none has
+   * Runs tokens of several sequences, dense or under their masks, `chunkSize` with `logitRows` rows at most. Logits and reports of several
+   * rows are kept in their order until the next pass; each sequence keeps those of its last. Returned are the errors of parts that have
+   * left the numbers: those sequences stand where they did, the others have moved on. @throws StateError; then none has
    */
   pass(parts: readonly PassPart[]): (ModelError | undefined)[] {
     const { exports } = this.#live, table = this.#arena.i32(this.#record.get('tokensPtr'), tokenWords * CHUNK);
@@ -202,9 +202,6 @@ export class Engine {
     const { nLayers, ffn } = this.plan.hparams;
     return this.#arena.u8(this.#used, nLayers * Math.ceil(ffn / 8)).slice();
   }
-
-  /** Whether the selection of a sequence is yet to be made. */
-  isDirty(sequence: number): boolean { return this.adapt(sequence).record.get('dirty') !== 0; }
 
   /** Makes the selection of a sequence from its statistics as they are. */
   reselect(sequence: number): void {

@@ -32,7 +32,7 @@ export interface FollowRange {
    * Default 0.
    */
   readonly from?: number;
-  /** Subjects that skip nothing, or the same at all tokens, may compute the continuation in passes of many, without times. Default false. */
+  /** Who skips nothing, or the same at all tokens, may compute the continuation in passes of many, without times. Default false. */
   readonly together?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

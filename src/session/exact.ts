@@ -1,6 +1,7 @@
 /** What of a sequence's logits is exact, and more of it where somebody asks. */
 import type { Engine } from '../engine/engine.ts';
 import type { Exact } from '../sampler/exact.ts';
+import type { State } from './request.ts';
 
 /** Of the sequence at `ptr`, as it is whenever it is looked at. */
 export function exactOf(engine: Engine, ptr: number): Exact {
@@ -10,4 +11,10 @@ export function exactOf(engine: Engine, ptr: number): Exact {
     get tailError() { return engine.report(ptr).tailError; },
     refine: (floor, ids) => { engine.refine(ptr, floor, ids); },
   };
+}
+
+/** What its last token left, exact within the margin: logits that an earlier request did not want may not be yet. */
+export function stateOf(engine: Engine, ptr: number, margin: number): Pick<State, 'logits' | 'report' | 'exact'> {
+  if (margin === Infinity) engine.refine(ptr);
+  return { logits: engine.logits(ptr), report: engine.report(ptr), exact: exactOf(engine, ptr) };
 }

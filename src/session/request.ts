@@ -42,7 +42,7 @@ export interface EvaluateOptions {
    * they are computed again, dense.
    */
   readonly keepSparse?: boolean | undefined;
-  /** @internal What is decoded under a mask that stays is computed in passes of many tokens. Default false. */
+  /** @internal What is decoded dense, or under a mask that stays, is computed in passes of many tokens. Default false. */
   readonly together?: boolean | undefined;
   /** @internal Sparse steps note which neurons they used (`engine.used`). Default false. */
   readonly watch?: boolean | undefined;

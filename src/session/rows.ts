@@ -48,6 +48,13 @@ export class Rows {
     this.hasLogits = hasLogits;
   }
 
+  /** A copy of the first `length`: which the statistics know, where they know no others. */
+  first(length: number): { tokens: Int32Array; rows: Uint8Array; counted: number } {
+    const rows = this.kinds.slice(0, length), isKnown = this.counted > 0 && this.counted <= length;
+    if (!isKnown) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
+    return { tokens: this.tokens.slice(0, length), rows, counted: isKnown ? this.counted : 0 };
+  }
+
   /** The statistics are forgotten. */
   forget(): void {
     for (let i = 0; i < this.counted; i++) if (this.kinds[i] === counted) this.kinds[i] = uncounted;

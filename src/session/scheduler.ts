@@ -150,8 +150,8 @@ export class Scheduler {
   #pass(counts: ReadonlyMap<Filed, number>): void {
     const taking = [...counts].sort(([a], [b]) => Number(a.asked.states ?? false) - Number(b.asked.states ?? false));
     const parts = taking.map(([{ asked, taken }, count]): PassPart => ({
-      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, masked: asked.masked, margin: asked.margin,
-      rows: rowsOf(asked, taken, count), states: asked.states,
+      sequence: asked.sequence, tokens: asked.tokens.subarray(taken, taken + count), counts: asked.counts, masked: asked.masked,
+      margin: asked.margin, rows: rowsOf(asked, taken, count), states: asked.states,
     }));
     const rows = parts.reduce((sum, part) => sum + (part.states ? 0 : part.rows), 0), ended = new Set<Filed>();
     const end = (filed: Filed, settle: () => void): void => { ended.add(filed); settle(); };

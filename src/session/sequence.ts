@@ -11,7 +11,7 @@ import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
-import { exactOf } from './exact.ts';
+import { stateOf } from './exact.ts';
 import { checkTokens, type EvaluateOptions, type State } from './request.ts';
 import { goesOnAt } from './resume.ts';
 import { Rows } from './rows.ts';
@@ -82,7 +82,7 @@ export class Sequence {
       const reused = this.#resumable(goesOnAt(this.#selection, place), decodeFrom);
       this.#truncate(reused);
       this.#owner = owner;
-      const computed = tokens.length - reused, finish = (): T => use({ ...this.#now(margin), reused, computed });
+      const computed = tokens.length - reused, finish = (): T => use({ ...stateOf(this.engine, this.#ptr, margin), reused, computed });
       const counts = usesStatistics(selection), promptEnd = Math.min(decodeFrom, tokens.length);
       while (this.#rows.length < promptEnd) {
         const again = this.#rows.length < this.#rows.counted; // computed again, but not counted again
@@ -92,27 +92,17 @@ export class Sequence {
           if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
         });
       }
-      if (selection.stages === 0) {
-        while (this.#rows.length < tokens.length) {
-          const from = this.#rows.length;
-          await this.#join(tokens, from + 1, { from, counts: false, signal, margin }, uncounted, () => {
-            onStep?.(this.#now(margin), this.#rows.length - 1);
-          });
-        }
+      if (selection.stages === 0 || (isFixedMask(selection) && !watch && !options.check)) {
+        while (this.#rows.length < tokens.length) await this.#share(tokens, options, selection.stages !== 0);
         return finish();
       }
       let result: { of: T } | undefined;
-      const shares = isFixedMask(selection) && !watch && !options.check;
       while (this.#rows.length < tokens.length) {
-        if (shares) {
-          await this.#masked(tokens, options);
-          continue;
-        }
         await this.scheduler.alone(this.#ptr, () => {
           throwIfAborted(signal, 'evaluation');
           if (this.#rows.length === decodeFrom) this.adapt.restartCogLoad(); // a generation begins: its loads are its own
           this.#step(tokens[this.#rows.length]!, watch, margin);
-          onStep?.(this.#now(margin), this.#rows.length - 1);
+          onStep?.(stateOf(this.engine, this.#ptr, margin), this.#rows.length - 1);
           // before anybody else gets a turn: a step's telemetry lies in the workspace
           if (this.#rows.length === tokens.length) result = { of: options.check ? this.#recheck(use, reused, computed) : finish() };
         });
@@ -121,16 +111,18 @@ export class Sequence {
     });
   }
 
-  /** The next token under a mask that stays, or all of them `together`, in passes with what others ask for. */
-  async #masked(tokens: ArrayLike<number>, { decodeFrom, together = false, signal, margin = Infinity, onStep }: EvaluateOptions): Promise<void> {
-    const { engine } = this, ptr = this.#ptr, from = this.#rows.length, end = together ? tokens.length : from + 1;
-    if (from === decodeFrom) this.adapt.restartCogLoad();
-    if (engine.isDirty(ptr)) engine.reselect(ptr);
-    const single = end > from + 1 ? undefined : (): void => { engine.step(ptr, tokens[from]!, false, margin); }; // over copies, which is faster
-    await this.#join(tokens, end, { from, counts: false, masked: true, single, signal, margin }, sparse, (count, row) => {
+  /** The next token, or all of them `together`, in passes with what others ask for: dense, or under a mask that stays. */
+  async #share(tokens: ArrayLike<number>, options: EvaluateOptions, masked: boolean): Promise<void> {
+    const { decodeFrom, together = false, signal, margin = Infinity, onStep } = options, { engine } = this, ptr = this.#ptr;
+    const from = this.#rows.length, end = together ? tokens.length : from + 1;
+    if (masked && from === decodeFrom) this.adapt.restartCogLoad();
+    if (masked && this.adapt.record.get('dirty') !== 0) engine.reselect(ptr);
+    const step = (): void => { engine.step(ptr, tokens[from]!, false, margin); }; // over copies, faster where nobody shares the pass
+    const how = { from, counts: false, masked, single: masked && end === from + 1 ? step : undefined, signal, margin };
+    await this.#join(tokens, end, how, masked ? sparse : uncounted, (count, row) => {
       const first = this.#rows.length - count;
-      if (!together || row === undefined) onStep?.(this.#now(margin), first);
-      else for (let i = 0; i < count; i++) onStep?.({ logits: engine.logits(ptr, row + i), report: engine.report(ptr, row + i) }, first + i);
+      if (!together || row === undefined) { onStep?.(stateOf(engine, ptr, margin), first); return; }
+      for (let i = 0; i < count; i++) onStep?.({ logits: engine.logits(ptr, row + i), report: engine.report(ptr, row + i) }, first + i);
     });
   }
 
@@ -143,14 +135,7 @@ export class Sequence {
     const [error] = this.engine.pass([{ sequence: this.#ptr, tokens, rows: 1, counts: false }]);
     if (error) throw error;
     this.#rows.add(1, sparse, true); // part of an answer: statistics do not ask for it
-    return use({ ...this.#now(Infinity), reused, computed, sparse: before });
-  }
-
-  /** Logits that an earlier request did not want may not be exact yet. */
-  #now(margin: number): Pick<State, 'logits' | 'report' | 'exact'> {
-    const { engine } = this, ptr = this.#ptr;
-    if (margin === Infinity) engine.refine(ptr);
-    return { logits: engine.logits(ptr), report: engine.report(ptr), exact: exactOf(engine, ptr) };
+    return use({ ...stateOf(this.engine, this.#ptr, Infinity), reused, computed, sparse: before });
   }
 
   /**
@@ -195,15 +180,12 @@ export class Sequence {
       const asked = of();
       if (!asked) return undefined;
       const { tokens, owner } = asked, same = this.engine.resumable(this.#ptr, this.common(tokens));
-      const { length, counted: among } = this.#rows, whole = same === length, known = among > 0 && among <= same;
-      const rows = this.#rows.kinds.slice(0, same);
-      if (!known) rows.forEach((kind, i) => { if (kind === counted) rows[i] = uncounted; });
+      const rows = this.#rows.first(same), whole = this.#rows.length === same, logits = whole && this.#rows.hasLogits;
       return {
         asked,
         sequence: {
-          tokens: this.#rows.tokens.slice(0, same), rows, counted: known ? among : 0,
-          owned: whole && owner !== undefined && owner === this.#owner,
-          state: this.engine.saveState(this.#ptr, same, { logits: whole && this.#rows.hasLogits, load: whole, statistics: known }),
+          ...rows, owned: whole && owner !== undefined && owner === this.#owner,
+          state: this.engine.saveState(this.#ptr, same, { logits, load: whole, statistics: rows.counted > 0 }),
         },
       };
     });

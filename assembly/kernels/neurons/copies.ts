@@ -9,8 +9,8 @@
  *     4 bits      chunks of 8 slots; of a last one with at most 4 slots 16 B: lane l holds them for row l in its low nibbles, for row
  *                 4 + l in its high ones. Scales as the layout has them, but of f16 d and m 8 pairs (which decode faster)
  *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
- *     superblocks of 5 and 6 bits: unsigned, two chunks in three vectors, as quants of one set lie in `Sixes` (layouts/packed.ts): chunk 0 of
- *                 set 0 and of set 1, chunk 1 of set 0, and in the high bits chunk 1 of set 1; an odd last chunk as bytes
+ *     superblocks of 5 and 6 bits: unsigned, two chunks in three vectors, as quants of one set lie in `Sixes` (layouts/packed.ts): chunk 0
+ *                 of set 0 and of set 1, chunk 1 of set 0, and in the high bits chunk 1 of set 1; an odd last chunk as bytes
  *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the eighth block.
  *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
  *   vector [ffn] that holds h in the slots (`scatter`).
@@ -127,7 +127,8 @@ function packPairs(p: usize, q: usize, nChunks: i32): void {
 @inline function compactBlock<L>(
   list: usize, count: i32, pieces: i32, p: usize, scalesAt: usize, from: usize, q: usize, to: usize, groups: i32,
 ): void {
-  const wide = bitsOf<L>() > 4, nChunks = wide ? (count + 3) >> 2 : pieces >> 1, scales = <usize>pieces << 4, quantBytes = the<L>().quantBytes;
+  const wide = bitsOf<L>() > 4, nChunks = wide ? (count + 3) >> 2 : pieces >> 1, scales = <usize>pieces << 4;
+  const quantBytes = the<L>().quantBytes;
   const upper: usize = nChunks > 4 ? 128 : 0; // of chunks 4..7; where there are none, the unit that is stored is overwritten
   const near = pair64(slots8(list, count, 0), slots8(list, count, 8)), far = pair64(slots8(list, count, 16), slots8(list, count, 24));
   const low = nibbleMask(), flip = i16x8.splat(isSuper<L>() ? 0 : 0x80), sixteen = i8x16.splat(16), none = i8x16.splat(-1);
