@@ -1,7 +1,7 @@
 /** What skipping neurons needs in memory beside the model, from the plan alone: upper bounds, so that what fits by them does fit. */
 import { Stage } from './enums.ts';
 import type { Hparams } from './types.ts';
-import { columnFormBytes, rowFormBytes } from './layouts.ts';
+import { columnFormBytes, isFloat, rowFormBytes } from './layouts.ts';
 import type { ModelPlan, PlannedTensor } from './plan.ts';
 import { aligned } from './plan.ts';
 import { adaptLayerFields, recordBytes } from './records.ts';
@@ -28,6 +28,10 @@ function compactOf(tensor: PlannedTensor, density: number): number {
   const { role, bytes } = tensor, ffn = neuronsOf(tensor);
   return aligned(role.field === 'down' ? bytes + 3 * ffn : bytes * Math.min(1, 1.02 * density) + (bytes / ffn) * 16);
 }
+
+/** Whether what a mask copies gives the bits of the whole: the columns of floats that are left are summed in another order. */
+export const copiesExactly = ({ tensors }: ModelPlan): boolean =>
+  tensors.every(({ role, layout }) => role.field !== 'down' || !isFloat(layout));
 
 /** Bytes of compact copies of all layers. */
 export function compactBytes({ tensors, hparams }: ModelPlan, density: number): number {

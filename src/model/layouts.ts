@@ -52,6 +52,9 @@ export const heldAs = {
 
 export type DtypeName = keyof typeof heldAs;
 
+/** Values as they are, without scales. */
+export const isFloat = (layout: LayoutName): boolean => layout === 'f32' || layout === 'f16' || layout === 'bf16';
+
 /** Bytes of a matrix in a layout; vectors are padded to 8 values so that kernels may read on. */
 export function layoutBytes(layout: LayoutName, rows: number, cols: number): number {
   if (layout === 'none') return 0;

@@ -1,7 +1,8 @@
 /** What a sequence is asked for, and what it answers. */
-import type { Selection } from '../adapt/selection.ts';
+import { isFixedMask, type Selection } from '../adapt/selection.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { InputError } from '../errors.ts';
+import { copiesExactly } from '../model/forms.ts';
 import type { Exact } from '../sampler/exact.ts';
 
 /** The state after the tokens that were asked for. Views and numbers are valid during the callback only. */
@@ -70,6 +71,10 @@ export const contextFull = (found: string, contextSize: number): InputError => n
   subject: 'context', found, expected: `at most ${contextSize} tokens (contextSize)`,
   remedy: 'Shorten the prompt, or load the model with a larger contextSize.',
 });
+
+/** Whether tokens under a selection can be computed in passes with others, and are what they are alone. */
+export const sharesPasses = ({ plan }: Engine, selection: Selection, { watch = false, check = false }: EvaluateOptions): boolean =>
+  selection.stages === 0 || (isFixedMask(selection) && copiesExactly(plan) && !watch && !check);
 
 /** @throws InputError `E_EMPTY_PROMPT`, `E_CONTEXT_FULL`, `E_TOKEN_RANGE` */
 export function checkTokens(tokens: ArrayLike<number>, { contextSize, vocab }: Pick<Engine, 'contextSize' | 'vocab'>): void {

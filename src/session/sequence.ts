@@ -6,13 +6,13 @@
  * run one after the other, each to its end. What has to be computed for it the scheduler puts into passes with what others ask for.
  */
 import type { Selection } from '../adapt/selection.ts';
-import { denseSelection, isFixedMask, sameSelection, usesStatistics } from '../adapt/selection.ts';
+import { denseSelection, sameSelection, usesStatistics } from '../adapt/selection.ts';
 import type { AdaptState } from '../engine/adapt.ts';
 import type { Engine, StepReport } from '../engine/engine.ts';
 import { ModelError, throwIfAborted } from '../errors.ts';
 import { StepFlag } from '../model/enums.ts';
 import { stateOf } from './exact.ts';
-import { checkTokens, type EvaluateOptions, type State } from './request.ts';
+import { checkTokens, sharesPasses, type EvaluateOptions, type State } from './request.ts';
 import { goesOnAt } from './resume.ts';
 import { Rows } from './rows.ts';
 import { RowKind, type Parked, type SavedSequence } from './saved.ts';
@@ -92,7 +92,7 @@ export class Sequence {
           if (promptEnd - reused > 1) onProgress?.(this.#rows.length, tokens.length);
         });
       }
-      if (selection.stages === 0 || (isFixedMask(selection) && !watch && !options.check)) {
+      if (sharesPasses(this.engine, selection, options)) {
         while (this.#rows.length < tokens.length) await this.#share(tokens, options, selection.stages !== 0);
         return finish();
       }

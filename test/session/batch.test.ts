@@ -85,14 +85,15 @@ test('sparse methods among dense requests: statistics, masks, loads and telemetr
   for (const [i, one] of got.entries()) assert.is(one, want[i], methods[i]);
 });
 
-for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf']) {
+for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf', 'llama.gguf']) {
   test(`${file}: masks that stay share passes with dense requests, each the same as alone`, async () => {
-    const { path } = await calibratedCopy(tinyPath(file)), model = await open(path), want = [];
+    const { path } = await calibratedCopy(tinyPath(file)), model = await open(path), want = [], isFloat = file === 'llama.gguf';
     const own = (i: number): GenerateOptions => ({ telemetry: true, sparsity: i % 3 === 2 ? { method: 'dense' } : { method: i % 3 ? 'mask' : 'griffin', density: 0.3 + 0.1 * (i % 5), cogLoad: i === 4 } });
     for (const [i, request] of requests.entries()) want.push(await told(await open(path), request, own(i)));
     const { result, passes } = await passesOf(() => Promise.all(requests.map((request, i) => told(model, request, own(i)))));
     for (const [i, one] of result.entries()) assert.is(one, want[i], `request ${i}`);
-    assert.ok(passes.some((parts) => parts.filter(({ masked }) => masked).length > 2 && parts.some(({ masked }) => !masked)), 'passes of both');
+    // of floats a copy's columns are summed in another order: they take turns
+    assert.is(passes.some((parts) => parts.filter(({ masked }) => masked).length > 2 && parts.some(({ masked }) => !masked)), !isFloat, 'passes of both');
     const after = await passesOf(() => told(model, requests[0]!, own(0)));
     assert.ok(after.passes.every((parts) => parts.every(({ masked }) => !masked)), 'alone it reads copies');
     assert.is(after.result, want[0]);
@@ -109,7 +110,7 @@ for (const file of ['llama256-q4_1.gguf', 'llama256-q4_k_m.gguf']) {
       const { result: got, passes } = await passesOf(() => run(true)), want = await run(false);
       assert.is(got.length, 38);
       assert.equal(got, want);
-      assert.ok(passes.some(([part]) => part!.masked && part!.tokens.length > 8), 'many at once');
+      assert.is(passes.some(([part]) => part!.masked && part!.tokens.length > 8), file !== 'llama.gguf', 'many at once');
     }
   });
 }
