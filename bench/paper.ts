@@ -3,9 +3,9 @@
  * it, KL of the same model on a few texts. Items go to all methods in turn, so that a prompt is computed once; what the results file has is not computed again, so a run may
  * be cut at any point, ended after --minutes, and given more methods or items later.
  *
- *   npm run bench:paper -- --model build/models/qwen2.5-coder-0.5b.gguf --data DIR --methods griffin:0.8,tt:0.8 [--items 100] [--tasks LIST] [--speed ROUNDS] [--kl DOCUMENTS] [--minutes M]
+ *   npm run bench:paper -- --model build/models/qwen2.5-coder-0.5b.gguf --data DIR --methods griffin:0.8,tt:0.8 [--items 100] [--tasks LIST] [--speed ROUNDS] [--kl DOCUMENTS] [--minutes M] [--parallel N]
  *
- * --tasks: the nine by default; with gsm8k and humaneval for answers that are generated (code is run in a sandbox). --speed alone measures time: the machine to itself.
+ * --tasks: the nine by default; with gsm8k and humaneval for answers that are generated (code is run in a sandbox), --parallel of them at a time. --speed alone measures time: the machine to itself.
  * Appends to bench/results/paper-NAME.jsonl, of which scripts/adaptive-page.ts makes tables.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -70,11 +70,11 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: {
     model: { type: 'string' }, data: { type: 'string', default: join(root, '../shared/eval') }, methods: { type: 'string', default: 'dense' }, items: { type: 'string', default: '100' },
     tasks: { type: 'string', default: taskNames.join() }, speed: { type: 'string', default: '0' }, kl: { type: 'string', default: '0' }, minutes: { type: 'string', default: 'Infinity' },
-    threads: { type: 'string', default: '1' }, calibration: { type: 'string' }, out: { type: 'string' }, quiet: { type: 'boolean' },
+    threads: { type: 'string', default: '1' }, parallel: { type: 'string', default: '1' }, calibration: { type: 'string' }, out: { type: 'string' }, quiet: { type: 'boolean' },
   } });
   if (values.model === undefined || !existsSync(values.model)) throw new Error(`--model ${values.model ?? ''}: no such file (npm run models)`);
   const started = performance.now(), isOver = (): boolean => performance.now() - started > 60_000 * Number(values.minutes), limit = Number(values.items);
-  await using model = await load(values.model, { threads: Number(values.threads), contextSize: 1024, ...(values.calibration === undefined ? {} : { calibration: values.calibration }) });
+  await using model = await load(values.model, { threads: Number(values.threads), contextSize: 1024, sequences: Number(values.parallel), ...(values.calibration === undefined ? {} : { calibration: values.calibration }) });
   const out = values.out ?? join(root, `bench/results/paper-${basename(values.model, '.gguf')}.jsonl`);
   const log = openLog(out, { ...headerFor(model, []), command: ['npm run bench:paper --', ...process.argv.slice(2)].map((word) => (word.includes('/') ? `…/${basename(word)}` : word)).join(' ') });
   const subjects = ['dense', ...values.methods.split(',').filter((name) => name !== 'dense')].map((text) => {
@@ -93,7 +93,7 @@ async function main(): Promise<void> {
   await runTasks(subjects, model.tokenizer, { tasks: scored, contextSize: model.info.contextSize, log, onItem, isOver });
   const answered: GenerationName[] = generationNames.filter((name) => names.includes(name)), run = runsCode(answered) ? await openSandbox() : undefined;
   for (const name of answered) {
-    const left = await runGeneration(name, readGenerationItems(name, read(name), limit), subjects, { encode: encoderFor(model), contextSize: model.info.contextSize, run, log, onItem, isOver });
+    const left = await runGeneration(name, readGenerationItems(name, read(name), limit), subjects, { encode: encoderFor(model), contextSize: model.info.contextSize, run, log, parallel: Number(values.parallel), onItem, isOver });
     if (left > 0) console.log(`${name}: ${left} items do not fit into the context`);
   }
   process.stderr.write('\n');

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import type { MethodName, Model, SparsityOptions, Tier } from 'clada';
 import { load } from 'clada';
 import { headerFor, openLog } from '../src/cli/results.ts';
-import type { HeaderRecord } from '../src/eval/records.ts';
+import type { ResultLog } from '../src/eval/records.ts';
 import { parseMethod } from '../src/eval/subject.ts';
 import { median, spreadOf, table } from './report.ts';
 import { pathOf } from './shapes.ts';
@@ -40,13 +40,14 @@ const once = async (one: Model, sparsity: SparsityOptions, into?: Contender): Pr
   if (into) { into.chose = method === 'dense' && into.bound ? `dense: ${warnings.at(-1) ?? ''}` : method!; into.density = density; into.once.push(at[1]! - at[0]! - ms); }
   return ms;
 };
-let header: HeaderRecord | undefined, tier = '', deviations = 0;
+let log: ResultLog | undefined, tier = '', deviations = 0;
 for (const first of ['model', 'plain']) { // what is loaded first is up to 7 % slower on some machines, whatever it is
   const open = (name: string): Promise<Model> => load(path, name === 'model' ? shared : { ...shared, head: 'whole', calibration: false });
   await using one = await open(first);
   await using other = await open(first === 'model' ? 'plain' : 'model');
   const [model, plain] = first === 'model' ? [one, other] : [other, one];
-  header = headerFor(model, []);
+  // a file that is another model's is refused before anything is measured
+  log ??= openLog(values.out, { ...headerFor(model, []), command: `tsx bench/tokens.ts ${path.split('/').pop()!} --tier ${values.tier} --threads ${values.threads}` });
   tier = model.info.tier;
   deviations = model.info.headDeviations;
   for (const { sparsity } of contenders) await once(model, sparsity); // what auto measures, it measures here
@@ -55,12 +56,11 @@ for (const first of ['model', 'plain']) { // what is loaded first is up to 7 % s
     ms.push(own);
   });
 }
-const log = openLog(values.out, { ...header!, command: `tsx bench/tokens.ts ${path.split('/').pop()!} --tier ${values.tier} --threads ${values.threads}` });
 const failures: string[] = [];
 const rows = contenders.map(({ label, bound, ratios, ms, once, chose, density }) => {
   const n = ratios.length, mean = ratios.reduce((a, b) => a + b, 0) / n, error = Math.sqrt(ratios.reduce((sum, r) => sum + (r - mean) ** 2, 0) / Math.max(1, n - 1) / n);
   if (bound && mean + 2 * error < 0.98) failures.push(`${label}: ${mean.toFixed(3)} +- ${error.toFixed(3)} of dense`);
-  log.append({ type: 'token', subject: label.replace(':', ' '), rounds: n, threads: shared.threads, cost: density!, ms: spreadOf(ms), token: spreadOf(ratios) });
+  log!.append({ type: 'token', subject: label.replace(':', ' '), rounds: n, threads: shared.threads, cost: density!, ms: spreadOf(ms), token: spreadOf(ratios) });
   return [label, median(ms).toFixed(2), `${median(ratios).toFixed(3)}x`, `${mean.toFixed(3)} ± ${error.toFixed(3)}`, median(once).toFixed(0), density!.toFixed(3), chose!];
 });
 console.log(`${path.split('/').pop()!}, ${tier}, ${shared.threads} thread(s), head ${deviations > 0 ? 'in two stages' : 'whole'}\n${table(['what', 'ms a token', 'of dense, whole head', 'mean ± error', 'ms once a prompt', 'density', 'ran'], rows)}`);

@@ -104,6 +104,8 @@ export interface GenerationRun {
   /** Absent: tasks that run what was written cannot be scored. */
   readonly run?: RunCode | undefined;
   readonly log: ResultLog;
+  /** Items at a time, whose answers share passes where they can: of a model with as many sequences. Default 1. */
+  readonly parallel?: number;
   readonly signal?: AbortSignal;
   readonly onItem?: (record: GenerationRecord) => void;
   /** Asked before every answer; true ends the run there. */
@@ -117,26 +119,36 @@ export interface GenerationRun {
  */
 export async function runGeneration(
   task: GenerationName, items: readonly GenerationItem[], subjects: readonly Subject[],
-  { encode, contextSize, run, log, signal, onItem, isOver }: GenerationRun,
+  { encode, contextSize, run, log, parallel = 1, signal, onItem, isOver }: GenerationRun,
 ): Promise<number> {
   const { maxTokens, shown = [], start = '', stop = [] }: GenerationSpec = generationTasks[task];
   const keyOf = (subject: string, item: string): string => JSON.stringify([subject, item]);
   const known = log.records.filter((record) => record.type === 'generation' && record.task === task) as GenerationRecord[];
   const done = new Set(known.map((record) => keyOf(record.subject, record.item)));
-  let tooLong = 0;
-  for (const { id, message, score } of items) {
+  let tooLong = 0, ended = false;
+  const answer = async ({ id, message, score }: GenerationItem): Promise<void> => {
     const open = inTurn(subjects).filter(({ label }) => !done.has(keyOf(label, id)));
-    if (open.length === 0) continue;
+    if (open.length === 0) return;
     const ids = encode([...shown, { role: 'user', content: message }], start);
-    if (ids.length + maxTokens > contextSize) { tooLong++; continue; }
+    if (ids.length + maxTokens > contextSize) { tooLong++; return; }
     for (const subject of open) {
-      if (isOver?.() === true) return tooLong;
+      if (ended || isOver?.() === true) { ended = true; return; }
       const text = await subject.generate!(ids, { maxTokens, stop, ...(signal ? { signal } : {}) });
       const record: GenerationRecord = { type: 'generation', subject: subject.label, task, item: id, score: await score(text, run), text };
       log.append(record);
       onItem?.(record);
     }
-  }
+  };
+  const left = items.values(); // one for all who work
+  const work = async (): Promise<void> => {
+    try {
+      for (const item of left) if (!ended) await answer(item);
+    } catch (error) {
+      ended = true; // the others end with what they are at
+      throw error;
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
   return tooLong;
 }
 

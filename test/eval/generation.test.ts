@@ -77,6 +77,30 @@ test('subjects take turns so that a prompt is computed once: who counts comes fi
   assert.equal(order, ['griffin 0.6', 'tt 0.8', 'dense']);
 });
 
+test('several items at a time: each once, and where one fails the others end with what they are at', async () => {
+  const items = Array.from({ length: 7 }, (_, i) => ({ id: `i${i}`, message: '', score: (answer: string) => Number(answer) }));
+  let now = 0, most = 0;
+  const subject = (label: string, fail = -1): Subject => {
+    let asked = 0;
+    return { label, follow: () => Promise.reject(new Error()), generate: async () => {
+      const n = asked++;
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => { setTimeout(resolve, n % 3); });
+      now--;
+      if (n === fail) throw new RangeError('mine');
+      return '1';
+    } };
+  };
+  const log = memoryLog(), answers = (): string[] => log.records.map((record) => (record.type === 'generation' ? `${record.subject} ${record.item}` : '')).sort();
+  await runGeneration('gsm8k', items, [subject('a 1'), subject('dense')], { contextSize: 999, log, encode: () => [1], parallel: 3 });
+  assert.equal(answers(), ['a 1', 'dense'].flatMap((label) => items.map(({ id }) => `${label} ${id}`)));
+  assert.is(most, 3);
+  const failing = runGeneration('gsm8k', items, [subject('b', 1)], { contextSize: 999, log, encode: () => [1], parallel: 3 });
+  assert.is(await failing.then(() => '', String), 'RangeError: mine');
+  await new Promise((resolve) => { setTimeout(resolve, 20); });
+  assert.ok(answers().filter((one) => one.startsWith('b')).length <= 2, 'no further item was begun');
+});
+
 test('humaneval: the program has what stands before the function, the answer, the test; only its last word counts', async () => {
   assert.is(codeOf('def f():\n    return 1'), 'def f():\n    return 1');
   assert.is(codeOf('Here:\n```python\ndef f():\n    return 1\n```\nIt works.'), 'def f():\n    return 1');
