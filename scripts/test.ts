@@ -55,7 +55,7 @@ function run(file: string, program: string): Promise<Result> {
       const missing = (all ?? 0) - passed - skipped;
       const reason = timedOut ? `no end after ${timeoutSeconds(file)} s`
         : all === undefined ? `no totals (exit code ${code}): did it crash, or forget .run()?`
-        : all === 0 ? 'no test in it'
+        : all + skipped === 0 ? 'no test in it'
         : missing > 0 ? `${missing} failed`
         : code !== 0 ? `exit code ${code}` : '';
       resolve({ passed, failed: reason === '' ? 0 : Math.max(1, missing), skipped, output, reason, seconds: (performance.now() - started) / 1000 });
@@ -65,7 +65,7 @@ function run(file: string, program: string): Promise<Result> {
 
 /** Names of the skipped tests, as the source gives them. */
 function skippedNames(file: string): string[] {
-  return [...readFileSync(file, 'utf8').matchAll(/\.skip\(\s*[`'"](.+?)[`'"]\s*[,)]/g)].map((match) => match[1]!);
+  return [...readFileSync(file, 'utf8').matchAll(/\.skip\)?\(\s*[`'"](.+?)[`'"]\s*[,)]/g)].map((match) => match[1]!);
 }
 
 const files = existsSync(flags.root) ? find(flags.root).sort().filter(wanted) : [];
@@ -83,7 +83,7 @@ await Promise.all(Array.from({ length: Math.min(2, cpus().length) }, async () =>
 for (const [file, { reason, output }] of results) if (reason) console.log(`\n──── ${relative(project, file)}: ${reason}\n${output}`);
 for (const [file, { skipped }] of results) if (skipped) console.log(`skipped in ${relative(project, file)}: ${skippedNames(file).join('; ')}`);
 const sum = (field: 'passed' | 'failed' | 'skipped'): number => [...results.values()].reduce((n, result) => n + result[field], 0);
-const failed = sum('failed') + (sum('passed') + sum('failed') === 0 ? 1 : 0);
+const failed = sum('failed') + (sum('passed') + sum('failed') + sum('skipped') === 0 ? 1 : 0);
 if (files.length === 0) console.log('no test file found');
 console.log(`${sum('passed')} passed, ${failed} failed${sum('skipped') ? `, ${sum('skipped')} skipped` : ''}`);
 process.exitCode = failed > 0 ? 1 : 0;

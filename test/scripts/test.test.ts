@@ -31,6 +31,11 @@ test('skips are counted and named', () => {
   assert.is(line, '1 passed, 0 failed, 1 skipped');
   assert.match(all, /y \(needs z\)/);
 });
+test('a file that has nothing else to do here', () => {
+  const { line, status, all } = outcome(`const here = false; (here ? test : test.skip)('y (needs z)', () => {}); test.run();`);
+  assert.equal([line, status], ['0 passed, 0 failed, 1 skipped', 0]);
+  assert.match(all, /y \(needs z\)/);
+});
 for (const [name, source] of [
   ['a failing test', `test('x', () => assert.is(1, 2)); test.run();`],
   ['a forgotten run()', `test('x', () => {});`],

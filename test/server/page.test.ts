@@ -8,7 +8,7 @@ import { serving } from '../helpers/serving.ts';
 
 const test = suite('server, page'), chromium = findChromium();
 
-(chromium ? test : test.skip)('a question, its answer streamed; what looks like markup is text; a key is asked for', async () => {
+(chromium ? test : test.skip)('a question, its answer streamed; what looks like markup is text; a key is asked for (needs Chromium)', async () => {
   const model = await load(embeddedModel, { contextSize: 512, threads: 1 });
   const at = await serving(model, { apiKeys: ['key of the page'.replaceAll(' ', '-')] }), browser = await launch(chromium!);
   try {
