@@ -118,6 +118,9 @@ const greedily = ({ maxTokens, stop = [], signal }: AnswerOptions): GenerateOpti
 /** Methods that look at the token alone. */
 const blind: ReadonlySet<string> = new Set(['tt', 'cats', 'exact', 'teal', 'wina', 'experts']);
 
+/** Methods that skip the same at all tokens. */
+const masks: ReadonlySet<string> = new Set(['griffin', 'mask']);
+
 /** A method of skipping neurons at a density: prompts dense, what follows by its rule. */
 export class MethodSubject implements Subject {
   readonly label: string;
@@ -133,12 +136,13 @@ export class MethodSubject implements Subject {
     prompt: ArrayLike<number>, continuation: ArrayLike<number>, each: EachStep,
     { from = 0, together = false, signal }: FollowRange = {},
   ): Promise<void> {
+    const passes = together && masks.has(this.sparsity.method ?? ''); // the others' tokens have their times
     let started = performance.now();
     await this.model.follow(prompt, continuation, (logits, { logSumExp, entropy, topToken, cost }, fed) => {
       const ms = performance.now() - started;
-      each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost } : {}), ...(fed > 0 && !together ? { ms } : {}) });
+      each(logits, { fed, logSumExp, entropy, topToken, ...(fed > 0 ? { cost } : {}), ...(fed > 0 && !passes ? { ms } : {}) });
       started = performance.now();
-    }, { sparsity: this.sparsity, owner: this, together, from, ...(signal ? { signal } : {}) });
+    }, { sparsity: this.sparsity, owner: this, together: passes, from, ...(signal ? { signal } : {}) });
   }
 
   async generate(prompt: ArrayLike<number>, options: AnswerOptions): Promise<string> {

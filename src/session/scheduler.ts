@@ -156,12 +156,9 @@ export class Scheduler {
     const rows = parts.reduce((sum, part) => sum + (part.states ? 0 : part.rows), 0), ended = new Set<Filed>();
     const end = (filed: Filed, settle: () => void): void => { ended.add(filed); settle(); };
     let errors: readonly (Error | undefined)[];
-    const [only] = taking;
+    const single = taking.length === 1 ? taking[0]![0].asked.single : undefined;
     try {
-      if (taking.length === 1 && only![0].asked.single) {
-        only![0].asked.single();
-        errors = [];
-      } else errors = this.engine.pass(parts);
+      errors = single ? (single(), []) : this.engine.pass(parts);
     } catch (error) {
       errors = parts.map(() => error as Error);
     }
