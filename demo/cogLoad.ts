@@ -1,5 +1,5 @@
 /**
- * The load of a token as docs/adaptive.md defines it, for tokens whose thresholds no load has moved: there the engine does not compute one. Mean and
+ * The load of a token as docs/methods.md defines it, for tokens whose thresholds no load has moved: there the engine does not compute one. Mean and
  * deviation are of the tokens before it in the same answer.
  */
 export interface LoadWeights { readonly surprisal: number; readonly entropy: number }

@@ -206,7 +206,9 @@ const joints: Readonly<Record<string, Joint>> = {
         [model, row.subject, percent(row.retained), `${fixed(speed.token[0], 2)} (${fixed(speed.token[1], 2)} … ${fixed(speed.token[2], 2)})`])),
       ...image(images, folder, 'gain', {
         title: 'Time saved against accuracy kept', x: { label: 'accuracy over the tasks that were run, % of dense' }, y: { label: 'speed of a whole token, times dense' }, reference: { y: 1, label: 'dense' },
-        series: points.map(({ model, row, speed }) => ({ name: `${/\d[\d.]*[BM]/i.exec(model)?.[0] ?? model} ${row.subject}`, points: [{ x: 100 * row.retained.mean, y: speed.token[0] }] })),
+        series: points.map(({ model, row, speed }) => ({
+          name: `${row.subject}, ${(/\d[\d.]*[bm]/i.exec(model)?.[0] ?? model).toUpperCase()}`, points: [{ x: 100 * row.retained.mean, y: speed.token[0], xError: 100 * row.retained.se }],
+        })),
       }),
     ];
   },

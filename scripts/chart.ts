@@ -11,8 +11,9 @@ export interface Axis {
 export interface Point {
   readonly x: number;
   readonly y: number;
-  /** Standard error of y; drawn as a bar. */
+  /** Standard errors of y and of x; drawn as bars. */
   readonly error?: number;
+  readonly xError?: number;
 }
 
 export interface Series {
@@ -96,7 +97,7 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
   })).filter(({ points }) => points.length > 0);
   if (drawn.length === 0) return undefined;
   const all = drawn.flatMap(({ points }) => points);
-  const sx = scaleOf(x, all.map((p) => p.x), plot.left, plot.right);
+  const sx = scaleOf(x, all.flatMap(({ x: value, xError = 0 }) => [value - xError, value + xError]), plot.left, plot.right);
   const sy = scaleOf(y, [...all.map((p) => p.y), ...(reference ? [reference.y] : [])], plot.bottom, plot.top);
   const strange = drawn.map(({ name }) => name).filter((name) => !knownNames.includes(known(name)));
   const rank = (name: string): number => (knownNames.includes(known(name)) ? knownNames.indexOf(known(name)) : knownNames.length + strange.indexOf(name));
@@ -115,7 +116,7 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
     const py = sy.place(reference.y);
     out.push(`<path class="axis" stroke-dasharray="5 4" d="M${plot.left} ${at(py)}H${plot.right}"/><text x="${plot.left + 6}" y="${at(py - 5)}">${escape(reference.label)}</text>`);
   }
-  const labels = spread(drawn.map(({ points }) => ({ x: sx.place(points.at(-1)!.x), y: sy.place(points.at(-1)!.y) + 4 })));
+  const labels = spread(drawn.map(({ points }) => ({ x: sx.place(points.at(-1)!.x), y: sy.place(points.at(-1)!.y) + (points.at(-1)!.xError ? -7 : 4) }))); // above a bar that lies
   for (const [i, { name, points }] of drawn.entries()) {
     const colour = palette[rank(name) % palette.length]!;
     const places = points.map((p) => ({ ...p, px: sx.place(p.x), py: sy.place(p.y) }));
@@ -125,7 +126,8 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
       const lower = y.log && value - error <= 0 ? plot.bottom : Math.min(plot.bottom, sy.place(value - error));
       return [`M${at(px)} ${at(lower)}V${at(Math.max(plot.top, sy.place(value + error)))}`];
     });
-    out.push(`<g stroke="${colour}" fill="${colour}"><path fill="none" stroke-width="2" d="${line}${bars.join('')}"/>${places.map(({ px, py }) => marker(rank(name), px, py)).join('')}</g>`);
+    const flat = places.flatMap(({ x: value, py, xError = 0 }) => (xError > 0 ? [`M${at(sx.place(value - xError))} ${at(py)}H${at(sx.place(value + xError))}`] : []));
+    out.push(`<g stroke="${colour}" fill="${colour}"><path fill="none" stroke-width="2" d="${line}${bars.join('')}"/>${flat.length > 0 ? `<path fill="none" stroke-opacity=".35" d="${flat.join('')}"/>` : ''}${places.map(({ px, py }) => marker(rank(name), px, py)).join('')}</g>`);
     out.push(`<text class="name" x="${at(places.at(-1)!.px + 10)}" y="${at(labels[i]!)}" fill="${colour}">${escape(name)}</text>`);
   }
   return drawing(title, height, [

@@ -2,7 +2,7 @@
  * The feed-forward part of a block with experts: each token goes to a few of them (kernels/experts), and what they give is added up with
  * the router's weights. Tokens are gathered by expert, so that a chosen expert's weights are read once a pass and those of others never;
  * a token's sum is taken in the order of the experts, whoever else is in the pass. A step that skips goes to fewer of them: to so many as
- * its sequence's share says, or to those that its budget, moved by the load, needs (docs/adaptive.md).
+ * its sequence's share says, or to those that its budget, moved by the load, needs (docs/methods.md).
  */
 import { Stage } from '../abi/enums';
 import { AdaptRecord, ExpertRecord, LayerRecord, ModelRecord } from '../abi/records';

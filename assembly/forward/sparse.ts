@@ -1,5 +1,5 @@
 /**
- * The feed-forward part of a block for one token, over the neurons that it needs (arXiv 2502.19078; the method page docs/adaptive.md):
+ * The feed-forward part of a block for one token, over the neurons that it needs (arXiv 2502.19078; the method page docs/methods.md):
  *   S  a mask: a list made from the prompt, or scores held against a threshold now; gate and everything after it only there
  *   A  i in S with |g_i| * w1_i > t1, g = act(gate x); up only there
  *   K  i in A with |h_i| * w2_i > t2, h = g * up x;    down only there

@@ -1,4 +1,4 @@
-/** The methods, and what users may ask of them (docs/adaptive.md explains each). */
+/** The methods, and what users may ask of them (docs/methods.md explains each). */
 import { InputError } from '../errors.ts';
 import { Stage } from '../model/enums.ts';
 import type { Skipping } from '../model/memory.ts';

@@ -1,5 +1,5 @@
 /**
- * An option object and a model's calibration become a Selection (docs/adaptive.md explains each method). A method is a rule and thresholds,
+ * An option object and a model's calibration become a Selection (docs/methods.md explains each method). A method is a rule and thresholds,
  * never a branch of the forward pass.
  */
 import { InputError, ModelError } from '../errors.ts';

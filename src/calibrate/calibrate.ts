@@ -53,7 +53,7 @@ export interface CalibrationState {
 
 /** How a model is measured. */
 export interface CalibrateOptions {
-  /** Documents to measure constants on. Default 13, of 320 tokens: what more of them change is noise (docs/adaptive.md). */
+  /** Documents to measure constants on. Default 13, of 320 tokens: what more of them change is noise (docs/adaptive-tables.md). */
   readonly count?: number | undefined;
   /** Tokens of each document. Default 320. */
   readonly tokens?: number | undefined;

@@ -81,7 +81,7 @@ export class Raw {
     if (ok(value)) return value;
     throw new FormatError('E_DATA', {
       subject: `${this.where}, ${field}`, found: show(value), expected,
-      remedy: 'Use data in the schema of docs/adaptive.md.',
+      remedy: 'Use data in the schema of docs/adaptive-tables.md, "Formats".',
     });
   }
 }

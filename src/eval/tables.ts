@@ -1,4 +1,4 @@
-/** Summaries as Markdown, for the terminal and for docs/adaptive.md. A figure that is not known is a dash. */
+/** Summaries as Markdown, for the terminal and for docs/adaptive-tables.md. A figure that is not known is a dash. */
 import type { Comparison } from './compare.ts';
 import type { GenerationSummary } from './generation.ts';
 import type { TaskName } from './items.ts';
