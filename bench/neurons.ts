@@ -47,6 +47,17 @@ class Place {
   at(copy: number): number { return this.first + (copy % this.count) * this.bytes; }
 }
 
+/** About `share` of n neurons, whole fours of those under one scale, as a mask takes them (assembly/kernels/neurons/fours.ts). */
+function inFours(random: Random, n: number, share: number, underScale: number): number[] {
+  const list: number[] = [];
+  for (let first = 0; first < n; first += underScale) {
+    const order = Array.from({ length: underScale }, (_, i) => ({ i, score: random.float64() })).sort((a, b) => a.score - b.score);
+    const kept = Math.min(underScale, 4 * Math.floor((share * underScale) / 4 + random.float64()));
+    list.push(...order.slice(0, kept).map(({ i }) => first + i).sort((a, b) => a - b));
+  }
+  return list;
+}
+
 function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] {
   k.reset();
   const { layout } = kind, rowsFormat = k.call('rowsFormat', layout), slotFormat = k.call('compactFormat', layout), dense = formatOf(k, kind);
@@ -124,7 +135,7 @@ function setUp(k: Kernels, { kind, hidden, ffn }: Layer, cold: boolean): Task[] 
     });
   }
   for (const share of masks) {
-    const { ptr, n } = lists(share)[0]!, nGroups = (n + 7) >> 3, rowSize = k.call('layoutBytes', layout, n, hidden);
+    const list = inFours(random, ffn, share, kind.name.startsWith('q6_k') ? 16 : 32), ptr = putList(k, list, 8), n = list.length, nGroups = (n + 7) >> 3, rowSize = k.call('layoutBytes', layout, n, hidden);
     const first = k.alloc(rowSize), second = k.alloc(k.call('compactBytes', layout, hidden, ffn, ptr, n)), chunks = k.alloc(ffn / 16), positions = k.alloc(2 * n);
     k.call('compactRows', layout, up, hidden, ptr, n, first);
     const columnSize = k.call('compactColumns', layout, down, hidden, ffn, ptr, n, second, chunks);
@@ -188,7 +199,7 @@ function matricesOnly(least: (name: string) => number): string[] {
 export function benchNeurons(build: Build, rounds: number, layer: Layer): void {
   const lines = new Map<string, string[]>(), sums: string[] = [];
   for (const cold of [false, true]) {
-    const k = new Kernels(build, cold ? 40_000 : 4_000), tasks = setUp(k, layer, cold), samples = time(tasks, rounds);
+    const k = new Kernels(build, cold ? 60_000 : 8_000), tasks = setUp(k, layer, cold), samples = time(tasks, rounds);
     tasks.forEach(({ name, base }, i) => {
       const dense = samples[tasks.findIndex((task) => task.name === base)]!;
       const cells = lines.get(name) ?? [name];
