@@ -108,7 +108,7 @@ const only = (where: (path: string) => boolean, expression: RegExp, reason: stri
 
 /** Files whose job is to measure time. */
 const clocks = [
-  'src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/engine/weights.ts', 'src/engine/engine.ts',
+  'src/session/turn.ts', 'src/session/pool.ts', 'src/engine/break-even.ts', 'src/engine/pace.ts', 'src/engine/streams.ts', 'src/engine/weights.ts', 'src/engine/engine.ts',
   'src/text/', 'src/eval/subject.ts', 'src/server/', 'src/cli/',
 ];
 

@@ -108,6 +108,7 @@
   listed: i32;        // kinds in which the inputs of the products under way are listed
   kept: i32;          // of those inputs, how many are
   listsPtr: u32; listBytes: u32; // lists of inputs in three kinds, bytes of each; 0 = no sequence leaves out inputs
+  streams: i32;       // places that a product reads its matrix from at a time (kernels/matvec/streams.ts), 0 = one
   chunk: i32;         // most tokens of one pass
   logitRows: i32;     // most tokens of one pass whose logits are wanted
   tokensPtr: u32;     // [chunk] TokenRecord, what the pass is asked for

@@ -59,7 +59,7 @@ export { prepareInput, quantised } from './input';
   }
   const w = p.w + (first ? layoutBytes(p.layout, first << 3, p.cols) : 0), before = <usize>first << 5;
   let y = p.y + before;
-  if (p.nTokens == 1) matvec(p.layout, w, count, p.cols, p.x, y);
+  if (p.nTokens == 1) matvec(p.layout, w, count, p.cols, p.x, y, work.streams);
   else {
     const scratch = <usize>work.unpackedPtr + <usize>thread * <usize>work.unpackedBytes;
     matmul(p.layout, w, count, p.cols, p.x, p.xStride, p.nTokens, y, p.yStride, scratch);
@@ -170,7 +170,7 @@ export function linear(
   const groups = (rows + 7) >> 3, format = formatOf(layout), bytes = layoutBytes(layout, rows, cols);
   if (format != Format.f32) { x = quantised(work, format); xStride = recordsBytes(format, cols); }
   work.weightWords += <u32>(bytes >> 2);
-  if (nTokens == 1) matvec(layout, w, groups, cols, x, y);
+  if (nTokens == 1) matvec(layout, w, groups, cols, x, y, work.streams);
   else matmul(layout, w, groups, cols, x, xStride, nTokens, y, yStride, work.unpackedPtr);
   if (bias) for (let t = 0; t < nTokens; t++, y += yStride) add(y, bias, groups << 3);
 }

@@ -31,7 +31,8 @@ const SAMPLE = 32;
 @inline function exact(work: WorkspaceRecord, model: ModelRecord, g: i32, count: i32, y: usize): void {
   const layout = model.headLayout, format = formatOf(layout), out = y + (<usize>g << 5);
   const x = format == Format.f32 ? <usize>work.normedPtr : quantised(work, format);
-  matvec(layout, <usize>model.headPtr + <usize>g * layoutBytes(layout, 8, model.hidden), count, model.hidden, x, out);
+  const w = <usize>model.headPtr + <usize>g * layoutBytes(layout, 8, model.hidden);
+  matvec(layout, w, count, model.hidden, x, out, work.streams);
   if (model.logitScale != 1) scale(out, model.logitScale, count << 3);
 }
 
@@ -41,7 +42,7 @@ function run(work: WorkspaceRecord, rows: i32, from: i32, to: i32, y: usize): vo
   else if (rows == Rows.sketched) {
     const out = y + (at << 5), dev = deviations + (at << 5);
     const sketch = <usize>model.sketchPtr + LIST + at * sketchBytes(model.hidden);
-    sketchProduct(sketch, to - from, model.hidden, work.sketchedPtr, out, dev);
+    sketchProduct(sketch, to - from, model.hidden, work.sketchedPtr, out, dev, work.streams);
     if (model.logitScale != 1) {
       scale(out, model.logitScale, (to - from) << 3);
       scale(dev, abs(model.logitScale), (to - from) << 3);

@@ -29,6 +29,7 @@ import { bindingOf, restoreState, saveState, type Binding, type SequenceState } 
 import { forgotten, startEngine, type EngineOptions, type Started } from './start.ts';
 import { hasRoom, openIn, type Open } from './opened.ts';
 import { checkStatus, notFinite, poisoned } from './status.ts';
+import { Streams } from './streams.ts';
 
 export type { PassPart } from './pass.ts';
 export type { StepReport } from './report.ts';
@@ -45,6 +46,7 @@ export class Engine {
   readonly workspace: number;
   readonly #arena: Arena;
   readonly #open = new Map<number, Open>();
+  readonly #streams = new Streams();
   #instance: Instance | undefined;
   #poison: unknown;
   /** Address of the neurons of the last step, once a sequence has skipped any. */
@@ -172,7 +174,7 @@ export class Engine {
       this.#sequence(sequence).set('margin', margin);
       return position;
     });
-    const status = this.#run(() => exports.prefill(this.workspace, nTokens), nTokens);
+    const status = this.#streams.run(this.#record, () => this.#run(() => exports.prefill(this.workspace, nTokens), nTokens), nTokens);
     if (status !== Status.notFinite) checkStatus(status);
     return parts.map(({ sequence }) => (status !== Status.ok && this.#sequence(sequence).get('lost') !== 0 ? notFinite() : undefined));
   }
@@ -183,7 +185,7 @@ export class Engine {
     this.#record.set('usedPtr', watch ? this.#used : 0);
     this.#sequence(sequence).set('margin', margin);
     this.#open.get(sequence)!.rows?.wrote(this.#sequence(sequence).get('position') + 1);
-    this.#call(() => exports.step(this.workspace, sequence, token), 1);
+    this.#streams.run(this.#record, () => { this.#call(() => exports.step(this.workspace, sequence, token), 1); });
   }
 
   /** From here up a sequence's logits are exact, and none is missing; -Infinity: all are. */
@@ -199,8 +201,7 @@ export class Engine {
 
   /** Neurons whose down column the last step used, as bits, [nLayers, ceil(ffn / 8)]; a copy. Noted where the step was watched. */
   used(): Uint8Array<ArrayBuffer> {
-    const { nLayers, ffn } = this.plan.hparams;
-    return this.#arena.u8(this.#used, nLayers * Math.ceil(ffn / 8)).slice();
+    return this.#arena.u8(this.#used, this.plan.hparams.nLayers * Math.ceil(this.plan.hparams.ffn / 8)).slice();
   }
 
   /** Makes the selection of a sequence from its statistics as they are. */
@@ -264,8 +265,7 @@ export class Engine {
 
   /** The hidden state [hidden] f32 behind the last norm that a row of the last pass has left. A view. */
   state(row: number): Float32Array {
-    const { hidden } = this.plan.hparams;
-    return this.#arena.f32(this.#record.get('normedPtr') + row * 128 * Math.ceil(hidden / 32), hidden);
+    return this.#arena.f32(this.#record.get('normedPtr') + row * 128 * Math.ceil(this.plan.hparams.hidden / 32), this.plan.hparams.hidden);
   }
 
   /** The same of the report. */

@@ -54,7 +54,7 @@ export interface Instance<E extends LoaderExports = EngineExports> {
 }
 
 /** The record layout and exports that this host was written for (`assembly/index.ts`). */
-export const ABI_VERSION = 11;
+export const ABI_VERSION = 12;
 
 /** Pages of 64 KiB that a memory may grow to: 4 GiB less one page, so that every end address fits 32 bits. */
 export const MAX_PAGES = 65535;

@@ -35,7 +35,7 @@ export const expertFields = {
 
 export const workspaceFields = {
   modelPtr: 'u32', teamPtr: 'u32', weightWords: 'u32', sparse: 'i32', listed: 'i32', kept: 'i32', listsPtr: 'u32',
-  listBytes: 'u32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
+  listBytes: 'u32', streams: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
   xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
   sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
   scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', deviationsPtr: 'u32', groupsPtr: 'u32',

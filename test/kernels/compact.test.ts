@@ -55,8 +55,10 @@ for (const build of builds) {
             k.call('scatterPositions', kind.layout, at, n, positions);
             k.call('scatter', compact, positions, n, cols, slots);
             k.call('quantize', slots, cols, format, x, x, x);
-            k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y);
-            assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}`);
+            for (const streams of [1, 2, 3]) {
+              k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y, streams);
+              assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}, from ${streams} places`);
+            }
             // pieces of 16 B for 4 neurons x 8 rows: 1, 2, or 3 of 8 neurons in superblocks of more bits
             const piecesOf = (fours: number): number => (/^q4/.test(kind.name) ? fours : /^q[56]_k/.test(kind.name) ? 3 * (fours >> 1) + 2 * (fours & 1) : 2 * fours);
             const fours = Array.from({ length: cols / scaled }, (_, b) => Math.ceil(list.filter((i) => Math.floor(i / scaled) === b).length / 4));

@@ -27,7 +27,12 @@ for (const build of builds) {
         const { ptr, used } = putActivations(k, kind, [x], [0, 4, 8, 12][rows % 4]!);
         const y = k.alloc(Math.ceil(rows / 8) * 32, [0, 4, 8, 12][cols % 4]!);
         k.call('matvec', kind.layout, matrix.ptr, Math.ceil(rows / 8), cols, ptr, y);
-        const got = k.f32(y, Math.ceil(rows / 8) * 8);
+        const got = k.f32(y, Math.ceil(rows / 8) * 8), bits = [...k.i32(y, got.length)];
+        for (const streams of [2, 3]) {
+          const again = k.alloc(Math.ceil(rows / 8) * 32);
+          k.call('matvec', kind.layout, matrix.ptr, Math.ceil(rows / 8), cols, ptr, again, streams);
+          assert.equal([...k.i32(again, got.length)], bits, `${kind.name} ${rows}x${cols} from ${streams} places`);
+        }
         for (let r = 0; r < got.length; r++) {
           const { value, magnitude } = r < rows ? product(matrix.values[r]!, used[0]!) : { value: 0, magnitude: 0 };
           // one rounding a term (floats) or a few a block; minima add terms of the size of the block's sum of |x|

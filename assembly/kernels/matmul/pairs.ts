@@ -196,7 +196,7 @@ function singly(
 ): void {
   for (const end = y + (groups << 5); y < end; y += 32, w += groupStride) {
     let p = x, at = y;
-    for (let t: usize = 0; t < nTokens; t++, p += xStride, at += yStride) matvec(layout, w, 1, cols, p, at);
+    for (let t: usize = 0; t < nTokens; t++, p += xStride, at += yStride) matvec(layout, w, 1, cols, p, at, 1);
   }
 }
 
@@ -205,6 +205,6 @@ export function pairs<L>(w: usize, groups: usize, cols: usize, x: usize, xStride
   for (const end = y + (groups << 5); y < end; y += 32, w += groupBytes<L>(<i32>cols)) {
     let p = x, at = y, left = nTokens;
     for (; left > 1; left -= 2, p += 2 * xStride, at += 2 * yStride) pair<L>(w, cols, p, xStride, at, yStride);
-    if (left) matvec(the<L>().layout, w, 1, <i32>cols, p, at);
+    if (left) matvec(the<L>().layout, w, 1, <i32>cols, p, at, 1);
   }
 }

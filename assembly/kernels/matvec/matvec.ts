@@ -7,25 +7,52 @@
  * 6e-8 of it.
  * Test: test/kernels/matvec.test.ts.
  */
-import { isFloat, isNibbles, isPacked, isSuper } from '../../layouts/kinds';
+import { times32 } from '../../base/simd';
+import { blockBytes, isFloat, isNibbles, isPacked, isSuper } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
+import { recordStride } from '../quantize/quantize';
 import { bytes } from './bytes';
 import { floats } from './floats';
 import { nibbles } from './nibbles';
 import { packed } from './packed';
+import { endOfStreams, groupsEach } from './streams';
 import { superMatvec } from './super';
 
+/** Blocks of x that a stream is read for before it is another's turn: 2 KB of weights or more. */
+const RUN: usize = 16;
+
+/** Quants whose blocks stand alone. */
+function blocks<L>(w: usize, groups: i32, cols: i32, x: usize, y: usize, streams: i32): void {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * <usize>(cols >> 5) * blockBytes<L>();
+  const all = <usize>(cols >> 5), turn = streams > 1 ? RUN : all;
+  for (let g = 0; g < each; g++, y += 32) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let block: usize = 0, n = turn; block < all; block += n) {
+      n = min(turn, all - block);
+      const from = x + block * recordStride<L>(), to = from + n * recordStride<L>();
+      for (let v = w, out = y; out < end; v += far, out += across) {
+        if (isPacked<L>()) packed<L>(v, from, to, out, !block);
+        else if (isNibbles<L>()) nibbles<L>(v, from, to, out, !block);
+        else bytes<L>(v, from, to, out, !block);
+      }
+      w += n * blockBytes<L>();
+    }
+    for (let out = y; out < end; out += across) {
+      v128.store(out, times32(v128.load(out)));
+      v128.store(out, times32(v128.load(out, 16)), 16);
+    }
+  }
+}
+
 @unmanaged class Matvec {
-  @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
+  @inline on<L>(w: usize, groups: usize, cols: usize, x: usize, y: usize, streams: usize, _g: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) floats<L>(w, <i32>groups, <i32>cols, x, y);
-    else if (isSuper<L>()) superMatvec<L>(w, <i32>groups, <i32>cols, x, y);
-    else if (isPacked<L>()) packed<L>(w, <i32>groups, <i32>cols, x, y);
-    else if (isNibbles<L>()) nibbles<L>(w, <i32>groups, <i32>cols, x, y);
-    else bytes<L>(w, <i32>groups, <i32>cols, x, y);
+    else if (isSuper<L>()) superMatvec<L>(w, <i32>groups, <i32>cols, x, y, <i32>streams);
+    else blocks<L>(w, <i32>groups, <i32>cols, x, y, <i32>streams);
     return 0;
   }
 }
 
-export function matvec(layout: i32, w: usize, groups: i32, cols: i32, x: usize, y: usize): void {
-  forLayout<Matvec>(layout, w, groups, cols, x, y);
+export function matvec(layout: i32, w: usize, groups: i32, cols: i32, x: usize, y: usize, streams: i32): void {
+  forLayout<Matvec>(layout, w, groups, cols, x, y, streams);
 }

@@ -22,8 +22,8 @@ import { superNibbles } from './superNibbles';
 import { superWide } from './superWide';
 
 /** y [8 groups] = W x, x records of 256. */
-export function superMatvec<L>(w: usize, groups: i32, cols: i32, x: usize, y: usize): void {
-  if (isNibbles<L>()) superNibbles<L>(w, groups, cols, x, y);
-  else if (ASC_FEATURE_RELAXED_SIMD) superNarrow<L>(w, groups, cols, x, y);
-  else superWide<L>(w, groups, cols, x, y);
+export function superMatvec<L>(w: usize, groups: i32, cols: i32, x: usize, y: usize, streams: i32): void {
+  if (isNibbles<L>()) superNibbles<L>(w, groups, cols, x, y, streams);
+  else if (ASC_FEATURE_RELAXED_SIMD) superNarrow<L>(w, groups, cols, x, y, streams);
+  else superWide<L>(w, groups, cols, x, y, streams);
 }

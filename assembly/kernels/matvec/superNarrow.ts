@@ -3,6 +3,7 @@
  */
 import { quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { STARTS, superData, superStride } from '../quantize/superblocks';
+import { endOfStreams, groupsEach } from './streams';
 import { close, firstTwice, lastTwice, narrowStart, part } from './superSums';
 
 @inline function dot(x: v128, v: v128): v128 { return i16x8.relaxed_dot_i8x16_i7x16_s(x, v); }
@@ -35,15 +36,16 @@ import { close, firstTwice, lastTwice, narrowStart, part } from './superSums';
   return i32x4.add(sums, i32x4.add(i32x4.add(first, second), i32x4.add(third, fourth)));
 }
 
-export function superNarrow<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+export function superNarrow<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize, streams: i32): void {
   const a = the<L>().mask, c = the<L>().third, halfBytes = the<L>().quantBytes >> 1, short = the<L>().bits < 7;
   const xEnd = x0 + <usize>(cols >> 8) * superStride(), scaleBytes: usize = the<L>().halves ? 128 : 64;
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0;
-    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
-      const b = the<L>().table(w), tail = x + superData();
-      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + STARTS;
-      for (let s = w, last = w + scaleBytes; s < last; s += 8) {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * <usize>(cols >> 8) * unitBytes<L>();
+  for (let g = 0; g < each; g++, y += 32) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) for (let v = w, out = y; out < end; v += far, out += across) {
+      const b = the<L>().table(v), tail = x + superData();
+      let s0 = i32x4.splat(0), s1 = s0, p = v + quantsIn<L>(), q = x, starts = tail + STARTS;
+      for (let s = v, last = v + scaleBytes; s < last; s += 8) {
         let k0 = i32x4.splat(0), k1 = k0;
         if (!short || !the<L>().halves) { const k = the<L>().scales(s); k0 = firstTwice(k); k1 = lastTwice(k); }
         for (const stop = p + the<L>().quantBytes; ;) { // once, where halves have scales
@@ -71,10 +73,9 @@ export function superNarrow<L>(w: usize, groups: i32, cols: i32, x0: usize, y: u
           if (the<L>().halves || p >= stop) break;
         }
       }
-      f0 = close<L>(w, 0, s0, tail, f0);
-      f1 = close<L>(w, 1, s1, tail, f1);
+      const first = x == x0;
+      v128.store(out, close<L>(v, 0, s0, tail, first ? f32x4.splat(0) : v128.load(out)));
+      v128.store(out, close<L>(v, 1, s1, tail, first ? f32x4.splat(0) : v128.load(out, 16)), 16);
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
   }
 }

@@ -9,15 +9,17 @@ import { mask000f, nibbleMask } from '../../base/simd';
 import { quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { NIBBLES, superData, superStride } from '../quantize/superblocks';
 import { addNibbles, dotNibbles } from './dots';
+import { endOfStreams, groupsEach } from './streams';
 import { addFirst, addLast, close, firstTwice, lastTwice } from './superSums';
 
-export function superNibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+export function superNibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize, streams: i32): void {
   const low = ASC_FEATURE_RELAXED_SIMD ? nibbleMask() : mask000f(), xEnd = x0 + <usize>(cols >> 8) * superStride();
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0;
-    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
-      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = ASC_FEATURE_RELAXED_SIMD ? x : x + superData() + NIBBLES;
-      for (let s = w, last = s + 64; s < last; s += 8) {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * <usize>(cols >> 8) * unitBytes<L>();
+  for (let g = 0; g < each; g++, y += 32) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) for (let v = w, out = y; out < end; v += far, out += across) {
+      let s0 = i32x4.splat(0), s1 = s0, p = v + quantsIn<L>(), q = ASC_FEATURE_RELAXED_SIMD ? x : x + superData() + NIBBLES;
+      for (let s = v, last = s + 64; s < last; s += 8) {
         let a0 = i32x4.splat(0), a1 = a0;
         if (ASC_FEATURE_RELAXED_SIMD) {
           do {
@@ -65,10 +67,9 @@ export function superNibbles<L>(w: usize, groups: i32, cols: i32, x0: usize, y: 
         }
       }
       if (!ASC_FEATURE_RELAXED_SIMD) { s0 = i32x4.shr_s(s0, 4); s1 = i32x4.shr_s(s1, 4); }
-      f0 = close<L>(w, 0, s0, x + superData(), f0);
-      f1 = close<L>(w, 1, s1, x + superData(), f1);
+      const first = x == x0;
+      v128.store(out, close<L>(v, 0, s0, x + superData(), first ? f32x4.splat(0) : v128.load(out)));
+      v128.store(out, close<L>(v, 1, s1, x + superData(), first ? f32x4.splat(0) : v128.load(out, 16)), 16);
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
   }
 }

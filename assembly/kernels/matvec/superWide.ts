@@ -6,17 +6,19 @@
 import { quantsIn, the, unitBytes } from '../../layouts/kinds';
 import { EVEN_SUMS, STARTS, superData, superStride } from '../quantize/superblocks';
 import { addPairs } from './dots';
+import { endOfStreams, groupsEach } from './streams';
 import { addFirst, addLast, close, part, wideStart } from './superSums';
 
-export function superWide<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize): void {
+export function superWide<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usize, streams: i32): void {
   const a = the<L>().mask, c = the<L>().third, halfBytes = the<L>().quantBytes >> 1;
   const xEnd = x0 + <usize>(cols >> 8) * superStride(), scaleBytes: usize = the<L>().halves ? 128 : 64;
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0;
-    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) {
-      const b = the<L>().table(w), tail = x + superData();
-      let s0 = i32x4.splat(0), s1 = s0, p = w + quantsIn<L>(), q = x, starts = tail + (the<L>().bits == 8 ? EVEN_SUMS : STARTS);
-      for (let s = w, last = w + scaleBytes; s < last; s += 8, starts += 4) {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * <usize>(cols >> 8) * unitBytes<L>();
+  for (let g = 0; g < each; g++, y += 32) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let x = x0; x < xEnd; x += superStride(), w += unitBytes<L>()) for (let v = w, out = y; out < end; v += far, out += across) {
+      const b = the<L>().table(v), tail = x + superData();
+      let s0 = i32x4.splat(0), s1 = s0, p = v + quantsIn<L>(), q = x, starts = tail + (the<L>().bits == 8 ? EVEN_SUMS : STARTS);
+      for (let s = v, last = v + scaleBytes; s < last; s += 8, starts += 4) {
         let a0 = the<L>().bits == 8 ? v128.load32_splat(starts) : wideStart<L>(starts), a1 = a0;
         for (const stop = p + the<L>().quantBytes; ;) { // once, where halves have scales
           do { // branches that are never taken keep V8 from loading everything first and running out of registers
@@ -52,10 +54,9 @@ export function superWide<L>(w: usize, groups: i32, cols: i32, x0: usize, y: usi
         s0 = addFirst(s0, a0, k);
         s1 = addLast(s1, a1, k);
       }
-      f0 = close<L>(w, 0, s0, tail, f0);
-      f1 = close<L>(w, 1, s1, tail, f1);
+      const first = x == x0;
+      v128.store(out, close<L>(v, 0, s0, tail, first ? f32x4.splat(0) : v128.load(out)));
+      v128.store(out, close<L>(v, 1, s1, tail, first ? f32x4.splat(0) : v128.load(out, 16)), 16);
     }
-    v128.store(y, f0);
-    v128.store(y, f1, 16);
   }
 }

@@ -8,10 +8,11 @@ import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbl
 import { Format, hasMin, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
+import { endOfStreams, groupsEach } from '../matvec/streams';
 import { recordsBytes, x4Data } from '../quantize/quantize';
 import { compactSuper } from './compactSuper';
-import { keptScales } from './copies';
-import { bitsOf, hasForms } from './source';
+import { keptFactors, keptScales } from './copies';
+import { bitsOf, hasForms, scaleCols } from './source';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
 @inline function addPairs(dot: v128, pairs: v128, even: v128, odd: v128, mask: v128, tail: usize, f: v128): v128 {
@@ -34,73 +35,113 @@ import { bitsOf, hasForms } from './source';
   return the<L>().add(w - the<L>().quantBytes, set, dot, tail, f);
 }
 
-/** 4 bits or more, whose sums of products over a block's pieces, times 256 but for nibbles on relaxed, are all that differs. */
-function blocks<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x0: usize, y: usize): void {
+/** The Format of x. */
+@inline function recordsOf<L>(): i32 { return isSuper<L>() ? Format.xk : bitsOf<L>() == 4 ? Format.x4 : Format.x8; }
+
+/**
+ * One group of rows times a run of x, up to the block whose pieces are at `last`; y holds a 32nd of the sums before it, unless it is the
+ * first. Returns where w ends. What differs between 4 bits and more are the sums of products, times 256 but for nibbles on relaxed.
+ */
+@inline function blocks<L>(w: usize, pieces: usize, last: usize, x: usize, y: usize, first: bool): usize {
   const low = nibbleMask(), one = ones16(), bytes = mask00ff(), even = evenHalves(), odd = oddHalves(), mask = halfMask();
   const nibbles = bitsOf<L>() == 4, stride = recordsBytes(nibbles ? Format.x4 : Format.x8, 32), data = nibbles ? x4Data() : 64;
-  for (const end = y + (<usize>groups << 5); y < end; y += 32) {
-    let f0 = f32x4.splat(0), f1 = f0, x = x0;
-    for (let piece = pieces, last = pieces + <usize>nBlocks; piece < last; piece++, x += stride) {
-      const count = <usize>load<u8>(piece), tail = x + data;
-      if (!count) continue;
-      let a0 = i32x4.splat(0), a1 = a0, q = x;
-      if (nibbles) {
-        for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
-          const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
-          if (ASC_FEATURE_RELAXED_SIMD) {
-            a0 = addChunk(a0, v, xa, xb, xa, xb, low);
-            a1 = addChunk(a1, u, xa, xb, xa, xb, low);
-            q += 8;
-          } else {
-            const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
-            a0 = addChunk(a0, v, xa, xb, xc, xd, low);
-            a1 = addChunk(a1, u, xa, xb, xc, xd, low);
-            q += 16;
-          }
-        }
-        if (count & 1) {
-          const v = v128.load(w);
-          a0 = addSums(a0, dotHalf(v, q, low));
-          a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
-          w += 16;
-        }
-        a0 = sums32(a0, one); a1 = sums32(a1, one);
-      } else {
-        a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20));
-        a1 = a0;
-        for (const stop = w + (count << 4); w < stop; w += 32, q += 8) {
-          const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
-          a0 = addBytes(a0, v, xOdd, xEven, bytes);
-          a1 = addBytes(a1, u, xOdd, xEven, bytes);
+  let f0 = f32x4.splat(0), f1 = f0;
+  if (!first) { f0 = v128.load(y); f1 = v128.load(y, 16); }
+  for (; pieces < last; pieces++, x += stride) {
+    const count = <usize>load<u8>(pieces), tail = x + data;
+    if (!count) continue;
+    let a0 = i32x4.splat(0), a1 = a0, q = x;
+    if (nibbles) {
+      for (const stop = w + (count >> 1 << 5); w < stop; w += 32) {
+        const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
+        if (ASC_FEATURE_RELAXED_SIMD) {
+          a0 = addChunk(a0, v, xa, xb, xa, xb, low);
+          a1 = addChunk(a1, u, xa, xb, xa, xb, low);
+          q += 8;
+        } else {
+          const xc = v128.load32_splat(q, 8), xd = v128.load32_splat(q, 12);
+          a0 = addChunk(a0, v, xa, xb, xc, xd, low);
+          a1 = addChunk(a1, u, xa, xb, xc, xd, low);
+          q += 16;
         }
       }
-      f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
-      f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
-      w += keptScales<L>();
+      if (count & 1) {
+        const v = v128.load(w);
+        a0 = addSums(a0, dotHalf(v, q, low));
+        a1 = addSums(a1, dotHalf(i16x8.shr_u(v, 4), q, low));
+        w += 16;
+      }
+      a0 = sums32(a0, one); a1 = sums32(a1, one);
+    } else {
+      a0 = i32x4.add(v128.load32_splat(tail, 16), v128.load32_splat(tail, 20));
+      a1 = a0;
+      for (const stop = w + (count << 4); w < stop; w += 32, q += 8) {
+        const v = v128.load(w), u = v128.load(w, 16), xOdd = v128.load32_splat(q), xEven = v128.load32_splat(q, 4);
+        a0 = addBytes(a0, v, xOdd, xEven, bytes);
+        a1 = addBytes(a1, u, xOdd, xEven, bytes);
+      }
     }
-    v128.store(y, times32(f0));
-    v128.store(y, times32(f1), 16);
+    f0 = addScales<L>(w, 0, a0, even, odd, mask, tail, f0);
+    f1 = addScales<L>(w, 1, a1, even, odd, mask, tail, f1);
+    w += keptScales<L>();
+  }
+  v128.store(y, f0);
+  v128.store(y, f1, 16);
+  return w;
+}
+
+/** Blocks of x that a stream is read for before it is another's turn; of superblocks one. */
+const RUN: i32 = 16;
+
+/** Bytes of a group of rows. */
+function strideOf<L>(pieces: usize, nBlocks: i32): usize {
+  const end = pieces + <usize>(nBlocks * (32 / <i32>scaleCols<L>()));
+  let stride = isSuper<L>() ? <usize>(nBlocks >> 3) * keptFactors<L>() : 0;
+  for (; pieces < end; pieces++) {
+    const count = <usize>load<u8>(pieces);
+    if (count) stride += (count << 4) + keptScales<L>();
+  }
+  return stride;
+}
+
+function product<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, streams: i32): void {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * strideOf<L>(pieces, nBlocks);
+  const turn = isSuper<L>() ? 8 : streams > 1 ? RUN : nBlocks, perBlock = 32 / <i32>scaleCols<L>(), format = recordsOf<L>();
+  for (let g = 0; g < each; g++, y += 32) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let block = 0, n = turn; block < nBlocks; block += n) {
+      n = min(turn, nBlocks - block);
+      const piece = pieces + <usize>(block * perBlock), last = piece + <usize>n, from = x + recordsBytes(format, block << 5);
+      let next = w;
+      for (let v = w, out = y; out < end; v += far, out += across) {
+        const stop = isSuper<L>() ? compactSuper<L>(v, piece, from, out, !block) : blocks<L>(v, piece, last, from, out, !block);
+        if (out == y) next = stop;
+      }
+      w = next;
+    }
+    if (!isSuper<L>()) for (let out = y; out < end; out += across) {
+      v128.store(out, times32(v128.load(out)));
+      v128.store(out, times32(v128.load(out, 16)), 16);
+    }
   }
 }
 
 @unmanaged class CompactMatvec {
-  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, _g: usize, _h: usize, _i: usize): usize {
+  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, streams: usize, _h: usize, _i: usize): usize {
     if (!hasForms<L>()) return unreachable();
-    if (isSuper<L>()) compactSuper<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
-    else blocks<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y);
+    product<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y, <i32>streams);
     return 0;
   }
 }
 
 /** `x`: records of `compactFormat`. Quantised layouts. */
-export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize): void {
-  forLayout<CompactMatvec>(layout, w, groups, nBlocks, pieces, x, y);
+export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, streams: i32): void {
+  forLayout<CompactMatvec>(layout, w, groups, nBlocks, pieces, x, y, streams);
 }
 
 @unmanaged class CompactFormat {
   @inline on<L>(_a: usize, _b: usize, _c: usize, _d: usize, _e: usize, _f: usize, _g: usize, _h: usize, _i: usize): usize {
-    if (!hasForms<L>()) return Format.f32;
-    return isSuper<L>() ? Format.xk : bitsOf<L>() == 4 ? Format.x4 : Format.x8;
+    return hasForms<L>() ? recordsOf<L>() : Format.f32;
   }
 }
 

@@ -2,15 +2,15 @@
  * What a sketch (sketch.ts) says of W x. Of x it reads: X4 records (kernels/quantize) of the ordinary columns, then one record of the
  * wide ones:
  *   64 B i16 q in units of the largest / 32767    +64 f32 that unit    +68 f32 -7.5 times the sum of the others    +72 f32 their norm
- * Micro-operations a block of 8 rows x 32 columns: those of kernels/matvec/nibbles.ts less all that scales of blocks cost there. Two groups
- * at once would load x half as often, but memory gives two streams a third of what it gives one. Only `relaxed` has these kernels: without
- * the dot product of bytes four bits cost as much as eight. Test: test/kernels/sketch.test.ts.
+ * Micro-operations a block of 8 rows x 32 columns: those of kernels/matvec/nibbles.ts less all that scales of blocks cost there. Only
+ * `relaxed` has these kernels: without the dot product of bytes four bits cost as much as eight. Test: test/kernels/sketch.test.ts.
  */
 import { hmax, hsumInt, madd, nibbleMask, ones16 } from '../../base/simd';
 import { Format } from '../../layouts/kinds';
 import { dotNibbles } from '../matvec/dots';
+import { endOfStreams, groupsEach } from '../matvec/streams';
 import { quantize, x4Data, x4Stride } from '../quantize/quantize';
-import { LEFT, NIBBLES, UNIT, WIDE, WIDE_COLUMNS, WIDE_STEP, inOrder } from './sketch';
+import { LEFT, UNIT, WIDE, WIDE_COLUMNS, WIDE_STEP, inOrder, sketchBytes } from './sketch';
 
 const UNIT_OF_X: usize = 64, START: usize = 68, NORM: usize = 72;
 
@@ -51,43 +51,75 @@ export function sketchInput(x: usize, cols: i32, list: usize, scratch: usize, re
   store<f32>(end, sqrt<f32>(square), NORM);
 }
 
+/** Blocks of x that a stream is read for before it is another's turn. */
+const RUN: usize = 16;
+
+/** A group's wide columns, whose integer sums wait where its deviations will be. */
+@inline function wideSums(w: usize, wide: usize, sums: usize): void {
+  let i0 = i32x4.splat(0), i1 = i0;
+  for (let q = wide; q < wide + (<usize>WIDE << 1); q += 4, w += 16) {
+    const x = v128.load32_splat(q);
+    i0 = i32x4.add(i0, i32x4.dot_i16x8_s(v128.load8x8_s(w), x));
+    i1 = i32x4.add(i1, i32x4.dot_i16x8_s(v128.load8x8_s(w, 8), x));
+  }
+  v128.store(sums, i0);
+  v128.store(sums, i1, 16);
+}
+
+/** A group's ordinary columns of x from `x` to `end`, added to y. */
+@inline function addRun(w: usize, x: usize, end: usize, y: usize): void {
+  const low = nibbleMask(), one = ones16();
+  let f0 = v128.load(y), f1 = v128.load(y, 16);
+  for (; x < end; x += x4Stride(), w += UNIT) {
+    let a0: v128, a1: v128;
+    do { // a block's steps stand between branches that are never taken, as in kernels/matvec/packed.ts
+      let v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(x), xb = v128.load32_splat(x, 4);
+      a0 = dotNibbles(v, xa, xb, low); a1 = dotNibbles(u, xa, xb, low);
+      if (w == 0) break;
+      v = v128.load(w, 32); u = v128.load(w, 48); xa = v128.load32_splat(x, 8); xb = v128.load32_splat(x, 12);
+      a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
+      if (x == 0) break;
+      v = v128.load(w, 64); u = v128.load(w, 80); xa = v128.load32_splat(x, 16); xb = v128.load32_splat(x, 20);
+      a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
+      if (y == 0) break;
+      v = v128.load(w, 96); u = v128.load(w, 112); xa = v128.load32_splat(x, 24); xb = v128.load32_splat(x, 28);
+      a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
+    } while (false);
+    const s = v128.load32_splat(x + x4Data());
+    f0 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a0, one)), s, f0);
+    f1 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a1, one)), s, f1);
+  }
+  v128.store(y, f0);
+  v128.store(y, f1, 16);
+}
+
+/** y and deviations of a group whose sums are complete. */
+@inline function finish(head: usize, wide: usize, y: usize, deviation: usize): void {
+  const unit = v128.load32_splat(wide, UNIT_OF_X), norm = v128.load32_splat(wide, NORM);
+  const w0 = f32x4.mul(v128.load(head, WIDE_STEP), unit), w1 = f32x4.mul(v128.load(head, WIDE_STEP + 16), unit);
+  v128.store(y, madd(f32x4.convert_i32x4_s(v128.load(deviation)), w0, f32x4.mul(v128.load(y), v128.load(head))));
+  v128.store(y, madd(f32x4.convert_i32x4_s(v128.load(deviation, 16)), w1, f32x4.mul(v128.load(y, 16), v128.load(head, 16))), 16);
+  v128.store(deviation, f32x4.mul(norm, v128.load(head, LEFT)));
+  v128.store(deviation, f32x4.mul(norm, v128.load(head, LEFT + 16)), 16);
+}
+
 /** y [8 groups] = nearly W x, and of every element the deviation. `w`: groups; `x`: from `sketchInput`. */
-export function sketchProduct(w: usize, groups: i32, cols: i32, x0: usize, y: usize, deviation: usize): void {
+export function sketchProduct(w: usize, groups: i32, cols: i32, x0: usize, y: usize, deviation: usize, streams: i32): void {
   if (!ASC_FEATURE_RELAXED_SIMD) return;
-  const low = nibbleMask(), one = ones16(), wide = wideRecord(x0, cols);
-  for (const end = y + (<usize>groups << 5); y < end; y += 32, deviation += 32) {
-    const head = w, start = v128.load32_splat(wide, START);
-    let f0 = start, f1 = start, i0 = i32x4.splat(0), i1 = i0;
-    w += WIDE_COLUMNS;
-    for (let q = wide; q < wide + (<usize>WIDE << 1); q += 4, w += 16) {
-      const x = v128.load32_splat(q);
-      i0 = i32x4.add(i0, i32x4.dot_i16x8_s(v128.load8x8_s(w), x));
-      i1 = i32x4.add(i1, i32x4.dot_i16x8_s(v128.load8x8_s(w, 8), x));
+  const wide = wideRecord(x0, cols), start = v128.load32_splat(wide, START), group = sketchBytes(cols), side = deviation - y;
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * group;
+  const turn = streams > 1 ? RUN * x4Stride() : wide - x0;
+  for (let g = 0; g < each; g++, y += 32, w += group) {
+    const end = endOfStreams(y, g, groups, each);
+    for (let v = w, out = y; out < end; v += far, out += across) {
+      wideSums(v + WIDE_COLUMNS, wide, out + side);
+      v128.store(out, start);
+      v128.store(out, start, 16);
     }
-    for (let x = x0; x < wide; x += x4Stride(), w += UNIT) {
-      let a0: v128, a1: v128;
-      do { // a block's steps stand between branches that are never taken, as in kernels/matvec/packed.ts
-        let v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(x), xb = v128.load32_splat(x, 4);
-        a0 = dotNibbles(v, xa, xb, low); a1 = dotNibbles(u, xa, xb, low);
-        if (w == 0) break;
-        v = v128.load(w, 32); u = v128.load(w, 48); xa = v128.load32_splat(x, 8); xb = v128.load32_splat(x, 12);
-        a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
-        if (x == 0) break;
-        v = v128.load(w, 64); u = v128.load(w, 80); xa = v128.load32_splat(x, 16); xb = v128.load32_splat(x, 20);
-        a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
-        if (y == 0) break;
-        v = v128.load(w, 96); u = v128.load(w, 112); xa = v128.load32_splat(x, 24); xb = v128.load32_splat(x, 28);
-        a0 = add(a0, dotNibbles(v, xa, xb, low)); a1 = add(a1, dotNibbles(u, xa, xb, low));
-      } while (false);
-      const s = v128.load32_splat(x + x4Data());
-      f0 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a0, one)), s, f0);
-      f1 = madd(f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(a1, one)), s, f1);
+    for (let x = x0, at = w + WIDE_COLUMNS + (<usize>WIDE << 3); x < wide; x += turn, at += turn / x4Stride() * UNIT) {
+      const to = min(x + turn, wide);
+      for (let v = at, out = y; out < end; v += far, out += across) addRun(v, x, to, out);
     }
-    const unit = v128.load32_splat(wide, UNIT_OF_X), norm = v128.load32_splat(wide, NORM);
-    const w0 = f32x4.mul(v128.load(head, WIDE_STEP), unit), w1 = f32x4.mul(v128.load(head, WIDE_STEP + 16), unit);
-    v128.store(y, madd(f32x4.convert_i32x4_s(i0), w0, f32x4.mul(f0, v128.load(head))));
-    v128.store(y, madd(f32x4.convert_i32x4_s(i1), w1, f32x4.mul(f1, v128.load(head, 16))), 16);
-    v128.store(deviation, f32x4.mul(norm, v128.load(head, LEFT)));
-    v128.store(deviation, f32x4.mul(norm, v128.load(head, LEFT + 16)), 16);
+    for (let v = w, out = y; out < end; v += far, out += across) finish(v, wide, out, out + side);
   }
 }
