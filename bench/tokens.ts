@@ -50,7 +50,8 @@ for (const first of ['model', 'plain']) { // what is loaded first is up to 7 % s
   log ??= openLog(values.out, { ...headerFor(model, []), command: `tsx bench/tokens.ts ${path.split('/').pop()!} --tier ${values.tier} --threads ${values.threads}` });
   tier = model.info.tier;
   deviations = model.info.headDeviations;
-  for (const { sparsity } of contenders) await once(model, sparsity); // what auto measures, it measures here
+  for (const { sparsity } of contenders) await once(model, sparsity); // what auto measures, it measures here; and how a matrix is read
+  for (const _ of contenders) await once(plain, { method: 'dense' });
   await takeTurns(contenders, rounds / 2, () => once(plain, { method: 'dense' }), (contender) => once(model, contender.sparsity, contender), ({ ratios, ms }, own, against) => {
     ratios.push(against / own);
     ms.push(own);
