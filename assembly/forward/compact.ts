@@ -19,6 +19,9 @@ import { orderLayer, unorderLayer } from './order';
 
 @inline function aligned(bytes: usize): usize { return (bytes + 63) & ~63; }
 
+/** A copy of down is made where it has fewer than so many twentieths of its bytes: a byte of it costs more. */
+const WORTH: usize = 17;
+
 /** Copies of one layer from `ptr` on, as long as they end before `end`; returns the first free address. */
 function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr: usize, end: usize): usize {
   const n = own.nMask, hidden = model.hidden, ffn = layer.ffn, downLayout = layer.downLayout;
@@ -28,13 +31,13 @@ function copyLayer(model: ModelRecord, layer: LayerRecord, own: AdaptLayer, ptr:
   const gate = ptr, up = gate + aligned(layoutBytes(layer.gateLayout, n, hidden));
   const positions = up + aligned(layoutBytes(layer.upLayout, n, hidden)), pieces = positions + aligned(<usize>n << 1);
   const down = pieces + aligned(<usize>(ffn >> 4) + 1), bytes = compactBytes(downLayout, hidden, ffn, own.maskPtr, n);
-  const copied = bytes < layoutBytes(downLayout, hidden, ffn), last = copied ? down + aligned(bytes) : positions;
+  const copied = bytes < layoutBytes(downLayout, hidden, ffn) / 20 * WORTH, last = copied ? down + aligned(bytes) : positions;
   if (last > end) return ptr;
   compactRows(layer.gateLayout, layer.gatePtr, hidden, own.maskPtr, n, gate);
   compactRows(layer.upLayout, layer.upPtr, hidden, own.maskPtr, n, up);
   own.compactGatePtr = <u32>gate;
   own.compactUpPtr = <u32>up;
-  own.compactDownPtr = 0; // down is read whole where a copy would be no smaller
+  own.compactDownPtr = 0; // down is read whole where its copy would be no faster
   own.positionsPtr = own.maskPtr;
   if (!copied) return last;
   compactColumns(downLayout, layer.downPtr, hidden, ffn, own.maskPtr, n, down, pieces);

@@ -98,7 +98,7 @@ function strideOf<L>(pieces: usize, nBlocks: i32): usize {
   const end = pieces + <usize>(nBlocks * (32 / <i32>scaleCols<L>()));
   let stride = isSuper<L>() ? <usize>(nBlocks >> 3) * keptFactors<L>() : 0;
   for (; pieces < end; pieces++) {
-    const count = <usize>load<u8>(pieces);
+    const count = <usize>load<u8>(pieces) & (isSuper<L>() ? 15 : 255);
     if (count) stride += (count << 4) + keptScales<L>();
   }
   return stride;

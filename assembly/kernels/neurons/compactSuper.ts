@@ -22,10 +22,10 @@ import { scaleCols } from './source';
   const tail = x + superData();
   let s0 = i32x4.splat(0), s1 = s0;
   for (let b: usize = 0; b < 8 * perBlock; b++) {
-    const count = <usize>load<u8>(pieces + b), scales = w + (count << 4);
-    if (!count) continue;
+    const entry = <usize>load<u8>(pieces + b), count = entry & 15, block = entry >> 4, scales = w + (count << 4);
+    if (!count) break; // those of most pieces come first
     const k = the<L>().scales(scales), k0 = firstTwice(k), k1 = lastTwice(k);
-    let q = x + b * <usize>scaleCols<L>() * xStep, a0 = i32x4.splat(0), a1 = a0;
+    let q = x + block * <usize>scaleCols<L>() * xStep, a0 = i32x4.splat(0), a1 = a0;
     if (isNibbles<L>()) {
       for (const stop = w + (count >> 1 << 5); w < stop; w += 32, q += 8 * xStep) {
         const v = v128.load(w), u = v128.load(w, 16), xa = v128.load32_splat(q), xb = v128.load32_splat(q, 4);
@@ -54,7 +54,7 @@ import { scaleCols } from './source';
         s1 = i32x4.add(s1, i32x4.dot_i16x8_s(a1, k1));
       }
     } else if (ASC_FEATURE_RELAXED_SIMD) {
-      const start = narrowStart<L>(tail + STARTS + (b << 2));
+      const start = narrowStart<L>(tail + STARTS + (block << 2));
       s0 = i32x4.add(s0, i32x4.dot_i16x8_s(start, k0));
       s1 = i32x4.add(s1, i32x4.dot_i16x8_s(start, k1));
       for (; w + 32 < scales; w += 48, q += 8) { // a pair's sums fit into i16: 4 * 63 * 127
@@ -68,7 +68,7 @@ import { scaleCols } from './source';
         s1 = i32x4.add(s1, i32x4.dot_i16x8_s(dot(xa, v128.load(w, 16)), k1));
       }
     } else {
-      a0 = wideStart<L>(tail + STARTS + (b << 2));
+      a0 = wideStart<L>(tail + STARTS + (block << 2));
       a1 = a0;
       for (; w + 32 < scales; w += 48, q += 16) {
         const v0 = v128.load(w), v1 = v128.load(w, 16), v2 = v128.load(w, 32);

@@ -11,8 +11,8 @@
  *     more bits   chunks of 4 slots, bytes as in the 8-bit layouts (layouts/kinds.ts)
  *     superblocks of 5 and 6 bits: unsigned, two chunks in three vectors, as quants of one set lie in `Sixes` (layouts/packed.ts): chunk 0
  *                 of set 0 and of set 1, chunk 1 of set 0, and in the high bits chunk 1 of set 1; an odd last chunk as bytes
- *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the eighth block.
- *   `pieces` gets the number of 16 B of quants of every block, one u8 each. The kernels are in compactMatvec.ts; they read the records of a
+ *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the last block. Those of most pieces come first.
+ *   `pieces` gets the number of 16 B of quants of every block, one u8 each, of superblocks beside 16 times the block's number in its own. The kernels are in compactMatvec.ts; they read the records of a
  *   vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
@@ -176,25 +176,55 @@ function strideOf<L>(cols: i32, list: usize, n: i32): usize {
   return stride;
 }
 
-function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
-  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), group = groupBytes<L>(cols);
-  const quantBytes = the<L>().quantBytes, stride = strideOf<L>(cols, list, n);
-  let q = dst;
-  for (let b = 0; b < nBlocks; b++) {
-    for (let half = 0; half < 32 / scaleCols<L>(); half++, pieces++) {
-      const count = countIn(list, end, (b << 5) + (half + 1) * scaleCols<L>()), nPieces = piecesOf<L>(count);
-      store<u8>(pieces, <u8>nPieces);
-      if (!count) continue;
-      const block = blockAt<L>(w, b), place = <usize>((b & 7) * (32 / scaleCols<L>()) + half) << 3;
-      const scales = isSuper<L>() ? superAt<L>(w, b) + place - block : quantBytes;
-      compactBlock<L>(list, count, nPieces, block, scales, group, q, stride, groups);
-      q += (<usize>nPieces << 4) + keptScales<L>();
+/** Of the blocks of a superblock under way: how many neurons, and where their list begins. */
+const COUNTS: usize = memory.data(16), LISTS: usize = memory.data(64, 16);
+
+/** What is listed of block b, or of half of one, whose scales are `scales` bytes behind it; returns the bytes of a group before the next. */
+@inline function blockInto<L>(
+  w: usize, b: i32, list: usize, count: i32, nPieces: i32, scales: usize, group: usize, dst: usize, at: usize, stride: usize, groups: i32,
+): usize {
+  compactBlock<L>(list, count, nPieces, blockAt<L>(w, b), scales, group, dst + at, stride, groups);
+  return at + (<usize>nPieces << 4) + keptScales<L>();
+}
+
+function columnsOfBlocks<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  const nBlocks = cols >> 5, groups = (rows + 7) >> 3, end = list + (<usize>n << 1), stride = strideOf<L>(cols, list, n);
+  let at: usize = 0;
+  for (let b = 0; b < nBlocks; b++, pieces++) {
+    const count = countIn(list, end, (b + 1) << 5), nPieces = piecesOf<L>(count);
+    store<u8>(pieces, <u8>nPieces);
+    if (!count) continue;
+    at = blockInto<L>(w, b, list, count, nPieces, the<L>().quantBytes, groupBytes<L>(cols), dst, at, stride, groups);
+    list += <usize>count << 1;
+  }
+  return <usize>groups * stride;
+}
+
+/** Of superblocks, whose sums are integers and have no order: blocks of most pieces come first, so that a kernel seldom meets a change. */
+function columnsOfSupers<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32, dst: usize, pieces: usize): usize {
+  const groups = (rows + 7) >> 3, end = list + (<usize>n << 1), group = groupBytes<L>(cols), stride = strideOf<L>(cols, list, n);
+  const halves = 32 / scaleCols<L>(), perSuper = 8 * halves;
+  let at: usize = 0;
+  for (let first = 0; first < cols >> 5; first += 8) {
+    let most = 0;
+    for (let i = 0; i < perSuper; i++) {
+      const count = countIn(list, end, (first << 5) + (i + 1) * scaleCols<L>());
+      store<u8>(COUNTS + <usize>i, <u8>count);
+      store<u32>(LISTS + (<usize>i << 2), <u32>list);
       list += <usize>count << 1;
+      most = max(most, piecesOf<L>(count));
     }
-    if (!isSuper<L>() || (b & 7) != 7) continue;
-    const factors = superAt<L>(w, b) + quantsIn<L>() - keptFactors<L>();
-    for (let g: usize = 0; g < <usize>groups; g++) memory.copy(q + g * stride, factors + g * group, keptFactors<L>());
-    q += keptFactors<L>();
+    for (let nPieces = most; nPieces >= 0; nPieces--) for (let i = 0; i < perSuper; i++) {
+      const count = <i32>load<u8>(COUNTS + <usize>i), b = first + i / halves;
+      if (piecesOf<L>(count) != nPieces) continue;
+      store<u8>(pieces++, <u8>(i << 4 | nPieces));
+      if (!count) continue;
+      const scales = superAt<L>(w, b) + (<usize>i << 3) - blockAt<L>(w, b), own = <usize>load<u32>(LISTS + (<usize>i << 2));
+      at = blockInto<L>(w, b, own, count, nPieces, scales, group, dst, at, stride, groups);
+    }
+    const factors = superAt<L>(w, first) + quantsIn<L>() - keptFactors<L>();
+    for (let g: usize = 0; g < <usize>groups; g++) memory.copy(dst + at + g * stride, factors + g * group, keptFactors<L>());
+    at += keptFactors<L>();
   }
   return <usize>groups * stride;
 }
@@ -228,7 +258,8 @@ function columnsOfQuants<L>(w: usize, rows: i32, cols: i32, list: usize, n: i32,
   @inline on<L>(w: usize, rows: usize, cols: usize, list: usize, n: usize, dst: usize, pieces: usize, _h: usize, _i: usize): usize {
     if (isFloat<L>()) return columnsOfFloats<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst);
     if (!hasForms<L>()) return unreachable();
-    return columnsOfQuants<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+    if (isSuper<L>()) return columnsOfSupers<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
+    return columnsOfBlocks<L>(w, <i32>rows, <i32>cols, list, <i32>n, dst, pieces);
   }
 }
 
