@@ -33,7 +33,7 @@ export interface Chart {
 const width = 760, height = 440;
 const plot = { left: 72, right: width - 128, top: 44, bottom: height - 56 };
 const palette = ['#2a85cc', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
-const lineHeight = 16, labelWidth = 100;
+const lineHeight = 16, letterWidth = 8;
 
 /** Colours of methods stay the same from chart to chart. */
 const knownNames = ['clada', 'griffin', 'cats', 'tt', 'clada-paper', 'mask', 'exact', 'cascade', 'wina', 'teal'];
@@ -65,11 +65,11 @@ function scaleOf({ log }: Axis, values: readonly number[], from: number, to: num
 }
 
 /** Moves labels apart, first downwards, then up from the lower edge, until none covers another. @returns their heights */
-function spread(labels: readonly { x: number; y: number }[]): number[] {
+function spread(labels: readonly { x: number; y: number; width: number }[]): number[] {
   const placed = labels.map(({ y }) => y), order = [...labels.keys()].sort((a, b) => labels[a]!.y - labels[b]!.y);
   const pass = (indices: readonly number[], step: number): void => {
     for (const [i, index] of indices.entries()) {
-      const before = indices.slice(0, i).filter((other) => Math.abs(labels[other]!.x - labels[index]!.x) < labelWidth);
+      const before = indices.slice(0, i).filter((other) => labels[other]!.x < labels[index]!.x + labels[index]!.width && labels[index]!.x < labels[other]!.x + labels[other]!.width);
       for (let other: number | undefined; (other = before.find((o) => Math.abs(placed[o]! - placed[index]!) < lineHeight)) !== undefined;) placed[index] = placed[other]! + step;
     }
   };
@@ -116,7 +116,7 @@ export function lineChart({ title, x, y, series, reference }: Chart): string | u
     const py = sy.place(reference.y);
     out.push(`<path class="axis" stroke-dasharray="5 4" d="M${plot.left} ${at(py)}H${plot.right}"/><text x="${plot.left + 6}" y="${at(py - 5)}">${escape(reference.label)}</text>`);
   }
-  const labels = spread(drawn.map(({ points }) => ({ x: sx.place(points.at(-1)!.x), y: sy.place(points.at(-1)!.y) + (points.at(-1)!.xError ? -7 : 4) }))); // above a bar that lies
+  const labels = spread(drawn.map(({ name, points }) => ({ width: letterWidth * name.length, x: sx.place(points.at(-1)!.x), y: sy.place(points.at(-1)!.y) + (points.at(-1)!.xError ? -7 : 4) }))); // above a bar that lies
   for (const [i, { name, points }] of drawn.entries()) {
     const colour = palette[rank(name) % palette.length]!;
     const places = points.map((p) => ({ ...p, px: sx.place(p.x), py: sy.place(p.y) }));

@@ -12,8 +12,8 @@
  *     superblocks of 5 and 6 bits: unsigned, two chunks in three vectors, as quants of one set lie in `Sixes` (layouts/packed.ts): chunk 0
  *                 of set 0 and of set 1, chunk 1 of set 0, and in the high bits chunk 1 of set 1; an odd last chunk as bytes
  *   Of a superblock a block keeps its 8 bytes of scales; minima and factors stay, behind the last block. Those of most pieces come first.
- *   `pieces` gets the number of 16 B of quants of every block, one u8 each, of superblocks beside 16 times the block's number in its own. The kernels are in compactMatvec.ts; they read the records of a
- *   vector [ffn] that holds h in the slots (`scatter`).
+ *   `pieces` gets the number of 16 B of quants of every block, one u8 each, of superblocks beside 16 times its number in its own. The
+ *   kernels are in compactMatvec.ts; they read the records of a vector [ffn] that holds h in the slots (`scatter`).
  * Preconditions: `list` holds n sorted u16, all different; cols a multiple of the layout's block; ffn at most 65535.
  * Test: test/kernels/compact.test.ts.
  */
@@ -179,7 +179,7 @@ function strideOf<L>(cols: i32, list: usize, n: i32): usize {
 /** Of the blocks of a superblock under way: how many neurons, and where their list begins. */
 const COUNTS: usize = memory.data(16), LISTS: usize = memory.data(64, 16);
 
-/** What is listed of block b, or of half of one, whose scales are `scales` bytes behind it; returns the bytes of a group before the next. */
+/** What is listed of block b, or of half of one, its scales `scales` bytes behind it; returns a group's bytes before the next. */
 @inline function blockInto<L>(
   w: usize, b: i32, list: usize, count: i32, nPieces: i32, scales: usize, group: usize, dst: usize, at: usize, stride: usize, groups: i32,
 ): usize {
