@@ -54,7 +54,8 @@ test('time saved against accuracy kept: models and methods that have both', () =
   const speed: ResultRecord = { type: 'token', subject: 'clada 0.6', rounds: 4, threads: 1, cost: 0.6, ms: [8, 7, 9], token: [1.25, 1.1, 1.4] };
   const { page, images } = renderPage('<!-- results:gain -->\n<!-- /results:gain -->', [{ name: 'paper-toy-1.5b', records: [...records, speed] }], 'adaptive');
   assert.match(page, /\| toy-1\.5b \| clada 0\.6 \| +75\.0 ± 25\.0 \| +1\.25 \(1\.10 … 1\.40\) \|/);
-  assert.match(images.get('gain.svg')!, />1\.5b clada 0\.6</);
+  assert.match(images.get('gain.svg')!, />clada 0\.6, 1\.5B</);
+  assert.match(images.get('gain.svg')!, /stroke-opacity="\.35"/); // its error lies
 });
 
 test('whole tokens: of every build and number of threads the last that was measured', () => {
