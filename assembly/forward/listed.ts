@@ -56,7 +56,7 @@ function columnsPart(ptr: usize, part: i32, parts: i32, _thread: i32): void {
   const p = changetype<Compact>(jobArgs(changetype<WorkspaceRecord>(ptr))), from = beginOf(p.groups, part, parts), at = <usize>from;
   compactMatvec(
     p.layout, p.w + at * p.groupBytes, beginOf(p.groups, part + 1, parts) - from, p.nBlocks, p.pieces, p.x, p.y + (at << 5),
-    changetype<WorkspaceRecord>(ptr).streams,
+    p.groupBytes, changetype<WorkspaceRecord>(ptr).streams,
   );
 }
 
@@ -74,5 +74,5 @@ export function compactColumnsTimes(
       return;
     }
   }
-  compactMatvec(layout, w, groups, nBlocks, pieces, x, y, work.streams);
+  compactMatvec(layout, w, groups, nBlocks, pieces, x, y, bytes / <usize>groups, work.streams);
 }

@@ -56,7 +56,7 @@ for (const build of builds) {
             k.call('scatter', compact, positions, n, cols, slots);
             k.call('quantize', slots, cols, format, x, x, x);
             for (const streams of [1, 2, 3]) {
-              k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y, streams);
+              k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y, bytes / groups, streams);
               assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}, from ${streams} places`);
             }
             // pieces of 16 B for 4 neurons x 8 rows: 1, 2, or 3 of 8 neurons in superblocks of more bits

@@ -7,7 +7,6 @@
  * 6e-8 of it.
  * Test: test/kernels/matvec.test.ts.
  */
-import { times32 } from '../../base/simd';
 import { blockBytes, isFloat, isNibbles, isPacked, isSuper } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { recordStride } from '../quantize/quantize';
@@ -15,16 +14,13 @@ import { bytes } from './bytes';
 import { floats } from './floats';
 import { nibbles } from './nibbles';
 import { packed } from './packed';
-import { endOfStreams, groupsEach } from './streams';
+import { RUN, endOfStreams, groupsEach, wholeSums } from './streams';
 import { superMatvec } from './super';
-
-/** Blocks of x that a stream is read for before it is another's turn: 2 KB of weights or more. */
-const RUN: usize = 16;
 
 /** Quants whose blocks stand alone. */
 function blocks<L>(w: usize, groups: i32, cols: i32, x: usize, y: usize, streams: i32): void {
   const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * <usize>(cols >> 5) * blockBytes<L>();
-  const all = <usize>(cols >> 5), turn = streams > 1 ? RUN : all;
+  const all = <usize>(cols >> 5), turn = streams > 1 ? <usize>RUN : all;
   for (let g = 0; g < each; g++, y += 32) {
     const end = endOfStreams(y, g, groups, each);
     for (let block: usize = 0, n = turn; block < all; block += n) {
@@ -37,10 +33,7 @@ function blocks<L>(w: usize, groups: i32, cols: i32, x: usize, y: usize, streams
       }
       w += n * blockBytes<L>();
     }
-    for (let out = y; out < end; out += across) {
-      v128.store(out, times32(v128.load(out)));
-      v128.store(out, times32(v128.load(out, 16)), 16);
-    }
+    wholeSums(y, end, across);
   }
 }
 

@@ -3,6 +3,10 @@
  * same for any number of them. Some processors read memory faster from several places at once (an Intel Xeon by a fifth from two), others
  * slower, so the host asks the clock (src/engine/streams.ts).
  */
+import { times32 } from '../../base/simd';
+
+/** Blocks of 32 columns that a stream is read for before it is another's turn, where they stand alone: 2 KB of weights or more. */
+export const RUN: i32 = 16;
 
 /** Groups of rows of a stream, of which the last may have fewer; one stream where fewer are asked for. */
 @inline export function groupsEach(groups: i32, streams: i32): i32 { return streams > 1 ? (groups + streams - 1) / streams : groups; }
@@ -10,4 +14,12 @@
 /** Where y ends of those streams that have a group `g`; `y` is of that group of the first. */
 @inline export function endOfStreams(y: usize, g: i32, groups: i32, each: i32): usize {
   return y + (<usize>((groups - g + each - 1) / each) * <usize>each << 5);
+}
+
+/** Sums of a 32nd, one group of each stream, become whole. */
+@inline export function wholeSums(y: usize, end: usize, across: usize): void {
+  for (; y < end; y += across) {
+    v128.store(y, times32(v128.load(y)));
+    v128.store(y, times32(v128.load(y, 16)), 16);
+  }
 }

@@ -4,14 +4,14 @@
  * bit what the dense matvec gives for the dense matrix and a vector whose unlisted neurons are zero.
  * Preconditions: W has `groups` groups of 8 rows; y has room for all of them. Error: as kernels/matvec. Test: test/kernels/compact.test.ts.
  */
-import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16, times32 } from '../../base/simd';
+import { evenHalves, halfMask, halfOf, madd, mask000f, mask00ff, mask0f00, nibbleMask, oddHalves, ones16 } from '../../base/simd';
 import { Format, hasMin, isSuper, the } from '../../layouts/kinds';
 import { forLayout } from '../../layouts/table';
 import { addBytes, addChunk, sums32 } from '../matvec/dots';
-import { endOfStreams, groupsEach } from '../matvec/streams';
+import { RUN, endOfStreams, groupsEach, wholeSums } from '../matvec/streams';
 import { recordsBytes, x4Data } from '../quantize/quantize';
 import { compactSuper } from './compactSuper';
-import { keptFactors, keptScales } from './copies';
+import { keptScales } from './copies';
 import { bitsOf, hasForms, scaleCols } from './source';
 
 /** f + one block's term for 4 rows, whose d and m are pairs: the same products and sums as the dense kernels'. */
@@ -90,22 +90,9 @@ import { bitsOf, hasForms, scaleCols } from './source';
   return w;
 }
 
-/** Blocks of x that a stream is read for before it is another's turn; of superblocks one. */
-const RUN: i32 = 16;
-
-/** Bytes of a group of rows. */
-function strideOf<L>(pieces: usize, nBlocks: i32): usize {
-  const end = pieces + <usize>(nBlocks * (32 / <i32>scaleCols<L>()));
-  let stride = isSuper<L>() ? <usize>(nBlocks >> 3) * keptFactors<L>() : 0;
-  for (; pieces < end; pieces++) {
-    const count = <usize>load<u8>(pieces) & (isSuper<L>() ? 15 : 255);
-    if (count) stride += (count << 4) + keptScales<L>();
-  }
-  return stride;
-}
-
-function product<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, streams: i32): void {
-  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * strideOf<L>(pieces, nBlocks);
+/** `stride`: bytes of a group of rows. */
+function product<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, stride: usize, streams: i32): void {
+  const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * stride;
   const turn = isSuper<L>() ? 8 : streams > 1 ? RUN : nBlocks, perBlock = 32 / <i32>scaleCols<L>(), format = recordsOf<L>();
   for (let g = 0; g < each; g++, y += 32) {
     const end = endOfStreams(y, g, groups, each);
@@ -119,24 +106,25 @@ function product<L>(w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize
       }
       w = next;
     }
-    if (!isSuper<L>()) for (let out = y; out < end; out += across) {
-      v128.store(out, times32(v128.load(out)));
-      v128.store(out, times32(v128.load(out, 16)), 16);
-    }
+    if (!isSuper<L>()) wholeSums(y, end, across);
   }
 }
 
 @unmanaged class CompactMatvec {
-  @inline on<L>(w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, streams: usize, _h: usize, _i: usize): usize {
+  @inline on<L>(
+    w: usize, groups: usize, nBlocks: usize, pieces: usize, x: usize, y: usize, stride: usize, streams: usize, _i: usize,
+  ): usize {
     if (!hasForms<L>()) return unreachable();
-    product<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y, <i32>streams);
+    product<L>(w, <i32>groups, <i32>nBlocks, pieces, x, y, stride, <i32>streams);
     return 0;
   }
 }
 
-/** `x`: records of `compactFormat`. Quantised layouts. */
-export function compactMatvec(layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, streams: i32): void {
-  forLayout<CompactMatvec>(layout, w, groups, nBlocks, pieces, x, y, streams);
+/** `x`: records of `compactFormat`; `stride`: bytes of a group of rows. Quantised layouts. */
+export function compactMatvec(
+  layout: i32, w: usize, groups: i32, nBlocks: i32, pieces: usize, x: usize, y: usize, stride: usize, streams: i32,
+): void {
+  forLayout<CompactMatvec>(layout, w, groups, nBlocks, pieces, x, y, stride, streams);
 }
 
 @unmanaged class CompactFormat {

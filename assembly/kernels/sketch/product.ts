@@ -8,7 +8,7 @@
 import { hmax, hsumInt, madd, nibbleMask, ones16 } from '../../base/simd';
 import { Format } from '../../layouts/kinds';
 import { dotNibbles } from '../matvec/dots';
-import { endOfStreams, groupsEach } from '../matvec/streams';
+import { RUN, endOfStreams, groupsEach } from '../matvec/streams';
 import { quantize, x4Data, x4Stride } from '../quantize/quantize';
 import { LEFT, UNIT, WIDE, WIDE_COLUMNS, WIDE_STEP, inOrder, sketchBytes } from './sketch';
 
@@ -50,9 +50,6 @@ export function sketchInput(x: usize, cols: i32, list: usize, scratch: usize, re
   store<f32>(end, <f32>-7.5 * sum, START);
   store<f32>(end, sqrt<f32>(square), NORM);
 }
-
-/** Blocks of x that a stream is read for before it is another's turn. */
-const RUN: usize = 16;
 
 /** A group's wide columns, whose integer sums wait where its deviations will be. */
 @inline function wideSums(w: usize, wide: usize, sums: usize): void {
@@ -108,7 +105,7 @@ export function sketchProduct(w: usize, groups: i32, cols: i32, x0: usize, y: us
   if (!ASC_FEATURE_RELAXED_SIMD) return;
   const wide = wideRecord(x0, cols), start = v128.load32_splat(wide, START), group = sketchBytes(cols), side = deviation - y;
   const each = groupsEach(groups, streams), across = <usize>each << 5, far = <usize>each * group;
-  const turn = streams > 1 ? RUN * x4Stride() : wide - x0;
+  const turn = streams > 1 ? <usize>RUN * x4Stride() : wide - x0;
   for (let g = 0; g < each; g++, y += 32, w += group) {
     const end = endOfStreams(y, g, groups, each);
     for (let v = w, out = y; out < end; v += far, out += across) {
