@@ -39,23 +39,25 @@ export class Link {
   #ready: Promise<void>;
   readonly #ends = new AbortController();
 
-  /** @param patience milliseconds within which the worker has to say that it is there */
-  constructor(private readonly port: Port, patience: number) {
+  constructor(private readonly port: Port) {
     let told: () => void, failed: (error: Error) => void;
     this.#ready = new Promise((resolve, reject) => { told = resolve; failed = reject; });
     this.#ready.catch(() => undefined);
-    const timer = setTimeout(() => { this.fail(workerError(`no answer within ${patience / 1000} s`)); }, patience);
-    this.#ends.signal.addEventListener('abort', () => { clearTimeout(timer); failed(this.#over!); });
+    this.#ends.signal.addEventListener('abort', () => { failed(this.#over!); });
     port.listen((message) => {
       const reply = message as Reply;
-      if (reply.kind === 'ready') { clearTimeout(timer); told(); } else this.#hear(reply);
+      if (reply.kind === 'ready') told(); else this.#hear(reply);
     }, (why) => { this.fail(workerError(why)); });
     port.keep(true); // until it has answered
     void this.#greet();
   }
 
-  /** @throws StateError `E_WORKER` where the worker does not come to life */
-  async ready(): Promise<void> { await this.#ready; }
+  /** Whether the worker says within so many milliseconds that it is there. @throws StateError `E_WORKER` where it cannot start, or ends */
+  async answers(within: number): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, within, false); });
+    try { return await Promise.race([this.#ready.then(() => true), late]); } finally { clearTimeout(timer); }
+  }
 
   /** What a function of thing `of` returns. `transfer`: buffers among the arguments that are given away. @throws what it throws */
   async call(name: string, args: readonly unknown[], of = 0, transfer: Transferable[] = []): Promise<unknown> {

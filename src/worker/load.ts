@@ -7,8 +7,8 @@ import { Link } from './link.ts';
 import type { Loaded, Placement } from './model.ts';
 import { RemoteModel } from './model.ts';
 import { checkSharable, sourceToWire } from './sources.ts';
-import type { AnyWorker, Port } from './start.ts';
-import { isForeign, portOf, startWorker } from './start.ts';
+import type { AnyWorker } from './start.ts';
+import { isForeign, portOf, startWorker, workerError } from './start.ts';
 import { connecting } from './wire.ts';
 
 /** As `load`; a `fetch` or a cache of one's own does not cross to a worker. */
@@ -17,7 +17,7 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, 'fetch' | 'cache'> 
   cache?: 'auto' | 'directory' | 'opfs' | 'cache-api' | false | { readonly directory: string };
   /**
    * The worker, where a bundler cannot find the one of the package, or to run functions of one's own beside the model: its script imports
-   * `clada/worker-main`. A SharedWorker is shared. Default: the package's own.
+   * `clada/worker-main`. A SharedWorker is shared, and asked for again where it does not answer. Default: the package's own.
    */
   worker?: () => AnyWorker;
   /**
@@ -31,8 +31,11 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, 'fetch' | 'cache'> 
   readAhead?: number;
 }
 
-/** How long a worker may take to say that it is there, in ms: its script is small, and asks for the engine later. */
-const patience = 30_000;
+/**
+ * How long a worker may take to say that it is there, in ms: its script is small, and asks for the engine later. A shared one is asked for
+ * anew after each of them: what was found may have been about to end, since a browser may let go of a worker's locks before its name.
+ */
+const waits = [2_000, 4_000, 8_000, 16_000];
 
 /** Why pages cannot share a worker here, if they cannot. */
 function obstacle(): string | undefined {
@@ -42,14 +45,21 @@ function obstacle(): string | undefined {
   return isForeign() ? 'the library comes from another origin: give a SharedWorker of your own (option worker)' : undefined;
 }
 
-async function open({ worker, shared }: WorkerLoadOptions): Promise<{ port: Port; placement: Placement }> {
-  if (worker) {
-    const port = portOf(worker());
-    return { port, placement: { shared: port.isShared, sharedReason: port.isShared ? 'a SharedWorker' : "the application's worker" } };
+interface Connection { readonly link: Link; readonly placement: Placement; readonly own?: AnyWorker }
+
+/** A line to a worker; `before`: the one that had no answer, which stays where it would be no other. */
+async function open({ worker, shared }: WorkerLoadOptions, before?: Connection): Promise<Connection> {
+  if (before?.placement.shared === false) return before;
+  const own = worker?.();
+  if (own && own === before?.own) return before;
+  before?.link.close();
+  if (own) {
+    const port = portOf(own), sharedReason = port.isShared ? 'a SharedWorker' : "the application's worker";
+    return { link: new Link(port), placement: { shared: port.isShared, sharedReason }, own };
   }
   const why = shared === undefined ? 'not asked for' : obstacle();
   const placement = { shared: why === undefined, sharedReason: why ?? 'a SharedWorker' };
-  return { port: await startWorker(placement.shared ? shared : undefined), placement };
+  return { link: new Link(await startWorker(placement.shared ? shared : undefined)), placement };
 }
 
 /**
@@ -87,14 +97,16 @@ export async function loadInWorker(source: ModelSource, options: WorkerLoadOptio
 
 const isSource = (calibration: CalibrationSource | undefined): boolean => ![undefined, 'auto', false].includes(calibration as string);
 
-interface Connected { readonly link: Link; readonly placement: Placement }
-
 /** A worker that has answered. */
-async function connected(options: WorkerLoadOptions): Promise<Connected> {
-  const connect = async (): Promise<Connected> => {
-    const { port, placement } = await open(options), link = new Link(port, patience);
-    await abortable(link, options.signal, () => link.ready());
-    return { link, placement };
+async function connected(options: WorkerLoadOptions): Promise<Connection> {
+  const connect = async (): Promise<Connection> => {
+    let found: Connection | undefined;
+    for (const wait of waits) {
+      const { link } = found = await open(options, found);
+      if (await abortable(link, options.signal, () => link.answers(wait))) return found;
+    }
+    found!.link.close();
+    throw workerError(`no answer within ${waits.reduce((sum, wait) => sum + wait) / 1000} s`);
   };
   return options.shared !== undefined || options.worker ? await underLock(connecting, 'shared', connect) : await connect();
 }

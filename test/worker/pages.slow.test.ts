@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url)), executablePath = 
 const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 const test = suite('worker in Chromium'), it = available ? test : test.skip;
 const model = new Uint8Array(readFileSync(embeddedModel));
-let server: TestServer, elsewhere: TestServer, browser: Browser, fetched = 0;
+let server: TestServer, elsewhere: TestServer, browser: Browser, fetched = 0, ended = 0;
 
 const script = (path: string): { body: Buffer; headers: Record<string, string>; ignoreRange: true } => (
   { body: readFileSync(join(root, path)), ignoreRange: true, headers: { 'content-type': 'text/javascript', 'access-control-allow-origin': '*', ...isolated, 'cross-origin-resource-policy': 'cross-origin' } });
@@ -33,6 +33,7 @@ test.before(async () => {
     if (pathname === '/missing/worker.js') return script('dist/worker.js');
     if (/^\/(missing\/)?(dist|errors|chunks)/.test(pathname)) return script(join('dist', pathname.replace(/^\/(missing|dist)\//, '')));
     if (pathname === '/own.js') return { body: "import { provide } from '/dist/worker-main.js'; provide({ end() { self.close(); } });", headers: { 'content-type': 'text/javascript', ...isolated } };
+    if (pathname === '/ending.js') return { body: ended++ ? "import '/dist/worker-main.js';" : 'onconnect = () => { self.close(); };', headers: { 'content-type': 'text/javascript', ...isolated } };
     if (pathname === '/model.gguf') { fetched++; return {}; }
     return { status: 404 };
   };
@@ -126,6 +127,12 @@ it('two pages share one model: one load, one memory, side by side; one goes, the
   assert.ok(after < two - 0.6 * weightBytes);
   const again = 'const found = []; for (let i = 0; i < 3; i++) { found.push(await load({ shared: "test", cache: false, contextSize: 128 })); model.close(); } return found';
   assert.equal(await ask(third, again), ['loaded', 'loaded', 'loaded'], 'no page meets one that is ending');
+}));
+
+it('a shared worker that ends just when it is found: the next one of the name answers', () => within(async (context) => {
+  const page = await open(context);
+  assert.is(await ask(page, "return load({ worker: () => new SharedWorker('/ending.js', { type: 'module', name: 'ending' }) })"), 'loaded');
+  assert.equal([ended, await ask(page, 'return model.placement.shared')], [2, true]);
 }));
 
 it('where there is no SharedWorker: a model of its own, and the reason', () => within(async (context) => {

@@ -1,4 +1,5 @@
 /** Several pages at one worker: one load for all, side by side, and an end with the last of them. */
+import { mock } from 'node:test';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CladaError, Progress } from '../../src/index.ts';
@@ -64,12 +65,51 @@ test('another model, or other options, by the same name: refused; by its own mis
   model.close();
 });
 
+/** A SharedWorker that was about to end when it was found: nobody answers any more. */
+const silent = (): SharedWorker => {
+  const { port1, port2 } = new MessageChannel();
+  port2.onmessage = ({ data }: MessageEvent<Request>) => { if (data.kind === 'close') port2.close(); };
+  return { port: port1, addEventListener: () => undefined } as unknown as SharedWorker;
+};
+/** Lets time pass in steps of a tenth of a second, while real messages go round. */
+async function pass(seconds: number): Promise<void> {
+  for (let tenth = 0; tenth < 10 * seconds; tenth++) { await new Promise((resolve) => { setImmediate(resolve); }); mock.timers.tick(100); }
+}
+test.after.each(() => { mock.timers.reset(); });
+
+test('one that was found while it ended is asked for anew', async () => {
+  const host = new Host(), alive = connect(host), asked: number[] = [];
+  let tenths = 0;
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const loading = open(host, { worker: () => { asked.push(Math.round(tenths / 10)); return asked.length < 3 ? silent() : alive(); } });
+  for (; asked.length < 3; tenths++) await pass(0.1);
+  mock.timers.reset(); // loading has timers of its own
+  const model = await loading;
+  assert.equal(asked, [0, 2, 6], 'seconds');
+  assert.is(typeof (await model.generate('Hi', short).text()), 'string');
+  model.close();
+});
+
 test('one that says nothing in time is a typed error', async () => {
-  const { port1, port2 } = new MessageChannel(), link = new Link(portOf({ port: port1, addEventListener: () => undefined } as unknown as SharedWorker), 50);
-  const error = await refused(link.ready());
-  assert.equal([error.code, error.found], ['E_WORKER', 'no answer within 0.05 s']);
-  assert.is(await refused(link.call('score', [])), error);
-  port2.close();
+  for (const again of [false, true]) { // the same object each time keeps its line
+    let asked = 0;
+    const same = silent();
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const refusal = refused(open(new Host(), { worker: () => { asked++; return again ? same : silent(); } }));
+    await pass(31);
+    mock.timers.reset();
+    const error = await refusal;
+    assert.equal([error.code, error.found, asked], ['E_WORKER', 'no answer within 30 s', 4]);
+  }
+});
+
+test('what is asked of a line that has failed is refused with its reason', async () => {
+  const link = new Link(portOf(silent()));
+  assert.is(await link.answers(50), false);
+  const why = new Error('why');
+  link.fail(why);
+  assert.is(await refused(link.call('score', [])), why);
+  assert.is(await refused(link.answers(50)), why);
 });
 
 test.run();
