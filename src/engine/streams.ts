@@ -1,11 +1,13 @@
 /**
- * Whether a matrix is read from two places at a time (assembly/kernels/matvec/streams.ts), measured on the first tokens that are decoded:
- * one processor reads its memory a fifth faster so, another slower. Both ways give the same bits, so any token may try either.
+ * Whether a matrix is read from several places at a time (assembly/kernels/matvec/streams.ts), measured on the first tokens that are
+ * decoded: one processor reads its memory up to a half faster so, another slower. Both ways give the same bits, so any token may try either.
  */
 
+/** As many as gain: more than four give nothing. */
+const several = 4;
 /** Tokens before the first try: engines compile what is hot anew, in the background. Then so many pairs of tokens, one each way. */
 const warm = 12, pairs = 8;
-/** By how much two must be faster; and how much slower ends the tries after two pairs. */
+/** By how much several must be faster; and how much slower ends the tries after two pairs. */
 const margin = 0.97, hopeless = 1.15;
 
 const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -15,7 +17,7 @@ export class Streams {
   #count = 1;
   #tokens = 0;
   #first = NaN;
-  /** Time of two over that of one, pair by pair. */
+  /** Time of several over that of one, pair by pair. */
   readonly #ratios: number[] = [];
   #decided = false;
 
@@ -33,13 +35,13 @@ export class Streams {
     const second = (this.#tokens - warm) % 2 === 0;
     if (!second) {
       this.#first = ms;
-      this.#count = 3 - this.#count;
+      this.#count = 1 + several - this.#count;
       return;
     }
-    this.#ratios.push(this.#count === 2 ? ms / this.#first : this.#first / ms); // of the next pair it comes first
+    this.#ratios.push(this.#count === several ? ms / this.#first : this.#first / ms); // of the next pair it comes first
     const ratio = middle(this.#ratios), n = this.#ratios.length;
     if (n < pairs && !(n >= 2 && Math.min(...this.#ratios) > hopeless)) return;
     this.#decided = true;
-    this.#count = ratio < margin ? 2 : 1; // where a clock stands still, one
+    this.#count = ratio < margin ? several : 1; // where a clock stands still, one
   }
 }

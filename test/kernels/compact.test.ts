@@ -55,7 +55,7 @@ for (const build of builds) {
             k.call('scatterPositions', kind.layout, at, n, positions);
             k.call('scatter', compact, positions, n, cols, slots);
             k.call('quantize', slots, cols, format, x, x, x);
-            for (const streams of [1, 2, 3]) {
+            for (const streams of [1, 2, 3, 4]) {
               k.call('compactMatvec', kind.layout, w, groups, nBlocks, pieces, x, y, bytes / groups, streams);
               assert.equal([...k.i32(y, groups * 8)], [...k.i32(want, groups * 8)], `${rows}x${cols}, ${name}, from ${streams} places`);
             }

@@ -28,7 +28,7 @@ for (const build of builds) {
         const y = k.alloc(Math.ceil(rows / 8) * 32, [0, 4, 8, 12][cols % 4]!);
         k.call('matvec', kind.layout, matrix.ptr, Math.ceil(rows / 8), cols, ptr, y);
         const got = k.f32(y, Math.ceil(rows / 8) * 8), bits = [...k.i32(y, got.length)];
-        for (const streams of [2, 3]) {
+        for (const streams of [2, 3, 4]) {
           const again = k.alloc(Math.ceil(rows / 8) * 32);
           k.call('matvec', kind.layout, matrix.ptr, Math.ceil(rows / 8), cols, ptr, again, streams);
           assert.equal([...k.i32(again, got.length)], bits, `${kind.name} ${rows}x${cols} from ${streams} places`);

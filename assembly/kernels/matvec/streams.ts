@@ -1,12 +1,15 @@
 /**
- * Several streams: the rows of a matrix in so many runs, a superblock of each in turn, and y holds the sums meanwhile. The numbers are the
- * same for any number of them. Some processors read memory faster from several places at once (an Intel Xeon by a fifth from two), others
- * slower, so the host asks the clock (src/engine/streams.ts).
+ * Several streams: the rows of a matrix in so many runs, a superblock of each in turn or as much, and y holds the sums meanwhile. The
+ * numbers are the same for any number of them. Some processors read memory faster from several places at once (an Intel Xeon by up to a
+ * half from four), others slower, so the host asks the clock (src/engine/streams.ts).
  */
 import { times32 } from '../../base/simd';
 
-/** Blocks of 32 columns that a stream is read for before it is another's turn, where they stand alone: 2 KB of weights or more. */
-export const RUN: i32 = 16;
+/**
+ * Blocks of 32 columns that a stream is read for before it is another's turn, where they stand alone: half a KB to one. Twice as many take
+ * up to a seventh longer.
+ */
+export const RUN: i32 = 4;
 
 /** Groups of rows of a stream, of which the last may have fewer; one stream where fewer are asked for. */
 @inline export function groupsEach(groups: i32, streams: i32): i32 { return streams > 1 ? (groups + streams - 1) / streams : groups; }
