@@ -1,7 +1,7 @@
 /**
  * Several streams: the rows of a matrix in so many runs, a superblock of each in turn or as much, and y holds the sums meanwhile. The
- * numbers are the same for any number of them. Some processors read memory faster from several places at once (an Intel Xeon by up to a
- * half from four), others slower, so the host asks the clock (src/engine/streams.ts).
+ * numbers are the same for any number of them. Some processors read memory faster from several places at once (an Intel Xeon 1.2 to 1.5
+ * times from four), others slower, so the host asks the clock (src/engine/streams.ts).
  */
 import { times32 } from '../../base/simd';
 
