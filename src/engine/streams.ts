@@ -1,6 +1,7 @@
 /**
  * Whether a matrix is read from several places at a time (assembly/kernels/matvec/streams.ts), measured on the first tokens that are
- * decoded: one processor reads its memory 1.2 to 1.5 times as fast so, another slower. Both ways give the same bits, so any token may try either.
+ * decoded: one processor reads its memory 1.2 to 1.5 times as fast so, another slower. Both ways give the same bits, so any token may try
+ * either.
  */
 
 /** As many as gain: more than four give nothing. */
