@@ -130,11 +130,14 @@
   logitsPtr: u32;     // [logitRows, vocab padded to 8]: of a pass that several rows are wanted of, in their order
   reportsPtr: u32;    // [logitRows] StepReport, the same
   // for a head with a sketch; 0 = it has none
-  deviationsPtr: u32; // [vocab padded to 8] f32: of every logit of `partialPtr`, 0 = it is exact
-  groupsPtr: u32;     // [vocab / 8] i32: groups of rows to refine
+  deviationsPtr: u32; // [vocab padded to 16] f32: of every logit of `partialPtr`, 0 = it is exact
+  stagesPtr: u32;     // [vocab / 8] u8: what of every group was read (forward/stages.ts)
+  groupsPtr: u32;     // two lists [vocab / 8] i32: groups of rows to refine
   partialPtr: u32;    // SequenceRecord whose logits those are
   sketchedPtr: u32;   // x as the sketch reads it
-  samplePtr: u32;     // what the sketch said of a few groups: logits, then deviations
+  samplePtr: u32;     // what each plane said of a few groups: logits, then deviations
+  coarseMean: f32; coarseSd: f32; // errors of the coarse plane, in deviations
+  fineMean: f32; fineSd: f32;     // after the fine one
   // for skipping neurons; 0 = no sequence ever did
   listPtr: u32;       // three lists [ffn + 8] u16
   hPtr: u32;          // [ffn padded to 32] f32

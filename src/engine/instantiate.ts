@@ -18,7 +18,9 @@ export interface LoaderExports {
   expand(layout: number, w: number, rows: number, cols: number, scratch: number, dst: number): void;
   /** Only of engines: calibration reads heads in one piece. */
   listWide?(layout: number, src: number, rows: number, cols: number, scratch: number, list: number): void;
-  sketch?(layout: number, src: number, groups: number, cols: number, list: number, scratch: number, dst: number): number;
+  sketch?(
+    layout: number, src: number, first: number, groups: number, cols: number, list: number, scratch: number, coarse: number, fine: number,
+  ): number;
   fingerprint(ptr: number, bytes: number, state: number): void;
   prepare(model: number): void;
 }

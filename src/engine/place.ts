@@ -87,7 +87,7 @@ function fillRecords(
     const factors = h.ropes.map(({ longAbove }) => factorsFor(longAbove, contextSize) === role.field);
     ropes.filter((_, j) => factors[j]).forEach((rope) => { rope.set('factorsPtr', addresses[i]!); });
     if (role.field.startsWith('rope') || isOfExpert(role.field)) continue;
-    if (sketch) model.set('sketchPtr', addresses[i]! + sketch.at);
+    if (sketch) model.set('sketchPtr', addresses[i]! + sketch.coarse);
     for (const field of [role.field, ...(role.also ?? [])]) {
       const form = role.kind === 'matrix' ? { [`${field}Layout`]: Layout[layout] } : {};
       (layer === undefined ? model : layers[layer]!).assign({ [`${field}Ptr`]: addresses[i]!, ...form });

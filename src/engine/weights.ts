@@ -68,7 +68,7 @@ export async function loadWeights(
     );
     if (status !== Status.ok) refuse(tensor, status);
     if (through) exports.expand(Layout[through], middle, rows, tensor.cols, middle + stagingOf(tensor).repacked, target);
-    if (sketch) draw(exports, tensor, sketch, target, row, rows, middle + stagingOf(tensor).repacked, addresses[i]! + sketch.at);
+    if (sketch) draw(exports, tensor, sketch, target, row, rows, middle + stagingOf(tensor).repacked, addresses[i]!);
     repackMs += performance.now() - here;
     loaded += bytes;
     onProgress?.({ phase: 'weights', loaded, total });
@@ -79,15 +79,16 @@ export async function loadWeights(
 }
 
 /**
- * What the sketch at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say which columns are wide.
+ * What the sketch of the tensor at `at` holds of `rows` rows from `row` on, in place at `from`; the first ones say which columns are wide.
  * @throws ModelError `E_NAN_WEIGHTS`
  */
 function draw(
-  exports: LoaderExports, tensor: PlannedTensor, { group }: Sketch, from: number, row: number, rows: number, scratch: number, at: number,
+  exports: LoaderExports, tensor: PlannedTensor, { coarse, fine }: Sketch, from: number, row: number, rows: number, scratch: number,
+  at: number,
 ): void {
-  const layout = Layout[tensor.layout], { cols } = tensor;
-  if (row === 0) exports.listWide!(layout, from, rows, cols, scratch, at);
-  if (exports.sketch!(layout, from, Math.ceil(rows / 8), cols, at, scratch, at + sketchList + (row / 8) * group) === 1) return;
+  const layout = Layout[tensor.layout], { cols } = tensor, list = at + coarse;
+  if (row === 0) exports.listWide!(layout, from, rows, cols, scratch, list);
+  if (exports.sketch!(layout, from, row / 8, Math.ceil(rows / 8), cols, list, scratch, list + sketchList, at + fine) === 1) return;
   throw new ModelError('E_NAN_WEIGHTS', {
     subject: `tensor ${tensor.source.name}`, found: 'rows that have no finite norm', expected: 'finite weights',
     remedy: "The file is damaged or the conversion overflowed; fetch or convert the model again, or load it with head: 'whole'.",

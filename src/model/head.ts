@@ -35,16 +35,16 @@ export function checkHead(option: unknown): HeadOption {
   });
 }
 
-/** Bytes of the list of wide columns, and of 8 rows (assembly/kernels/sketch/sketch.ts). */
+/** Bytes of the list of wide columns, of 16 rows in the coarse plane, of 8 in the fine one (assembly/kernels/sketch/sketch.ts). */
 export const sketchList = 64;
-const groupBytes = (cols: number): number => 224 + 4 * cols;
+const pairBytes = (cols: number): number => 576 + 4 * cols, fineBytes = (cols: number): number => 2 * cols - 32;
 
 const headOf = ({ tensors, tiedHead }: ModelPlan): PlannedTensor =>
   tensors.find(({ role }) => role.field === (tiedHead ? 'embed' : 'head'))!;
 
 /** Whether a sketch is so much smaller than the matrix that two stages are faster; what `precision: 'exact'` expanded is a reference. */
 const pays = ({ layout, rows, cols, through }: PlannedTensor): boolean =>
-  layoutBytes(layout, 8, cols) > 1.25 * groupBytes(cols) && rows * cols >= 1e6 && !through;
+  layoutBytes(layout, 8, cols) > 1.25 * (pairBytes(cols) / 2 + fineBytes(cols)) && rows * cols >= 1e6 && !through;
 
 /** Why the head of a plan is read whole whatever is asked for; undefined: it need not be. */
 export function cannotStage(plan: ModelPlan): string | undefined {
@@ -58,8 +58,8 @@ export function cannotStage(plan: ModelPlan): string | undefined {
 export function stagedPlan(plan: ModelPlan, option: HeadOption): ModelPlan {
   const head = headOf(plan), deviations = typeof option === 'object' ? option.deviations : option === 'auto' && pays(head) ? DEVIATIONS : 0;
   if (!deviations || cannotStage(plan) !== undefined) return plan;
-  const sketch = { at: aligned(head.bytes), group: groupBytes(head.cols) };
-  return changed(plan, head, { ...head, sketch, bytes: sketch.at + sketchList + Math.ceil(head.rows / 8) * sketch.group }, deviations);
+  const { rows, cols } = head, coarse = aligned(head.bytes), fine = aligned(coarse + sketchList + Math.ceil(rows / 16) * pairBytes(cols));
+  return changed(plan, head, { ...head, sketch: { coarse, fine }, bytes: fine + Math.ceil(rows / 8) * fineBytes(cols) }, deviations);
 }
 
 /** The same plan without a sketch. */

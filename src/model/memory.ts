@@ -33,8 +33,8 @@ export function matmulScratch(cols: number, tokens: number, ready = tokens): num
 export const PACKED = 16;
 /** What x of a product of several tokens takes whole, once it is made ready. */
 export function panelsBytes(cols: number, tokens: number): number { return 320 * Math.ceil(tokens / 4) * Math.ceil(cols / 32); }
-/** What a sketch said of a sample of rows (assembly/forward/stages.ts), bytes. */
-const SAMPLE = 2048;
+/** What the planes of a sketch said of a sample of rows (assembly/forward/stages.ts), bytes. */
+const SAMPLE = 4096;
 /** All of a 32-bit memory but the last page, and some for records and static data. */
 export const MAX_BYTES = 65535 * 65536;
 
@@ -106,7 +106,8 @@ export function layoutWorkspace({ hparams: h, tensors, deviations }: ModelPlan, 
     logitsPtr: 4 * LOGIT_ROWS * pad(h.vocab, 8), reportsPtr: recordBytes(reportFields) * LOGIT_ROWS,
     ...(deviations > 0
       ? {
-        deviationsPtr: 4 * pad(h.vocab, 8), groupsPtr: 4 * Math.ceil(h.vocab / 8), sketchedPtr: 8 * pad(h.hidden, 32), samplePtr: SAMPLE,
+        deviationsPtr: 4 * pad(h.vocab, 16), stagesPtr: Math.ceil(h.vocab / 8), groupsPtr: 8 * Math.ceil(h.vocab / 8),
+        sketchedPtr: 12 * pad(h.hidden, 32), samplePtr: SAMPLE,
       } : {}),
     ...(h.experts
       ? { expertWeightsPtr: 4 * CHUNK * pad(h.experts.count, 8), expertInPtr: row(h.hidden), expertOutPtr: row(h.hidden) } : {}),
@@ -125,7 +126,7 @@ export interface SequenceLayout extends Buffers {
 export function layoutSequence(h: Hparams, { contextSize, kv }: SequenceOptions): SequenceLayout {
   const capacity = pad(contextSize, 8), kvBytes = cacheBytes(h, kv, capacity), convBytes = convolutionBytes(h, capacity);
   const buffers = {
-    logitsPtr: 4 * pad(h.vocab, 8), reportPtr: recordBytes(reportFields), normedPtr: 4 * pad(h.hidden, 32),
+    logitsPtr: 4 * pad(h.vocab, 16), reportPtr: recordBytes(reportFields), normedPtr: 4 * pad(h.hidden, 32),
     keysPtr: kvBytes, valuesPtr: kvBytes,
     ...(convBytes > 0 ? { convPtr: convBytes } : {}),
   };

@@ -12,9 +12,8 @@ import { readHparams } from './hparams.ts';
 import type { DtypeName, LayoutName } from './layouts.ts';
 import { heldAs, layoutBytes } from './layouts.ts';
 
-/** A matrix a second time, to four bits (assembly/kernels/sketch): where it begins
- * behind the matrix, and bytes of 8 rows. */
-export interface Sketch { readonly at: number; readonly group: number }
+/** A matrix a second time, to two bits and four (assembly/kernels/sketch): where its planes begin, before the coarse one a list. */
+export interface Sketch { readonly coarse: number; readonly fine: number }
 
 export interface PlannedTensor {
   readonly role: TensorRole;

@@ -38,8 +38,9 @@ export const workspaceFields = {
   listBytes: 'u32', streams: 'i32', chunk: 'i32', logitRows: 'i32', tokensPtr: 'u32', rowsPtr: 'u32',
   xPtr: 'u32', normedPtr: 'u32', quantPtr: 'u32', quantBytes: 'u32', unpackedPtr: 'u32', unpackedBytes: 'u32', panelsPtr: 'u32',
   sidePtr: 'u32', qPtr: 'u32', kPtr: 'u32', vPtr: 'u32', attnPtr: 'u32', outPtr: 'u32', gatePtr: 'u32', upPtr: 'u32', anglesPtr: 'u32',
-  scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', deviationsPtr: 'u32', groupsPtr: 'u32',
-  partialPtr: 'u32', sketchedPtr: 'u32', samplePtr: 'u32', listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
+  scoresPtr: 'u32', scoresBytes: 'u32', logitsPtr: 'u32', reportsPtr: 'u32', deviationsPtr: 'u32', stagesPtr: 'u32', groupsPtr: 'u32',
+  partialPtr: 'u32', sketchedPtr: 'u32', samplePtr: 'u32', coarseMean: 'f32', coarseSd: 'f32', fineMean: 'f32', fineSd: 'f32',
+  listPtr: 'u32', hPtr: 'u32', scratchPtr: 'u32', usedPtr: 'u32',
   expertWeightsPtr: 'u32', expertInPtr: 'u32', expertOutPtr: 'u32',
 } as const satisfies Fields;
 

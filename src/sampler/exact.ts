@@ -8,6 +8,8 @@ export interface Exact {
   /** log of the sum of exp over all logits, and its standard error. */
   readonly logSumExp: number;
   readonly tailError: number;
+  /** The first of the tokens whose logit is the largest, where that is known: of a distribution that is sound. */
+  readonly top?: number | undefined;
   /** Makes logits from `floor` up exact (default: all), and those of `ids`. */
   refine(floor?: number, ids?: readonly number[]): void;
 }

@@ -105,6 +105,7 @@ class ChainSampler implements Sampler {
         remedy: 'Pass the logits of one position.',
       });
     }
+    if (temperature === 0 && !this.edits(mask) && exact.top !== undefined) return exact.top;
     const biased = this.settle(logits, exact, mask);
     if (temperature === 0) return argmax(biased);
     const candidates = this.take(biased);
@@ -194,10 +195,12 @@ class ChainSampler implements Sampler {
     return end(sum) === end(sum + tail);
   }
 
+  private edits(mask?: Uint32Array): boolean { return this.options.logitBias.size > 0 || this.window.active || mask !== undefined; }
+
   /** The logits after bias, penalties and mask: a copy if anything changes, else `logits` itself. */
   private edit(logits: Float32Array, mask?: Uint32Array): Float32Array {
     const { logitBias } = this.options;
-    if (logitBias.size === 0 && !this.window.active && !mask) return logits;
+    if (!this.edits(mask)) return logits;
     if (this.edited.length !== logits.length) this.edited = new Float32Array(logits.length);
     this.edited.set(logits);
     for (const [id, bias] of logitBias) {

@@ -9,6 +9,10 @@ export function exactOf(engine: Engine, ptr: number): Exact {
     get floor() { return engine.floor(ptr); },
     get logSumExp() { return engine.report(ptr).logSumExp; },
     get tailError() { return engine.report(ptr).tailError; },
+    get top() {
+      const { logSumExp, topToken } = engine.report(ptr);
+      return Number.isFinite(logSumExp) ? topToken : undefined;
+    },
     refine: (floor, ids) => { engine.refine(ptr, floor, ids); },
   };
 }

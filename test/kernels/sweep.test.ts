@@ -58,7 +58,7 @@ for (const build of builds) {
     const list = k.alloc(16), found = k.call('candidates', k.putF32(logits), k.putF32(deviations), 4, 2, 1, list);
     assert.equal([...k.i32(list, found)], [1]);
     k.i32(list, 4).set([0, 1, 2, 3]);
-    const left = k.call('among', k.putF32(logits), k.putF32(deviations), list, 4, 0.4);
+    const left = k.call('among', k.putF32(logits), k.putF32(deviations), 0, 0.4, list, 4);
     assert.equal([...k.i32(list, left)], [1, 3]);
     assert.is(k.call('maximum', k.putF32(logits), 32), 3);
     k.checkCanaries();
@@ -77,7 +77,9 @@ for (const build of builds) {
     k.call('copyGroups', l, list, sample, was);
     k.call('copyGroups', d, list, sample, dWas);
     for (const g of chosen) for (let r = 8 * g; r < 8 * g + 8; r++) { k.f32(l, rows)[r] = exact[r]!; k.f32(d, rows)[r] = 0; }
-    k.call('settle', l, d, groups, list, sample, was, dWas);
+    const errors = k.alloc(8);
+    k.call('errorsOf', l, list, sample, was, dWas, errors);
+    k.call('settle', l, d, groups, ...k.f32(errors, 2));
     const z = [...k.f32(l, rows)].flatMap((v, i) => (k.f32(d, rows)[i]! > 0 ? [(exact[i]! - v) / k.f32(d, rows)[i]!] : []));
     const mean = z.reduce((a, b) => a + b) / z.length, sd = Math.sqrt(z.reduce((a, b) => a + b * b) / z.length);
     assert.ok(Math.abs(mean) < 0.2 && Math.abs(sd - 1) < 0.15, `mean ${mean}, deviation ${sd}`);

@@ -40,12 +40,12 @@ export function candidates(logits: usize, deviations: usize, groups: i32, times:
   return <i32>((list - start) >> 2);
 }
 
-/** Of `count` listed groups those of which some logit, as it stands, reaches `floor`, to the list's front; how many. */
-export function among(logits: usize, deviations: usize, list: usize, count: i32, floor: f32): i32 {
-  const zero = f32x4.splat(0), f = f32x4.splat(floor), start = list;
+/** Of `count` listed groups those of which some logit plus `times` deviations reaches `floor`, to the list's front; how many. */
+export function among(logits: usize, deviations: usize, times: f32, floor: f32, list: usize, count: i32): i32 {
+  const t = f32x4.splat(times), f = f32x4.splat(floor), start = list;
   for (let p = list, end = list + (<usize>count << 2); p < end; p += 4) {
     const g = load<i32>(p), l = logits + (<usize>g << 5), s = deviations + (<usize>g << 5);
-    if (!v128.any_true(v128.or(mayReach(l, s, zero, f), mayReach(l + 16, s + 16, zero, f)))) continue;
+    if (!v128.any_true(v128.or(mayReach(l, s, t, f), mayReach(l + 16, s + 16, t, f)))) continue;
     store<i32>(list, g);
     list += 4;
   }

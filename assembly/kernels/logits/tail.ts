@@ -17,10 +17,10 @@ export function copyGroups(values: usize, list: usize, count: i32, to: usize): v
 }
 
 /**
- * Of `groups` groups of `logits` those that are not exact move by the mean error of the listed ones, whose logits are exact by now and were
- * `near`, with deviations `was`; their deviations become what these errors show.
+ * Of the listed groups, whose logits are exact by now and were `near`, with deviations `was`: mean and deviation of the errors, counted in
+ * deviations, to two f32 at `to`; 0 and 1 where nothing was left out, or not all are finite.
  */
-export function settle(logits: usize, deviations: usize, groups: i32, list: usize, count: i32, near: usize, was: usize): void {
+export function errorsOf(logits: usize, list: usize, count: i32, near: usize, was: usize, to: usize): void {
   let sum = f32x4.splat(0), square = sum;
   for (let i = 0; i < count; i++) {
     const exact = logits + (<usize>load<i32>(list + (<usize>i << 2)) << 5);
@@ -32,7 +32,12 @@ export function settle(logits: usize, deviations: usize, groups: i32, list: usiz
     }
   }
   const n: f32 = <f32>(count << 3), mean = hsum(sum) / n, sd = sqrt<f32>(max<f32>(0, hsum(square) / n - mean * mean));
-  if (!(sd > 0)) return; // nothing was left out, or not all are finite
+  store<f32>(to, sd > 0 ? mean : 0);
+  store<f32>(to, sd > 0 ? sd : 1, 4);
+}
+
+/** Of `groups` groups those that are not exact move by `mean` deviations, and their deviations become `sd` times as large. */
+export function settle(logits: usize, deviations: usize, groups: i32, mean: f32, sd: f32): void {
   for (const end = logits + (<usize>groups << 5); logits < end; logits += 16, deviations += 16) {
     const deviation = v128.load(deviations);
     v128.store(logits, f32x4.add(v128.load(logits), f32x4.mul(deviation, f32x4.splat(mean))));
