@@ -75,6 +75,19 @@ test('the fine plane goes by the scale of all products', () => {
   }
 });
 
+test('large products are not said to be larger than they are', () => {
+  const random = new Random(9), rows = 2048, cols = 160, gauss = (): number => Array.from({ length: 6 }, () => uniform(random)).reduce((a, b) => a + b);
+  const values = Array.from({ length: rows * cols }, gauss), x = Float32Array.from({ length: cols }, gauss);
+  const { y } = sketched(float, matrixOf(rows, cols, (r, j) => values[r * cols + j]!), rows, x).coarse;
+  let across = 0, along = 0;
+  for (let r = 0; r < rows; r++) {
+    const right = x.reduce((sum, v, j) => sum + v * values[r * cols + j]!, 0);
+    across += (right - y[r]!) * y[r]!;
+    along += y[r]! ** 2;
+  }
+  assert.ok(Math.abs(across / along) < 0.015, `of a product errors take ${across / along}`);
+});
+
 test('columns with large weights and large elements of x hardly err', () => {
   const random = new Random(7), rows = 256, cols = 576, isWide = (j: number): boolean => j % 18 === 5; // 32 of them
   const matrix = matrixOf(rows, cols, (_, j) => uniform(random) * (isWide(j) ? 20 : 1)), x = Float32Array.from({ length: cols }, (_, j) => uniform(random) * (isWide(j) ? 100 : 1));
