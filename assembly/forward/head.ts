@@ -9,8 +9,8 @@
  * are then exact and none is missing; those below stand as they are nearly, and `deviationsPtr` has how nearly.
  *   report   maxLogit and topToken are exact. Log-sum-exp and entropy take a logit l with deviation s at its mean: E e^(l + err) =
  *            e^(l + s^2/2), E e^(l + err) (l + err) = e^(l + s^2/2) (l + s^2). Rows drawn evenly correct l and s (kernels/logits/tail), and
- *            of the likeliest of the others the fine plane is read, of some the matrix; `tailError` is the standard error that this leaves in the first
- *            (kernels/logits/sweep), `refined` how many rows were read whole
+ *            of the likeliest of the others the fine plane is read, of some the matrix; `tailError` is the standard error that this
+ *            leaves in the first (kernels/logits/sweep), `refined` how many rows were read whole
  *   later    a reader that wants more (a sampler's top k, log-probabilities, a snapshot) asks `refineLogits`: while the deviations are
  *            those of its sequence it reads further rows, else the whole head anew from what the head read (`normedPtr`), which is kept
  *   many     of several rows, and where a third of the rows would be refined, all are read from the matrix, as if there were no sketch

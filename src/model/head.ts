@@ -10,8 +10,8 @@ import { aligned } from './plan.ts';
 /**
  * How logits are computed where a token is drawn: 'whole' reads all of the output matrix; two stages read a sketch of it first, two bits a
  * weight and of rows in doubt four, then the rows that may still matter, by so many `deviations` of what the sketch leaves out. What is
- * drawn is the same unless an error is larger than that many of its deviations. 'auto' takes two stages where they fit and the matrix has a million weights, of more
- * than five bits each (docs/head.md).
+ * drawn is the same unless an error is larger than that many of its deviations. 'auto' takes two stages where they fit and the matrix has
+ * a million weights, of more than five bits each (docs/head.md).
  */
 export type HeadOption = 'auto' | 'whole' | { readonly deviations: number };
 
