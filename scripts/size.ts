@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { alone, users } from './entries.ts';
 
-const budgets = { 'without threads': 171 * 1024, 'with threads': 174 * 1024 };
+const budgets = { 'without threads': 172 * 1024, 'with threads': 175 * 1024 };
 /** Chunks that no page asks for while it loads a model and chats, by their names without hashes; and those of threads. */
 const elsewhere = ['directory', 'file', 'foreign', 'restoring', 'auto', 'embed', 'score', 'follow'], ofThreads = ['workers'];
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
