@@ -4,9 +4,9 @@
  * A head with a sketch (kernels/sketch) is read in two stages where one row is wanted, and not all of its logits. Stage 1 reads the sketch:
  * its coarse plane of all rows, which says every logit nearly, and the deviation of what that leaves out, for this very x; then its fine
  * plane of those that are in doubt. Stage 2 reads the matrix itself, of those rows whose logit may still matter, by so many deviations as
- * the model was loaded with: the same bits as the whole head's. What matters
- * the sequence's `margin` says: all that is at most so far below the largest logit (0: which one is the largest). From `floor` up logits
- * are then exact and none is missing; those below stand as they are nearly, and `deviationsPtr` has how nearly.
+ * the model was loaded with: the same bits as the whole head's. What matters the sequence's `margin` says: all that is at most so far below
+ * the largest logit (0: which one is the largest). From `floor` up logits are then exact and none is missing; those below stand as they are
+ * nearly, and `deviationsPtr` has how nearly.
  *   report   maxLogit and topToken are exact. Log-sum-exp and entropy take a logit l with deviation s at its mean: E e^(l + err) =
  *            e^(l + s^2/2), E e^(l + err) (l + err) = e^(l + s^2/2) (l + s^2). Rows drawn evenly correct l and s (kernels/logits/tail), and
  *            of the likeliest of the others the fine plane is read, of some the matrix; `tailError` is the standard error that this

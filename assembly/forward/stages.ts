@@ -18,6 +18,8 @@ const enum Read { coarse, fine, exact }
 
 /** Groups of a sample; the workspace has room for what both planes said of them. */
 const SAMPLE = 32;
+/** Nats below the largest logit, beyond which a tail's mass is left as the planes say it. */
+const NEAR: f32 = 8;
 
 @unmanaged class Job {
   read: i32;
@@ -38,7 +40,7 @@ const SAMPLE = 32;
 
 /** The matrix itself times x, of `count` groups from g on. */
 @inline function exact(work: WorkspaceRecord, model: ModelRecord, g: i32, count: i32, y: usize): void {
-  const layout = model.headLayout, format = formatOf(layout), out = y + (<usize>g << 5);
+  const layout = model.headLayout, format = formatOf(layout), out = atGroup(y, g);
   const x = format == Format.f32 ? <usize>work.normedPtr : quantised(work, format);
   const w = <usize>model.headPtr + <usize>g * layoutBytes(layout, 8, model.hidden);
   matvec(layout, w, count, model.hidden, x, out, work.streams);
@@ -162,18 +164,23 @@ function refineFine(work: WorkspaceRecord, model: ModelRecord, sequence: Sequenc
   return count;
 }
 
+/** Of `count` listed groups the likeliest, at most `limit`: those that come within so many whole nats of `most`. */
+function likeliest(work: WorkspaceRecord, sequence: SequenceRecord, most: f32, count: i32, limit: i32): i32 {
+  for (let nats = NEAR - 1; count > limit; nats--) {
+    count = nats > 0 ? among(sequence.logitsPtr, work.deviationsPtr, 0, most - nats, listOf(work), count) : 0;
+  }
+  return count;
+}
+
 /** The likeliest groups of the tail, which are most of its mass: a 16th of all from the fine plane, of these a 128th become exact. */
 export function refineTail(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {
   const all = groupsOf(model), logits = <usize>sequence.logitsPtr, deviations = <usize>work.deviationsPtr, list = listOf(work);
   if (!work.partialPtr) return;
   const most = maximum(logits, model.vocab);
-  let nats: f32 = 8, count = unread(work, list, candidates(logits, deviations, all, 0, most - nats, list), list);
-  while (count > all >> 4) count = --nats > 0 ? among(logits, deviations, 0, most - nats, list, count) : 0;
-  groups(work, model, Read.fine, list, count, logits);
-  nats = 8;
-  count = candidates(logits, deviations, all, 0, most - nats, list);
-  while (count > all >> 7) count = --nats > 0 ? among(logits, deviations, 0, most - nats, list, count) : 0;
-  groups(work, model, Read.exact, list, count, logits);
+  let count = unread(work, list, candidates(logits, deviations, all, 0, most - NEAR, list), list);
+  groups(work, model, Read.fine, list, likeliest(work, sequence, most, count, all >> 4), logits);
+  count = candidates(logits, deviations, all, 0, most - NEAR, list);
+  groups(work, model, Read.exact, list, likeliest(work, sequence, most, count, all >> 7), logits);
 }
 
 function wholly(work: WorkspaceRecord, model: ModelRecord, sequence: SequenceRecord): void {

@@ -7,7 +7,7 @@
  * them in excess. One lookup so does two columns of 16 rows, whose sums wait in 16 bits. Only `relaxed` has these kernels.
  * Test: test/kernels/sketch.test.ts.
  */
-import { hmax, hsumInt, madd, nibbleMask, ones16 } from '../../base/simd';
+import { hmax, hsumInt, madd, mask03, nibbleMask, ones16, swizzle } from '../../base/simd';
 import { Format } from '../../layouts/kinds';
 import { groupsEach } from '../matvec/streams';
 import { quantize, x4Data, x4Stride } from '../quantize/quantize';
@@ -87,7 +87,7 @@ function tabulate(x: usize, to: usize, record: usize): void {
 
 /** 4 rows x 16 columns. */
 @inline function dotCrumbs(v: v128, xa: v128, xb: v128, xc: v128, xd: v128): v128 {
-  const low = i8x16.splat(3);
+  const low = mask03();
   return i16x8.add(
     i16x8.add(
       i16x8.relaxed_dot_i8x16_i7x16_s(xa, v128.and(v, low)),
@@ -125,8 +125,8 @@ function tabulate(x: usize, to: usize, record: usize): void {
   for (; w < end; w += 16, table += 32) {
     const v = v128.load(w);
     const two = i8x16.add(
-      i8x16.relaxed_swizzle(v128.load(table), v128.and(v, low)),
-      i8x16.relaxed_swizzle(v128.load(table, 16), v128.and(i16x8.shr_u(v, 4), low)));
+      swizzle(v128.load(table), v128.and(v, low)),
+      swizzle(v128.load(table, 16), v128.and(i16x8.shr_u(v, 4), low)));
     both = i16x8.add(both, two);
     odd = i16x8.add(odd, i16x8.shr_u(two, 8));
   }
